@@ -1,8 +1,8 @@
 """Every way this can fail, said once: what happened, what to do, which exit code, whether trying again helps.
 
-Each error carries a `hint` for a person, an `exit_code` for a shell, `temporary` for a program that may try again, and
-`retry_after` in seconds where somebody named a time. No message holds a secret; text from outside is escaped before it
-gets here (`withings_auth.model.printable`).
+Each error carries a `hint` for a person, an `exit_code` for a shell, `temporary` for a program that may try
+again, and `retry_after` in seconds where somebody named a time. No message holds a secret; text from outside is
+escaped before it gets here (`withings_auth.outside.printable`).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class ProviderError(WithingsAuthError):
 
 
 class ProviderUnavailable(ProviderError):
-    """Withings cannot answer now (no answer, 5xx, HTML, a redirect, 522, 601): nothing is wrong with the login."""
+    """Withings cannot answer now (no answer, 5xx, HTML, a redirect, 522, 601); the login may be fine."""
 
     exit_code = 4
     temporary = True

@@ -1,8 +1,30 @@
-"""The values that everything else speaks in."""
+"""The values that everything else speaks in, and how the stored ones are written down.
+
+All are frozen. What is secret has no repr. A record is read back strictly: what is not exactly one of ours raises
+`StoreCorrupt` and is left where it is.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from withings_auth.errors import ConfigurationError, StoreCorrupt
+from withings_auth.outside import (
+    is_client_id,
+    is_client_secret,
+    is_opaque_token,
+    is_scope,
+    is_service_url,
+    is_userid,
+    parsed_url,
+)
+
+ALL_SCOPES = ("user.info", "user.metrics", "user.activity", "user.sleepevents")
+DEFAULT_REDIRECT_URI = "http://localhost:8000"
+TOKEN_PATH = "/v2/oauth2"  # noqa: S105  a path, not a password
+RECORD_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,9 +37,215 @@ class Endpoints:
     @property
     def token_url(self) -> str:
         """The current token service (the old one on account.withings.com was closed)."""
-        return f"{self.api_url}/v2/oauth2"
+        return f"{self.api_url}{TOKEN_PATH}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """An application as registered at Withings' developer dashboard.
+
+    `redirect_uri` is text: it is sent character for character as it was registered. Raises `ConfigurationError`
+    where a value cannot be what it should be.
+    """
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    redirect_uri: str = DEFAULT_REDIRECT_URI
+    scopes: tuple[str, ...] = ALL_SCOPES
+
+    def __post_init__(self) -> None:
+        # `tuple` because a caller's list would not be frozen; no message repeats a value that may be a secret.
+        object.__setattr__(self, "scopes", tuple(self.scopes))
+        if not is_client_id(self.client_id):
+            raise ConfigurationError(
+                "the client id has characters that no client id has",
+                hint="copy it again from https://developer.withings.com/dashboard/",
+            )
+        if not is_client_secret(self.client_secret):
+            raise ConfigurationError(
+                "the client secret is empty or has characters that no client secret has",
+                hint="copy it again from https://developer.withings.com/dashboard/",
+            )
+        if not self.scopes or not all(is_scope(scope) for scope in self.scopes):
+            raise ConfigurationError(
+                "the list of scopes is empty or names one that cannot be",
+                hint=f"the scopes of Withings are {', '.join(ALL_SCOPES)}",
+            )
+
+    def written(self) -> str:
+        """Returns the record to store under `app/<client_id>`."""
+        return _written(
+            client_id=self.client_id,
+            client_secret=self.client_secret,
+            redirect_uri=self.redirect_uri,
+            scopes=list(self.scopes),
+        )
+
+    @classmethod
+    def read(cls, text: str) -> App:
+        """Reads what `written` wrote. Raises `StoreCorrupt`."""
+        record = _record(text, "app")
+        try:
+            return cls(
+                client_id=_text(record, "client_id"),
+                client_secret=_text(record, "client_secret"),
+                redirect_uri=_text(record, "redirect_uri"),
+                scopes=_texts(record, "scopes"),
+            )
+        except (ValueError, ConfigurationError):
+            raise _corrupt("app") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """An access token that works, for whoever asked; the refresh token is not in it.
+
+    `expires_at` is in Unix seconds. Send `access_token` only to `api_origin`, in the Authorization header.
+    """
+
+    access_token: str = field(repr=False)
+    expires_at: int
+    scopes: tuple[str, ...]
+    userid: str
+    client_id: str
+    api_origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What a person granted an app, as it is stored: both tokens, and to whom and when they were issued.
+
+    `obtained_at` is the moment before the request was sent, `expires_at` that moment plus the life that was granted;
+    both are Unix seconds. It stays inside the package: callers get a `Token`.
+    """
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_at: int
+    obtained_at: int
+    scopes: tuple[str, ...]
+    userid: str
+    client_id: str
+    token_url: str
+
+    def seconds_left(self, now: float) -> float:
+        """How long the access token still works; never more than was granted, 0 if the clock was set back."""
+        if now < self.obtained_at:
+            return 0.0
+        return max(0.0, self.expires_at - now)
+
+    def age(self, now: float) -> float | None:
+        """Seconds since the issue; None where the clock stands before it."""
+        return now - self.obtained_at if now >= self.obtained_at else None
 
     @property
-    def signature_url(self) -> str:
-        """Where a nonce for signed calls is had."""
-        return f"{self.api_url}/v2/signature"
+    def api_url(self) -> str:
+        """The base of the API that this grant is good for."""
+        return self.token_url.removesuffix(TOKEN_PATH)
+
+    @property
+    def token(self) -> Token:
+        """The part that callers get."""
+        parts = parsed_url(self.token_url)
+        return Token(
+            access_token=self.access_token,
+            expires_at=self.expires_at,
+            scopes=self.scopes,
+            userid=self.userid,
+            client_id=self.client_id,
+            api_origin=f"{parts.scheme}://{parts.netloc}" if parts else "",
+        )
+
+    def written(self) -> str:
+        """Returns the record to store under `token/<profile>`."""
+        return _written(
+            access_token=self.access_token,
+            refresh_token=self.refresh_token,
+            expires_at=self.expires_at,
+            obtained_at=self.obtained_at,
+            scopes=list(self.scopes),
+            userid=self.userid,
+            client_id=self.client_id,
+            token_url=self.token_url,
+        )
+
+    @classmethod
+    def read(cls, text: str) -> Grant:
+        """Reads what `written` wrote. Raises `StoreCorrupt`."""
+        record = _record(text, "token")
+        try:
+            grant = cls(
+                access_token=_text(record, "access_token"),
+                refresh_token=_text(record, "refresh_token"),
+                expires_at=_seconds(record, "expires_at"),
+                obtained_at=_seconds(record, "obtained_at"),
+                scopes=_texts(record, "scopes"),
+                userid=_text(record, "userid"),
+                client_id=_text(record, "client_id"),
+                token_url=_text(record, "token_url"),
+            )
+        except ValueError:
+            raise _corrupt("token") from None
+        sound = (
+            is_opaque_token(grant.access_token)
+            and is_opaque_token(grant.refresh_token)
+            and all(is_scope(scope) for scope in grant.scopes)
+            and is_userid(grant.userid)
+            and is_client_id(grant.client_id)
+            and is_service_url(grant.token_url)
+            and grant.token_url.endswith(TOKEN_PATH)
+        )
+        if not sound:
+            raise _corrupt("token")
+        return grant
+
+
+def _written(**fields: object) -> str:
+    # Compact, since a Windows credential holds 2,560 bytes of UTF-16 at most.
+    return json.dumps({"version": RECORD_VERSION, **fields}, separators=(",", ":"))
+
+
+def _record(text: str, kind: str) -> dict[str, Any]:
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError):
+        raise _corrupt(kind) from None
+    if not isinstance(record, dict):
+        raise _corrupt(kind)
+    version = record.get("version")
+    if type(version) is int and version > RECORD_VERSION:
+        raise StoreCorrupt(
+            f"the stored {kind} record was written by a newer withings-auth",
+            hint="upgrade: pipx upgrade withings-auth",
+        )
+    if type(version) is not int or version != RECORD_VERSION:
+        raise _corrupt(kind)
+    return record
+
+
+def _corrupt(kind: str) -> StoreCorrupt:
+    return StoreCorrupt(
+        f"the stored {kind} record is not one that withings-auth wrote",
+        hint="it was left as it is; to drop it and start anew: withings-auth logout, then withings-auth login",
+    )
+
+
+def _text(record: dict[str, Any], name: str) -> str:
+    value = record.get(name)
+    if not isinstance(value, str):
+        raise ValueError(name)  # noqa: TRY004  one exception for every way a record can be wrong
+    return value
+
+
+def _texts(record: dict[str, Any], name: str) -> tuple[str, ...]:
+    value = record.get(name)
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ValueError(name)
+    return tuple(value)
+
+
+def _seconds(record: dict[str, Any], name: str) -> int:
+    value = record.get(name)
+    if type(value) is not int or not 0 <= value < 1 << 40:
+        raise ValueError(name)
+    return value

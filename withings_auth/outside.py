@@ -1,0 +1,106 @@
+"""Text that comes from outside: made harmless before it is shown, and checked before it is used.
+
+Every alphabet and length here is a promise of the security bar: what does not match is never saved, never sent in
+a header and never becomes part of a file name.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import SplitResult, urlsplit
+
+_PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+# RFC 6750's b64token; Withings' own are 40 hexadecimal digits, the bound leaves room for a change of mind.
+_OPAQUE_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,2047}=*")
+_USERID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_SCOPE = re.compile(r"[a-z0-9._:-]{1,64}")
+_CLIENT_SECRET = re.compile(r"[\x21-\x7e]{1,256}")
+
+# Windows opens a device for these names, whatever extension follows (learn.microsoft.com, "Naming Files").
+_DEVICE_NAMES = {"con", "prn", "aux", "nul"} | {
+    f"{port}{digit}" for port in ("com", "lpt") for digit in range(10)
+}
+
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def printable(text: str, *, limit: int = 200) -> str:
+    """Returns the text with everything a terminal could obey escaped, and no longer than `limit` characters."""
+    shown = "".join(char if char.isprintable() else _escaped(char) for char in text[:limit])
+    return shown if len(text) <= limit and len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape", "backslashreplace").decode("ascii")
+
+
+def is_profile(text: str) -> bool:
+    """Whether the text can name a profile, and so a file and a keyring service, on every platform."""
+    lowered = text.lower()
+    return (
+        _PROFILE.fullmatch(text) is not None
+        and lowered.split(".")[0] not in _DEVICE_NAMES
+        and not lowered.endswith(".next")  # the keyring's name for a record that is being replaced
+    )
+
+
+def is_client_id(text: str) -> bool:
+    """Whether the text can be an app's client id (Withings' are 64 hexadecimal digits)."""
+    return _CLIENT_ID.fullmatch(text) is not None
+
+
+def is_client_secret(text: str) -> bool:
+    """Whether the text can be an app's client secret: visible ASCII without a blank."""
+    return _CLIENT_SECRET.fullmatch(text) is not None
+
+
+def is_opaque_token(text: str) -> bool:
+    """Whether the text can be an authorization code, an access token or a refresh token."""
+    return len(text) <= 2048 and _OPAQUE_TOKEN.fullmatch(text) is not None
+
+
+def is_userid(text: str) -> bool:
+    """Whether the text can be a Withings userid (a number so far)."""
+    return _USERID.fullmatch(text) is not None
+
+
+def is_scope(text: str) -> bool:
+    """Whether the text can be one scope, as in `user.metrics`."""
+    return _SCOPE.fullmatch(text) is not None
+
+
+def parsed_url(text: str) -> SplitResult | None:
+    """Returns the parts of an absolute http or https URL, or None where the text is not a clean one.
+
+    Clean means: printable ASCII without blanks, quotes or backslashes, a host, a port that is a number, no user info.
+    """
+    if re.fullmatch(r"[!#-&(-;=?-\[\]_a-z~]+", text) is None or len(text) > 2000:
+        return None
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return None
+    clean = parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc and port != 0
+    return parts if clean else None
+
+
+def is_service_url(text: str) -> bool:
+    """Whether secrets may be sent to this URL: https, or http on a loopback host only."""
+    parts = parsed_url(text)
+    if parts is None or parts.query or parts.fragment:
+        return False
+    return parts.scheme == "https" or parts.hostname in LOOPBACK_HOSTS
+
+
+def scope_list(text: str) -> tuple[str, ...]:
+    """Splits a comma list of scopes, dropping blanks and repetitions and keeping the order.
+
+    Raises ValueError where a name has characters that no scope has.
+    """
+    names = tuple(dict.fromkeys(filter(None, (name.strip() for name in text.split(",")))))
+    for name in names:
+        if not is_scope(name):
+            raise ValueError(f"“{printable(name, limit=60)}” cannot be a scope")
+    return names
