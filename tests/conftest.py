@@ -1,0 +1,141 @@
+"""What every test starts from: an environment of its own, and real counterparts to talk to.
+
+The fixtures, by what a test needs:
+
+- `home`: the directory that the test lives in. Every test has one, asked for or not; see `support/isolation.py`.
+- `cli`: `withings-auth` as a real process, through pipes or on a terminal; see `support/programs.py`.
+- `canaries`: secrets that must not show anywhere; see `support/canaries.py`.
+- `secret_service`, `bus_without_secret_service`: a real keyring, or none; see `support/keyring_daemon.py`.
+- `chromium`: a real browser; see `support/browser.py`.
+- `require`: skips where a real part is missing, and fails where it must not be.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from tests.support import browser, isolation, keyring_daemon
+from tests.support.canaries import Canaries, Listener
+from tests.support.programs import Cli
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.browser import Chromium, Engine
+    from tests.support.keyring_daemon import Bus, SecretService
+
+
+class Require(Protocol):
+    """The type of `require`."""
+
+    def __call__(self, name: str, found: object, reason: str) -> None: ...
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nobodys_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Nothing that lives longer than a test sees the person's environment; their files are as they were."""
+    theirs = Path.home()
+    before = isolation.footprints(theirs)
+    with pytest.MonkeyPatch.context() as patch:
+        homes = tmp_path_factory.mktemp("homes")
+        isolation.enter(homes / "session", patch)
+        yield homes
+    time.tzset()
+    assert isolation.footprints(theirs) == before, f"a test has changed the files of {theirs}"
+
+
+@pytest.fixture(autouse=True)
+def home(_nobodys_environment: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The test's own home; the process and all it starts know no other, and reach no keyring, bus or screen."""
+    own = Path(tempfile.mkdtemp(dir=_nobodys_environment))
+    isolation.enter(own, monkeypatch)
+    if (core := sys.modules.get("keyring.core")) is not None:
+        monkeypatch.setattr(core, "_keyring_backend", None)  # what keyring found for another test
+    return own
+
+
+@pytest.fixture(scope="session")
+def require() -> Require:
+    """`require(name, found, reason)`: skip when a real part was not found, but fail where CI is true."""
+    strict = os.environ.get("CI", "").lower() in {"1", "true"}
+
+    def required(name: str, found: object, reason: str) -> None:
+        if not found and strict:
+            pytest.fail(f"{name} is missing in CI: {reason}")
+        elif not found:
+            pytest.skip(f"{name} is missing: {reason}")
+
+    return required
+
+
+@pytest.fixture
+def canaries(_listening: Canaries) -> Canaries:
+    """`canaries.plant("refresh token")` makes a secret that fails the test when it shows where it must not."""
+    return _listening
+
+
+@pytest.fixture(autouse=True)
+def _listening() -> Iterator[Canaries]:
+    """Statement 23: what was planted stands in no log record at DEBUG and in no output of `cli`."""
+    canaries = Canaries()
+    listener = Listener(canaries)
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(listener)
+    root.setLevel(logging.DEBUG)
+    yield canaries
+    root.setLevel(level)
+    root.removeHandler(listener)
+    assert canaries.escaped() == []
+
+
+@pytest.fixture
+def cli(canaries: Canaries) -> Iterator[Cli]:
+    """`cli("token")` runs the command to its end; `cli.start` and `cli.on_terminal` give a running one."""
+    command = Cli((sys.executable, "-m", "withings_auth"), canaries)
+    yield command
+    command.close()
+
+
+@pytest.fixture
+def secret_service(require: Require) -> Iterator[SecretService]:
+    """A real keyring, empty and unlocked; give a program its `environ`, or `enter` it with this process."""
+    for program in keyring_daemon.PROGRAMS:
+        require(program, shutil.which(program), "the tests with a real Secret Service need it")
+    with keyring_daemon.SecretService() as service:
+        yield service
+
+
+@pytest.fixture
+def bus_without_secret_service(require: Require) -> Iterator[Bus]:
+    """A real session bus where nobody keeps secrets and nothing can be started."""
+    require("dbus-daemon", shutil.which("dbus-daemon"), "the tests with a real session bus need it")
+    with keyring_daemon.Bus() as bus:
+        yield bus
+
+
+@pytest.fixture(scope="session")
+def _engine(_nobodys_environment: Path, require: Require) -> Iterator[Engine]:
+    path = browser.executable()
+    require("chromium", path, "the tests with a real browser need it")
+    assert path is not None
+    with browser.engine(path) as engine:
+        yield engine
+
+
+@pytest.fixture
+def chromium(_engine: Engine) -> Iterator[Chromium]:
+    """A real browser: `chromium.page()` opens a fresh one, `chromium.console` is what the console said."""
+    with _engine.awake() as running:
+        chromium = browser.Chromium(running)
+        yield chromium
+        chromium.close()

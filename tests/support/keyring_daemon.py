@@ -1,0 +1,233 @@
+"""A real D-Bus session and a real GNOME keyring on it, for one test alone, with no way to anybody's own.
+
+The bus knows no service files: nothing is started by asking for it, so a keyring is there only when a test starts one,
+and no window can ever ask for a password.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import secretstorage
+from jeepney import (  # type: ignore[import-untyped]  # jeepney has no types
+    DBusAddress,
+    MessageType,
+    new_method_call,
+)
+from jeepney.bus_messages import message_bus  # type: ignore[import-untyped]  # as above
+from jeepney.io.blocking import open_dbus_connection  # type: ignore[import-untyped]  # as above
+from secretstorage.util import format_secret, open_session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pytest
+    from jeepney.io.blocking import DBusConnection
+
+PROGRAMS = ("dbus-daemon", "gnome-keyring-daemon", "secret-tool")
+
+_BUS_CONFIGURATION = """\
+<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>session</type>
+  <listen>unix:path={socket}</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow send_destination="*"/>
+    <allow receive_sender="*"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>
+"""
+_PASSWORD = b"the keyring's password in tests"
+_SERVICE = "org.freedesktop.secrets"
+_SECRETS = DBusAddress("/org/freedesktop/secrets", _SERVICE, "org.freedesktop.Secret.Service")
+_INTERNALS = DBusAddress(
+    "/org/freedesktop/secrets", _SERVICE, "org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface"
+)
+
+
+class Bus:
+    """A session bus; `environ` is what a program needs to find it."""
+
+    def __init__(self) -> None:
+        # not below pytest's own directories: a socket's path has 108 bytes at most
+        self.directory = Path(tempfile.mkdtemp(prefix="bus-"))
+        configuration = self.directory / "bus.conf"
+        configuration.write_text(_BUS_CONFIGURATION.format(socket=self.directory / "bus"))
+        self._daemons: list[subprocess.Popen[bytes]] = []
+        with (self.directory / "bus.log").open("wb") as log:
+            daemon = subprocess.Popen(
+                ["dbus-daemon", f"--config-file={configuration}", "--nofork", "--nopidfile", "--print-address=1"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=os.environ | {"HOME": str(self.directory)},
+                start_new_session=True,
+            )
+        self._daemons.append(daemon)
+        assert daemon.stdout is not None
+        with daemon.stdout as said:
+            self.address = said.readline().decode().strip()  # it comes once the bus listens, or the end does
+        if not self.address:
+            self.close()
+            raise AssertionError("dbus-daemon did not start")
+
+    @property
+    def environ(self) -> dict[str, str | None]:
+        """The changes that lead a program to this bus, and keyring to the Secret Service; None removes a variable."""
+        return {"DBUS_SESSION_BUS_ADDRESS": self.address, "PYTHON_KEYRING_BACKEND": None}
+
+    def enter(self, patch: pytest.MonkeyPatch) -> None:
+        """Let this very process find the bus too, until the patch is undone."""
+        for name, value in self.environ.items():
+            if value is None:
+                patch.delenv(name, raising=False)
+            else:
+                patch.setenv(name, value)
+
+    @contextlib.contextmanager
+    def connection(self) -> Iterator[DBusConnection]:
+        """A connection to the bus for a short while."""
+        with contextlib.closing(open_dbus_connection(bus=self.address)) as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def deaf_prompter(self) -> Iterator[None]:
+        """Meanwhile the keyring can ask for a password, and nobody ever answers, as when the person is away."""
+        with self.connection() as connection:
+            connection.send_and_get_reply(message_bus.RequestName("org.gnome.keyring.SystemPrompter"), timeout=5)
+            yield
+
+    def close(self) -> None:
+        """End every daemon, a stopped one too, and remove what they left."""
+        for daemon in reversed(self._daemons):
+            daemon.send_signal(signal.SIGCONT)
+            daemon.kill()
+            daemon.wait()
+        shutil.rmtree(self.directory)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class SecretService(Bus):
+    """A bus with an unlocked, empty GNOME keyring."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._home = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.directory),
+            "XDG_DATA_HOME": str(self.directory / "data"),
+            "XDG_CONFIG_HOME": str(self.directory / "config"),
+            "XDG_CACHE_HOME": str(self.directory / "cache"),
+            "XDG_RUNTIME_DIR": str(self.directory),
+            "DBUS_SESSION_BUS_ADDRESS": self.address,
+        }
+        try:
+            self._keyring = self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with (self.directory / "keyring.log").open("wb") as log:
+            daemon = subprocess.Popen(
+                [
+                    "gnome-keyring-daemon",
+                    "--foreground",
+                    "--unlock",
+                    "--components=secrets",
+                    f"--control-directory={self.directory / 'control'}",
+                ],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env=self._home,
+                start_new_session=True,
+            )
+        self._daemons.append(daemon)
+        assert daemon.stdin is not None
+        with daemon.stdin as password:
+            password.write(_PASSWORD)
+        deadline = time.monotonic() + 10
+        while not self._ready():
+            if time.monotonic() > deadline or daemon.poll() is not None:
+                log_text = (self.directory / "keyring.log").read_text()
+                raise AssertionError(f"gnome-keyring-daemon did not start: {log_text}")
+            time.sleep(0.02)
+        return daemon
+
+    def _ready(self) -> bool:
+        with self.connection() as connection:
+            owned = connection.send_and_get_reply(message_bus.NameHasOwner(_SERVICE), timeout=5)
+            if not owned.body[0]:
+                return False
+            alias = connection.send_and_get_reply(new_method_call(_SECRETS, "ReadAlias", "s", ("default",)), timeout=5)
+            return alias.header.message_type is MessageType.method_return and alias.body[0] != "/"
+
+    def lock(self) -> None:
+        """Lock the collection, as a screen that was left alone does."""
+        with self.connection() as connection:
+            collection = secretstorage.get_default_collection(connection)
+            collection.lock()
+            assert collection.is_locked()
+
+    def unlock(self) -> None:
+        """Unlock it, as the person does by typing the password."""
+        with self.connection() as connection:
+            collection = secretstorage.get_default_collection(connection)
+            secret = format_secret(open_session(connection), _PASSWORD, "text/plain")
+            call = new_method_call(
+                _INTERNALS, "UnlockWithMasterPassword", "o(oayays)", (collection.collection_path, secret)
+            )
+            connection.send_and_get_reply(call, timeout=5)
+            assert not collection.is_locked()
+
+    def stop(self) -> None:
+        """Make the daemon hang: calls reach it and are never answered."""
+        self._keyring.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a stopped daemon go on: it now answers what was asked in the meantime."""
+        self._keyring.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """End the daemon; the bus stays, and nothing starts another."""
+        self._keyring.kill()
+        self._keyring.wait()
+
+    def services(self) -> list[str]:
+        """The names of the services that it holds a record for, sorted."""
+        with self.connection() as connection:
+            items = secretstorage.get_default_collection(connection).get_all_items()
+            return sorted(item.get_attributes()["service"] for item in items)
+
+    def lookup(self, service: str, username: str) -> str | None:
+        """What secret-tool, a program with no Python in it, finds; None when it finds nothing or may not look."""
+        found = self._secret_tool("lookup", "service", service, "username", username)
+        return found.stdout.decode() if found.returncode == 0 else None
+
+    def store(self, service: str, username: str, text: str) -> None:
+        """Put a record there as another program would, one that keyring finds."""
+        self._secret_tool(
+            "store", "--label=test", "service", service, "username", username, stdin=text.encode()
+        ).check_returncode()
+
+    def _secret_tool(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            ["secret-tool", *arguments], input=stdin, capture_output=True, env=self._home, timeout=10, check=False
+        )

@@ -1,0 +1,290 @@
+"""Real programs, started as a person, a script or a terminal starts them, and never waited for without a limit."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import shlex
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from tests.support.canaries import Canaries
+
+_TAKE_THE_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """What a program left when it ended; `screen` is what a terminal showed, `stdout` and `stderr` what pipes took."""
+
+    returncode: int
+    seconds: float
+    stdout: str = ""
+    stderr: str = ""
+    screen: str = ""
+
+
+class Stream:
+    """What a program writes, read as it comes; waiting for something has a limit and says what was there instead."""
+
+    def __init__(self, descriptor: int, name: str) -> None:
+        self.name = name
+        self._descriptor = descriptor
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="backslashreplace")
+        self._text = ""
+        self._seen = 0
+        self._ended = False
+        self._news = threading.Condition()
+        self._reader = threading.Thread(target=self._read, name=f"reads {name}", daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                data = os.read(self._descriptor, 65536)
+            except OSError:  # a terminal whose last program has ended answers EIO
+                data = b""
+            with self._news:
+                self._text += self._decoder.decode(data, final=not data)
+                self._ended = not data
+                self._news.notify_all()
+            if not data:
+                os.close(self._descriptor)
+                return
+
+    @property
+    def text(self) -> str:
+        """Everything so far, with a terminal's line ends as plain ones."""
+        with self._news:
+            return self._text.replace("\r\n", "\n")
+
+    def expect(self, pattern: str, *, seconds: float = 10) -> re.Match[str]:
+        """Wait until the pattern occurs after what was expected before; it may match a line that is still growing."""
+        deadline = time.monotonic() + seconds
+        with self._news:
+            while (found := re.compile(pattern).search(self._text, self._seen)) is None:
+                left = deadline - time.monotonic()
+                if self._ended or left <= 0:
+                    how = "ended" if self._ended else f"had {seconds} s"
+                    raise AssertionError(f"{self.name} {how} without {pattern!r}: {self._text[self._seen :]!r}")
+                self._news.wait(left)
+            self._seen = found.end()
+            return found
+
+    def line(self, pattern: str = "", *, seconds: float = 10) -> str:
+        """The next whole line that holds the pattern, without its line end."""
+        found = self.expect(rf"(?m)^(.*(?:{pattern}).*?)\r?\n", seconds=seconds)
+        return str(found[1])
+
+    def end(self, *, seconds: float) -> bool:
+        """Wait for the end of the stream; false when somebody still holds it open."""
+        self._reader.join(seconds)
+        return not self._reader.is_alive()
+
+
+class Program:
+    """A running program, in a session and process group of its own; at the end of the test nothing of it is left."""
+
+    def __init__(self, process: subprocess.Popen[bytes], streams: dict[str, Stream], stdin: int | None) -> None:
+        self.name = shlex.join(str(argument) for argument in process.args)  # type: ignore[union-attr]  # always a list
+        self._process = process
+        self._streams = streams
+        self._stdin = stdin
+        self._started = time.monotonic()
+        self._finished: Finished | None = None
+
+    @property
+    def pid(self) -> int:
+        """The program's process id."""
+        return self._process.pid
+
+    @property
+    def stdout(self) -> Stream:
+        """Its standard output, when it is not on a terminal."""
+        return self._streams["stdout"]
+
+    @property
+    def stderr(self) -> Stream:
+        """Its standard error, when it is not on a terminal."""
+        return self._streams["stderr"]
+
+    @property
+    def screen(self) -> Stream:
+        """What its terminal shows."""
+        return self._streams["screen"]
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.poll() is None
+
+    def type(self, text: str) -> None:
+        """Give it input: keys on a terminal (`\\x03` is Ctrl-C, `\\x04` the end), bytes on a pipe."""
+        if self._stdin is None:
+            raise AssertionError("this program was started without an input")
+        with contextlib.suppress(BrokenPipeError):  # it ended without reading, which `wait` will tell
+            os.write(self._stdin, text.encode())
+
+    def end_input(self) -> None:
+        """Close the pipe that it reads."""
+        if self._stdin is not None and "screen" not in self._streams:
+            os.close(self._stdin)
+            self._stdin = None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the program (not what it started) a signal."""
+        self._process.send_signal(number)
+
+    def wait(self, *, seconds: float = 30) -> Finished:
+        """Its end, within the limit: of the program, and of everybody else who holds its output."""
+        if self._finished is None:
+            try:
+                returncode = self._process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.destroy()
+                said = {name: stream.text[-2000:] for name, stream in self._streams.items()}
+                raise AssertionError(f"still running after {seconds} s; it said {said}") from None
+            took = time.monotonic() - self._started
+            if not all(stream.end(seconds=2) for stream in self._streams.values()):
+                self.destroy()
+                raise AssertionError("the program ended, but something that it started still holds its output")
+            texts = {name: stream.text for name, stream in self._streams.items()}
+            self._finished = Finished(returncode=returncode, seconds=took, **texts)
+        return self._finished
+
+    def destroy(self) -> None:
+        """End it and all that it started and that stayed in its group."""
+        with contextlib.suppress(ProcessLookupError):  # the group is empty: all of it has ended
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        for stream in self._streams.values():
+            stream.end(seconds=2)
+        if self._stdin is not None:
+            os.close(self._stdin)
+            self._stdin = None
+
+    def texts(self) -> dict[str, str]:
+        """Everything that it wrote so far, by stream."""
+        return {name: stream.text for name, stream in self._streams.items()}
+
+
+class Cli:
+    """Runs one command with varying arguments, in the test's own environment, and remembers all that it said."""
+
+    def __init__(self, command: Sequence[str], canaries: Canaries) -> None:
+        self._command = tuple(command)
+        self._canaries = canaries
+        self._started: list[tuple[Program, frozenset[str]]] = []
+
+    def using(self, *command: str) -> Cli:
+        """The same for another command."""
+        other = Cli(command, self._canaries)
+        other._started = self._started
+        return other
+
+    def __call__(
+        self,
+        *arguments: str,
+        env: Mapping[str, str | None] | None = None,
+        stdin: str | None = None,
+        seconds: float = 30,
+        allow: Collection[str] = (),
+    ) -> Finished:
+        """Run it to its end; without `stdin` it reads an empty one. `env` adds variables, None removes one.
+
+        The secrets in `allow` may stand in its standard output, which for `token` is their purpose.
+        """
+        program = self.start(*arguments, env=env, stdin=stdin is not None, allow=allow)
+        if stdin is not None:
+            program.type(stdin)
+            program.end_input()
+        return program.wait(seconds=seconds)
+
+    def start(
+        self,
+        *arguments: str,
+        env: Mapping[str, str | None] | None = None,
+        stdin: bool = False,
+        allow: Collection[str] = (),
+    ) -> Program:
+        """Start it and come back at once; with `stdin` there is a pipe to `type` into."""
+        out, child_out = os.pipe()
+        err, child_err = os.pipe()
+        child_in, into = os.pipe() if stdin else (os.open(os.devnull, os.O_RDONLY), None)
+        try:
+            process = subprocess.Popen(
+                [*self._command, *arguments],
+                env=_environment(env),
+                stdin=child_in,
+                stdout=child_out,
+                stderr=child_err,
+                start_new_session=True,
+            )
+        finally:
+            for descriptor in (child_in, child_out, child_err):
+                os.close(descriptor)
+        return self._remember(
+            Program(process, {"stdout": Stream(out, "stdout"), "stderr": Stream(err, "stderr")}, into),
+            allow,
+        )
+
+    def on_terminal(
+        self,
+        *arguments: str,
+        env: Mapping[str, str | None] | None = None,
+        allow: Collection[str] = (),
+    ) -> Program:
+        """Start it on a terminal of its own, 100 columns wide, that it controls: Ctrl-C and /dev/tty work.
+
+        A terminal shows everything in one place, so the secrets in `allow` may stand anywhere on it.
+        """
+        ours, its = pty.openpty()
+        try:
+            fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+            process = subprocess.Popen(
+                [sys.executable, "-S", "-E", "-c", _TAKE_THE_TERMINAL, *self._command, *arguments],
+                env={"TERM": "xterm", **_environment(env)},
+                stdin=its,
+                stdout=its,
+                stderr=its,
+                start_new_session=True,
+            )
+        finally:
+            os.close(its)
+        keys = os.dup(ours)
+        return self._remember(Program(process, {"screen": Stream(ours, "screen")}, keys), allow)
+
+    def _remember(self, program: Program, allow: Collection[str]) -> Program:
+        self._started.append((program, frozenset(allow)))
+        return program
+
+    def close(self) -> None:
+        """End what still runs, and let the canaries hear what all of them wrote."""
+        for program, allowed in self._started:
+            program.destroy()
+            for stream, text in program.texts().items():
+                may = frozenset[str]() if stream == "stderr" else allowed
+                self._canaries.hear(f"{stream} of {program.name}", text, allowed=may)
+
+
+def _environment(changes: Mapping[str, str | None] | None) -> dict[str, str]:
+    wanted: dict[str, str | None] = {**os.environ, **(changes or {})}
+    return {name: value for name, value in wanted.items() if value is not None}
