@@ -1,0 +1,148 @@
+"""A year of believable data for each person: the same at every start, and new every morning.
+
+A reading depends on the person and the day alone, so that yesterday's weight stays what it was when the clock moves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import TypedDict
+
+DAYS = 365
+TIMEZONE = "Europe/Paris"
+_DAY_SECONDS = 86400
+
+
+class Measure(TypedDict):
+    """A number as Withings writes it: `value` times ten to the power of `unit`."""
+
+    value: int
+    type: int
+    unit: int
+    algo: int
+    fm: int
+
+
+class Group(TypedDict):
+    """What was measured at one moment."""
+
+    grpid: int
+    attrib: int
+    date: int
+    created: int
+    modified: int
+    category: int
+    deviceid: str | None
+    hash_deviceid: str | None
+    measures: list[Measure]
+    modelid: int | None
+    model: str | None
+    comment: str | None
+
+
+WEIGHT, HEIGHT, FAT_FREE_MASS, FAT_RATIO, FAT_MASS, HEART_PULSE = 1, 4, 5, 6, 8, 11
+"""Withings' numbers for what is measured."""
+
+
+def weigh_ins(userid: int, now: int) -> list[Group]:
+    """The person's mornings on the scales within the last year, newest first, with some days missed."""
+    today = now // _DAY_SECONDS
+    readings = [_weigh_in(userid, day) for day in range(today, today - DAYS, -1)]
+    return [one for one in readings if one is not None and one["date"] <= now]
+
+
+def goals(userid: int, now: int) -> list[Group]:
+    """The weight that the person wants to have (category 2: a wish, not a measurement)."""
+    set_at = now // _DAY_SECONDS * _DAY_SECONDS - 200 * _DAY_SECONDS
+    group = _group(userid, "goal", set_at, [_measure(WEIGHT, round(_usual_weight(userid) - 3, 1), -3)])
+    return [{**group, "category": 2, "deviceid": None, "hash_deviceid": None, "modelid": None, "model": None}]
+
+
+def devices(userid: int, now: int) -> list[dict[str, object]]:
+    """The scales that the household shares, and the person's own watch."""
+    first_seen = now - DAYS * _DAY_SECONDS
+    last_weighed = next((one["date"] for one in weigh_ins(userid, now)), None)
+    return [
+        {
+            "type": "Scale",
+            "model": "Body+",
+            "model_id": 5,
+            "battery": "high",
+            "deviceid": _scales_id(),
+            "hash_deviceid": _scales_id(),
+            "timezone": TIMEZONE,
+            "first_session_date": first_seen,
+            "last_session_date": last_weighed,
+        },
+        {
+            "type": "Activity Tracker",
+            "model": "Steel HR",
+            "model_id": 55,
+            "battery": "medium",
+            "deviceid": _digest("watch", userid).hex(),
+            "hash_deviceid": _digest("watch", userid).hex(),
+            "timezone": TIMEZONE,
+            "first_session_date": first_seen + 40 * _DAY_SECONDS,
+            "last_session_date": now - 20 * 60,
+        },
+    ]
+
+
+def _weigh_in(userid: int, day: int) -> Group | None:
+    if _chance("missed", userid, day) < 0.17:
+        return None
+    usual = _usual_weight(userid)
+    season = 2.2 * math.sin(2 * math.pi * (day + userid % 97) / 410)
+    weekend = 0.35 * math.cos(2 * math.pi * (day - 4) / 7)
+    weight = usual + season + weekend + 0.6 * (_chance("weight", userid, day) - 0.5)
+    fat_ratio = 19 + 9 * _chance("build", userid) + 0.6 * season + 0.8 * (_chance("fat", userid, day) - 0.5)
+    fat_mass = weight * fat_ratio / 100
+    pulse = 58 + 12 * _chance("pulse", userid, day)
+    taken_at = day * _DAY_SECONDS + 5 * 3600 + int(5400 * _chance("hour", userid, day))
+    measures = [
+        _measure(WEIGHT, weight, -3),
+        _measure(FAT_RATIO, fat_ratio, -3),
+        _measure(FAT_MASS, fat_mass, -2),
+        _measure(FAT_FREE_MASS, weight - fat_mass, -2),
+        _measure(HEART_PULSE, pulse, 0),
+    ]
+    return _group(userid, f"day {day}", taken_at, measures)
+
+
+def _group(userid: int, name: str, taken_at: int, measures: list[Measure]) -> Group:
+    return {
+        "grpid": int.from_bytes(_digest(name, userid)[:4], "big"),
+        "attrib": 0,
+        "date": taken_at,
+        "created": taken_at + 45,
+        "modified": taken_at + 45,
+        "category": 1,
+        "deviceid": _scales_id(),
+        "hash_deviceid": _scales_id(),
+        "measures": measures,
+        "modelid": 5,
+        "model": "Body+",
+        "comment": None,
+    }
+
+
+def _measure(kind: int, amount: float, unit: int) -> Measure:
+    return {"value": round(amount / 10**unit), "type": kind, "unit": unit, "algo": 0, "fm": 131}
+
+
+def _usual_weight(userid: int) -> float:
+    return 61 + 24 * _chance("usual weight", userid)
+
+
+def _scales_id() -> str:
+    return _digest("scales").hex()
+
+
+def _chance(*what: object) -> float:
+    """A number from 0 to 1 that is always the same for the same question."""
+    return int.from_bytes(_digest(*what)[:6], "big") / 2**48
+
+
+def _digest(*what: object) -> bytes:
+    return hashlib.blake2b(repr(what).encode(), digest_size=20).digest()

@@ -1,0 +1,112 @@
+"""The web front: HTTP on a loopback address, and nothing else than carrying requests in and replies out.
+
+The only module of the sandbox that knows aiohttp. It writes no access log, since that would hold codes and tokens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import sys
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from .values import Request
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from .values import Reply
+
+HOST = "127.0.0.1"
+
+_SILENT = logging.getLogger("withings_auth.sandbox.aiohttp")
+_SILENT.disabled = True
+"""aiohttp would print a traceback for each malformed request, with what the request said in it."""
+
+
+@asynccontextmanager
+async def serving(answer: Callable[[Request], Reply], *, port: int) -> AsyncIterator[int]:
+    """Serve on the port (0: any that is free) as long as the context lasts; gives the port.
+
+    A failure of `answer` itself is a bug of the sandbox: the client gets a 500, and leaving the context raises.
+    """
+    bugs: list[Exception] = []
+
+    with _listening(port) as listener:
+        origin = f"http://{HOST}:{listener.getsockname()[1]}"
+
+        async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            try:
+                reply = answer(await _read(request, origin))
+            except Exception as bug:
+                if not isinstance(bug, web.HTTPException):
+                    bugs.append(bug)
+                raise
+            return await _deliver(request, reply)
+
+        server = web.Server(handle, access_log=None, logger=_SILENT)
+        runner = web.ServerRunner(server, shutdown_timeout=0.1)
+        await runner.setup()
+        try:
+            await web.SockSite(runner, listener).start()
+            yield int(listener.getsockname()[1])
+        finally:
+            await runner.cleanup()
+    if bugs:
+        raise RuntimeError("the sandbox itself failed while it answered a request") from bugs[0]
+
+
+def _listening(port: int) -> socket.socket:
+    """A socket that listens already, so that whoever connects from now on is served."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        if sys.platform != "win32":
+            # On Windows this option would let another program listen on the same port.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen(128)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+async def _read(request: web.BaseRequest, origin: str) -> Request:
+    return Request(
+        method=request.method,
+        path=request.rel_url.raw_path,
+        origin=origin,
+        query=request.rel_url.raw_query_string,
+        body=await request.read(),
+        headers={name.lower(): text for name, text in request.headers.items()},
+    )
+
+
+async def _deliver(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
+    """Send the reply as it wants to travel: whole, half, or not at all, and perhaps late."""
+    if reply.delay_seconds:
+        await asyncio.sleep(reply.delay_seconds)
+    if reply.delivery == "none":
+        _hang_up(request)
+        return web.Response()
+    response = web.Response(status=reply.http_status, body=reply.body, headers=dict(reply.headers))
+    response.content_type = reply.media_type
+    response.charset = "utf-8"
+    if reply.delivery == "whole":
+        return response
+    half = web.StreamResponse(status=reply.http_status, headers=response.headers)
+    half.content_length = len(reply.body)
+    await half.prepare(request)
+    await half.write(reply.body[: len(reply.body) // 2])
+    _hang_up(request)
+    return half
+
+
+def _hang_up(request: web.BaseRequest) -> None:
+    if request.transport is not None:
+        request.transport.close()
