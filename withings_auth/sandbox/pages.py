@@ -22,19 +22,21 @@ _STYLE = """
 * { box-sizing: border-box; }
 body { margin: 0; min-height: 100vh; display: flex; flex-direction: column; background: var(--ground);
   color: var(--ink); font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
-.flag { margin: 0; padding: .6rem 1rem; background: var(--flag); color: var(--on-flag); text-align: center;
+.flag { margin: 0; text-wrap: balance; padding: .6rem 1rem; background: var(--flag);
+  color: var(--on-flag); text-align: center;
   font-size: .875rem; }
 main { width: 100%; max-width: 29rem; margin: auto; padding: 1.5rem 1rem; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 16px; padding: 1.75rem;
   box-shadow: 0 1px 2px rgb(0 0 0 / .04), 0 12px 32px rgb(0 0 0 / .06); }
-h1 { margin: 0 0 .5rem; font-size: 1.375rem; line-height: 1.3; letter-spacing: -.01em; }
+h1 { margin: 0 0 .5rem; font-size: 1.375rem; line-height: 1.3; letter-spacing: -.01em; text-wrap: balance; }
 p { margin: 0 0 1rem; } .soft { color: var(--soft); font-size: .9375rem; } .card > :last-child { margin-bottom: 0; }
 code { font: .875em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; overflow-wrap: anywhere; }
 fieldset { border: 0; margin: 1.25rem 0 0; padding: 0; }
 legend, h2 { padding: 0; margin: 0 0 .5rem; font-size: .875rem; font-weight: 600; color: var(--soft); }
-ul { list-style: none; margin: 0; padding: .25rem 0; border: 1px solid var(--line); border-radius: 12px; }
-li { padding: .55rem .9rem; } li + li { border-top: 1px solid var(--line); }
-li span { display: block; color: var(--soft); font-size: .8125rem; }
+ul { list-style: none; margin: 0; padding: 0; border: 1px solid var(--line); border-radius: 12px; }
+li { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 1rem; align-items: baseline;
+  padding: .6rem .9rem; } li + li { border-top: 1px solid var(--line); }
+li span { color: var(--soft); font-size: .8125rem; }
 .person { display: flex; align-items: center; gap: .75rem; padding: .65rem .9rem; margin-bottom: .5rem;
   border: 1px solid var(--line); border-radius: 12px; cursor: pointer; }
 .person:has(input:checked) { border-color: var(--accent); background: var(--tint); }
@@ -47,7 +49,8 @@ button { flex: 1; min-height: 2.9rem; padding: .5rem 1rem; font: inherit; font-w
 button[value="allow"] { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
 button:hover { filter: brightness(1.06); }
 button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
-footer { margin-top: 1rem; text-align: center; color: var(--soft); font-size: .8125rem; }
+@media (max-width: 30rem) { .card { padding: 1.25rem; } li { flex-direction: column; } }
+footer { margin-top: 1rem; text-wrap: balance; text-align: center; color: var(--soft); font-size: .8125rem; }
 """
 
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
@@ -81,9 +84,9 @@ def consent_page(consent: Consent, *, action: str) -> str:
     people = "".join(_choice(person, chosen=index == 0) for index, person in enumerate(consent.people))
     return _page(
         "Allow access?",
-        f"""<h1>Let an app read your Withings data?</h1>
+        f"""<h1>Share your Withings data?</h1>
 <p class="soft">The app <code title="{escape(consent.client_id)}">{escape(shortened(consent.client_id))}</code>
-asks for your permission.</p>
+wants to read it.</p>
 <form method="post" action="{escape(action)}">
 <input type="hidden" name="ticket" value="{escape(consent.ticket)}">
 <h2>It would see</h2>

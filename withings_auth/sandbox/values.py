@@ -14,10 +14,10 @@ PREFIX = "sandbox-"
 """Everything that would be a secret or an identity at Withings begins with this, so that nobody mistakes it."""
 
 SCOPES: Mapping[str, str] = {
-    "user.info": "Your profile and the list of your devices",
-    "user.metrics": "Your weight, body composition and heart rate",
-    "user.activity": "Your steps, distance and workouts",
-    "user.sleepevents": "When you went to bed and got up",
+    "user.info": "Your profile and your devices",
+    "user.metrics": "Your weight and body values",
+    "user.activity": "Your steps and workouts",
+    "user.sleepevents": "Your sleep",
 }
 """The four scopes of Withings' public API, each in the words that the consent page shows."""
 
