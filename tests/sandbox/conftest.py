@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
+import http.client
 import http.server
 import itertools
 import json
@@ -13,6 +15,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
+from withings_auth.sandbox import Sandbox
 from withings_auth.sandbox.clock import Clock
 from withings_auth.sandbox.provider import Provider
 from withings_auth.sandbox.routes import AUTHORIZE_PATH, Routes
@@ -261,3 +264,64 @@ def callback() -> Iterator[Callback]:
     waiting = Callback()
     yield waiting
     waiting.close()
+
+
+class Caller:
+    """A program that calls a served sandbox over a real socket, and follows nothing."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+
+    def request(
+        self,
+        path: str,
+        *,
+        method: str = "POST",
+        form: dict[str, str] | None = None,
+        content: object = None,
+        timeout: float = 10,
+        **headers: str,
+    ) -> tuple[http.client.HTTPResponse, bytes]:
+        """One request on a connection of its own: the answer and its whole body."""
+        body = None
+        if form is not None:
+            headers = {"Content-Type": "application/x-www-form-urlencoded", **headers}
+            body = urlencode(form)
+        if content is not None:
+            headers = {"Content-Type": "application/json", **headers}
+            body = json.dumps(content)
+        address = urlsplit(self.sandbox.url).netloc
+        with contextlib.closing(http.client.HTTPConnection(address, timeout=timeout)) as connection:
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            return response, response.read()
+
+    def refresh(self, refresh_token: str, *, timeout: float = 10) -> tuple[http.client.HTTPResponse, bytes]:
+        """A refresh, as raw as it comes."""
+        form = {
+            "action": "requesttoken",
+            "grant_type": "refresh_token",
+            "client_id": self.sandbox.client_id,
+            "client_secret": self.sandbox.client_secret,
+            "refresh_token": refresh_token,
+        }
+        return self.request("/v2/oauth2", form=form, timeout=timeout)
+
+    def authorize_url(self, redirect_uri: str, **changes: str) -> str:
+        """Where an app sends a browser."""
+        query = {
+            "response_type": "code",
+            "client_id": self.sandbox.client_id,
+            "state": "the-state",
+            "scope": "user.info,user.metrics",
+            "redirect_uri": redirect_uri,
+            **changes,
+        }
+        return f"{self.sandbox.endpoints.authorize_url}?{urlencode(query)}"
+
+
+@pytest.fixture
+def served() -> Iterator[Caller]:
+    """A sandbox behind its web front, and somebody who calls it."""
+    with Sandbox() as sandbox:
+        yield Caller(sandbox)

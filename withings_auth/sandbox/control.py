@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from .values import Reply, json_reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .provider import Provider
     from .values import Request
+
+
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """A method of the provider, and of which types its arguments are: they come from another process."""
+
+    method: Callable[..., object]
+    types: Mapping[str, tuple[type, ...]]
+    more: bool = False
+    """Whether the method takes further arguments, and judges those itself."""
+
+    def obey(self, arguments: dict[str, Any]) -> object:
+        """Call the method; a ValueError or TypeError says what is wrong with the arguments."""
+        for name, value in arguments.items():
+            types = self.types.get(name)
+            if types is None and not self.more:
+                raise ValueError(f"there is no argument {name!r}; there are {', '.join(self.types) or 'none'}")
+            if types is not None and (isinstance(value, bool) or not isinstance(value, types)):
+                raise ValueError(f"{name} cannot be {value!r}")
+        return self.method(**arguments)
 
 
 class Control:
@@ -22,16 +42,16 @@ class Control:
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
-        self._commands: dict[str, Callable[..., object]] = {
-            "advance": self._advance,
-            "fail_next": provider.fail_next,
-            "clear_faults": provider.clear_faults,
-            "expire_access_token": provider.expire_access_token,
-            "kill_refresh_token": provider.kill_refresh_token,
-            "revoke_person": provider.revoke_person,
-            "switches": provider.switch,
-            "register_redirect_uri": provider.register_redirect_uri,
-            "grant_at_most": provider.grant_at_most,
+        self._commands: dict[str, _Command] = {
+            "advance": _Command(provider.advance, {"seconds": (int, float)}),
+            "fail_next": _Command(provider.fail_next, {"kind": (str,), "where": (str,), "times": (int,)}, more=True),
+            "clear_faults": _Command(provider.clear_faults, {}),
+            "expire_access_token": _Command(provider.expire_access_token, {"access_token": (str,)}),
+            "kill_refresh_token": _Command(provider.kill_refresh_token, {"refresh_token": (str,)}),
+            "revoke_person": _Command(provider.revoke_person, {"userid": (int,)}),
+            "switches": _Command(provider.switch, {}, more=True),
+            "register_redirect_uri": _Command(provider.register_redirect_uri, {"uri": (str,)}),
+            "grant_at_most": _Command(provider.grant_at_most, {"scopes": (list,)}),
         }
 
     def answer(self, request: Request) -> Reply:
@@ -50,7 +70,7 @@ class Control:
             arguments = json.loads(request.body or b"{}")
             if not isinstance(arguments, dict):
                 return _wrong("the body must be a JSON object")
-            result = self._commands[name](**arguments)
+            result = self._commands[name].obey(arguments)
         except (ValueError, TypeError) as error:
             return _wrong(str(error))
         return json_reply({"result": result, "state": self.state()})
@@ -69,11 +89,6 @@ class Control:
             "faults": [asdict(fault) for fault in self._provider.faults.standing],
             "events": [asdict(event) for event in world.events],
         }
-
-    def _advance(self, seconds: object) -> None:
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-            raise ValueError(f"seconds is a number, not {seconds!r}")  # noqa: TRY004 - a value from JSON
-        self._provider.advance(seconds)
 
 
 def _wrong(text: str, http_status: int = 400) -> Reply:

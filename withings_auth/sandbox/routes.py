@@ -63,7 +63,8 @@ class Routes:
         handler = methods.get(request.method)
         if handler is None:
             return Reply(http_status=405, media_type="text/plain", headers={"Allow": ", ".join(methods)})
-        fault = self._provider.faults.take(*_PLACES.get(request.path, ()))
+        places = _PLACES.get(request.path)
+        fault = self._provider.faults.take(*places) if places else None
         if fault is None:
             return handler(request)
         self._provider.world.counters.faults += 1

@@ -95,7 +95,7 @@ class World:
 
     def _check_registrable(self, uri: str) -> None:
         parts = urlsplit(uri)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.fragment:
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0 or parts.fragment:
             raise ValueError(f"not an address that can be registered: {uri!r}")
         if self.app.production and self.switches.production_needs_https and parts.scheme != "https":
             raise ValueError(f"a production app registers https addresses only: {uri!r}")

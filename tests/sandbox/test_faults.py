@@ -1,0 +1,278 @@
+"""Trouble comes when it is ordered, where it is ordered, as often as it is ordered, and in the ordered shape."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from typing import TYPE_CHECKING, Any, get_args
+
+import pytest
+
+from withings_auth.sandbox import HOSTILE_TEXT, FaultKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.sandbox.conftest import Bench, Caller
+
+NOT_PERFORMED = (
+    *("html", "bad_gateway", "redirect", "too_many", "timeout_status", "lost_before"),
+    *("wrong_shape", "huge", "status", "hostile_text"),
+)
+PERFORMED = ("slow", "lost", "truncated")
+
+
+def test_every_kind_is_sorted_here() -> None:
+    """A new kind of fault has to say whether it happens before or after the service's work."""
+    assert {*NOT_PERFORMED, *PERFORMED} == set(get_args(FaultKind))
+
+
+class TestBeforeAndAfter:
+    @pytest.mark.parametrize("kind", NOT_PERFORMED)
+    def test_nothing_has_happened(self, bench: Bench, kind: str) -> None:
+        pair = bench.provider.issue_pair()
+        bench.provider.fail_next(kind)
+
+        _refresh(bench, pair.refresh_token)
+
+        assert bench.world.counters.refreshes == 0
+        assert bench.refresh(pair.refresh_token)["status"] == 0  # not even the ten-second guard has seen it
+
+    @pytest.mark.parametrize("kind", PERFORMED)
+    def test_it_has_happened(self, bench: Bench, kind: str) -> None:
+        pair = bench.provider.issue_pair()
+        bench.provider.fail_next(kind)
+
+        _refresh(bench, pair.refresh_token)
+
+        assert bench.world.counters.refreshes == 1
+        assert bench.refresh(pair.refresh_token)["status"] == 601
+
+    @pytest.mark.parametrize("kind", ["bad_gateway", "html", "wrong_shape", "timeout_status"])
+    def test_it_can_be_told_to_have_happened(self, bench: Bench, kind: str) -> None:
+        pair = bench.provider.issue_pair()
+        bench.provider.fail_next(kind, performs=True)
+
+        _refresh(bench, pair.refresh_token)
+
+        assert bench.world.counters.refreshes == 1
+
+
+class TestWhereAndHowOften:
+    def test_as_often_as_ordered_and_in_order(self, bench: Bench) -> None:
+        bench.provider.fail_next("bad_gateway", times=2)
+        bench.provider.fail_next("html")
+
+        statuses = [_refresh(bench, f"sandbox-{number}").http_status for number in range(4)]
+        types = [_refresh(bench, "sandbox-x").media_type]
+
+        assert statuses == [502, 502, 200, 200]
+        assert types == ["application/json"]
+        assert bench.world.counters.faults == 3
+        assert [event.detail for event in bench.world.events if event.what == "fault"] == [
+            "bad_gateway at /v2/oauth2",
+            "bad_gateway at /v2/oauth2",
+            "html at /v2/oauth2",
+        ]
+
+    @pytest.mark.parametrize(
+        ("where", "path"),
+        [
+            ("authorize", "/oauth2_user/authorize2"),
+            ("token", "/v2/oauth2"),
+            ("old_token", "/oauth2/token"),
+            ("signature", "/v2/signature"),
+            ("measure", "/measure"),
+            ("user", "/v2/user"),
+            ("notify", "/notify"),
+            ("api", "/notify"),
+            ("any", "/v2/signature"),
+        ],
+    )
+    def test_where_it_was_ordered(self, bench: Bench, where: str, path: str) -> None:
+        bench.provider.fail_next("bad_gateway", where=where)
+
+        elsewhere = "/" if where in {"token", "any"} else "/v2/oauth2"
+
+        assert bench.request(elsewhere, method="GET").http_status != 502
+        assert bench.request(elsewhere, form={}).http_status != 502
+        assert bench.request(path, form={}).http_status == 502
+
+    def test_orders_can_be_withdrawn(self, bench: Bench) -> None:
+        bench.provider.fail_next("lost", times=5)
+        bench.provider.clear_faults()
+
+        assert bench.refresh("sandbox-none")["status"] == 503
+
+    @pytest.mark.parametrize(
+        ("order", "words"),
+        [
+            ({"kind": "fire"}, "no fault is called 'fire'; there are html"),
+            ({"kind": "lost", "where": "moon"}, "no service is called 'moon'; there are authorize"),
+            ({"kind": "lost", "times": 0}, "times is a number from 1"),
+            ({"kind": "lost", "times": True}, "times is a number from 1"),
+            ({"kind": "lost", "seconds": 3}, "fault lost has no detail 'seconds'; it has performs"),
+            ({"kind": "slow", "seconds": "long"}, "detail seconds of fault slow cannot be 'long'"),
+            ({"kind": "slow", "seconds": -1}, "cannot be negative"),
+            ({"kind": "slow", "performs": False}, "cannot have performs"),
+            ({"kind": "html", "performs": "later"}, "cannot have performs"),
+            ({"kind": "status", "status": "503"}, "detail status"),
+        ],
+    )
+    def test_an_order_that_makes_no_sense_is_refused(self, bench: Bench, order: dict[str, Any], words: str) -> None:
+        with pytest.raises(ValueError, match=words):
+            bench.provider.fail_next(**order)
+        assert bench.provider.faults.standing == ()
+
+
+class TestOverASocket:
+    """Each kind as a client meets it."""
+
+    def test_html(self, served: Caller) -> None:
+        served.sandbox.fail_next("html")
+        response, body = served.refresh("sandbox-none")
+
+        assert (response.status, response.headers.get_content_type()) == (200, "text/html")
+        assert body.startswith(b"<!doctype html>")
+
+    def test_bad_gateway(self, served: Caller) -> None:
+        served.sandbox.fail_next("bad_gateway", http_status=503)
+        response, body = served.refresh("sandbox-none")
+
+        assert (response.status, response.headers.get_content_type()) == (503, "text/html")
+        assert b"Bad Gateway" in body
+
+    def test_redirect(self, served: Caller) -> None:
+        served.sandbox.fail_next("redirect")
+        response, _ = served.refresh("sandbox-none")
+        location = response.headers["Location"]
+
+        assert response.status == 302
+        assert served.request(location, method="GET")[0].headers.get_content_type() == "text/html"
+
+    def test_too_many(self, served: Caller) -> None:
+        served.sandbox.fail_next("too_many", wait_seconds=4)
+
+        assert json.loads(served.refresh("sandbox-none")[1]) == {
+            "status": 601,
+            "body": {"wait_seconds": 4},
+            "error": "Same arguments in less than 10 seconds",
+        }
+
+    def test_timeout_status(self, served: Caller) -> None:
+        served.sandbox.fail_next("timeout_status")
+
+        assert json.loads(served.refresh("sandbox-none")[1])["status"] == 522
+
+    def test_slow(self, served: Caller) -> None:
+        pair = served.sandbox.issue_pair()
+        served.sandbox.fail_next("slow", seconds=60)
+
+        with pytest.raises(TimeoutError):
+            served.refresh(pair.refresh_token, timeout=0.3)
+        assert served.sandbox.counters.refreshes == 1
+
+    def test_slow_gives_the_true_answer_in_the_end(self, served: Caller) -> None:
+        served.sandbox.fail_next("slow", seconds=0.01)
+
+        assert json.loads(served.refresh(served.sandbox.issue_pair().refresh_token)[1])["status"] == 0
+
+    def test_lost(self, served: Caller) -> None:
+        pair = served.sandbox.issue_pair()
+        served.sandbox.fail_next("lost")
+
+        with pytest.raises(http.client.RemoteDisconnected):
+            served.refresh(pair.refresh_token)
+        assert served.sandbox.counters.refreshes == 1
+        # The pair whose answer was lost exists, and the previous refresh token can still fetch another.
+        assert pair.refresh_token in served.sandbox.live_refresh_tokens
+        served.sandbox.advance(10)
+        assert json.loads(served.refresh(pair.refresh_token)[1])["status"] == 0
+
+    def test_lost_before(self, served: Caller) -> None:
+        pair = served.sandbox.issue_pair()
+        served.sandbox.fail_next("lost_before")
+
+        with pytest.raises(http.client.RemoteDisconnected):
+            served.refresh(pair.refresh_token)
+        assert served.sandbox.counters.refreshes == 0
+
+    def test_wrong_shape(self, served: Caller) -> None:
+        served.sandbox.fail_next("wrong_shape")
+        served.sandbox.fail_next("wrong_shape", json=["not", "an", "object"])
+
+        assert json.loads(served.refresh("sandbox-none")[1])["body"]["access_token"] == 7
+        assert json.loads(served.refresh("sandbox-none")[1]) == ["not", "an", "object"]
+
+    def test_huge(self, served: Caller) -> None:
+        served.sandbox.fail_next("huge")
+
+        assert len(served.refresh("sandbox-none")[1]) > 1024 * 1024
+
+    def test_status(self, served: Caller) -> None:
+        served.sandbox.fail_next("status", status=3019, error="Something else")
+
+        answer = json.loads(served.refresh("sandbox-none")[1])
+
+        assert answer == {"status": 3019, "body": {}, "error": "Something else"}
+
+    def test_truncated(self, served: Caller) -> None:
+        served.sandbox.fail_next("truncated")
+
+        with pytest.raises(http.client.IncompleteRead) as caught:
+            served.refresh(served.sandbox.issue_pair().refresh_token)
+        assert caught.value.partial.startswith(b'{"status": 0')
+
+    def test_hostile_text(self, served: Caller) -> None:
+        served.sandbox.fail_next("hostile_text")
+
+        answer = json.loads(served.refresh("sandbox-none")[1])
+
+        assert answer["error"] == HOSTILE_TEXT
+        assert "\x1b" in HOSTILE_TEXT
+        assert "\u202e" in HOSTILE_TEXT
+
+
+class TestEnds:
+    """What a test can let happen to tokens."""
+
+    def test_an_access_token_expires(self, bench: Bench) -> None:
+        one, other = bench.provider.issue_pair(), bench.provider.issue_pair()
+
+        assert bench.provider.expire_access_token(one.access_token) == 1
+        assert (bench.use(one.access_token), bench.use(other.access_token)) == (401, 0)
+        assert bench.provider.expire_access_token() == 1
+        assert bench.use(other.access_token) == 401
+        assert bench.refresh(one.refresh_token)["status"] == 0
+
+    def test_a_refresh_token_dies(self, bench: Bench) -> None:
+        one, other = bench.provider.issue_pair(), bench.provider.issue_pair()
+
+        assert bench.provider.kill_refresh_token(one.refresh_token) == 1
+        assert bench.refresh(one.refresh_token)["status"] == 503
+        assert bench.use(one.access_token) == 0
+        assert bench.provider.kill_refresh_token() == 1
+        assert bench.refresh(other.refresh_token)["status"] == 503
+
+    def test_a_person_takes_everything_back(self, bench: Bench) -> None:
+        first, second = (bench.provider.issue_pair(person) for person in bench.world.people)
+
+        assert bench.provider.revoke_person(first.userid) == 1
+        assert bench.use(first.access_token) == 401
+        assert bench.refresh(first.refresh_token)["status"] == 503
+        assert bench.use(second.access_token) == 0
+        assert bench.provider.revoke_person() == 1
+        assert bench.use(second.access_token) == 401
+
+    @pytest.mark.parametrize("end", ["expire_access_token", "kill_refresh_token"])
+    def test_an_unknown_token_is_nobodys(self, bench: Bench, end: str) -> None:
+        bench.provider.issue_pair()
+        command: Callable[[str], int] = getattr(bench.provider, end)
+
+        assert command("sandbox-none") == 0
+
+
+def _refresh(bench: Bench, refresh_token: str) -> Any:
+    form = {"action": "requesttoken", "grant_type": "refresh_token", "refresh_token": refresh_token}
+    app = {"client_id": "sandbox-app", "client_secret": "sandbox-app-secret"}
+    return bench.request("/v2/oauth2", form={**form, **app})
