@@ -1,3 +1,59 @@
-"""Log in to Withings once; every program on the machine gets an access token that works."""
+"""Log in to Withings once; every program on the machine gets an access token that works.
+
+```python
+from withings_auth import TokenSource
+
+source = TokenSource()
+print(source.access_token())
+```
+
+Everything heavy behind this door loads on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "App",
+    "Endpoints",
+    "Token",
+    "TokenSource",
+    "__version__",
+    "errors",
+    "login",
+    "login_sync",
+    "open_store",
+]
+
+if TYPE_CHECKING:
+    from withings_auth import errors
+    from withings_auth.loopback.login import login, login_sync
+    from withings_auth.model import App, Endpoints, Token
+    from withings_auth.settings import open_store
+    from withings_auth.source import TokenSource
+
+_HOMES = {
+    "App": "withings_auth.model",
+    "Endpoints": "withings_auth.model",
+    "Token": "withings_auth.model",
+    "TokenSource": "withings_auth.source",
+    "login": "withings_auth.loopback.login",
+    "login_sync": "withings_auth.loopback.login",
+    "open_store": "withings_auth.settings",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name == "errors":
+        return import_module("withings_auth.errors")
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

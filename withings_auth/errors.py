@@ -49,7 +49,15 @@ class CallbackUnavailable(LoginError):
 
 
 class WrongAccount(LoginError):
-    """Somebody else than the profile's owner came back; nothing was saved."""
+    """The profile belongs to another person, app or service; nothing was saved.
+
+    `userid` is who signed in and `owner` to whom the profile belongs, where it is a matter of persons.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", userid: str = "", owner: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.userid = userid
+        self.owner = owner
 
 
 class ProviderError(WithingsAuthError):
@@ -96,3 +104,8 @@ class RenewalBusy(WithingsAuthError):
 
     exit_code = 4
     temporary = True
+
+
+def login_hint(profile: str) -> str:
+    """Returns what to type to log this profile in."""
+    return "log in: withings-auth login" + ("" if profile == "default" else f" --profile {profile}")

@@ -18,9 +18,7 @@ _SCOPE = re.compile(r"[a-z0-9._:-]{1,64}")
 _CLIENT_SECRET = re.compile(r"[\x21-\x7e]{1,256}")
 
 # Windows opens a device for these names, whatever extension follows (learn.microsoft.com, "Naming Files").
-_DEVICE_NAMES = {"con", "prn", "aux", "nul"} | {
-    f"{port}{digit}" for port in ("com", "lpt") for digit in range(10)
-}
+_DEVICE_NAMES = {"con", "prn", "aux", "nul"} | {f"{port}{digit}" for port in ("com", "lpt") for digit in range(10)}
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 

@@ -1,0 +1,81 @@
+"""The command line: one module a command, each thin; the one place where an error becomes an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+from withings_auth import __version__
+from withings_auth.cli.signals import Terminated, raise_on_sigterm
+from withings_auth.cli.terminal import PROGRAM, OutputFailed, complain, report
+from withings_auth.errors import WithingsAuthError
+
+COMMANDS = {
+    "login": "log in to Withings with your browser",
+    "token": "print an access token that works, renewed if need be",
+    "logout": "remove the login from this machine",
+    "sandbox": "run a Withings to practise on, until Ctrl-C",
+}
+
+INTERRUPTED = 130
+TERMINATED = 143
+
+
+def run() -> NoReturn:
+    """Runs the command line and ends the process with its exit code."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs one command. Returns its exit code; nothing but argparse's own SystemExit gets out."""
+    try:
+        raise_on_sigterm()
+        options = _parsed(arguments)
+        return int(options.execute(options))
+    except WithingsAuthError as error:
+        return report(error)
+    except OutputFailed as error:
+        return complain(f"the answer could not be written: {error}", "", 1)
+    except KeyboardInterrupt:
+        return complain("interrupted", "", INTERRUPTED)
+    except Terminated:
+        return complain("terminated", "", TERMINATED)
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse with our form of an error."""
+
+    def error(self, message: str) -> NoReturn:
+        sys.exit(complain(message, f"see {self.prog} --help", 2))
+
+
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = _Parser(
+        prog=PROGRAM,
+        description="Log in to Withings once, and every program on the machine gets an access token that works.",
+        epilog="The first time: withings-auth login. From then on: withings-auth token.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    wanted = next((word for word in arguments if not word.startswith("-")), None)
+    for name, summary in COMMANDS.items():
+        # Only the command that runs is imported: a token must not wait for what a login needs.
+        if name == wanted:
+            module = import_module(f"withings_auth.cli.{name}")
+            command = commands.add_parser(
+                name,
+                help=summary,
+                description=(module.__doc__ or "").partition(": ")[2],
+                epilog=module.EXAMPLE,
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+                allow_abbrev=False,
+            )
+            module.add_flags(command)
+            command.set_defaults(execute=module.execute)
+        else:
+            commands.add_parser(name, help=summary)
+    return parser.parse_args(arguments)

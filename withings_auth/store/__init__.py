@@ -1,0 +1,40 @@
+"""Where secrets rest: the keyring by default, files only if named, memory for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from withings_auth.errors import ConfigurationError
+from withings_auth.outside import printable
+
+if TYPE_CHECKING:
+    from withings_auth.store.base import SecretStore
+
+KEYRING = "keyring"
+
+
+def open_named_store(
+    name: str, state: Path, *, on_a_terminal: bool = False, announce: Callable[[], None] = lambda: None
+) -> SecretStore:
+    """Returns the store that `name` (`keyring` or `file:DIRECTORY`) stands for; nothing is touched yet.
+
+    `state` is where the keyring's locks lie. With `on_a_terminal` the keyring may take its time, since a person is
+    there to unlock it, and `announce` tells them. Raises `ConfigurationError` for any other name.
+    """
+    if name == KEYRING:
+        from withings_auth.store import keyring_store
+
+        patience = keyring_store.PATIENCE_ON_A_TERMINAL_SECONDS if on_a_terminal else keyring_store.PATIENCE_SECONDS
+        return keyring_store.KeyringStore(state, patience_seconds=patience, announce=announce)
+    kind, _, directory = name.partition(":")
+    path = Path(directory).expanduser() if directory else None
+    if kind == "file" and path is not None and path.is_absolute():
+        from withings_auth.store.file_store import FileStore
+
+        return FileStore(path)
+    raise ConfigurationError(
+        f"“{printable(name)}” is not a store",
+        hint="a store is “keyring”, or “file:” and an absolute directory, as in file:~/.withings-auth",
+    )

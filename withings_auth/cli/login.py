@@ -1,0 +1,175 @@
+"""`withings-auth login`: one visit to the browser, and every program on the machine has a token."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import math
+import sys
+from contextlib import ExitStack
+from dataclasses import replace
+
+from withings_auth.cli.options import add_profile, open_store, settings
+from withings_auth.cli.signals import run_interruptible
+from withings_auth.cli.terminal import PROGRAM, is_terminal, tell
+from withings_auth.errors import ConfigurationError
+from withings_auth.loopback.addresses import addresses
+from withings_auth.loopback.login import DEFAULT_TIMEOUT_SECONDS, login
+from withings_auth.model import ALL_SCOPES, DEFAULT_REDIRECT_URI, App
+from withings_auth.outside import LOOPBACK_HOSTS, is_client_secret, parsed_url
+from withings_auth.settings import Settings
+from withings_auth.store.base import SecretStore
+from withings_auth.store.records import stored_app, stored_grant
+
+SANDBOX_PROFILE = "sandbox"
+EXAMPLE = (
+    "examples:\n"
+    "  WITHINGS_CLIENT_ID=… WITHINGS_CLIENT_SECRET=… withings-auth login\n"
+    "  withings-auth login --sandbox      (a trial, without an account)\n\n"
+    "The client secret is never a flag: it comes from WITHINGS_CLIENT_SECRET, from an earlier login,\n"
+    "or is asked for, hidden, on a terminal."
+)
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's flags."""
+    add_profile(parser)
+    parser.add_argument("--client-id", metavar="ID", help="the app's client id (WITHINGS_CLIENT_ID)")
+    parser.add_argument(
+        "--redirect-uri",
+        metavar="URL",
+        help=f"the registered URL, exactly so (WITHINGS_REDIRECT_URI; default: {DEFAULT_REDIRECT_URI})",
+    )
+    parser.add_argument(
+        "--scope", metavar="LIST", help="what to ask for, a comma list (WITHINGS_SCOPES; default: all four)"
+    )
+    parser.add_argument("--listen", metavar="HOST:PORT", help="where to listen, if the redirect URI does not say it")
+    parser.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=float,
+        default=DEFAULT_TIMEOUT_SECONDS,
+        help="how long to wait for you (default: %(default)g)",
+    )
+    browser = parser.add_mutually_exclusive_group()
+    browser.add_argument("--no-browser", action="store_true", help="only print the address to open")
+    browser.add_argument("--browser", metavar="NAME", help="open this browser (BROWSER)")
+    parser.add_argument(
+        "--replace", action="store_true", help="replace the profile's login, even of another person or app"
+    )
+    parser.add_argument("--sandbox", action="store_true", help="practise on an embedded Withings, as profile “sandbox”")
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Logs in and tells the outcome. Raises what `login` raises."""
+    if not (math.isfinite(options.timeout) and options.timeout > 0):
+        raise ConfigurationError("--timeout must be a number of seconds above 0", hint=f"{PROGRAM} login --timeout 300")
+    with ExitStack() as held:
+        app, found = _sandbox_app(options, held) if options.sandbox else _own_app(options)
+        if addresses(app.redirect_uri, found.listen).open_to_the_network:
+            tell(f"{PROGRAM}: warning: other machines can reach the address that is listened on ({found.listen})")
+        run_interruptible(
+            login(
+                app,
+                profile=found.profile,
+                store=open_store(found),
+                timeout=options.timeout,
+                endpoints=found.endpoints,
+                listen=found.listen,
+                open_browser=not options.no_browser,
+                browser=options.browser,
+                replace=options.replace or options.sandbox,
+                tell=tell,
+            )
+        )
+    profile = "" if found.profile == "default" else f" --profile {found.profile}"
+    if options.sandbox:
+        tell(f"This was practice: no renewal will come of it. To remove it: {PROGRAM} logout{profile}")
+    else:
+        tell(f"Next: {PROGRAM} token{profile}")
+    return 0
+
+
+def _read(options: argparse.Namespace) -> Settings:
+    flags = {
+        "client_id": options.client_id,
+        "redirect_uri": options.redirect_uri,
+        "scopes": options.scope,
+        "listen": options.listen,
+    }
+    return settings(options, flags)
+
+
+def _own_app(options: argparse.Namespace) -> tuple[App, Settings]:
+    """Returns the app from flags, environment, configuration, and what an earlier login saved of it."""
+    found = _read(options)
+    store = open_store(found)
+    client_id = found.client_id or _earlier_client_id(store, found.profile)
+    if client_id is None:
+        raise ConfigurationError(
+            "no app to log in with: the client id is not set",
+            hint="register an app at https://developer.withings.com/dashboard/ and set WITHINGS_CLIENT_ID and"
+            f" WITHINGS_CLIENT_SECRET; for a trial without an account: {PROGRAM} login --sandbox",
+        )
+    saved = stored_app(store, client_id)
+    app = App(
+        client_id=client_id,
+        client_secret=found.client_secret or (saved.client_secret if saved else _ask_for_secret()),
+        redirect_uri=found.redirect_uri or (saved.redirect_uri if saved else DEFAULT_REDIRECT_URI),
+        scopes=found.scopes or (saved.scopes if saved else ALL_SCOPES),
+    )
+    return app, found
+
+
+def _earlier_client_id(store: SecretStore, profile: str) -> str | None:
+    grant = stored_grant(store, profile)
+    return grant.client_id if grant else None
+
+
+def _ask_for_secret() -> str:
+    if not is_terminal():
+        raise ConfigurationError(
+            "the client secret is not set, and there is no terminal to ask for it",
+            hint="set WITHINGS_CLIENT_SECRET in the environment",
+        )
+    try:
+        secret = getpass.getpass("Client secret (it is not shown): ", stream=sys.stderr).strip()
+    except EOFError:
+        secret = ""
+    if not is_client_secret(secret):
+        raise ConfigurationError(
+            "that is no client secret", hint="copy it again from https://developer.withings.com/dashboard/"
+        )
+    return secret
+
+
+def _sandbox_app(options: argparse.Namespace, held: ExitStack) -> tuple[App, Settings]:
+    """Starts the sandbox for as long as `held` lasts, and returns its app and settings that point at it."""
+    from withings_auth.sandbox import Sandbox
+
+    if options.profile or options.client_id:
+        raise ConfigurationError(
+            "--sandbox brings its own app and profile",
+            hint=f"without --profile and --client-id: {PROGRAM} login --sandbox",
+        )
+    found = replace(_read(options), profile=SANDBOX_PROFILE)
+    _refuse_real_login(found)
+    redirect_uri = found.redirect_uri or DEFAULT_REDIRECT_URI
+    sandbox = held.enter_context(Sandbox(redirect_uris=[redirect_uri]))
+    app = App(
+        client_id=sandbox.client_id,
+        client_secret=sandbox.client_secret,
+        redirect_uri=redirect_uri,
+        scopes=found.scopes or ALL_SCOPES,
+    )
+    return app, replace(found, endpoints=sandbox.endpoints)
+
+
+def _refuse_real_login(found: Settings) -> None:
+    grant = stored_grant(open_store(found), found.profile)
+    parts = parsed_url(grant.token_url) if grant else None
+    if parts is not None and parts.hostname not in LOOPBACK_HOSTS:
+        raise ConfigurationError(
+            f"profile {found.profile} holds a real login, which a trial must not replace",
+            hint=f"log it out, or log it in under another name: {PROGRAM} logout --profile {found.profile}",
+        )

@@ -1,0 +1,33 @@
+"""Flags that several commands have, and the store that they open."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from withings_auth.cli.terminal import is_terminal, tell
+from withings_auth.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from withings_auth.store.base import SecretStore
+
+
+def add_profile(parser: argparse.ArgumentParser) -> None:
+    """Adds `--profile`."""
+    parser.add_argument(
+        "--profile", metavar="NAME", help="whose login (default: WITHINGS_AUTH_PROFILE, else “default”)"
+    )
+
+
+def settings(options: argparse.Namespace, flags: Mapping[str, str | None] | None = None) -> Settings:
+    """Returns the settings with this command's flags before the rest. Raises `ConfigurationError`."""
+    return read_settings({"profile": options.profile, **(flags or {})})
+
+
+def open_store(found: Settings) -> SecretStore:
+    """Opens the store; on a terminal a keyring may take its time to be unlocked, and a person is told."""
+    return found.open_store(
+        on_a_terminal=is_terminal(),
+        announce=lambda: tell("Waiting for your keyring: unlock it, if a window asks for its password."),
+    )

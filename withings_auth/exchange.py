@@ -1,0 +1,119 @@
+"""One POST to the token service, whose outcome is told exactly: answered, never sent, or sent and lost.
+
+The difference decides whether a refresh token may be used up. Redirects are not followed, since an old endpoint
+redirects to a web page that would pass for an answer. Nothing here repeats anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from withings_auth.outside import printable
+from withings_auth.protocol import Answer, AnswerLost, NotSent, Outcome, retry_after_seconds
+from withings_auth.threads import in_thread
+
+TIME_LIMIT_SECONDS = 20.0
+LARGEST_BODY_BYTES = 1024 * 1024
+
+
+def post(url: str, form: Mapping[str, str], *, time_limit_seconds: float = TIME_LIMIT_SECONDS) -> Outcome:
+    """Posts the form and returns what came of it, within the time limit.
+
+    Blocks, and must not be called in a thread that runs an event loop. Raises nothing for what the network does.
+    """
+    return asyncio.run(_post(url, form, time_limit_seconds))
+
+
+async def _post(url: str, form: Mapping[str, str], time_limit_seconds: float) -> Outcome:
+    connected = False
+
+    async def note_connection(*_: object) -> None:
+        nonlocal connected
+        connected = True
+
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_create_end.append(note_connection)
+    try:
+        async with (
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(resolver=_Resolver()),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=time_limit_seconds),
+                trace_configs=[tracing],
+            ) as session,
+            session.post(url, data=form, allow_redirects=False, proxy=_proxy_for(url)) as response,
+        ):
+            body = await _read_at_most(response.content, LARGEST_BODY_BYTES)
+            return Answer(
+                http_status=response.status,
+                body=body[:LARGEST_BODY_BYTES],
+                oversized=len(body) > LARGEST_BODY_BYTES,
+                retry_after=retry_after_seconds(response.headers),
+            )
+    except (aiohttp.ClientError, OSError, TimeoutError, RuntimeError) as error:
+        # RuntimeError: no thread can be started for a name look-up once the interpreter is ending.
+        why = _in_words(error, time_limit_seconds)
+        return AnswerLost(why=why) if connected else NotSent(why=why)
+
+
+async def _read_at_most(stream: aiohttp.StreamReader, limit: int) -> bytes:
+    body = bytearray()
+    async for chunk in stream.iter_any():
+        body += chunk
+        if len(body) > limit:
+            break
+    return bytes(body)
+
+
+def _in_words(error: Exception, time_limit_seconds: float) -> str:
+    # Never the error's own text as a whole: it can hold the request.
+    if isinstance(error, TimeoutError):
+        return f"no answer within {time_limit_seconds:.0f} seconds"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return "the server's certificate is not valid"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return printable(error.os_error.strerror or "the server cannot be reached")
+    if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionError | aiohttp.ClientPayloadError):
+        return "the connection was closed before the answer was complete"
+    return f"the connection failed ({type(error).__name__})"
+
+
+def _proxy_for(url: str) -> str | None:
+    # Not aiohttp's trust_env, which would also take a password for the host from ~/.netrc.
+    parts = urlsplit(url)
+    if parts.scheme != "https" or urllib.request.proxy_bypass(parts.hostname or ""):
+        return None
+    return urllib.request.getproxies().get("https")
+
+
+class _Resolver(AbstractResolver):
+    """Looks names up in a daemon thread: one in the default executor could hold up the end of the process."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found: list[Any] = await in_thread(
+            lambda: socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+        )
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address[0],
+                port=address[1],
+                family=found_family,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for found_family, _, protocol, _, address in found
+        ]
+
+    async def close(self) -> None:
+        """Nothing is kept."""

@@ -1,0 +1,122 @@
+"""What a request that brought no tokens amounts to: a named error, Withings' own words, what to do."""
+
+from __future__ import annotations
+
+import time
+from typing import assert_never
+
+from withings_auth.errors import (
+    ConfigurationError,
+    LoginError,
+    LoginRequired,
+    ProtocolViolation,
+    ProviderError,
+    ProviderUnavailable,
+    WithingsAuthError,
+    login_hint,
+)
+from withings_auth.protocol import AnswerLost, Failure, FailureKind, NotSent
+
+DASHBOARD = "https://developer.withings.com/dashboard/"
+
+
+def refresh_error(failed: Failure | NotSent | AnswerLost, *, profile: str, deadline: float | None) -> WithingsAuthError:
+    """Returns the error for a refresh that brought no tokens.
+
+    `deadline` (Unix seconds) is until when a refresh of unknown outcome can be repeated, None where none is unknown.
+    """
+    if isinstance(failed, Failure) and failed.kind in {FailureKind.REFRESH_TOKEN_REFUSED, FailureKind.CODE_REFUSED}:
+        return LoginRequired(
+            f"Withings has ended the login of profile {profile}{_said(failed)}", hint=login_hint(profile)
+        )
+    error = _common_error(failed)
+    if deadline is None:
+        return error
+    return type(error)(
+        f"{error}; whether the login was renewed is not known",
+        hint=f"ask for a token again before {local_time(deadline)}: until then another try can still save the login",
+        retry_after=error.retry_after,
+    )
+
+
+def code_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
+    """Returns the error for an authorization code that brought no tokens."""
+    if isinstance(failed, Failure) and failed.kind is FailureKind.CODE_REFUSED:
+        return LoginError(
+            f"Withings did not accept the code that the browser brought{_said(failed)}",
+            hint="a code works once and for 30 seconds: check that the computer's clock and network are well,"
+            " and log in again",
+        )
+    if isinstance(failed, AnswerLost):
+        return ProviderUnavailable(
+            f"no whole answer came from Withings: {failed.why}",
+            hint="a code works only once, so nothing was repeated: log in again",
+        )
+    return _common_error(failed)
+
+
+def local_time(moment: float) -> str:
+    """Returns Unix seconds as a person reads them, in the machine's time zone."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))
+
+
+def _common_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
+    match failed:
+        case NotSent():
+            return ProviderUnavailable(
+                f"Withings cannot be reached: {failed.why}",
+                hint="check the network and try again; nothing was changed",
+            )
+        case AnswerLost():
+            return ProviderUnavailable(f"no whole answer came from Withings: {failed.why}", hint="try again")
+        case Failure():
+            return _answered_error(failed)
+    assert_never(failed)
+
+
+def _answered_error(failed: Failure) -> WithingsAuthError:
+    match failed.kind:
+        case FailureKind.UNAVAILABLE:
+            return ProviderUnavailable(
+                f"Withings is not available now{_said(failed)}",
+                status=failed.status,
+                hint="try again in a few minutes",
+                retry_after=failed.retry_after,
+            )
+        case FailureKind.TOO_MANY_REQUESTS:
+            return ProviderUnavailable(
+                f"Withings asks to wait{_said(failed)}",
+                status=failed.status,
+                hint="too many requests, or the same one twice in 10 seconds: try again a little later",
+                retry_after=failed.retry_after,
+            )
+        case FailureKind.APP_REFUSED:
+            return ConfigurationError(
+                f"Withings does not know this client id with this client secret{_said(failed)}",
+                hint="copy both again from your app at " + DASHBOARD + " into WITHINGS_CLIENT_ID and"
+                " WITHINGS_CLIENT_SECRET, then: withings-auth login",
+            )
+        case FailureKind.REDIRECT_URI_REFUSED:
+            return ConfigurationError(
+                f"Withings does not accept the redirect URI{_said(failed)}",
+                hint="WITHINGS_REDIRECT_URI must be the registered URL of the app, character for character: "
+                + DASHBOARD,
+            )
+        case FailureKind.MALFORMED:
+            return ProtocolViolation(
+                f"Withings' answer makes no sense: {failed.words}",
+                hint="nothing in it was used; if it happens again, look for a newer withings-auth",
+            )
+        case FailureKind.REFUSED | FailureKind.REFRESH_TOKEN_REFUSED | FailureKind.CODE_REFUSED:
+            return ProviderError(
+                f"Withings refused the request{_said(failed)}",
+                status=failed.status,
+                hint="if it happens again, look for a newer withings-auth",
+            )
+    assert_never(failed.kind)
+
+
+def _said(failed: Failure) -> str:
+    number = f"status {failed.status}" if failed.status is not None else ""
+    said = ": ".join(part for part in (number, failed.words) if part)
+    return f" ({said})" if said else ""

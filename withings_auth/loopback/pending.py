@@ -1,0 +1,83 @@
+"""A login that waits: it answers every request, remembers the first true callback, and counts what it ignored."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+
+from withings_auth.loopback import page
+from withings_auth.loopback.gate import (
+    Expectation,
+    Granted,
+    Ignored,
+    Kind,
+    Refused,
+    Request,
+    StartVisited,
+    judge,
+)
+
+_PAGES: dict[Kind, Callable[[], page.Page]] = {
+    Kind.OTHER_PATH: page.not_found,
+    Kind.WRONG_METHOD: page.wrong_method,
+    Kind.PREFETCH: page.opened_ahead,
+    Kind.START_USED: page.start_used,
+    Kind.OTHER_CODE: page.already_answered,
+}
+
+# What a browser asks for of its own accord says nothing about the login, and is not worth a line.
+_UNREMARKABLE = {Kind.OTHER_PATH, Kind.PREFETCH}
+
+
+class Pending:
+    """One login from the moment it listens until its outcome is settled.
+
+    `notice` is called the first time that something of a kind is ignored. Belongs to one event loop.
+    """
+
+    def __init__(self, expected: Expectation, authorize_url: str, notice: Callable[[Kind], None]) -> None:
+        loop = asyncio.get_running_loop()
+        self._expected = expected
+        self._authorize_url = authorize_url
+        self._notice = notice
+        self._decision: asyncio.Future[Granted | Refused] = loop.create_future()
+        self._outcome: asyncio.Future[page.Page] = loop.create_future()
+        self.start_visited = asyncio.Event()
+        self.ignored: Counter[Kind] = Counter()
+
+    async def decision(self) -> Granted | Refused:
+        """Waits for the one true callback."""
+        return await asyncio.shield(self._decision)
+
+    def settle(self, outcome: page.Page) -> None:
+        """Gives the held browser tabs their page; only the first outcome counts."""
+        if not self._outcome.done():
+            self._outcome.set_result(outcome)
+
+    async def answer(self, request: Request) -> page.Page:
+        """Returns the page for a request; for the true callback only once the outcome is known."""
+        match judge(self._expected, request):
+            case Ignored(kind):
+                return self.ignore(kind)
+            case StartVisited():
+                if self.start_visited.is_set():
+                    return self.ignore(Kind.START_USED)
+                self.start_visited.set()
+                return page.redirect(self._authorize_url)
+            case decision:
+                return await self._decided(decision)
+
+    async def _decided(self, decision: Granted | Refused) -> page.Page:
+        if not self._decision.done():
+            self._decision.set_result(decision)
+        elif self._decision.result() != decision:
+            return self.ignore(Kind.OTHER_CODE)
+        return await asyncio.shield(self._outcome)
+
+    def ignore(self, kind: Kind) -> page.Page:
+        """Counts something that is not the callback, and returns its page."""
+        self.ignored[kind] += 1
+        if self.ignored[kind] == 1 and kind not in _UNREMARKABLE:
+            self._notice(kind)
+        return _PAGES.get(kind, page.not_for_us)()

@@ -1,0 +1,74 @@
+"""What a person reads at the terminal while they log in."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+
+from withings_auth.errors import LoginTimeout
+from withings_auth.loopback.gate import Kind
+from withings_auth.model import Grant
+from withings_auth.outside import printable
+
+
+def duration(seconds: float) -> str:
+    """Returns a time span as a person says it."""
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes and not rest:
+        return f"{minutes} minute{'s' if minutes > 1 else ''}"
+    return f"{round(seconds)} seconds"
+
+
+def opening(timeout: float) -> str:
+    """Said when the browser was started."""
+    return f"Opening your browser to sign in at Withings; waiting {duration(timeout)} at most (Ctrl-C stops)."
+
+
+def by_hand(why: str, url: str) -> Iterable[str]:
+    """Said when a person has to open the address; the address stands alone on its line, to be copied."""
+    yield why
+    yield "Open this address in a browser on this computer:"
+    yield ""
+    yield url
+    yield ""
+
+
+def already(profile: str, owner: Grant) -> str:
+    """Said when the profile is in use."""
+    return f"Profile {profile} is signed in as user {owner.userid}; a new login of the same person replaces it."
+
+
+def ignored(kind: Kind) -> str:
+    """Said the first time that something of a kind came that is not the callback."""
+    line = f"Ignored a request {kind.value}; still waiting."
+    if kind is Kind.TLS:
+        return line + " (Does your browser force https on localhost? Make an exception for this address.)"
+    return line
+
+
+def success(profile: str, grant: Grant, place: str) -> Iterable[str]:
+    """Said after the save."""
+    until = time.strftime("%H:%M", time.localtime(grant.expires_at))
+    yield f"Signed in as Withings user {grant.userid}, profile {profile}."
+    yield f"Saved in {place}. The access token is good until {until} and is renewed when it is asked for after that."
+
+
+def missing_scopes(asked: Iterable[str], granted: Iterable[str]) -> str | None:
+    """Said when Withings granted less than was asked; None where nothing is missing."""
+    missing = [scope for scope in asked if scope not in set(granted)]
+    if not missing:
+        return None
+    return f"withings-auth: warning: not granted: {', '.join(printable(scope, limit=64) for scope in missing)}"
+
+
+def nobody_came(redirect_uri: str, timeout: float, counted: Counter[Kind]) -> LoginTimeout:
+    """Returns the error for a login that nobody answered, with all that was seen and what a person can do."""
+    seen = "; ".join(f"{count} {kind.value}" for kind, count in counted.most_common())
+    return LoginTimeout(
+        f"nobody came back from Withings within {duration(timeout)}"
+        + (f" (requests that were ignored: {seen})" if seen else ""),
+        hint="click Allow in the browser; if Withings showed “redirect_uri_mismatch”, register"
+        f" {printable(redirect_uri)} exactly so, if it showed “Invalid clientid”, check WITHINGS_CLIENT_ID;"
+        " then: withings-auth login",
+    )

@@ -1,0 +1,251 @@
+"""Withings' OAuth 2.0 without I/O: the authorize URL, the forms to post, and what the answers mean.
+
+Withings answers HTTP 200 even on failure, says 503 for a bad parameter, and only the text tells one bad parameter
+from another (developer.withings.com, "API responses"). An answer is read into a `TokenReply` or a `Failure`; nothing
+here raises for what a server sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any
+
+from yarl import URL
+
+from withings_auth.model import App, Endpoints, Grant
+from withings_auth.outside import is_opaque_token, is_scope, is_userid, printable
+
+# What the documentation grants where the answer names no life: three hours.
+DEFAULT_LIFE_SECONDS = 10_800
+LONGEST_LIFE_SECONDS = 366 * 86_400
+
+_AUTHENTICATION_FAILED = {100, 101, 102, 200, 401}
+_TIMED_OUT = 522
+_TOO_MANY_REQUESTS = 601
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back over HTTP: the body cut at the limit that `exchange` reads."""
+
+    http_status: int
+    body: bytes = field(repr=False)
+    retry_after: float | None = None
+    oversized: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotSent:
+    """The request never left: nothing has happened at Withings."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerLost:
+    """The request may have arrived, and no whole answer came back: what happened at Withings is not known."""
+
+    why: str
+
+
+Outcome = Answer | NotSent | AnswerLost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenReply:
+    """A pair of tokens as issued. `userid`, `scopes` and `refresh_token` are None where the answer left them out."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(repr=False)
+    life_seconds: int
+    scopes: tuple[str, ...] | None
+    userid: str | None
+
+
+class FailureKind(Enum):
+    """What an answer that brings no tokens amounts to."""
+
+    UNAVAILABLE = auto()  # no statement about the request at all: 5xx, HTML, a redirect, 522
+    TOO_MANY_REQUESTS = auto()  # 601 or HTTP 429: refused before anything happened
+    CODE_REFUSED = auto()
+    REFRESH_TOKEN_REFUSED = auto()  # or the authentication as a whole: 100-102, 200, 401
+    APP_REFUSED = auto()  # client id or client secret
+    REDIRECT_URI_REFUSED = auto()
+    REFUSED = auto()  # any other number
+    MALFORMED = auto()  # an answer, but none that Withings documents
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """An answer that brings no tokens. `words` is what Withings said, made harmless; it may be empty."""
+
+    kind: FailureKind
+    words: str
+    status: int | None = None
+    retry_after: float | None = None
+
+
+def authorize_url(endpoints: Endpoints, app: App, *, state: str) -> str:
+    """Returns the address at which a person grants the app access.
+
+    Exactly the documented parameters, scopes joined by commas, the redirect URI character for character.
+    """
+    query = {
+        "response_type": "code",
+        "client_id": app.client_id,
+        "state": state,
+        "scope": ",".join(app.scopes),
+        "redirect_uri": app.redirect_uri,
+    }
+    return str(URL(endpoints.authorize_url).with_query(query))
+
+
+def code_form(app: App, code: str) -> dict[str, str]:
+    """Returns the form that exchanges an authorization code."""
+    return {
+        "action": "requesttoken",
+        "grant_type": "authorization_code",
+        "client_id": app.client_id,
+        "client_secret": app.client_secret,
+        "code": code,
+        "redirect_uri": app.redirect_uri,
+    }
+
+
+def refresh_form(grant: Grant, client_secret: str) -> dict[str, str]:
+    """Returns the form that trades a refresh token for a new pair."""
+    return {
+        "action": "requesttoken",
+        "grant_type": "refresh_token",
+        "client_id": grant.client_id,
+        "client_secret": client_secret,
+        "refresh_token": grant.refresh_token,
+    }
+
+
+def read_answer(answer: Answer) -> TokenReply | Failure:
+    """Reads an answer of the token service, in the envelope or in the flat shape of the old endpoint."""
+    if answer.oversized:
+        return _malformed("the answer is larger than 1 MiB")
+    if 300 <= answer.http_status < 400:
+        return _unavailable(f"a redirect (HTTP {answer.http_status})", answer)
+    if answer.http_status >= 500:
+        return _unavailable(f"HTTP {answer.http_status}", answer)
+    try:
+        content = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        if answer.http_status == 429:
+            return _too_many("", answer)
+        what = "an HTML page" if answer.body.lstrip()[:1] == b"<" else "something else"
+        return _unavailable(f"{what} instead of JSON (HTTP {answer.http_status})", answer)
+    if not isinstance(content, dict):
+        return _malformed("the answer is JSON, but not an object")
+    if "status" in content:
+        return _read_envelope(content, answer)
+    return _read_flat(content, answer)
+
+
+def _read_envelope(content: dict[str, Any], answer: Answer) -> TokenReply | Failure:
+    status = content["status"]
+    body = content.get("body")
+    body = body if isinstance(body, dict) else {}
+    if type(status) is not int:
+        return _malformed("the status is not a number")
+    if status == 0:
+        return _read_tokens(body)
+    words = _words(content.get("error"))
+    if status == _TOO_MANY_REQUESTS:
+        return _too_many(words, answer, wait_seconds=body.get("wait_seconds"))
+    if status == _TIMED_OUT:
+        return Failure(kind=FailureKind.UNAVAILABLE, words=words, status=status)
+    return Failure(kind=_kind_of(status, words), words=words, status=status)
+
+
+def _read_flat(content: dict[str, Any], answer: Answer) -> TokenReply | Failure:
+    if "access_token" in content:
+        return _read_tokens(content)
+    words = _words(content.get("error_description") or content.get("error"))
+    errors = content.get("errors")
+    if isinstance(errors, list) and errors and isinstance(errors[0], dict):
+        words = _words(errors[0].get("message"))
+    if answer.http_status == 429:
+        return _too_many(words, answer)
+    if not words:
+        return _malformed("the answer holds neither tokens nor an error")
+    return Failure(kind=_kind_of(None, words), words=words)
+
+
+def _kind_of(status: int | None, words: str) -> FailureKind:
+    """Tells the causes of one status apart by Withings' words, the only place where they differ."""
+    text = words.lower().replace(" ", "_")
+    if "refresh_token" in text:
+        return FailureKind.REFRESH_TOKEN_REFUSED
+    if "redirect_uri" in text:
+        return FailureKind.REDIRECT_URI_REFUSED
+    if "client" in text and ("invalid" in text or "wrong" in text):
+        return FailureKind.APP_REFUSED
+    if "invalid_code" in text or "invalid_grant" in text:
+        return FailureKind.CODE_REFUSED
+    if status in _AUTHENTICATION_FAILED:
+        return FailureKind.REFRESH_TOKEN_REFUSED
+    return FailureKind.REFUSED
+
+
+def _read_tokens(body: dict[str, Any]) -> TokenReply | Failure:
+    access_token, refresh_token = body.get("access_token"), body.get("refresh_token")
+    if not (isinstance(access_token, str) and is_opaque_token(access_token)):
+        return _malformed("the access token is missing, or is not one")
+    if refresh_token is not None and not (isinstance(refresh_token, str) and is_opaque_token(refresh_token)):
+        return _malformed("the refresh token is not one")
+    life = _whole_number(body.get("expires_in", DEFAULT_LIFE_SECONDS))
+    if life is None or not 0 < life <= LONGEST_LIFE_SECONDS:
+        return _malformed("the life of the access token is not a number of seconds")
+    # A text on the code exchange and a number on the refresh, as seen at the real service.
+    userid = body.get("userid")
+    userid = str(userid) if type(userid) is int else userid
+    if userid is not None and not (isinstance(userid, str) and is_userid(userid)):
+        return _malformed("the userid is not one")
+    scope = body.get("scope")
+    scopes = tuple(scope.split(",")) if isinstance(scope, str) and scope else None
+    if scopes is not None and not all(is_scope(name) for name in scopes):
+        return _malformed("the scope has characters that no scope has")
+    return TokenReply(
+        access_token=access_token, refresh_token=refresh_token, life_seconds=life, scopes=scopes, userid=userid
+    )
+
+
+def _whole_number(value: object) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 12:
+        return int(value)
+    return value if type(value) is int else None
+
+
+def _words(text: object) -> str:
+    return printable(text.strip()) if isinstance(text, str) else ""
+
+
+def _unavailable(what: str, answer: Answer) -> Failure:
+    return Failure(kind=FailureKind.UNAVAILABLE, words=what, retry_after=answer.retry_after)
+
+
+def _too_many(words: str, answer: Answer, *, wait_seconds: object = None) -> Failure:
+    seconds = _whole_number(wait_seconds)
+    return Failure(
+        kind=FailureKind.TOO_MANY_REQUESTS,
+        words=words,
+        status=_TOO_MANY_REQUESTS,
+        retry_after=answer.retry_after if seconds is None else float(seconds),
+    )
+
+
+def _malformed(what: str) -> Failure:
+    return Failure(kind=FailureKind.MALFORMED, words=what)
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """Returns the Retry-After header in seconds; None where it is absent or a date."""
+    text = headers.get("Retry-After", "")
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else None

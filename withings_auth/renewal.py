@@ -1,0 +1,181 @@
+"""The transaction that renews a login: at most one refresh, whoever asks, and never a lost one.
+
+Withings gives a new refresh token with every renewal. The previous one lives for eight hours more, or until the new
+access token is first used, whichever ends first (developer.withings.com, "Access and refresh tokens"). Hence the
+rules here: the new pair is durable before its access token leaves our hands; the same refresh token is not sent
+twice within ten seconds, which Withings would refuse; a refresh whose answer was lost is repeated once after that.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+
+from withings_auth.attempts import Attempts
+from withings_auth.errors import (
+    LoginRequired,
+    ProtocolViolation,
+    ProviderUnavailable,
+    RenewalBusy,
+    StoreError,
+)
+from withings_auth.failures import local_time, refresh_error
+from withings_auth.model import Grant
+from withings_auth.protocol import (
+    Answer,
+    AnswerLost,
+    Failure,
+    FailureKind,
+    NotSent,
+    Outcome,
+    TokenReply,
+    read_answer,
+    refresh_form,
+)
+from withings_auth.store.base import Notes, SecretStore
+from withings_auth.store.records import LOCK_PATIENCE_SECONDS, load_grant, load_secret, token_name
+
+LOCK_SLICE_SECONDS = 0.5  # how long an abandoned wait goes on
+LONGEST_WAIT_SECONDS = 12.0
+JUST_RENEWED_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a caller needs: seconds of life, and not the token that a server just refused."""
+
+    min_valid: float
+    rejected: str | None = field(default=None, repr=False)
+
+    def met_by(self, grant: Grant, now: float) -> bool:
+        """Whether the grant's access token will do; one that was just renewed satisfies any caller."""
+        left, age = grant.seconds_left(now), grant.age(now)
+        just_renewed = age is not None and age < JUST_RENEWED_SECONDS
+        return grant.access_token != self.rejected and left > 0 and (left >= self.min_valid or just_renewed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What the transaction touches besides the store.
+
+    `post` sends a form and tells what came of it; `now` is the wall clock in Unix seconds; `wait` sleeps, and raises
+    where the caller has gone away.
+    """
+
+    post: Callable[[str, Mapping[str, str]], Outcome]
+    now: Callable[[], float] = time.time
+    wait: Callable[[float], None] = time.sleep
+    steady: Callable[[], float] = time.monotonic
+
+
+def renew(
+    store: SecretStore, profile: str, wanted: Wanted, *, secret_for: Callable[[Grant], str | None], world: World
+) -> Grant:
+    """Returns a grant that meets what is wanted, renewed only if nobody else was faster.
+
+    `secret_for` returns the client secret for a grant's app where the caller knows one; else the app's record is
+    asked. Raises `LoginRequired` after a definite refusal, `ProviderUnavailable` where trying again helps,
+    `RenewalBusy`, `ConfigurationError`, `ProtocolViolation` and `StoreError`. None of these changes what is stored.
+    """
+    with ExitStack() as held:
+        notes = _lock(held, store, profile, world)
+        grant = load_grant(store, profile)
+        if wanted.met_by(grant, world.now()):
+            return grant  # another process was faster
+        _refuse_the_futile(grant, wanted, world.now())
+        attempts = Attempts(notes, grant)
+        secret = secret_for(grant) or load_secret(store, grant.client_id)
+        try:
+            reply, sent_at = _trade(grant, profile, secret, attempts, world)
+        except ProviderUnavailable:
+            if grant.access_token != wanted.rejected and grant.seconds_left(world.now()) > 0:
+                return grant
+            raise
+        except LoginRequired:
+            found = load_grant(store, profile)
+            if found != grant and wanted.met_by(found, world.now()):
+                return found  # somebody who knows no lock saved a newer one
+            raise
+        successor = _successor(grant, reply, sent_at)
+        _save(store, profile, successor, attempts.deadline)
+        return successor
+
+
+def _lock(held: ExitStack, store: SecretStore, profile: str, world: World) -> Notes:
+    give_up_at = world.steady() + LOCK_PATIENCE_SECONDS
+    while True:
+        world.wait(0)
+        try:
+            return held.enter_context(store.lock(token_name(profile), LOCK_SLICE_SECONDS))
+        except RenewalBusy as busy:
+            if world.steady() >= give_up_at:
+                raise RenewalBusy(
+                    f"another program has been renewing the login of profile {profile} for too long", hint=busy.hint
+                ) from None
+
+
+def _refuse_the_futile(grant: Grant, wanted: Wanted, now: float) -> None:
+    age = grant.age(now)
+    if grant.access_token == wanted.rejected and age is not None and age < JUST_RENEWED_SECONDS:
+        raise ProviderUnavailable(
+            f"Withings refused an access token that it issued {age:.0f} seconds ago",
+            hint="a newer one would fare no better: check that the request goes to the API of the same service,"
+            " and try again in a minute",
+            retry_after=JUST_RENEWED_SECONDS - age,
+        )
+
+
+def _trade(grant: Grant, profile: str, secret: str, attempts: Attempts, world: World) -> tuple[TokenReply, float]:
+    """Returns the reply to a refresh, asked for once more where that is safe, and the moment before it was sent."""
+    result, sent_at = _ask(grant, secret, attempts, world)
+    match result:
+        case AnswerLost():
+            result, sent_at = _ask(grant, secret, attempts, world)
+        case Failure(kind=FailureKind.TOO_MANY_REQUESTS, retry_after=seconds) if (seconds or 0) <= LONGEST_WAIT_SECONDS:
+            world.wait(seconds or 0)
+            result, sent_at = _ask(grant, secret, attempts, world)
+    if isinstance(result, TokenReply):
+        return result, sent_at
+    raise refresh_error(result, profile=profile, deadline=attempts.deadline)
+
+
+def _ask(
+    grant: Grant, secret: str, attempts: Attempts, world: World
+) -> tuple[TokenReply | Failure | NotSent | AnswerLost, float]:
+    """Sends the refresh once, not sooner than the guard allows, noted before and after."""
+    world.wait(attempts.seconds_to_wait(world.now()))
+    sent_at = world.now()
+    attempts.begin(sent_at)
+    outcome = world.post(grant.token_url, refresh_form(grant, secret))
+    result = read_answer(outcome) if isinstance(outcome, Answer) else outcome
+    attempts.end(result)
+    return result, sent_at
+
+
+def _successor(grant: Grant, reply: TokenReply, sent_at: float) -> Grant:
+    if reply.userid not in {None, grant.userid}:
+        raise ProtocolViolation(
+            f"Withings answered the renewal of user {grant.userid} with tokens of user {reply.userid}",
+            hint="nothing was saved; log in again: withings-auth login",
+        )
+    return replace(
+        grant,
+        access_token=reply.access_token,
+        refresh_token=reply.refresh_token or grant.refresh_token,
+        obtained_at=int(sent_at),
+        expires_at=int(sent_at) + reply.life_seconds,
+        scopes=grant.scopes if reply.scopes is None else reply.scopes,
+    )
+
+
+def _save(store: SecretStore, profile: str, successor: Grant, deadline: float | None) -> None:
+    try:
+        store.save(token_name(profile), successor.written())
+    except StoreError as error:
+        until = f" before {local_time(deadline)}" if deadline else ""
+        raise type(error)(
+            f"the login was renewed and could not be saved: {error}",
+            hint=f"nothing is lost if that is mended and a token is asked for again{until}; {error.hint}",
+        ) from error

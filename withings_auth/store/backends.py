@@ -1,0 +1,119 @@
+"""Which of the keyrings on this machine is used: one that protects what it keeps, or the one that a person named.
+
+keyring's own choice takes whatever is installed, a base64 file among it, and starts every backend it can find. Here
+the known protecting ones are tried one by one; any other must be named in `PYTHON_KEYRING_BACKEND` or keyring's
+configuration file.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from keyring import backend as keyring_backend
+from keyring import core as keyring_core
+
+from withings_auth.errors import StoreUnavailable
+from withings_auth.outside import printable
+
+USER_RUNTIME_DIRECTORIES = Path("/run/user")
+
+_DESKTOP_KEYRING = "the keyring of this desktop (Secret Service)"
+_PROTECTING = {
+    "linux": (
+        ("keyring.backends.SecretService", "Keyring", _DESKTOP_KEYRING),
+        ("keyring.backends.libsecret", "Keyring", _DESKTOP_KEYRING),
+        ("keyring.backends.kwallet", "DBusKeyring", "KWallet"),
+    ),
+    "darwin": (("keyring.backends.macOS", "Keyring", "the macOS Keychain"),),
+    "win32": (("keyring.backends.Windows", "WinVaultKeyring", "the Windows Credential Manager"),),
+}
+_NO_CHOICES = {"keyring.backends.fail", "keyring.backends.null", "keyring.backends.chainer"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """A keyring to use, what a person calls it, and whether it replaces a record by deleting it first."""
+
+    keyring: keyring_backend.KeyringBackend
+    description: str
+    replaces_by_deleting: bool
+
+
+def find_backend() -> Backend:
+    """Returns the keyring that a person named, else the best protecting one. Raises `StoreUnavailable`."""
+    provide_session_bus(os.environ)
+    named = keyring_core.load_env() or keyring_core.load_config()
+    if named is not None:
+        return _described(named)
+    usable: list[tuple[float, Backend]] = []
+    reasons: list[str] = []
+    for module, name, description in _PROTECTING.get(sys.platform, _PROTECTING["linux"]):
+        try:
+            found = getattr(import_module(module), name)
+            usable.append((float(found.priority), _described(found())))
+        except Exception as error:  # noqa: BLE001  the keyring's edge: a backend may raise anything
+            reasons.append(f"{description}: {printable(str(error) or type(error).__name__)}")
+    if not usable:
+        raise StoreUnavailable(f"no usable keyring: {'; '.join([*reasons, *_refused()])}", hint=remedies())
+    return max(usable, key=lambda candidate: candidate[0])[1]
+
+
+def remedies() -> str:
+    """Says what a person can do about a keyring that cannot be used."""
+    if sys.platform in {"darwin", "win32"}:
+        return "log in to the desktop, so that its keyring is unlocked, and try again"
+    return (
+        "start a keyring and unlock it (gnome-keyring or KWallet; a desktop session has one), or choose files that"
+        " only you can read: WITHINGS_AUTH_STORE=file:~/.withings-auth"
+    )
+
+
+def provide_session_bus(environ: dict[str, str] | os._Environ[str]) -> None:
+    """Names the person's own session bus where the environment names none, as under cron or a system service.
+
+    The bus that systemd keeps at /run/user/UID/bus is taken only if the socket belongs to this user.
+    """
+    address = session_bus_address(environ)
+    if address is not None:
+        environ["DBUS_SESSION_BUS_ADDRESS"] = address
+
+
+def session_bus_address(environ: Mapping[str, str]) -> str | None:
+    """Returns the bus address to add to the environment, or None where nothing is to be added."""
+    if sys.platform != "linux" or environ.get("DBUS_SESSION_BUS_ADDRESS"):
+        return None
+    bus = USER_RUNTIME_DIRECTORIES / str(os.getuid()) / "bus"
+    try:
+        status = bus.lstat()
+    except OSError:
+        return None
+    ours = stat.S_ISSOCK(status.st_mode) and status.st_uid == os.getuid()
+    return f"unix:path={bus}" if ours else None
+
+
+def _described(keyring: keyring_backend.KeyringBackend) -> Backend:
+    module, name = type(keyring).__module__, type(keyring).__name__
+    known = {(m, n): text for choices in _PROTECTING.values() for m, n, text in choices}
+    return Backend(
+        keyring=keyring,
+        description=known.get((module, name), f"the keyring {module}.{name}"),
+        replaces_by_deleting=module == "keyring.backends.macOS",
+    )
+
+
+def _refused() -> list[str]:
+    # Tells a person why the backend that keyring itself would take is not good enough. Slow, and only on failure.
+    others = keyring_backend.get_all_keyring()
+    known = {module for choices in _PROTECTING.values() for module, _, _ in choices} | _NO_CHOICES
+    return [
+        f"{type(other).__module__}.{type(other).__name__}: does not protect what it keeps, or is not known to;"
+        " it is used only if PYTHON_KEYRING_BACKEND names it"
+        for other in others
+        if type(other).__module__ not in known
+    ]

@@ -1,0 +1,78 @@
+"""Secrets that end with the process, for tests and for programs that keep them elsewhere."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+
+from withings_auth.errors import RenewalBusy
+from withings_auth.store.base import Notes
+
+
+class MemoryNotes:
+    """Notes in a dictionary."""
+
+    def __init__(self, slips: dict[str, str], name: str) -> None:
+        self._slips = slips
+        self._name = name
+
+    def recall(self) -> str | None:
+        """Returns what was noted last, or None."""
+        return self._slips.get(self._name)
+
+    def note(self, text: str | None) -> None:
+        """Notes the text, or takes the slip away."""
+        if text is None:
+            self._slips.pop(self._name, None)
+        else:
+            self._slips[self._name] = text
+
+
+class MemoryStore:
+    """A `SecretStore` in a dictionary."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, str] = {}
+        self._slips: dict[str, str] = {}
+        self._stamps: defaultdict[str, int] = defaultdict(int)
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    @property
+    def description(self) -> str:
+        """Says that nothing stays."""
+        return "this program's memory"
+
+    def load(self, name: str) -> str | None:
+        """Returns the text saved under the name, or None."""
+        return self._records.get(name)
+
+    def save(self, name: str, text: str) -> None:
+        """Keeps the text."""
+        self._records[name] = text
+        self._stamps[name] += 1
+
+    def clear(self, name: str) -> bool:
+        """Forgets the text."""
+        self._stamps[name] += 1
+        return self._records.pop(name, None) is not None
+
+    def names(self) -> list[str]:
+        """Returns the names that hold something."""
+        return sorted(self._records)
+
+    @contextmanager
+    def lock(self, name: str, timeout: float) -> Iterator[Notes]:
+        """Holds the name among the threads of this process."""
+        lock = self._locks[name]
+        if not lock.acquire(timeout=timeout):
+            raise RenewalBusy(f"another thread has held the lock of this login for {timeout:.0f} seconds")
+        try:
+            yield MemoryNotes(self._slips, name)
+        finally:
+            lock.release()
+
+    def stamp(self, name: str) -> Hashable:
+        """Returns a number that grows."""
+        return self._stamps[name]

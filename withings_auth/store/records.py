@@ -1,0 +1,71 @@
+"""The records of the package in a store: who is logged in, and the app's credentials."""
+
+from __future__ import annotations
+
+from withings_auth.errors import ConfigurationError, LoginRequired, StoreCorrupt, login_hint
+from withings_auth.model import App, Grant
+from withings_auth.store.base import SecretStore
+
+LOCK_PATIENCE_SECONDS = 90.0  # longer than a whole renewal with its repetition takes at worst
+
+
+def token_name(profile: str) -> str:
+    """Returns the name under which a profile's grant is saved."""
+    return f"token/{profile}"
+
+
+def app_name(client_id: str) -> str:
+    """Returns the name under which an app's credentials are saved."""
+    return f"app/{client_id}"
+
+
+def stored_grant(store: SecretStore, profile: str) -> Grant | None:
+    """Returns the profile's grant, None if there is none. Raises `StoreError` where that cannot be found out."""
+    text = store.load(token_name(profile))
+    return None if text is None else Grant.read(text)
+
+
+def load_grant(store: SecretStore, profile: str) -> Grant:
+    """Returns the profile's grant. Raises `LoginRequired` where there is none, and `StoreError`."""
+    grant = stored_grant(store, profile)
+    if grant is None:
+        raise LoginRequired(f"nobody is logged in as profile {profile}", hint=login_hint(profile))
+    return grant
+
+
+def stored_app(store: SecretStore, client_id: str) -> App | None:
+    """Returns the app's credentials, None if they are not saved. Raises `StoreError`."""
+    text = store.load(app_name(client_id))
+    return None if text is None else App.read(text)
+
+
+def load_secret(store: SecretStore, client_id: str) -> str:
+    """Returns the app's client secret. Raises `ConfigurationError` where it is not saved, and `StoreError`."""
+    app = stored_app(store, client_id)
+    if app is None:
+        raise ConfigurationError(
+            "the client secret of this login's app is not saved any more",
+            hint="set WITHINGS_CLIENT_ID and WITHINGS_CLIENT_SECRET, or log in again: withings-auth login",
+        )
+    return app.client_secret
+
+
+def profiles(store: SecretStore) -> list[str]:
+    """Returns the profiles that somebody is logged in under."""
+    return [name.removeprefix("token/") for name in store.names() if name.startswith("token/")]
+
+
+def clear_unused_app(store: SecretStore, client_id: str) -> bool:
+    """Removes the app's credentials unless a profile still needs them, or may. Returns whether they were removed.
+
+    Raises `StoreError` and `RenewalBusy`.
+    """
+    for profile in profiles(store):
+        try:
+            grant = stored_grant(store, profile)
+        except StoreCorrupt:
+            return False
+        if grant is not None and grant.client_id == client_id:
+            return False
+    with store.lock(app_name(client_id), LOCK_PATIENCE_SECONDS):
+        return store.clear(app_name(client_id))

@@ -1,0 +1,113 @@
+"""Threads that never keep a process from ending, and waits that always end.
+
+The default executors of asyncio and concurrent.futures are joined at exit, so one call that hangs there hangs the
+process. A `Hand` is a daemon thread of our own; whoever asks it for something waits only as long as it said.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+NOTICEABLE_SECONDS = 2.0
+
+
+class Call(Generic[T]):
+    """One function call under way in another thread."""
+
+    def __init__(self, function: Callable[[], T]) -> None:
+        self._function = function
+        self._done = threading.Event()
+        self._value: T | None = None
+        self._error: BaseException | None = None
+        self.when_done: Callable[[], None] = lambda: None
+
+    def __call__(self) -> None:
+        """Makes the call; whatever it raises is kept for who waits."""
+        try:
+            self._value = self._function()
+        except BaseException as error:  # noqa: BLE001  it is raised again where somebody waits for it
+            self._error = error
+        self._done.set()
+        self.when_done()
+
+    def finished(self, seconds: float | None = None) -> bool:
+        """Waits up to `seconds` and says whether the call has returned."""
+        return self._done.wait(seconds)
+
+    def result(self) -> T:
+        """Returns what the finished call returned, or raises what it raised."""
+        if self._error is not None:
+            try:
+                raise self._error
+            finally:
+                self._error = None  # the traceback holds this frame: without this a cycle keeps secrets alive
+        return self._value  # type: ignore[return-value]  # None only where T allows it
+
+
+class Hand:
+    """A daemon thread that does one thing after another until it is closed.
+
+    Started before a transaction and kept through it, because no thread can be started any more once the main
+    thread has ended (Python 3.12), and a save may then still be due.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._work, name=name, daemon=True).start()
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call()
+            del call  # an idle thread keeps nothing alive
+
+    def do(self, function: Callable[[], T], *, seconds: float, announce: Callable[[], None] = lambda: None) -> T:
+        """Returns what the function returns. Raises TimeoutError after `seconds`; the call itself then goes on.
+
+        `announce` is called once if the wait becomes long enough for a person to wonder.
+        """
+        call = Call(function)
+        self._calls.put(call)
+        noticeable = min(seconds, NOTICEABLE_SECONDS)
+        if not call.finished(noticeable):
+            announce()
+            if not call.finished(seconds - noticeable):
+                raise TimeoutError
+        return call.result()
+
+    def later(self, function: Callable[[], None]) -> None:
+        """Does this after everything that was asked before; nobody waits for it."""
+        self._calls.put(function)
+
+    def close(self) -> None:
+        """Lets the thread end when it has done what it was asked."""
+        self._calls.put(None)
+
+
+async def in_thread(function: Callable[[], T], *, daemon: bool = True) -> T:
+    """Awaits a blocking call in a thread of its own, which a cancellation does not stop.
+
+    With `daemon=False` the interpreter waits for the call before it ends.
+    """
+    import asyncio  # here, because a valid token is handed out without loading it
+
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def wake() -> None:
+        if not done.done():
+            done.set_result(None)
+
+    def report() -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(wake)
+
+    call = Call(function)
+    call.when_done = report
+    threading.Thread(target=call, name="withings-auth", daemon=daemon).start()
+    await done
+    return call.result()
