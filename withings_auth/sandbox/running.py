@@ -59,6 +59,7 @@ class Sandbox:
         self._routes = Routes(self._provider)
         self._lock = threading.Lock()
         self._wanted_port = port
+        self._entered = False
         self._port = 0
         self._exits = AsyncExitStack()
         self._thread: ThreadPoolExecutor | None = None
@@ -69,12 +70,8 @@ class Sandbox:
 
     async def __aenter__(self) -> Self:
         """Listen and serve, in the running loop."""
-        # aiohttp takes long to import; who only wants to name the sandbox does not wait for it.
-        from .server import serving
-
-        if self._port:
-            raise RuntimeError("a Sandbox can be entered once")
-        self._port = await self._exits.enter_async_context(serving(self._answer, port=self._wanted_port))
+        self._enter_once()
+        await self._open(self._exits)
         return self
 
     async def __aexit__(self, *_exception: object) -> None:
@@ -83,6 +80,7 @@ class Sandbox:
 
     def __enter__(self) -> Self:
         """Listen and serve, from a thread of its own."""
+        self._enter_once()
         ready = threading.Event()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="withings-sandbox")
         self._served = self._thread.submit(lambda: asyncio.run(self._serve_until_stopped(ready)))
@@ -100,8 +98,20 @@ class Sandbox:
             self._thread.shutdown()
             self._served.result()
 
+    def _enter_once(self) -> None:
+        if self._entered:
+            raise RuntimeError("a Sandbox can be entered once")
+        self._entered = True
+
+    async def _open(self, exits: AsyncExitStack) -> None:
+        # aiohttp takes long to import; who only wants to name the sandbox does not wait for it.
+        from .server import serving
+
+        self._port = await exits.enter_async_context(serving(self._answer, port=self._wanted_port))
+
     async def _serve_until_stopped(self, ready: threading.Event) -> None:
-        async with self:
+        async with self._exits as exits:
+            await self._open(exits)
             stopped = asyncio.Event()
             loop = asyncio.get_running_loop()
             self._stop = lambda: loop.call_soon_threadsafe(stopped.set)

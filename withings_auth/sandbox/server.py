@@ -9,7 +9,7 @@ import asyncio
 import logging
 import socket
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -51,10 +51,11 @@ async def serving(answer: Callable[[Request], Reply], *, port: int) -> AsyncIter
         server = web.Server(handle, access_log=None, logger=_SILENT)
         runner = web.ServerRunner(server, shutdown_timeout=0.1)
         await runner.setup()
+        await web.SockSite(runner, listener).start()
         try:
-            await web.SockSite(runner, listener).start()
             yield int(listener.getsockname()[1])
         finally:
+            await _stop_accepting(listener)
             await runner.cleanup()
     if bugs:
         raise RuntimeError("the sandbox itself failed while it answered a request") from bugs[0]
@@ -74,6 +75,18 @@ def _listening(port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+async def _stop_accepting(listener: socket.socket) -> None:
+    """Let connections that were just accepted arrive at aiohttp, which closes those that it knows.
+
+    asyncio makes a connection in several turns of its loop. If the server is closed in between, the connection is
+    left open and never closed (seen as ResourceWarnings with Python 3.11).
+    """
+    with suppress(NotImplementedError):  # the loop of Windows accepts in another way
+        asyncio.get_running_loop().remove_reader(listener)
+    for _ in range(5):
+        await asyncio.sleep(0)
 
 
 async def _read(request: web.BaseRequest, origin: str) -> Request:

@@ -174,6 +174,8 @@ class _WordReader(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         self._silent -= tag in {"style", "script", "title"}
+        if tag in {"h1", "h2", "p", "li", "div", "button", "label", "legend"}:
+            self.words.append("\n")
 
     def handle_data(self, data: str) -> None:
         if not self._silent:

@@ -1,0 +1,117 @@
+"""A real browser goes through the consent page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from withings_auth.sandbox import PEOPLE
+
+if TYPE_CHECKING:
+    from tests.sandbox.conftest import Callback, Caller
+    from tests.support.browser import Chromium
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_allow(served: Caller, callback: Callback, chromium: Chromium, host: str) -> None:
+    """Chromium follows the form's redirect to the app; the policy of the page does not forbid it."""
+    uri = f"http://{host}:{callback.port}"
+    served.sandbox.register_redirect_uri(uri)
+    page = chromium.page()
+
+    page.goto(served.authorize_url(uri))
+    page.get_by_label(PEOPLE[1].name).check()
+    page.get_by_role("button", name="Allow").click()
+    page.get_by_role("heading", name="Back at the app").wait_for()
+
+    assert page.url.startswith(f"{uri}/?")
+    assert callback.queries[0]["state"] == ["the-state"]
+    assert served.sandbox.events[0].userid == PEOPLE[1].userid
+    assert chromium.console == []
+
+
+def test_deny(served: Caller, callback: Callback, chromium: Chromium) -> None:
+    uri = f"http://localhost:{callback.port}"
+    served.sandbox.register_redirect_uri(uri)
+    page = chromium.page()
+
+    page.goto(served.authorize_url(uri))
+    page.get_by_role("button", name="Deny").click()
+    page.get_by_role("heading", name="You said no").wait_for()
+
+    assert callback.queries == []
+    assert chromium.console == []
+
+
+def test_deny_that_comes_back(served: Caller, callback: Callback, chromium: Chromium) -> None:
+    served.sandbox.switch(denial="without_state")
+    uri = f"http://localhost:{callback.port}"
+    served.sandbox.register_redirect_uri(uri)
+    page = chromium.page()
+
+    page.goto(served.authorize_url(uri))
+    page.get_by_role("button", name="Deny").click()
+    page.get_by_role("heading", name="Back at the app").wait_for()
+
+    assert callback.queries == [{"error": ["access_denied"]}]
+    assert chromium.console == []
+
+
+def test_an_unregistered_address_ends_on_the_complaint(served: Caller, callback: Callback, chromium: Chromium) -> None:
+    page = chromium.page()
+
+    page.goto(served.authorize_url(f"http://localhost:{callback.port}"))
+    page.get_by_role("button", name="Allow").click()
+    page.get_by_text("redirect_uri_mismatch").wait_for()
+
+    assert callback.queries == []
+
+
+def test_it_can_be_used_with_the_keyboard(served: Caller, callback: Callback, chromium: Chromium) -> None:
+    """Tab reaches the people and the buttons, and the first person is chosen already."""
+    uri = f"http://localhost:{callback.port}"
+    served.sandbox.register_redirect_uri(uri)
+    page = chromium.page()
+
+    page.goto(served.authorize_url(uri))
+    for key in ("Tab", "ArrowDown", "Tab", "Tab", "Enter"):
+        page.keyboard.press(key)
+    page.get_by_role("heading", name="Back at the app").wait_for()
+
+    assert served.sandbox.events[0].userid == PEOPLE[1].userid
+
+
+CONTRAST = """() => {
+  const channel = part => { part /= 255; return part <= .04045 ? part / 12.92 : ((part + .055) / 1.055) ** 2.4 };
+  const light = text => { const [r, g, b] = text.match(/[0-9.]+/g).map(Number);
+    return .2126 * channel(r) + .7152 * channel(g) + .0722 * channel(b) };
+  const ground = node => { for (; node; node = node.parentElement) {
+      const colour = getComputedStyle(node).backgroundColor;
+      if (!/rgba\\(.*, 0\\)/.test(colour)) return colour } return 'rgb(255, 255, 255)' };
+  return [...document.querySelectorAll('h1, h2, legend, p, code, li, li span, small, button, footer, strong')]
+    .map(node => { const [a, b] = [light(getComputedStyle(node).color), light(ground(node))].sort();
+      return [(Math.max(a, b) + .05) / (Math.min(a, b) + .05), node.outerHTML.slice(0, 60)] })
+    .filter(([ratio]) => ratio < 4.5) }"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [380, 1280])
+def test_it_can_be_read_by_everybody(served: Caller, chromium: Chromium, scheme: Any, width: int) -> None:
+    """Contrast of at least 4.5 to 1 (WCAG AA), no sideways scrolling, a language, and a label for each choice."""
+    page = chromium.page(color_scheme=scheme, viewport={"width": width, "height": 800})
+
+    for address in (
+        served.authorize_url("http://localhost:8000"),
+        served.sandbox.url,
+        f"{served.sandbox.url}/developer",
+    ):
+        page.goto(address)
+        assert page.evaluate(CONTRAST) == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert page.locator("html").get_attribute("lang") == "en"
+        assert "Sandbox" in page.title()
+        assert page.get_by_text("Sandbox, not Withings.").is_visible()
+    page.goto(served.authorize_url("http://localhost:8000"))
+    assert page.get_by_role("group", name="Whose data?").get_by_role("radio").count() == len(PEOPLE)
+    assert chromium.console == []

@@ -1,0 +1,268 @@
+"""A sandbox runs as long as its `with`, on this machine only, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import http.client
+import json
+import logging
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+
+from withings_auth.model import Endpoints
+from withings_auth.sandbox import PEOPLE, Sandbox, Switches
+
+if TYPE_CHECKING:
+    from tests.sandbox.conftest import Caller
+
+PAGES = ("/", "/developer", "/nowhere", "/logout", "/oauth2_user/authorize2?client_id=wrong")
+
+
+class TestStartingAndStopping:
+    def test_it_is_there_within_the_with_and_gone_after_it(self) -> None:
+        with Sandbox() as sandbox:
+            address = ("127.0.0.1", urlsplit(sandbox.url).port or 0)
+            socket.create_connection(address, timeout=5).close()
+
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address, timeout=5)
+        assert not [one for one in threading.enumerate() if one.name.startswith("withings-sandbox")]
+
+    def test_it_serves_in_a_running_loop_too(self) -> None:
+        async def ask() -> bytes:
+            async with Sandbox() as sandbox:
+                reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(sandbox.url).port)
+                writer.write(f"GET / HTTP/1.1\r\nHost: {urlsplit(sandbox.url).netloc}\r\n\r\n".encode())
+                line = await reader.readline()
+                writer.close()
+                await writer.wait_closed()
+                return line
+
+        assert asyncio.run(ask()).startswith(b"HTTP/1.1 200")
+
+    def test_the_port_can_be_chosen_and_used_again_at_once(self) -> None:
+        with Sandbox() as first:
+            port = urlsplit(first.url).port or 0
+        with Sandbox(port=port) as second:
+            assert second.url == f"http://127.0.0.1:{port}"
+
+    def test_it_listens_on_the_loopback_address_only(self, served: Caller) -> None:
+        port = urlsplit(served.sandbox.url).port or 0
+        with socket.socket() as other:
+            other.bind(("127.0.0.2", port))  # would fail if every address of the machine were taken
+
+    def test_a_port_that_is_taken_is_an_error_in_both_ways(self, served: Caller) -> None:
+        port = urlsplit(served.sandbox.url).port or 0
+
+        async def enter() -> None:
+            async with Sandbox(port=port):
+                pass
+
+        with pytest.raises(OSError, match="in use"):
+            Sandbox(port=port).__enter__()
+        with pytest.raises(OSError, match="in use"):
+            asyncio.run(enter())
+
+    def test_it_has_no_address_before_it_is_entered(self) -> None:
+        with pytest.raises(RuntimeError, match="before it is entered"):
+            _ = Sandbox().endpoints
+
+    def test_it_is_entered_once(self, served: Caller) -> None:
+        with pytest.raises(RuntimeError, match="once"):
+            served.sandbox.__enter__()
+        assert served.request("/", method="GET")[0].status == 200
+
+    def test_a_slow_answer_does_not_delay_the_end(self) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            with Sandbox() as sandbox:
+                sandbox.fail_next("slow", seconds=600, where="notify")
+                connection = http.client.HTTPConnection(urlsplit(sandbox.url).netloc, timeout=60)
+                connection.request("GET", "/notify")
+                answer = pool.submit(connection.getresponse)
+                while sandbox.counters.faults == 0:  # until the request has arrived
+                    pass
+            with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
+                answer.result(timeout=30)
+            connection.close()
+
+    def test_a_connection_in_the_last_moment_is_closed_too(self) -> None:
+        """Warnings are errors: an open socket of the sandbox would be reported when it is collected."""
+        for count in range(40):
+            with Sandbox() as sandbox:
+                address = ("127.0.0.1", urlsplit(sandbox.url).port or 0)
+                late = [socket.create_connection(address, timeout=5) for _ in range(count % 4 + 1)]
+            for one in late:
+                one.close()
+            del sandbox
+            gc.collect()
+
+    def test_a_bug_of_the_sandbox_is_not_silent(self) -> None:
+        def broken() -> float:
+            raise ZeroDivisionError
+
+        sandbox = Sandbox(now=broken)
+        sandbox.__enter__()
+        address = urlsplit(sandbox.url).netloc
+        connection = http.client.HTTPConnection(address, timeout=10)
+        connection.request("GET", "/_sandbox/state")
+        assert connection.getresponse().status == 500
+        connection.close()
+
+        with pytest.raises(RuntimeError, match="the sandbox itself failed") as caught:
+            sandbox.__exit__()
+        assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+class TestWhatAClientIsTold:
+    def test_the_endpoints(self, served: Caller) -> None:
+        assert served.sandbox.endpoints == Endpoints(
+            authorize_url=f"{served.sandbox.url}/oauth2_user/authorize2", api_url=served.sandbox.url
+        )
+
+    def test_the_environment(self, served: Caller) -> None:
+        sandbox = served.sandbox
+
+        assert sandbox.environment() == {
+            "WITHINGS_CLIENT_ID": sandbox.client_id,
+            "WITHINGS_CLIENT_SECRET": sandbox.client_secret,
+            "WITHINGS_REDIRECT_URI": "http://localhost:8000",
+            "WITHINGS_AUTH_AUTHORIZE_URL": f"{sandbox.url}/oauth2_user/authorize2",
+            "WITHINGS_AUTH_API_URL": sandbox.url,
+            "WITHINGS_AUTH_PROFILE": "sandbox",
+        }
+        other = sandbox.environment(profile="trial", redirect_uri="http://127.0.0.1:1234")
+        assert other["WITHINGS_AUTH_PROFILE"] == "trial"
+        assert other["WITHINGS_REDIRECT_URI"] == "http://127.0.0.1:1234"
+
+    def test_everything_begins_with_sandbox(self, served: Caller) -> None:
+        pair = served.sandbox.issue_pair()
+
+        for text in (served.sandbox.client_id, served.sandbox.client_secret, pair.access_token, pair.refresh_token):
+            assert text.startswith("sandbox-")
+            assert text.replace("-", "").replace("_", "").isalnum()
+
+    def test_two_sandboxes_share_nothing(self) -> None:
+        one, other = Sandbox(), Sandbox()
+
+        assert one.client_id != other.client_id
+        assert one.client_secret != other.client_secret
+
+    def test_the_constructor_reaches_the_provider(self) -> None:
+        sandbox = Sandbox(
+            redirect_uris=["https://app.example"],
+            switches=Switches(denial="with_state"),
+            now=lambda: 1000.0,
+            people=PEOPLE[:1],
+            production=True,
+        )
+        sandbox.register_redirect_uri("https://app.example/2")
+        sandbox.advance(5)
+
+        assert sandbox.now() == 1005.0
+        assert sandbox.people == PEOPLE[:1]
+        assert sandbox.redirect_uris == ("https://app.example", "https://app.example/2")
+        with pytest.raises(ValueError, match="https"):
+            sandbox.register_redirect_uri("http://app.example")
+
+    def test_secrets_have_no_repr(self, served: Caller) -> None:
+        """Security bar 23: no token or secret in any repr."""
+        pair = served.sandbox.issue_pair()
+        shown = f"{pair!r} {served.sandbox!r} {served.sandbox.counters!r} {served.sandbox.events!r}"
+
+        assert not [secret for secret in served.sandbox.secrets if secret in shown]
+        assert {pair.access_token, pair.refresh_token, served.sandbox.client_secret} <= served.sandbox.secrets
+
+    def test_an_issued_pair_works(self, served: Caller) -> None:
+        pair = served.sandbox.issue_pair(PEOPLE[1], scopes=["user.info"])
+
+        header = f"Bearer {pair.access_token}"
+        _, body = served.request("/v2/user", form={"action": "getdevice"}, Authorization=header)
+
+        assert json.loads(body)["status"] == 0
+        assert pair.userid == PEOPLE[1].userid
+        assert served.sandbox.live_access_tokens == (pair.access_token,)
+        assert served.sandbox.live_refresh_tokens == (pair.refresh_token,)
+        served.sandbox.switch(second_consent="kills_nothing")
+        served.sandbox.grant_at_most("user.info")
+        assert served.sandbox.revoke_person(pair.userid) == 1
+        assert served.sandbox.expire_access_token() == served.sandbox.kill_refresh_token() == 0
+        assert not served.sandbox.live_access_tokens
+
+
+class TestTheFront:
+    def test_many_callers_at_once(self, served: Caller) -> None:
+        pairs = [served.sandbox.issue_pair() for _ in range(40)]
+        with ThreadPoolExecutor(20) as pool:
+            answers = list(pool.map(lambda pair: json.loads(served.refresh(pair.refresh_token)[1]), pairs))
+
+        assert [answer["status"] for answer in answers] == [0] * 40
+        assert served.sandbox.counters.refreshes == 40
+
+    def test_the_query_carries_a_token(self, served: Caller) -> None:
+        token = served.sandbox.issue_pair().access_token
+
+        _, body = served.request(f"/measure?action=getmeas&meastype=1&access_token={token}", method="GET")
+
+        assert json.loads(body)["body"]["measuregrps"]
+
+    def test_another_process_can_command(self, served: Caller) -> None:
+        response, body = served.request("/_sandbox/advance", content={"seconds": 60})
+
+        assert (response.status, json.loads(body)["state"]["offset_seconds"]) == (200, 60)
+        state = json.loads(served.request("/_sandbox/state", method="GET")[1])
+        assert state["offset_seconds"] == 60
+
+    @pytest.mark.parametrize("page", PAGES)
+    def test_every_page_is_armoured(self, served: Caller, page: str) -> None:
+        response, body = served.request(page, method="GET")
+        policy = response.headers["Content-Security-Policy"]
+
+        assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["Referrer-Policy"] == "no-referrer"
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert b"Sandbox" in body
+        assert b"http://" not in body
+        assert b"https://" not in body
+
+    @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PUT", "DELETE", "GET"])
+    def test_a_method_that_no_service_has(self, served: Caller, method: str) -> None:
+        response, _ = served.request("/v2/oauth2", method=method)
+
+        assert (response.status, response.headers["Allow"]) == (405, "POST")
+
+    def test_a_body_that_is_too_large(self, served: Caller) -> None:
+        assert served.request("/v2/oauth2", form={"a": "x" * 2_000_000})[0].status == 413
+
+    @pytest.mark.parametrize(
+        "sent",
+        [
+            b"GET /?code=canary-code" + b"x" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"\x16\x03\x01\x02\x00canary-code",
+            b"canary-code\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nHost: canary-code\r\n\r\n",
+        ],
+    )
+    def test_junk_leaves_no_trace_in_a_log(
+        self, served: Caller, sent: bytes, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        """Security bar 23: no code in any log record, aiohttp's own loggers included."""
+        caplog.set_level(logging.DEBUG)
+        with socket.create_connection(("127.0.0.1", urlsplit(served.sandbox.url).port or 0), timeout=5) as junk:
+            junk.sendall(sent)
+            junk.recv(65536)
+        served.request("/?code=canary-code", method="GET")
+
+        assert [record for record in caplog.records if record.name.startswith("aiohttp")] == []
+        assert "canary-code" not in caplog.text
+        captured = capfd.readouterr()
+        assert "canary-code" not in captured.out + captured.err
+        assert served.request("/", method="GET")[0].status == 200
