@@ -12,6 +12,7 @@ The fixtures, by what a test needs:
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from tests.support import browser, isolation, keyring_daemon
+from tests.support import browser, isolation, keyring_daemon, logins
 from tests.support.canaries import Canaries, Listener
 from tests.support.programs import Cli
 
@@ -38,6 +39,14 @@ class Require(Protocol):
     """The type of `require`."""
 
     def __call__(self, name: str, found: object, reason: str) -> None: ...
+
+
+class MakeDesk(Protocol):
+    """The type of `make_desk`."""
+
+    def __call__(
+        self, *, path: str = "", host: str = "localhost", switches: logins.Switches | None = None
+    ) -> logins.Desk: ...
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -139,3 +148,25 @@ def chromium(_engine: Engine) -> Iterator[Chromium]:
         chromium = browser.Chromium(running)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def make_desk(cli: Cli, canaries: Canaries, home: Path) -> Iterator[MakeDesk]:
+    """`make_desk(path="/cb", host="127.0.0.1", switches=…)`: a sandbox, a file store and the command line for it."""
+    with contextlib.ExitStack() as running:
+
+        def make(*, path: str = "", host: str = "localhost", switches: logins.Switches | None = None) -> logins.Desk:
+            port = logins.free_port()
+            redirect_uri = f"http://{host}:{port}{path}"
+            sandbox = running.enter_context(logins.Sandbox(redirect_uris=[redirect_uri], switches=switches))
+            made = logins.desk(cli, canaries, home, sandbox, redirect_uri, port)
+            running.callback(made.plant_secrets)
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def desk(make_desk: MakeDesk) -> logins.Desk:
+    """What most tests of a login need."""
+    return make_desk(switches=logins.Switches(denial="with_state"))

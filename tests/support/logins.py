@@ -1,0 +1,167 @@
+"""A real `withings-auth login` process, waiting, and everything that a browser or a hostile program can send it."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import re
+import socket
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from withings_auth.sandbox import Sandbox, Switches
+from withings_auth.sandbox.visitor import LastPage, visit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.canaries import Canaries
+    from tests.support.programs import Cli, Finished, Program
+
+
+def free_port() -> int:
+    """A port that nobody holds on either loopback family just now."""
+    while True:
+        with socket.socket() as first:
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+        with socket.socket(socket.AF_INET6) as second:
+            try:
+                second.bind(("::1", port))
+            except OSError:
+                continue
+            return port
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What came back over the wire."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
+class PendingLogin:
+    """A login that waits for its callback."""
+
+    def __init__(self, program: Program, url: str, port: int, path: str) -> None:
+        self.program = program
+        self.authorize_url = url
+        self.port = port
+        self.path = path
+        self.state = parse_qs(urlsplit(url).query)["state"][0]
+
+    def allow(self, *, person: int = 1) -> LastPage:
+        """The person says yes, in a browser; returns the page at the end."""
+        return visit(self.authorize_url, person=person)
+
+    def consent(self, *, person: int = 0) -> str:
+        """The person says yes, and the browser is stopped on its way back: returns the callback's query."""
+        authorize = urlsplit(self.authorize_url)
+        connection = http.client.HTTPConnection(authorize.netloc, timeout=10)
+        with contextlib.closing(connection):
+            connection.request("GET", f"{authorize.path}?{authorize.query}")
+            page = connection.getresponse().read().decode()
+            ticket = re.findall(r'name="ticket" value="([^"]+)"', page)[0]
+            userid = re.findall(r'name="userid" value="([^"]+)"', page)[person]
+            form = urlencode({"ticket": ticket, "userid": userid, "answer": "allow"})
+            connection.request("POST", authorize.path, form, {"Content-Type": "application/x-www-form-urlencoded"})
+            location = connection.getresponse().headers["Location"]
+        return urlsplit(location).query
+
+    def deny(self) -> LastPage:
+        """The person says no."""
+        return visit(self.authorize_url, deny=True)
+
+    def send(self, data: bytes, *, host: str = "127.0.0.1", seconds: float = 10) -> bytes:
+        """Sends bytes and returns all that comes back until the connection is closed."""
+        with socket.create_connection((host, self.port), timeout=seconds) as connection:
+            connection.sendall(data)
+            received = b""
+            while chunk := connection.recv(65536):
+                received += chunk
+            return received
+
+    def get(
+        self,
+        query: str = "",
+        *,
+        method: str = "GET",
+        path: str | None = None,
+        headers: tuple[str, ...] | None = None,
+        host: str = "127.0.0.1",
+    ) -> Reply:
+        """Sends one plain request, with the right Host header unless `headers` are given."""
+        lines = (f"Host: localhost:{self.port}",) if headers is None else headers
+        target = (self.path if path is None else path) + (f"?{query}" if query else "")
+        request = "\r\n".join((f"{method} {target} HTTP/1.1", *lines, "Connection: close", "", ""))
+        return parsed(self.send(request.encode(), host=host))
+
+    def wait(self, seconds: float = 30) -> Finished:
+        """The end of the process."""
+        return self.program.wait(seconds=seconds)
+
+
+def parsed(received: bytes) -> Reply:
+    """Takes an HTTP response apart."""
+    head, _, body = received.partition(b"\r\n\r\n")
+    status_line, *lines = head.decode("latin-1").split("\r\n")
+    headers = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return Reply(status=int(status_line.split()[1]), headers=headers, body=body.decode())
+
+
+@dataclass(slots=True, kw_only=True)
+class Desk:
+    """A person's desk: a sandbox to log in to, a store in files, and the command line."""
+
+    cli: Cli
+    canaries: Canaries
+    sandbox: Sandbox
+    directory: Path
+    port: int
+    redirect_uri: str
+    env: dict[str, str | None] = field(default_factory=dict)
+
+    def start(self, *flags: str, **env: str | None) -> PendingLogin:
+        """Starts a login that only prints the address."""
+        program = self.cli.start("login", "--no-browser", *flags, env={**self.env, **env})
+        url = program.stderr.line(r"^http\S+")
+        self.canaries.plant("the client secret", self.sandbox.client_secret)
+        return PendingLogin(program, url, self.port, urlsplit(self.redirect_uri).path or "/")
+
+    def log_in(self, *flags: str, person: int = 1) -> Finished:
+        """A whole login, by somebody who says yes."""
+        pending = self.start(*flags)
+        pending.allow(person=person)
+        return pending.wait()
+
+    def run(self, *arguments: str, **env: str | None) -> Finished:
+        """Another command of the same person."""
+        return self.cli(*arguments, env={**self.env, **env}, allow=self.sandbox.live_access_tokens)
+
+    def plant_secrets(self) -> None:
+        """From here on, everything secret that the sandbox ever gave out is watched for."""
+        for number, secret in enumerate(sorted(self.sandbox.secrets)):
+            self.canaries.plant(f"the sandbox's secret {number}", secret)
+
+
+def desk(cli: Cli, canaries: Canaries, home: Path, sandbox: Sandbox, redirect_uri: str, port: int) -> Desk:
+    """A desk whose programs are pointed at the sandbox."""
+    env: dict[str, str | None] = {
+        **sandbox.environment(profile="default", redirect_uri=redirect_uri),
+        "WITHINGS_AUTH_STORE": f"file:{home / 'store'}",
+    }
+    return Desk(
+        cli=cli,
+        canaries=canaries,
+        sandbox=sandbox,
+        directory=home / "store",
+        port=port,
+        redirect_uri=redirect_uri,
+        env=env,
+    )
+
+
+__all__ = ["Desk", "PendingLogin", "Reply", "Sandbox", "Switches", "desk", "free_port", "parsed"]
