@@ -129,7 +129,7 @@ def exchange_failed() -> Page:
     return _page(
         502,
         _Tone.BAD,
-        "The login did not complete",
+        "The sign-in did not complete",
         "You allowed access, but Withings did not hand over the tokens, so nothing was saved.",
         following="Go back to the terminal: it says why, and what to do.",
     )
