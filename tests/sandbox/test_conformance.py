@@ -601,6 +601,14 @@ class TestTokensOnDataCalls:
         assert reply.http_status == 200
         assert _refusal(json.loads(reply.body)) == self.DEAD
 
+    def test_only_the_bearer_scheme_carries_a_token(self, bench: Bench) -> None:
+        """Documented: `Authorization: Bearer <access token>`."""
+        token = bench.login()["access_token"]
+
+        reply = bench.request("/notify", form={"action": "list"}, authorization=f"Basic {token}")
+
+        assert json.loads(reply.body)["status"] == 401
+
     def test_a_refresh_token_is_no_access_token(self, bench: Bench) -> None:
         """Documented: the access token is sent on data calls."""
         assert bench.use(bench.login()["refresh_token"]) == 401

@@ -92,7 +92,7 @@ class TestWhereAndHowOften:
     def test_where_it_was_ordered(self, bench: Bench, where: str, path: str) -> None:
         bench.provider.fail_next("bad_gateway", where=where)
 
-        elsewhere = "/" if where in {"token", "any"} else "/v2/oauth2"
+        elsewhere = {"token": "/measure", "any": "/developer"}.get(where, "/v2/oauth2")
 
         assert bench.request(elsewhere, method="GET").http_status != 502
         assert bench.request(elsewhere, form={}).http_status != 502

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import http.client
 import json
@@ -108,11 +109,7 @@ class TestStartingAndStopping:
 
         sandbox = Sandbox(now=broken)
         sandbox.__enter__()
-        address = urlsplit(sandbox.url).netloc
-        connection = http.client.HTTPConnection(address, timeout=10)
-        connection.request("GET", "/_sandbox/state")
-        assert connection.getresponse().status == 500
-        connection.close()
+        assert _state_status(sandbox) == 500
 
         with pytest.raises(RuntimeError, match="the sandbox itself failed") as caught:
             sandbox.__exit__()
@@ -192,7 +189,16 @@ class TestWhatAClientIsTold:
         served.sandbox.grant_at_most("user.info")
         assert served.sandbox.revoke_person(pair.userid) == 1
         assert served.sandbox.expire_access_token() == served.sandbox.kill_refresh_token() == 0
-        assert not served.sandbox.live_access_tokens
+        assert len(served.sandbox.live_access_tokens) == 0
+
+    def test_a_pair_has_known_scopes(self, served: Caller) -> None:
+        with pytest.raises(ValueError, match=r"no such scope: user\.all"):
+            served.sandbox.issue_pair(scopes=["user.all"])
+
+    def test_three_hours_are_whole_while_time_runs(self, served: Caller) -> None:
+        answer = json.loads(served.refresh(served.sandbox.issue_pair().refresh_token)[1])
+
+        assert answer["body"]["expires_in"] == 10800
 
 
 class TestTheFront:
@@ -203,6 +209,25 @@ class TestTheFront:
 
         assert [answer["status"] for answer in answers] == [0] * 40
         assert served.sandbox.counters.refreshes == 40
+
+    def test_orders_wait_for_the_answer_under_way(self) -> None:
+        """What a test orders from its own thread never meets a service half way through its work."""
+        entered, release = threading.Event(), threading.Event()
+
+        def now() -> float:
+            entered.set()
+            release.wait(30)
+            return 1000.0
+
+        with Sandbox(now=now) as sandbox, ThreadPoolExecutor(2) as pool:
+            answer = pool.submit(_state_status, sandbox)
+            entered.wait(30)
+            order = pool.submit(sandbox.advance, 5)
+            with pytest.raises(TimeoutError):
+                order.result(timeout=0.1)
+            release.set()
+            order.result(timeout=30)
+            assert answer.result(timeout=30) == 200
 
     def test_the_query_carries_a_token(self, served: Caller) -> None:
         token = served.sandbox.issue_pair().access_token
@@ -266,3 +291,11 @@ class TestTheFront:
         captured = capfd.readouterr()
         assert "canary-code" not in captured.out + captured.err
         assert served.request("/", method="GET")[0].status == 200
+
+
+def _state_status(sandbox: Sandbox) -> int:
+    """The HTTP status that asking for the state gives."""
+    address = urlsplit(sandbox.url).netloc
+    with contextlib.closing(http.client.HTTPConnection(address, timeout=30)) as connection:
+        connection.request("GET", "/_sandbox/state")
+        return connection.getresponse().status

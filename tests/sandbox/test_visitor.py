@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import subprocess
 import sys
@@ -92,9 +93,10 @@ class Elsewhere:
                 outer.visits += 1
                 if self.path == "/held":
                     outer.release.wait(30)
-                    self.send_response(200)
-                    self.end_headers()
-                    self.wfile.write(b"\x1b[2J saved \xe2\x80\xae")
+                    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # a visitor who has left
+                        self.send_response(200)
+                        self.end_headers()
+                        self.wfile.write(b"\x1b[2J saved \xe2\x80\xae")
                     return
                 number = int(self.path[1:])
                 self.send_response(302)

@@ -17,6 +17,7 @@ from .limits import Limits
 from .signing import SignatureService
 from .tokens import TokenService
 from .values import SCOPES, Person
+from .world import known_scopes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,7 +85,7 @@ class Provider:
     def issue_pair(self, person: Person | None = None, scopes: Iterable[str] = tuple(SCOPES)) -> Pair:
         """Tokens as if the person had just logged in, without a browser; a copy that does not change later."""
         userid = (person or self.world.people[0]).userid
-        return replace(self.ledger.issue(userid, tuple(scopes)))
+        return replace(self.ledger.issue(userid, known_scopes(scopes)))
 
     @property
     def counters(self) -> Counters:

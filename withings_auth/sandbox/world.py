@@ -88,10 +88,7 @@ class World:
 
     def grant_at_most(self, scopes: Iterable[str]) -> None:
         """From now on a consent grants no other scopes than these: Withings may grant fewer than were asked."""
-        wanted = tuple(scopes)
-        if unknown := [scope for scope in wanted if scope not in SCOPES]:
-            raise ValueError(f"no such scope: {', '.join(unknown)}; there are {', '.join(SCOPES)}")
-        self.grantable_scopes = wanted
+        self.grantable_scopes = known_scopes(scopes)
 
     def _check_registrable(self, uri: str) -> None:
         parts = urlsplit(uri)
@@ -99,3 +96,11 @@ class World:
             raise ValueError(f"not an address that can be registered: {uri!r}")
         if self.app.production and self.switches.production_needs_https and parts.scheme != "https":
             raise ValueError(f"a production app registers https addresses only: {uri!r}")
+
+
+def known_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
+    """The scopes, if Withings has all of them; a ValueError otherwise."""
+    wanted = tuple(scopes)
+    if unknown := [scope for scope in wanted if scope not in SCOPES]:
+        raise ValueError(f"no such scope: {', '.join(map(str, unknown))}; there are {', '.join(SCOPES)}")
+    return wanted
