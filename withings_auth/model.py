@@ -7,6 +7,7 @@ All are frozen. What is secret has no repr. A record is read back strictly: what
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,6 +66,11 @@ class App:
             raise ConfigurationError(
                 "the client secret is empty or has characters that no client secret has",
                 hint="copy it again from https://developer.withings.com/dashboard/",
+            )
+        if parsed_url(self.redirect_uri) is None:
+            raise ConfigurationError(
+                "the redirect URI is not an http or https URL without user name",
+                hint="copy it again, exactly as it is registered at https://developer.withings.com/dashboard/",
             )
         if not self.scopes or not all(is_scope(scope) for scope in self.scopes):
             raise ConfigurationError(
@@ -206,10 +212,9 @@ def _written(**fields: object) -> str:
 
 
 def _record(text: str, kind: str) -> dict[str, Any]:
-    try:
+    record = None
+    with suppress(ValueError, RecursionError):  # not chained: a JSONDecodeError holds the whole text
         record = json.loads(text)
-    except (ValueError, RecursionError):
-        raise _corrupt(kind) from None
     if not isinstance(record, dict):
         raise _corrupt(kind)
     version = record.get("version")

@@ -189,7 +189,7 @@ def _read_file(file: Path) -> Mapping[str, str]:
 
     try:
         read = tomllib.loads(content.decode("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigurationError(
             f"{printable(str(file))} is not TOML: {printable(str(error))}", hint="correct that line and try again"
         ) from None

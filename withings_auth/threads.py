@@ -16,6 +16,10 @@ T = TypeVar("T")
 NOTICEABLE_SECONDS = 2.0
 
 
+class StillRunning(Exception):
+    """A call has not returned in time and goes on (no TimeoutError: the call itself may raise that)."""
+
+
 class Call(Generic[T]):
     """One function call under way in another thread."""
 
@@ -66,7 +70,7 @@ class Hand:
             del call  # an idle thread keeps nothing alive
 
     def do(self, function: Callable[[], T], *, seconds: float, announce: Callable[[], None] = lambda: None) -> T:
-        """Returns what the function returns. Raises TimeoutError after `seconds`; the call itself then goes on.
+        """Returns what the function returns. Raises `StillRunning` after `seconds`; the call itself then goes on.
 
         `announce` is called once if the wait becomes long enough for a person to wonder.
         """
@@ -76,7 +80,7 @@ class Hand:
         if not call.finished(noticeable):
             announce()
             if not call.finished(seconds - noticeable):
-                raise TimeoutError
+                raise StillRunning
         return call.result()
 
     def later(self, function: Callable[[], None]) -> None:

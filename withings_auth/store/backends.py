@@ -8,6 +8,7 @@ configuration file.
 from __future__ import annotations
 
 import os
+import re
 import stat
 import sys
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from keyring import backend as keyring_backend
 from keyring import core as keyring_core
+from keyring.errors import KeyringLocked, NoKeyringError
 
 from withings_auth.errors import StoreUnavailable
 from withings_auth.outside import printable
@@ -33,6 +35,7 @@ _PROTECTING = {
     "darwin": (("keyring.backends.macOS", "Keyring", "the macOS Keychain"),),
     "win32": (("keyring.backends.Windows", "WinVaultKeyring", "the Windows Credential Manager"),),
 }
+_LONG_WORD = re.compile(r"[\w~+/-]{16,}")  # any part of a record that could be a secret
 _NO_CHOICES = {"keyring.backends.fail", "keyring.backends.null", "keyring.backends.chainer"}
 
 
@@ -48,17 +51,23 @@ class Backend:
 def find_backend() -> Backend:
     """Returns the keyring that a person named, else the best protecting one. Raises `StoreUnavailable`."""
     provide_session_bus(os.environ)
-    named = keyring_core.load_env() or keyring_core.load_config()
+    try:
+        named = keyring_core.load_env() or keyring_core.load_config()
+    except Exception as error:  # the keyring's edge: a backend may raise anything
+        raise StoreUnavailable(
+            f"the keyring that PYTHON_KEYRING_BACKEND or keyringrc.cfg names cannot be used: {described(error)}",
+            hint=f"name another one, or none; {remedies()}",
+        ) from error
     if named is not None:
-        return _described(named)
+        return _chosen(named)
     usable: list[tuple[float, Backend]] = []
     reasons: list[str] = []
     for module, name, description in _PROTECTING.get(sys.platform, _PROTECTING["linux"]):
         try:
             found = getattr(import_module(module), name)
-            usable.append((float(found.priority), _described(found())))
+            usable.append((float(found.priority), _chosen(found())))
         except Exception as error:  # noqa: BLE001  the keyring's edge: a backend may raise anything
-            reasons.append(f"{description}: {printable(str(error) or type(error).__name__)}")
+            reasons.append(f"{description}: {described(error)}")
     if not usable:
         raise StoreUnavailable(f"no usable keyring: {'; '.join([*reasons, *_refused()])}", hint=remedies())
     return max(usable, key=lambda candidate: candidate[0])[1]
@@ -72,6 +81,32 @@ def remedies() -> str:
         "start a keyring and unlock it (gnome-keyring or KWallet; a desktop session has one), or choose files that"
         " only you can read: WITHINGS_AUTH_STORE=file:~/.withings-auth"
     )
+
+
+def unlock_hint() -> str:
+    """Says what a person can do about a keyring that is locked."""
+    return "unlock your keyring (log in to the desktop, or answer the window that asks for its password) and try again."
+
+
+def failure(description: str, doing: str, error: Exception, shown: Exception | None) -> StoreUnavailable:
+    """Returns our error for a foreign one; `shown` is None where only its type may be told."""
+    match error:
+        case KeyringLocked():
+            return StoreUnavailable(f"{description} is locked and cannot be unlocked from here", hint=unlock_hint())
+        case NoKeyringError():
+            return StoreUnavailable("no usable keyring: the one that was named refuses all work", hint=remedies())
+    why = described(shown) if shown else type(error).__name__
+    return StoreUnavailable(f"{description} failed to {doing} a record: {why}", hint=remedies())
+
+
+def tells(error: Exception, record: str) -> bool:
+    """Whether a foreign error repeats a part of the record: a plug-in may run a program, and show its arguments."""
+    return any(word in f"{error} {error!r}" for word in _LONG_WORD.findall(record))
+
+
+def described(error: Exception) -> str:
+    """Returns what a foreign error says, fit to be shown."""
+    return printable(str(error) or type(error).__name__)
 
 
 def provide_session_bus(environ: dict[str, str] | os._Environ[str]) -> None:
@@ -97,7 +132,7 @@ def session_bus_address(environ: Mapping[str, str]) -> str | None:
     return f"unix:path={bus}" if ours else None
 
 
-def _described(keyring: keyring_backend.KeyringBackend) -> Backend:
+def _chosen(keyring: keyring_backend.KeyringBackend) -> Backend:
     module, name = type(keyring).__module__, type(keyring).__name__
     known = {(m, n): text for choices in _PROTECTING.values() for m, n, text in choices}
     return Backend(

@@ -11,12 +11,20 @@ import stat
 import time
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from withings_auth.errors import StoreCorrupt, StoreNotDurable, StoreUnavailable
 from withings_auth.outside import printable
 from withings_auth.store.base import Notes
-from withings_auth.store.lock import file_lock, make_private_directory, replace_file, sync_directory, unusable
+from withings_auth.store.files import (
+    make_private_directory,
+    remove_leftovers,
+    replace_file,
+    sync_directory,
+    unusable,
+)
+from withings_auth.store.lock import file_lock
 
 LARGEST_RECORD_BYTES = 64 * 1024
 
@@ -37,36 +45,34 @@ class FileStore:
         path = self._path(name)
         try:
             self._refuse_unsafe_directories(path)
-            # O_NONBLOCK: a pipe in the record's place must not hang us before it is refused.
-            flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-            descriptor = os.open(path, flags)
+            _refuse_unsafe(path, path.lstat(), RECORD)
+            with open(path, "rb", opener=_open_what_is_there) as file:
+                _refuse_unsafe(path, os.fstat(file.fileno()), RECORD)  # it may have been changed for another
+                content = file.read(LARGEST_RECORD_BYTES + 1)
         except FileNotFoundError:
             return None
         except OSError as error:
-            if path.is_symlink():
-                raise _unsafe(path, "it is a symbolic link") from None
             raise unusable(path, error) from error
-        with os.fdopen(descriptor, "rb") as file:
-            _refuse_unsafe(path, os.fstat(descriptor), stat.S_ISREG, "it is not a plain file", "600")
-            content = file.read(LARGEST_RECORD_BYTES + 1)
-        try:
-            if len(content) > LARGEST_RECORD_BYTES:
-                raise ValueError
-            return content.decode("utf-8")
-        except ValueError:
-            raise StoreCorrupt(
-                f"{printable(str(path))} does not hold a record of withings-auth",
-                hint="it was left as it is; move it away, then: withings-auth login",
-            ) from None
+        with suppress(UnicodeDecodeError):  # not chained: it holds the whole content
+            if len(content) <= LARGEST_RECORD_BYTES:
+                return content.decode("utf-8")
+        raise StoreCorrupt(
+            f"{printable(str(path))} does not hold a record of withings-auth",
+            hint="it was left as it is; move it away, then: withings-auth login",
+        )
 
     def save(self, name: str, text: str) -> None:
-        """Replaces the record in one step, synced, then reads it back."""
+        """Replaces the record in one step, synced, then reads it back; one that is not safe is left alone."""
         path = self._path(name)
         try:
-            make_private_directory(path.parent)
             self._refuse_unsafe_directories(path)
-            self._remove_leftovers(path)
-            replace_file(path, text, modified_ns=max(time.time_ns(), _modified_ns(path) + 1))
+            make_private_directory(path.parent)
+            earlier_ns = 0
+            with suppress(FileNotFoundError):
+                status = path.lstat()
+                _refuse_unsafe(path, status, RECORD)
+                earlier_ns = status.st_mtime_ns
+            replace_file(path, text, modified_ns=max(time.time_ns(), earlier_ns + 1))
         except OSError as error:
             raise StoreNotDurable(
                 f"cannot save {printable(str(path))}: {error.strerror or type(error).__name__}",
@@ -79,10 +85,11 @@ class FileStore:
             )
 
     def clear(self, name: str) -> bool:
-        """Removes the record."""
+        """Removes the record, also one that is not safe or not ours."""
         path = self._path(name)
         try:
-            self._remove_leftovers(path)
+            self._refuse_unsafe_directories(path)
+            remove_leftovers(path)
             path.unlink()
             sync_directory(path.parent)
         except FileNotFoundError:
@@ -93,12 +100,27 @@ class FileStore:
 
     def names(self) -> list[str]:
         """Returns the names of the records in the directory."""
-        found = self._directory.glob("*/*.json")
-        return sorted(f"{path.parent.name}/{path.stem}" for path in found if not path.name.startswith("."))
+        try:
+            self._refuse_unsafe_directories()
+            found = [path for kind in self._directory.iterdir() if kind.is_dir() for path in kind.iterdir()]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise unusable(self._directory, error) from error
+        return sorted(
+            f"{path.parent.name}/{path.stem}"
+            for path in found
+            if path.suffix == ".json" and not path.name.startswith(".")
+        )
 
     def lock(self, name: str, timeout: float) -> AbstractContextManager[Notes]:
         """Holds `<name>.lock`, beside the record."""
-        return file_lock(self._path(name).with_suffix(".lock"), timeout)
+        path = self._path(name)
+        try:
+            self._refuse_unsafe_directories(path)
+        except OSError as error:
+            raise unusable(path, error) from error
+        return file_lock(path.with_suffix(".lock"), timeout)
 
     def stamp(self, name: str) -> Hashable:
         """Returns the identity and the modification time of the record; a save never gives an earlier time."""
@@ -112,37 +134,41 @@ class FileStore:
         kind, _, rest = name.partition("/")
         return self._directory / kind / f"{rest}.json"
 
-    def _remove_leftovers(self, path: Path) -> None:
-        # What a killed process may have left half written; the lock is held, so nobody is writing it now.
-        for leftover in path.parent.glob(f".{path.name}.*.tmp"):
-            leftover.unlink(missing_ok=True)
-
-    def _refuse_unsafe_directories(self, path: Path) -> None:
-        for directory in (self._directory, path.parent):
+    def _refuse_unsafe_directories(self, path: Path | None = None) -> None:
+        for directory in (self._directory, path.parent) if path else (self._directory,):
             with suppress(FileNotFoundError):
-                _refuse_unsafe(directory, directory.lstat(), stat.S_ISDIR, "it is not a directory", "700")
+                _refuse_unsafe(directory, directory.lstat(), DIRECTORY)
 
 
-def _modified_ns(path: Path) -> int:
-    try:
-        return path.lstat().st_mtime_ns
-    except OSError:
-        return 0
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What a path of the store must be, and the mode that keeps others out."""
+
+    name: str
+    is_one: Callable[[int], bool]
+    mode: str
 
 
-def _refuse_unsafe(
-    path: Path, status: os.stat_result, of_kind: Callable[[int], bool], otherwise: str, mode: str
-) -> None:
+RECORD = _Kind("a plain file", stat.S_ISREG, "600")
+DIRECTORY = _Kind("a directory", stat.S_ISDIR, "700")
+
+
+def _open_what_is_there(path: str, flags: int) -> int:
+    # A pipe must not hang us before it is refused.
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+
+
+def _refuse_unsafe(path: Path, status: os.stat_result, kind: _Kind) -> None:
     if stat.S_ISLNK(status.st_mode):
         raise _unsafe(path, "it is a symbolic link")
-    if not of_kind(status.st_mode):
-        raise _unsafe(path, otherwise)
+    if not kind.is_one(status.st_mode):
+        raise _unsafe(path, f"it is not {kind.name}")
     if os.name != "posix":
         return
     if status.st_uid != os.geteuid():
         raise _unsafe(path, "it belongs to another user")
     if status.st_mode & 0o077:
-        raise _unsafe(path, "other users are let in", hint=f"chmod {mode} {printable(str(path))}")
+        raise _unsafe(path, "other users are let in", hint=f"chmod {kind.mode} {printable(str(path))}")
 
 
 def _unsafe(path: Path, why: str, *, hint: str = "") -> StoreUnavailable:

@@ -16,14 +16,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from keyring.errors import KeyringLocked, NoKeyringError
-
 from withings_auth.errors import StoreError, StoreNotDurable, StoreUnavailable
-from withings_auth.outside import printable
-from withings_auth.store.backends import Backend, find_backend, remedies
+from withings_auth.store.backends import Backend, failure, find_backend, remedies, tells, unlock_hint
 from withings_auth.store.base import Notes
-from withings_auth.store.lock import FileLock, FileNotes, make_private_directory, replace_file
-from withings_auth.threads import Hand
+from withings_auth.store.files import PRIVATE_FILE, make_private_directory, replace_file, unusable
+from withings_auth.store.lock import FileLock, FileNotes
+from withings_auth.threads import Hand, StillRunning
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -34,6 +32,7 @@ SERVICE_PREFIX = "withings-auth/"
 USERNAME = "withings-auth"
 PATIENCE_SECONDS = 10.0
 PATIENCE_ON_A_TERMINAL_SECONDS = 60.0
+MOST_COPIES = 10
 
 
 class KeyringStore:
@@ -67,23 +66,25 @@ class KeyringStore:
     def load(self, name: str) -> str | None:
         """Returns the record, also one that a crash left half replaced."""
         text = self._ask("read", lambda backend: self._read(backend, name))
+        stamp = self._stamp_path(name)
         with suppress(OSError):  # the index repairs itself; a directory that cannot be written is no reason to fail
             if text is None:
-                self._stamp_path(name).unlink(missing_ok=True)
-            elif not self._stamp_path(name).exists():
-                self._touch(name)
+                stamp.unlink(missing_ok=True)
+            elif not stamp.exists():
+                make_private_directory(stamp.parent)
+                stamp.touch(PRIVATE_FILE)
         return text
 
     def save(self, name: str, text: str) -> None:
         """Saves the record, reads it back and changes the stamp."""
-        self._ask("save", lambda backend: self._write(backend, name, text))
+        self._ask("save", lambda backend: self._write(backend, name, text), secret=text)
 
     def clear(self, name: str) -> bool:
         """Removes the record, and what a crash left of an earlier one."""
 
         def remove(backend: Backend) -> bool:
             # The spare first: a crash in between must not bring an old record back.
-            removed = [self._delete(backend.keyring, service) for service in reversed(_services(backend, name))]
+            removed = [_delete(backend.keyring, service) for service in reversed(_services(backend, name))]
             return any(removed)
 
         removed = self._ask("remove", remove)
@@ -100,19 +101,21 @@ class KeyringStore:
     def lock(self, name: str, timeout: float) -> Iterator[Notes]:
         """Holds the name; a save that outlasted its time limit keeps the lock until it has returned."""
         path = self._state / f"{name}.lock"
-        lock = FileLock(path, timeout)
-        hand = Hand("withings-auth keyring")
-        outer, self._transaction.hand = self._transaction.hand, hand
-        outer_stuck, self._transaction.stuck = self._transaction.stuck, False
+        hand = _start_hand()
+        outer = self._transaction.hand, self._transaction.stuck
         try:
-            yield FileNotes(path.with_suffix(".attempt"))
+            lock = FileLock(path, timeout)
+            self._transaction.hand, self._transaction.stuck = hand, False
+            try:
+                yield FileNotes(path.with_suffix(".attempt"))
+            finally:
+                if self._transaction.stuck:
+                    hand.later(lock.release)
+                else:
+                    lock.release()
         finally:
-            if self._transaction.stuck:
-                hand.later(lock.release)
-            else:
-                lock.release()
             hand.close()
-            self._transaction.hand, self._transaction.stuck = outer, outer_stuck
+            self._transaction.hand, self._transaction.stuck = outer
 
     def stamp(self, name: str) -> Hashable:
         """Returns the identity and the modification time of the name's file in the index."""
@@ -122,33 +125,24 @@ class KeyringStore:
             return None
         return status.st_ino, status.st_mtime_ns
 
-    def _ask(self, doing: str, call: Callable[[Backend], T]) -> T:
-        """Has a keyring call made in a hand's thread. Raises `StoreUnavailable`, whatever the backend raises."""
+    def _ask(self, doing: str, call: Callable[[Backend], T], *, secret: str = "") -> T:
+        """Has a keyring call made in a hand's thread. Raises `StoreError`, whatever the backend raises."""
         if self._transaction.stuck:
             raise self._silent(doing)
-        hand = self._transaction.hand or Hand("withings-auth keyring")
+        held = self._transaction.hand
+        hand = held or _start_hand()
         try:
             return hand.do(lambda: self._call(call), seconds=self._patience_seconds, announce=self._announce)
-        except TimeoutError:
-            self._transaction.stuck = self._transaction.hand is hand
+        except StillRunning:
+            self._transaction.stuck = held is not None
             raise self._silent(doing) from None
         except StoreError:
             raise
-        except KeyringLocked as error:
-            raise StoreUnavailable(
-                f"{self.description} is locked and cannot be unlocked from here", hint=_unlock_hint()
-            ) from error
-        except NoKeyringError as error:
-            raise StoreUnavailable(
-                "no usable keyring: the one that was named refuses all work", hint=remedies()
-            ) from error
-        except Exception as error:  # the keyring's edge: D-Bus, Windows and plug-ins raise errors of their own
-            raise StoreUnavailable(
-                f"{self.description} failed to {doing} a record: {printable(str(error) or type(error).__name__)}",
-                hint=remedies(),
-            ) from error
+        except Exception as error:  # noqa: BLE001  the keyring's edge: D-Bus, Windows and plug-ins raise what they like
+            cause = None if tells(error, secret) else error
+            raise failure(self.description, doing, error, cause) from cause
         finally:
-            if hand is not self._transaction.hand:
+            if held is None:
                 hand.close()
 
     def _call(self, call: Callable[[Backend], T]) -> T:
@@ -158,7 +152,7 @@ class KeyringStore:
     def _silent(self, doing: str) -> StoreUnavailable:
         return StoreUnavailable(
             f"{self.description} did not {doing} a record within {self._patience_seconds:.0f} seconds",
-            hint=f"{_unlock_hint()} If no window asks for it, restart the keyring.",
+            hint=f"{unlock_hint()} If no window asks for it, restart the keyring.",
         )
 
     def _read(self, backend: Backend, name: str) -> str | None:
@@ -178,24 +172,20 @@ class KeyringStore:
                 hint="this keyring cannot be relied on; name another one in PYTHON_KEYRING_BACKEND",
             )
         for service in spares:
-            self._delete(backend.keyring, service)
+            _delete(backend.keyring, service)
         self._touch(name)
-
-    @staticmethod
-    def _delete(keyring: KeyringBackend, service: str) -> bool:
-        if keyring.get_password(service, USERNAME) is None:
-            return False
-        keyring.delete_password(service, USERNAME)
-        return True
 
     def _stamp_path(self, name: str) -> Path:
         return self._state / f"{name}.stamp"
 
     def _touch(self, name: str) -> None:
         path = self._stamp_path(name)
-        make_private_directory(path.parent)
-        earlier = path.stat().st_mtime_ns if path.exists() else 0
-        replace_file(path, "", modified_ns=max(time.time_ns(), earlier + 1))
+        try:
+            make_private_directory(path.parent)
+            earlier = path.stat().st_mtime_ns if path.exists() else 0
+            replace_file(path, "", modified_ns=max(time.time_ns(), earlier + 1))
+        except OSError as error:
+            raise unusable(path, error) from error
 
 
 class _Transaction(threading.local):
@@ -205,10 +195,24 @@ class _Transaction(threading.local):
     stuck: bool = False
 
 
+def _start_hand() -> Hand:
+    try:
+        return Hand("withings-auth keyring")
+    except RuntimeError as error:  # from Python 3.12 on no thread can be started once the main one has ended
+        raise StoreUnavailable(
+            "the keyring cannot be asked any more: this program is ending", hint="ask before its main thread ends"
+        ) from error
+
+
 def _services(backend: Backend, name: str) -> list[str]:
     service = f"{SERVICE_PREFIX}{name}"
     return [service, f"{service}.next"] if backend.replaces_by_deleting else [service]
 
 
-def _unlock_hint() -> str:
-    return "unlock your keyring (log in to the desktop, or answer the window that asks for its password) and try again."
+def _delete(keyring: KeyringBackend, service: str) -> bool:
+    """Removes every record of the service: a backend removes one at a time, and another program may have added one."""
+    for removed in range(MOST_COPIES):
+        if keyring.get_password(service, USERNAME) is None:
+            return removed > 0
+        keyring.delete_password(service, USERNAME)
+    raise StoreUnavailable("the keyring still holds a record that it was told to remove", hint=remedies())

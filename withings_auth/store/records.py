@@ -36,7 +36,10 @@ def load_grant(store: SecretStore, profile: str) -> Grant:
 def stored_app(store: SecretStore, client_id: str) -> App | None:
     """Returns the app's credentials, None if they are not saved. Raises `StoreError`."""
     text = store.load(app_name(client_id))
-    return None if text is None else App.read(text)
+    app = None if text is None else App.read(text)
+    if app is not None and app.client_id != client_id:  # a secret is only ever sent with its own client id
+        raise StoreCorrupt("the stored app record belongs to another app", hint="log in again: withings-auth login")
+    return app
 
 
 def load_secret(store: SecretStore, client_id: str) -> str:

@@ -1,0 +1,246 @@
+"""Secrets in files, when processes are killed, disks are full and directories cannot be written."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from withings_auth.errors import StoreNotDurable
+from withings_auth.store.file_store import FileStore
+
+TOKEN = "token/default"
+OLD = "old " * 50
+NEW = "new " * 50
+
+# What a child process starts with: all modules, before it gives up its rights or its room on the disk.
+SETUP = """
+import os, resource, signal, sys
+from pathlib import Path
+import filelock
+from withings_auth.errors import StoreError
+from withings_auth.store.file_store import FileStore
+store = FileStore(Path(sys.argv[1]))
+def attempt(use):
+    try:
+        print(use())
+    except StoreError as error:
+        print(f"{type(error).__name__} {error.exit_code}: {error}")
+"""
+
+
+def child(code: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", SETUP + code, directory], capture_output=True, text=True, timeout=20, check=False
+    )
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    FileStore(tmp_path / "secrets").save(TOKEN, OLD)
+    return tmp_path / "secrets"
+
+
+def files(directory: Path) -> list[str]:
+    return sorted(path.name for path in (directory / "token").iterdir())
+
+
+KILLED_AT = {
+    "before the content is synced": ("os.fsync", 1, OLD),
+    "before it has its time": ("os.utime", 1, OLD),
+    "before it has its name": ("os.replace", 1, OLD),
+    "before the directory is synced": ("os.fsync", 2, NEW),
+}
+
+
+@pytest.mark.parametrize(("call", "nth", "left"), KILLED_AT.values(), ids=KILLED_AT)
+def test_a_kill_in_the_middle_leaves_the_old_or_the_new(directory: Path, call: str, nth: int, left: str) -> None:
+    """Statement 24: at no point of a save does SIGKILL leave half a record, and the next save cleans up."""
+    name = call.removeprefix("os.")
+    ran = child(
+        f"""
+real, calls = {call}, []
+def killing(*arguments, **named):
+    calls.append(1)
+    if len(calls) == {nth}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*arguments, **named)
+os.{name} = killing
+store.save("{TOKEN}", "{NEW}")
+""",
+        directory,
+    )
+    assert ran.returncode == -9, ran.stderr
+    store = FileStore(directory)
+    assert store.load(TOKEN) == left
+    assert store.names() == [TOKEN]
+    assert len(files(directory)) == (2 if left == OLD else 1)  # else the test did not kill in the middle
+    store.save(TOKEN, "newer")
+    assert files(directory) == ["default.json"]
+
+
+def test_a_leftover_goes_with_a_logout_too(directory: Path) -> None:
+    """Statement 34: half a record that a killed process left is a local copy as well."""
+    leftover = directory / "token" / ".default.json.0123456789abcdef.tmp"
+    leftover.write_text("half a record")
+    other = directory / "token" / ".default2.json.0123456789abcdef.tmp"
+    other.write_text("of somebody who is writing now")
+    assert FileStore(directory).clear(TOKEN) is True
+    assert files(directory) == [other.name]
+
+
+def test_a_full_disk_keeps_the_old_record(directory: Path) -> None:
+    """Statement 29: where there is no room the save fails with exit code 5, and what was saved before is intact."""
+    ran = child(
+        f"""
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+attempt(lambda: store.save("{TOKEN}", "{NEW}"))
+""",
+        directory,
+    )
+    assert ran.stdout.startswith("StoreNotDurable 5: cannot save "), ran.stderr
+    assert FileStore(directory).load(TOKEN) == OLD
+    assert files(directory) == ["default.json"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 16 pages that can be filled and made read-only."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "tmpfs", disk], check=False, capture_output=True
+    )
+    if mount.returncode:
+        pytest.skip("a file system of its own can be mounted by root only")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_a_disk_that_is_really_full(small_disk: Path) -> None:
+    """Statement 29: ENOSPC in the middle of a save leaves the old record, alone; with room again the save succeeds."""
+    store = FileStore(small_disk / "secrets")
+    store.save(TOKEN, OLD)
+    ballast = small_disk / "ballast"
+    with suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 4096)
+    with pytest.raises(StoreNotDurable, match="No space left") as failed:
+        store.save(TOKEN, "new " * 4000)
+    assert failed.value.exit_code == 5
+    assert store.load(TOKEN) == OLD
+    assert files(small_disk / "secrets") == ["default.json"]
+    ballast.unlink()
+    store.save(TOKEN, NEW)
+    assert store.load(TOKEN) == NEW
+
+
+USES = f"""
+attempt(lambda: store.load("{TOKEN}"))
+attempt(lambda: store.names())
+attempt(lambda: store.save("{TOKEN}", "new"))
+attempt(lambda: store.clear("{TOKEN}"))
+attempt(lambda: store.lock("{TOKEN}", 1).__enter__())
+"""
+
+
+def test_a_read_only_disk_gives_what_it_has(small_disk: Path) -> None:
+    """From a read-only disk a record is read; all that would change it is an error with exit code 5."""
+    FileStore(small_disk / "secrets").save(TOKEN, "old")
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    loaded, names, saved, cleared, locked = child(USES, small_disk / "secrets").stdout.splitlines()
+    assert (loaded, names) == ("old", f"['{TOKEN}']")
+    assert saved.startswith("StoreNotDurable 5: cannot save ")
+    assert cleared.startswith("StoreUnavailable 5: cannot use ")
+    assert locked.startswith("StoreUnavailable 5: cannot use ")
+    assert all("Read-only file system" in line for line in (saved, cleared, locked))
+
+
+@pytest.fixture
+def anybodys() -> Iterator[Path]:
+    """A directory that every user can reach; pytest's own are the user's alone."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+AS_NOBODY = "os.getuid() or os.setresuid(65534, 65534, 65534)\n"
+
+
+@pytest.mark.parametrize("mode", [0o500, 0o400, 0o000], ids=oct)
+def test_a_directory_that_cannot_be_written(anybodys: Path, mode: int) -> None:
+    """Every refusal of the system, for a user who is not root, is an error of ours with exit code 5."""
+    directory = anybodys / "secrets"
+    FileStore(directory).save(TOKEN, "old")
+    for path in [directory, *directory.rglob("*")]:
+        if os.getuid() == 0:
+            os.chown(path, 65534, 65534)
+    (directory / "token").chmod(mode)
+    ran = child(AS_NOBODY + USES, directory)
+    (directory / "token").chmod(0o700)
+    loaded, names, saved, cleared, locked = ran.stdout.splitlines()
+    if mode == 0o500:
+        assert (loaded, names) == ("old", f"['{TOKEN}']")
+    else:
+        assert loaded.startswith("StoreUnavailable 5: cannot use ")
+        assert names.startswith("StoreUnavailable 5: cannot use ") == (mode == 0o000)
+    assert saved.startswith("StoreNotDurable 5: cannot save ")
+    assert cleared.startswith("StoreUnavailable 5: cannot use ")
+    assert locked.startswith("StoreUnavailable 5: cannot use ")
+    assert (directory / "token/default.json").read_text() == "old"
+
+
+@pytest.mark.parametrize("error", ["ENOSYS", "ENOLCK", "EOPNOTSUPP", "EIO"])
+def test_a_disk_that_knows_no_locks_is_an_error(directory: Path, error: str) -> None:
+    """Statement 28: where the file system refuses flock, nobody goes on without it: exit code 5."""
+    ran = child(
+        f"""
+import errno, fcntl
+def refuse(descriptor, how):
+    raise OSError(errno.{error}, os.strerror(errno.{error}))
+fcntl.flock = refuse
+attempt(lambda: store.lock("{TOKEN}", 1).__enter__())
+""",
+        directory,
+    )
+    assert ran.stdout.startswith("StoreUnavailable 5: cannot use "), ran.stderr
+    assert ran.stderr == ""
+
+
+def test_the_lock_file_is_never_removed(directory: Path) -> None:
+    """Statement 28: the lock file stays, through save and logout, so that all wait for the same one."""
+    store = FileStore(directory)
+    path = directory / "token" / "default.lock"
+    with store.lock(TOKEN, 1):
+        number = path.stat().st_ino
+        store.save(TOKEN, "text")
+        store.clear(TOKEN)
+    with store.lock(TOKEN, 1):
+        pass
+    assert path.stat().st_ino == number
+
+
+def test_a_lock_that_is_a_link_is_refused(directory: Path) -> None:
+    """Statement 24: a lock file that leads elsewhere is neither followed nor made."""
+    target = directory.parent / "elsewhere"
+    (directory / "token/default.lock").symlink_to(target)
+    assert "StoreUnavailable 5" in child(f'attempt(lambda: store.lock("{TOKEN}", 1).__enter__())', directory).stdout
+    assert not target.exists()
+
+
+def test_the_stamp_changes_though_the_clock_was_set_back(directory: Path) -> None:
+    """A save after the clock was set back still gives a later time than the record before it had."""
+    store = FileStore(directory)
+    record = directory / "token/default.json"
+    ahead = 4_000_000_000 * 10**9
+    os.utime(record, ns=(ahead, ahead))
+    for _ in range(3):
+        before = record.stat().st_mtime_ns
+        store.save(TOKEN, OLD)
+        assert record.stat().st_mtime_ns > before

@@ -1,0 +1,267 @@
+"""Secrets in files: only their owner reads them, and what is not safe is refused and left alone."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from withings_auth.errors import ConfigurationError, StoreCorrupt, StoreError, StoreUnavailable
+from withings_auth.store import open_named_store
+from withings_auth.store.file_store import LARGEST_RECORD_BYTES, FileStore
+from withings_auth.store.records import token_name
+
+if TYPE_CHECKING:
+    from tests.support.programs import Cli
+
+TOKEN = token_name("default")
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """The directory of a store that holds one record, the text “old”."""
+    directory = tmp_path / "secrets"
+    FileStore(directory).save(TOKEN, "old")
+    return directory
+
+
+def modes(root: Path) -> dict[str, str]:
+    return {str(path.relative_to(root)): f"{stat.S_IMODE(path.lstat().st_mode):o}" for path in [root, *root.rglob("*")]}
+
+
+def pictures(root: Path) -> dict[str, tuple[int, int, int, bytes | str]]:
+    """Everything about everything below a directory that a refused store must not have changed."""
+    seen: dict[str, tuple[int, int, int, bytes | str]] = {}
+    for path in sorted(root.rglob("*")):
+        status = path.lstat()
+        content: bytes | str = b""
+        if stat.S_ISREG(status.st_mode):
+            content = path.read_bytes()
+        elif stat.S_ISLNK(status.st_mode):
+            content = str(path.readlink())
+        seen[str(path.relative_to(root))] = (status.st_ino, status.st_mode, status.st_uid, content)
+    return seen
+
+
+class TestModes:
+    @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o277], ids=oct)
+    def test_everything_is_private_whatever_the_umask(self, tmp_path: Path, umask: int) -> None:
+        """Statement 24: records, locks and notes are 0600, and the directories above them 0700, under any umask."""
+        earlier = os.umask(umask)
+        try:
+            store = FileStore(tmp_path / "new" / "secrets")
+            with store.lock(TOKEN, 1) as notes:
+                notes.note("noted")
+                store.save(TOKEN, "text")
+        except StoreError:
+            assert umask == 0o277  # a umask that keeps out the owner too: an error, never a wider mode
+        finally:
+            os.umask(earlier)
+        found = modes(tmp_path / "new")
+        assert found["secrets"] in {"700", "500"}
+        assert set(found.values()) <= {"700", "600", "500", "400"}
+
+    def test_a_record_is_private_from_the_moment_it_is_made(self, tmp_path: Path) -> None:
+        """Statement 24: no moment passes in which the file that becomes the record lets others in."""
+        seen: list[int] = []
+        made: list[str] = []
+
+        def watch(event: str, arguments: tuple[object, ...]) -> None:
+            # os.utime and os.rename come after the content was written, before the record has its name
+            if not made and event in {"os.utime", "os.rename"} and str(arguments[0]).endswith(".tmp"):
+                seen.append(stat.S_IMODE(os.stat(str(arguments[0])).st_mode))  # noqa: PTH116  within an audit hook
+            if not made and event == "open" and str(arguments[0]).endswith(".tmp"):
+                assert isinstance(arguments[2], int)
+                assert arguments[2] & os.O_EXCL
+                assert arguments[2] & os.O_NOFOLLOW
+
+        sys.addaudithook(watch)
+        earlier = os.umask(0)
+        try:
+            FileStore(tmp_path / "secrets").save(TOKEN, "text")
+        finally:
+            os.umask(earlier)
+            made.append("an audit hook cannot be removed, only told to look away")
+        assert seen == [0o600, 0o600]
+
+
+def _link_record(directory: Path) -> None:
+    (directory / "token/default.json").rename(directory.parent / "elsewhere")
+    (directory / "token/default.json").symlink_to(directory.parent / "elsewhere")
+
+
+def _dangling_link(directory: Path) -> None:
+    (directory / "token/default.json").unlink()
+    (directory / "token/default.json").symlink_to(directory.parent / "nothing")
+
+
+def _link_kind(directory: Path) -> None:
+    (directory / "token").rename(directory.parent / "elsewhere")
+    (directory / "token").symlink_to(directory.parent / "elsewhere")
+
+
+def _link_directory(directory: Path) -> None:
+    directory.rename(directory.parent / "elsewhere")
+    directory.symlink_to(directory.parent / "elsewhere")
+
+
+def _pipe(directory: Path) -> None:
+    (directory / "token/default.json").unlink()
+    os.mkfifo(directory / "token/default.json", 0o600)
+
+
+def _socket(directory: Path) -> None:
+    (directory / "token/default.json").unlink()
+    with closing(socket.socket(socket.AF_UNIX)) as made:
+        here = Path.cwd()
+        os.chdir(directory)  # the address of a socket has 108 bytes at most
+        made.bind("token/default.json")
+        os.chdir(here)
+
+
+def _directory_in_its_place(directory: Path) -> None:
+    (directory / "token/default.json").unlink()
+    (directory / "token/default.json").mkdir(0o700)
+
+
+def _file_as_kind(directory: Path) -> None:
+    (directory / "token/default.json").unlink()
+    (directory / "token").rmdir()
+    (directory / "token").touch(0o600)
+
+
+def _mode(mode: int, path: str) -> Callable[[Path], None]:
+    return lambda directory: (directory / path).chmod(mode)
+
+
+def _owner(path: str) -> Callable[[Path], None]:
+    return lambda directory: os.chown(directory / path, 12345, 12345)
+
+
+UNSAFE = [
+    pytest.param(_link_record, "symbolic link", id="record is a link"),
+    pytest.param(_dangling_link, "symbolic link", id="record is a link to nothing"),
+    pytest.param(_link_kind, "symbolic link", id="kind is a link"),
+    pytest.param(_link_directory, "symbolic link", id="directory is a link"),
+    pytest.param(_pipe, "not a plain file", id="pipe"),
+    pytest.param(_socket, "not a plain file", id="socket"),
+    pytest.param(_directory_in_its_place, "not a plain file", id="directory in its place"),
+    pytest.param(_file_as_kind, "not a directory", id="file as kind"),
+    pytest.param(_mode(0o640, "token/default.json"), "other users", id="group reads"),
+    pytest.param(_mode(0o602, "token/default.json"), "other users", id="others write"),
+    pytest.param(_mode(0o710, "token"), "other users", id="kind lets the group in"),
+    pytest.param(_mode(0o755, ""), "other users", id="directory lets others in"),
+    pytest.param(_mode(0o1777, ""), "other users", id="directory like /tmp"),
+    pytest.param(_owner("token/default.json"), "another user", id="foreign record", marks=as_root),
+    pytest.param(_owner("token"), "another user", id="foreign kind", marks=as_root),
+    pytest.param(_owner(""), "another user", id="foreign directory", marks=as_root),
+]
+
+
+class TestUnsafe:
+    @pytest.mark.parametrize(("spoil", "why"), UNSAFE)
+    def test_it_is_refused_and_left_as_it_was(self, directory: Path, spoil: Callable[[Path], None], why: str) -> None:
+        """Statement 24: what others could read or have put there is neither read nor written over; exit code 5."""
+        spoil(directory)
+        before = pictures(directory.parent)
+        store = FileStore(directory)
+        for use in (store.load, partial(store.save, text="new")):
+            with pytest.raises(StoreUnavailable, match=why) as refused:
+                use(TOKEN)
+            assert refused.value.exit_code == 5
+            assert refused.value.hint
+        assert pictures(directory.parent) == before
+
+    @pytest.mark.parametrize("spoil", [_link_kind, _link_directory, _mode(0o755, ""), _mode(0o710, "token")])
+    def test_an_unsafe_directory_is_not_even_locked_or_cleared(
+        self, directory: Path, spoil: Callable[[Path], None]
+    ) -> None:
+        """Statement 24: nothing is made or removed in a directory that is somebody else's, or leads there."""
+        spoil(directory)
+        before = pictures(directory.parent)
+        store = FileStore(directory)
+        with pytest.raises(StoreUnavailable), store.lock(TOKEN, 1):
+            pass
+        with pytest.raises(StoreUnavailable):
+            store.clear(TOKEN)
+        assert pictures(directory.parent) == before
+
+    @pytest.mark.parametrize("spoil", [_link_record, _pipe, _mode(0o644, "token/default.json")])
+    def test_an_unsafe_record_can_be_removed(self, directory: Path, spoil: Callable[[Path], None]) -> None:
+        """Statement 34: logging out removes the record itself, whatever it is, and nothing that it leads to."""
+        spoil(directory)
+        assert FileStore(directory).clear(TOKEN) is True
+        assert not (directory / "token/default.json").is_symlink()
+        assert FileStore(directory).load(TOKEN) is None
+        assert (directory.parent / "elsewhere").exists() == (spoil is _link_record)
+
+    def test_the_command_line_refuses_it_too(self, directory: Path, cli: Cli) -> None:
+        """Statement 24: `withings-auth token` ends with exit code 5 and says which file lets others in."""
+        (directory / "token/default.json").chmod(0o644)
+        ran = cli("token", env={"WITHINGS_AUTH_STORE": f"file:{directory}"})
+        assert (ran.returncode, ran.stdout) == (5, "")
+        assert "other users are let in" in ran.stderr
+        assert f"chmod 600 {directory}/token/default.json" in ran.stderr
+
+
+class TestForeignContent:
+    @pytest.mark.parametrize(
+        "content",
+        [b"\xff\xfe{}", b"{}" + b" " * LARGEST_RECORD_BYTES, b"\x00" * (LARGEST_RECORD_BYTES + 1)],
+        ids=["not UTF-8", "too large", "zeros"],
+    )
+    def test_what_is_not_text_of_ours_is_corrupt_and_stays(self, directory: Path, content: bytes) -> None:
+        """A record that cannot be one of ours is an error with exit code 5; its content is not touched or repeated."""
+        record = directory / "token/default.json"
+        record.write_bytes(content)
+        with pytest.raises(StoreCorrupt) as corrupt:
+            FileStore(directory).load(TOKEN)
+        assert corrupt.value.exit_code == 5
+        assert corrupt.value.__context__ is None  # a UnicodeDecodeError would carry the whole content
+        assert record.read_bytes() == content
+
+
+class TestNames:
+    @pytest.mark.parametrize("name", ["file:", "file:relative", "file:./x", "file", "files:/x", "", "keyring:", "/x"])
+    def test_what_is_no_store_is_refused(self, name: str, tmp_path: Path) -> None:
+        """Statement 24: a directory is used only if it was named from the root on, or from the home."""
+        with pytest.raises(ConfigurationError) as refused:
+            open_named_store(name, tmp_path)
+        assert refused.value.exit_code == 2
+        assert list(tmp_path.iterdir()) == []
+
+    def test_the_tilde_is_the_home(self, home: Path) -> None:
+        """`file:~/x` lies in the home, and the record where the documentation says."""
+        open_named_store("file:~/x", home / "state").save(TOKEN, "text")
+        assert (home / "x/token/default.json").read_text() == "text"
+        assert not (home / "state").exists()
+
+    def test_hostile_text_is_escaped(self, tmp_path: Path) -> None:
+        """Statement 35: a store's name, or a directory, that holds terminal sequences is shown escaped."""
+        with pytest.raises(ConfigurationError) as refused:
+            open_named_store("\x1b]0;x\x07\u202e", tmp_path)
+        assert str(refused.value).isprintable()
+        hostile = tmp_path / "a\x1b[2Jb"
+        store = FileStore(hostile)
+        assert store.description.isprintable()
+        store.save(TOKEN, "text")
+        hostile.chmod(0o755)
+        with pytest.raises(StoreUnavailable) as unsafe:
+            store.load(TOKEN)
+        assert (str(unsafe.value) + unsafe.value.hint).isprintable()
+
+    def test_other_files_are_no_records(self, directory: Path) -> None:
+        """What lies about in the directory is not taken for a login."""
+        (directory / "note.json").touch()
+        (directory / "token/.hidden.json").touch()
+        (directory / "token/default.json~").touch()
+        assert FileStore(directory).names() == [TOKEN]

@@ -1,0 +1,75 @@
+"""Small private files that are replaced in one step: a crash leaves the old content or the new one, nothing between."""
+
+from __future__ import annotations
+
+import glob
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from withings_auth.errors import StoreUnavailable
+from withings_auth.outside import printable
+
+PRIVATE_DIRECTORY = 0o700
+PRIVATE_FILE = 0o600
+
+
+def replace_file(path: Path, text: str, *, modified_ns: int | None = None) -> None:
+    """Replaces a file in one step by one that only its owner may read, synced to the disk. Raises OSError.
+
+    `modified_ns` is the modification time to give it, in nanoseconds. Called with a lock held.
+    """
+    remove_leftovers(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        descriptor = os.open(
+            temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), PRIVATE_FILE
+        )
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if modified_ns is not None:
+            os.utime(temporary, ns=(modified_ns, modified_ns))
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Removes what a process that was killed left half written beside the file. Raises OSError.
+
+    The lock is held, so nobody is writing it now.
+    """
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        leftover.unlink(missing_ok=True)
+
+
+def make_private_directory(path: Path) -> None:
+    """Makes the directory and every missing one above it, each for its owner alone. Raises OSError."""
+    if not path.is_dir():
+        make_private_directory(path.parent)
+        path.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
+
+
+def sync_directory(path: Path) -> None:
+    """Makes a rename or a removal in the directory durable, on the systems that know of it. Raises OSError."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def unusable(path: Path, error: OSError) -> StoreUnavailable:
+    """Returns the error for a file or directory of the store that the system would not let us use."""
+    return StoreUnavailable(
+        f"cannot use {printable(str(path))}: {error.strerror or type(error).__name__}",
+        hint="the directory must be writable, on a disk with room that knows file locks",
+    )
