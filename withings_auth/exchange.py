@@ -7,6 +7,7 @@ redirects to a web page that would pass for an answer. Nothing here repeats anyt
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import urllib.request
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from withings_auth.outside import printable
+from withings_auth.outside import LOOPBACK_HOSTS
 from withings_auth.protocol import Answer, AnswerLost, NotSent, Outcome, retry_after_seconds
 from withings_auth.threads import in_thread
 
@@ -29,39 +30,42 @@ def post(url: str, form: Mapping[str, str], *, time_limit_seconds: float = TIME_
 
     Blocks, and must not be called in a thread that runs an event loop. Raises nothing for what the network does.
     """
-    return asyncio.run(_post(url, form, time_limit_seconds))
+    way = _Way()
+    try:
+        return asyncio.run(_post(url, form, time_limit_seconds, way))
+    except (aiohttp.ClientError, OSError) as error:
+        why = _in_words(error, time_limit_seconds)
+        return AnswerLost(why=why) if way.connected else NotSent(why=why)
 
 
-async def _post(url: str, form: Mapping[str, str], time_limit_seconds: float) -> Outcome:
+class _Way:
+    """How far a request has come: not a byte of it leaves before the connection, TLS included, is made."""
+
     connected = False
 
-    async def note_connection(*_: object) -> None:
-        nonlocal connected
-        connected = True
+    async def note_connection(self, *_: object) -> None:
+        self.connected = True
 
+
+async def _post(url: str, form: Mapping[str, str], time_limit_seconds: float, way: _Way) -> Answer:
     tracing = aiohttp.TraceConfig()
-    tracing.on_connection_create_end.append(note_connection)
-    try:
-        async with (
-            aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(resolver=_Resolver()),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=time_limit_seconds),
-                trace_configs=[tracing],
-            ) as session,
-            session.post(url, data=form, allow_redirects=False, proxy=_proxy_for(url)) as response,
-        ):
-            body = await _read_at_most(response.content, LARGEST_BODY_BYTES)
-            return Answer(
-                http_status=response.status,
-                body=body[:LARGEST_BODY_BYTES],
-                oversized=len(body) > LARGEST_BODY_BYTES,
-                retry_after=retry_after_seconds(response.headers),
-            )
-    except (aiohttp.ClientError, OSError, TimeoutError, RuntimeError) as error:
-        # RuntimeError: no thread can be started for a name look-up once the interpreter is ending.
-        why = _in_words(error, time_limit_seconds)
-        return AnswerLost(why=why) if connected else NotSent(why=why)
+    tracing.on_connection_create_end.append(way.note_connection)
+    async with (
+        aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(resolver=_Resolver()),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=time_limit_seconds),
+            trace_configs=[tracing],
+        ) as session,
+        session.post(url, data=form, allow_redirects=False, proxy=_proxy_for(url)) as response,
+    ):
+        body = await _read_at_most(response.content, LARGEST_BODY_BYTES)
+        return Answer(
+            http_status=response.status,
+            body=body[:LARGEST_BODY_BYTES],
+            oversized=len(body) > LARGEST_BODY_BYTES,
+            retry_after=retry_after_seconds(response.headers),
+        )
 
 
 async def _read_at_most(stream: aiohttp.StreamReader, limit: int) -> bytes:
@@ -74,24 +78,36 @@ async def _read_at_most(stream: aiohttp.StreamReader, limit: int) -> bytes:
 
 
 def _in_words(error: Exception, time_limit_seconds: float) -> str:
-    # Never the error's own text as a whole: it can hold the request.
-    if isinstance(error, TimeoutError):
-        return f"no answer within {time_limit_seconds:.0f} seconds"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return "the server's certificate is not valid"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return printable(error.os_error.strerror or "the server cannot be reached")
-    if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionError | aiohttp.ClientPayloadError):
-        return "the connection was closed before the answer was complete"
-    return f"the connection failed ({type(error).__name__})"
+    # Never the error's own text: it can hold the request, and what a server sent.
+    match error:
+        case TimeoutError():
+            return f"no answer within {time_limit_seconds:g} seconds"
+        case aiohttp.ClientConnectorCertificateError():
+            return "the server's certificate is not valid"
+        case aiohttp.ClientSSLError():
+            return "no encrypted connection could be made"
+        case aiohttp.ClientHttpProxyError(status=status):
+            return f"the proxy refused the connection (HTTP {status})"
+        case aiohttp.ClientProxyConnectionError():
+            return "the proxy cannot be reached"
+        case aiohttp.ClientConnectorDNSError():
+            return "the server's name cannot be looked up"
+        case aiohttp.ClientConnectorError():
+            return os.strerror(error.errno) if error.errno else "the server cannot be reached"
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError() | aiohttp.ClientPayloadError():
+            return "the connection was closed before the answer was complete"
+        case _:
+            return f"the connection failed ({type(error).__name__})"
 
 
 def _proxy_for(url: str) -> str | None:
     # Not aiohttp's trust_env, which would also take a password for the host from ~/.netrc.
     parts = urlsplit(url)
-    if parts.scheme != "https" or urllib.request.proxy_bypass(parts.hostname or ""):
+    host = parts.hostname or ""
+    if parts.scheme != "https" or host in LOOPBACK_HOSTS or urllib.request.proxy_bypass(host):
         return None
-    return urllib.request.getproxies().get("https")
+    proxy = urllib.request.getproxies().get("https")
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
 class _Resolver(AbstractResolver):
@@ -100,9 +116,15 @@ class _Resolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        found: list[Any] = await in_thread(
-            lambda: socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
-        )
+        try:
+            found: list[Any] = await in_thread(
+                lambda: socket.getaddrinfo(
+                    host, port, family=family, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
+                )
+            )
+        except (RuntimeError, UnicodeError) as error:
+            # No thread can be started once the interpreter is ending; not every text is a name.
+            raise OSError("no look-up") from error
         return [
             ResolveResult(
                 hostname=host,

@@ -15,7 +15,8 @@ from withings_auth.errors import (
     WithingsAuthError,
     login_hint,
 )
-from withings_auth.protocol import AnswerLost, Failure, FailureKind, NotSent
+from withings_auth.protocol import AnswerLost, Failure, NotSent
+from withings_auth.statuses import FailureKind
 
 DASHBOARD = "https://developer.withings.com/dashboard/"
 
@@ -30,13 +31,13 @@ def refresh_error(failed: Failure | NotSent | AnswerLost, *, profile: str, deadl
             f"Withings has ended the login of profile {profile}{_said(failed)}", hint=login_hint(profile)
         )
     error = _common_error(failed)
-    if deadline is None:
-        return error
-    return type(error)(
-        f"{error}; whether the login was renewed is not known",
-        hint=f"ask for a token again before {local_time(deadline)}: until then another try can still save the login",
-        retry_after=error.retry_after,
-    )
+    if deadline is not None:  # the error keeps its class, its status and its own hint
+        until = local_time(deadline)
+        error.args = (
+            f"{error}; whether the login was renewed is not known, and a new try is sure only before {until}",
+        )
+        error.hint = f"ask for a token again before that time; {error.hint}"
+    return error
 
 
 def code_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
@@ -65,7 +66,7 @@ def _common_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
         case NotSent():
             return ProviderUnavailable(
                 f"Withings cannot be reached: {failed.why}",
-                hint="check the network and try again; nothing was changed",
+                hint="check the network and try again",
             )
         case AnswerLost():
             return ProviderUnavailable(f"no whole answer came from Withings: {failed.why}", hint="try again")
@@ -107,11 +108,17 @@ def _answered_error(failed: Failure) -> WithingsAuthError:
                 f"Withings' answer makes no sense: {failed.words}",
                 hint="nothing in it was used; if it happens again, look for a newer withings-auth",
             )
+        case FailureKind.ERROR_OCCURRED:
+            return ProviderError(
+                f"an error occurred at Withings{_said(failed)}",
+                status=failed.status,
+                hint="try again in a few minutes; if it stays, look for a newer withings-auth",
+            )
         case FailureKind.REFUSED | FailureKind.REFRESH_TOKEN_REFUSED | FailureKind.CODE_REFUSED:
             return ProviderError(
                 f"Withings refused the request{_said(failed)}",
                 status=failed.status,
-                hint="if it happens again, look for a newer withings-auth",
+                hint=f"check the app at {DASHBOARD}, and look for a newer withings-auth",
             )
     assert_never(failed.kind)
 

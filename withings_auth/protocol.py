@@ -10,21 +10,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum, auto
 from typing import Any
-
-from yarl import URL
+from urllib.parse import urlencode
 
 from withings_auth.model import App, Endpoints, Grant
-from withings_auth.outside import is_opaque_token, is_scope, is_userid, printable
+from withings_auth.outside import is_opaque_token, is_userid, printable, scope_list
+from withings_auth.statuses import TIMED_OUT, TOO_MANY_REQUESTS, FailureKind, kind_of
 
 # What the documentation grants where the answer names no life: three hours.
 DEFAULT_LIFE_SECONDS = 10_800
 LONGEST_LIFE_SECONDS = 366 * 86_400
-
-_AUTHENTICATION_FAILED = {100, 101, 102, 200, 401}
-_TIMED_OUT = 522
-_TOO_MANY_REQUESTS = 601
+LONGEST_WAIT_TOLD_SECONDS = 86_400
+MOST_SCOPES = 32  # there are four; a record must stay small enough to be read back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,19 +62,6 @@ class TokenReply:
     userid: str | None
 
 
-class FailureKind(Enum):
-    """What an answer that brings no tokens amounts to."""
-
-    UNAVAILABLE = auto()  # no statement about the request at all: 5xx, HTML, a redirect, 522
-    TOO_MANY_REQUESTS = auto()  # 601 or HTTP 429: refused before anything happened
-    CODE_REFUSED = auto()
-    REFRESH_TOKEN_REFUSED = auto()  # or the authentication as a whole: 100-102, 200, 401
-    APP_REFUSED = auto()  # client id or client secret
-    REDIRECT_URI_REFUSED = auto()
-    REFUSED = auto()  # any other number
-    MALFORMED = auto()  # an answer, but none that Withings documents
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """An answer that brings no tokens. `words` is what Withings said, made harmless; it may be empty."""
@@ -100,7 +84,7 @@ def authorize_url(endpoints: Endpoints, app: App, *, state: str) -> str:
         "scope": ",".join(app.scopes),
         "redirect_uri": app.redirect_uri,
     }
-    return str(URL(endpoints.authorize_url).with_query(query))
+    return f"{endpoints.authorize_url}?{urlencode(query)}"
 
 
 def code_form(app: App, code: str) -> dict[str, str]:
@@ -152,16 +136,16 @@ def _read_envelope(content: dict[str, Any], answer: Answer) -> TokenReply | Fail
     status = content["status"]
     body = content.get("body")
     body = body if isinstance(body, dict) else {}
-    if type(status) is not int:
+    if type(status) is not int or abs(status) > 999_999:
         return _malformed("the status is not a number")
     if status == 0:
         return _read_tokens(body)
     words = _words(content.get("error"))
-    if status == _TOO_MANY_REQUESTS:
+    if status == TOO_MANY_REQUESTS:
         return _too_many(words, answer, wait_seconds=body.get("wait_seconds"))
-    if status == _TIMED_OUT:
+    if status == TIMED_OUT:
         return Failure(kind=FailureKind.UNAVAILABLE, words=words, status=status)
-    return Failure(kind=_kind_of(status, words), words=words, status=status)
+    return Failure(kind=kind_of(status, words), words=words, status=status)
 
 
 def _read_flat(content: dict[str, Any], answer: Answer) -> TokenReply | Failure:
@@ -175,23 +159,7 @@ def _read_flat(content: dict[str, Any], answer: Answer) -> TokenReply | Failure:
         return _too_many(words, answer)
     if not words:
         return _malformed("the answer holds neither tokens nor an error")
-    return Failure(kind=_kind_of(None, words), words=words)
-
-
-def _kind_of(status: int | None, words: str) -> FailureKind:
-    """Tells the causes of one status apart by Withings' words, the only place where they differ."""
-    text = words.lower().replace(" ", "_")
-    if "refresh_token" in text:
-        return FailureKind.REFRESH_TOKEN_REFUSED
-    if "redirect_uri" in text:
-        return FailureKind.REDIRECT_URI_REFUSED
-    if "client" in text and ("invalid" in text or "wrong" in text):
-        return FailureKind.APP_REFUSED
-    if "invalid_code" in text or "invalid_grant" in text:
-        return FailureKind.CODE_REFUSED
-    if status in _AUTHENTICATION_FAILED:
-        return FailureKind.REFRESH_TOKEN_REFUSED
-    return FailureKind.REFUSED
+    return Failure(kind=kind_of(None, words), words=words)
 
 
 def _read_tokens(body: dict[str, Any]) -> TokenReply | Failure:
@@ -200,8 +168,8 @@ def _read_tokens(body: dict[str, Any]) -> TokenReply | Failure:
         return _malformed("the access token is missing, or is not one")
     if refresh_token is not None and not (isinstance(refresh_token, str) and is_opaque_token(refresh_token)):
         return _malformed("the refresh token is not one")
-    life = _whole_number(body.get("expires_in", DEFAULT_LIFE_SECONDS))
-    if life is None or not 0 < life <= LONGEST_LIFE_SECONDS:
+    life = _seconds(body.get("expires_in", DEFAULT_LIFE_SECONDS), at_most=LONGEST_LIFE_SECONDS)
+    if not life:
         return _malformed("the life of the access token is not a number of seconds")
     # A text on the code exchange and a number on the refresh, as seen at the real service.
     userid = body.get("userid")
@@ -209,18 +177,26 @@ def _read_tokens(body: dict[str, Any]) -> TokenReply | Failure:
     if userid is not None and not (isinstance(userid, str) and is_userid(userid)):
         return _malformed("the userid is not one")
     scope = body.get("scope")
-    scopes = tuple(scope.split(",")) if isinstance(scope, str) and scope else None
-    if scopes is not None and not all(is_scope(name) for name in scopes):
+    try:
+        scopes = scope_list(scope) if isinstance(scope, str) else ()
+    except ValueError:
         return _malformed("the scope has characters that no scope has")
+    if len(scopes) > MOST_SCOPES:
+        return _malformed("there are too many scopes")
     return TokenReply(
-        access_token=access_token, refresh_token=refresh_token, life_seconds=life, scopes=scopes, userid=userid
+        access_token=access_token,
+        refresh_token=refresh_token,
+        life_seconds=life,
+        scopes=scopes or None,
+        userid=userid,
     )
 
 
-def _whole_number(value: object) -> int | None:
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 12:
-        return int(value)
-    return value if type(value) is int else None
+def _seconds(value: object, *, at_most: int) -> int | None:
+    """Reads a whole number of seconds, as a number or as text; None where it is none or out of bounds."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 12:
+        value = int(value)
+    return value if type(value) is int and 0 <= value <= at_most else None
 
 
 def _words(text: object) -> str:
@@ -232,11 +208,11 @@ def _unavailable(what: str, answer: Answer) -> Failure:
 
 
 def _too_many(words: str, answer: Answer, *, wait_seconds: object = None) -> Failure:
-    seconds = _whole_number(wait_seconds)
+    seconds = _seconds(wait_seconds, at_most=LONGEST_WAIT_TOLD_SECONDS)
     return Failure(
         kind=FailureKind.TOO_MANY_REQUESTS,
         words=words,
-        status=_TOO_MANY_REQUESTS,
+        status=TOO_MANY_REQUESTS,
         retry_after=answer.retry_after if seconds is None else float(seconds),
     )
 

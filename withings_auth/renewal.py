@@ -20,6 +20,8 @@ from withings_auth.errors import (
     ProviderUnavailable,
     RenewalBusy,
     StoreError,
+    StoreNotDurable,
+    login_hint,
 )
 from withings_auth.failures import local_time, refresh_error
 from withings_auth.model import Grant
@@ -27,13 +29,13 @@ from withings_auth.protocol import (
     Answer,
     AnswerLost,
     Failure,
-    FailureKind,
     NotSent,
     Outcome,
     TokenReply,
     read_answer,
     refresh_form,
 )
+from withings_auth.statuses import FailureKind
 from withings_auth.store.base import Notes, SecretStore
 from withings_auth.store.records import LOCK_PATIENCE_SECONDS, load_grant, load_secret, token_name
 
@@ -75,32 +77,47 @@ def renew(
 ) -> Grant:
     """Returns a grant that meets what is wanted, renewed only if nobody else was faster.
 
+    Where it cannot be renewed for now, what is stored will do as long as it has life and is not the rejected one.
     `secret_for` returns the client secret for a grant's app where the caller knows one; else the app's record is
-    asked. Raises `LoginRequired` after a definite refusal, `ProviderUnavailable` where trying again helps,
-    `RenewalBusy`, `ConfigurationError`, `ProtocolViolation` and `StoreError`. None of these changes what is stored.
+    asked. Raises `LoginRequired` after a definite refusal, `ProviderUnavailable` and `RenewalBusy` where trying again
+    helps, `ProviderError`, `ProtocolViolation`, `ConfigurationError` and `StoreError`. None of these changes what is
+    stored.
     """
-    with ExitStack() as held:
-        notes = _lock(held, store, profile, world)
+    try:
+        with ExitStack() as held:
+            notes = _lock(held, store, profile, world)
+            return _renew_under_lock(store, profile, wanted, notes, secret_for, world)
+    except (ProviderUnavailable, RenewalBusy):
         grant = load_grant(store, profile)
-        if wanted.met_by(grant, world.now()):
-            return grant  # another process was faster
-        _refuse_the_futile(grant, wanted, world.now())
-        attempts = Attempts(notes, grant)
-        secret = secret_for(grant) or load_secret(store, grant.client_id)
-        try:
-            reply, sent_at = _trade(grant, profile, secret, attempts, world)
-        except ProviderUnavailable:
-            if grant.access_token != wanted.rejected and grant.seconds_left(world.now()) > 0:
-                return grant
-            raise
-        except LoginRequired:
-            found = load_grant(store, profile)
-            if found != grant and wanted.met_by(found, world.now()):
-                return found  # somebody who knows no lock saved a newer one
-            raise
-        successor = _successor(grant, reply, sent_at)
-        _save(store, profile, successor, attempts.deadline)
-        return successor
+        if grant.access_token != wanted.rejected and grant.seconds_left(world.now()) > 0:
+            return grant
+        raise
+
+
+def _renew_under_lock(
+    store: SecretStore,
+    profile: str,
+    wanted: Wanted,
+    notes: Notes,
+    secret_for: Callable[[Grant], str | None],
+    world: World,
+) -> Grant:
+    grant = load_grant(store, profile)
+    if wanted.met_by(grant, world.now()):
+        return grant  # another process was faster
+    _refuse_the_futile(grant, wanted, world.now())
+    attempts = Attempts(notes, grant)
+    secret = secret_for(grant) or load_secret(store, grant.client_id)
+    try:
+        reply, sent_at = _trade(grant, profile, secret, attempts, world)
+    except LoginRequired:
+        found = load_grant(store, profile)
+        if found != grant and wanted.met_by(found, world.now()):
+            return found  # somebody who knows no lock saved a newer one
+        raise
+    successor = _successor(grant, profile, reply, sent_at)
+    _save(store, profile, successor, attempts.deadline)
+    return successor
 
 
 def _lock(held: ExitStack, store: SecretStore, profile: str, world: World) -> Notes:
@@ -128,17 +145,26 @@ def _refuse_the_futile(grant: Grant, wanted: Wanted, now: float) -> None:
 
 
 def _trade(grant: Grant, profile: str, secret: str, attempts: Attempts, world: World) -> tuple[TokenReply, float]:
-    """Returns the reply to a refresh, asked for once more where that is safe, and the moment before it was sent."""
-    result, sent_at = _ask(grant, secret, attempts, world)
-    match result:
-        case AnswerLost():
-            result, sent_at = _ask(grant, secret, attempts, world)
-        case Failure(kind=FailureKind.TOO_MANY_REQUESTS, retry_after=seconds) if (seconds or 0) <= LONGEST_WAIT_SECONDS:
-            world.wait(seconds or 0)
-            result, sent_at = _ask(grant, secret, attempts, world)
-    if isinstance(result, TokenReply):
-        return result, sent_at
-    raise refresh_error(result, profile=profile, deadline=attempts.deadline)
+    """Returns the reply to a refresh and the moment before it was sent.
+
+    Asks again once where the answer was lost, which is what the previous refresh token stays alive for, and once where
+    Withings refused to act yet.
+    """
+    lost = refused = False
+    while True:
+        result, sent_at = _ask(grant, secret, attempts, world)
+        match result:
+            case TokenReply():
+                return result, sent_at
+            case AnswerLost() if not lost:
+                lost = True
+            case Failure(kind=FailureKind.TOO_MANY_REQUESTS, retry_after=seconds) if (
+                not refused and (seconds or 0) <= LONGEST_WAIT_SECONDS
+            ):
+                refused = True
+                world.wait(seconds or 0)
+            case _:
+                raise refresh_error(result, profile=profile, deadline=attempts.deadline)
 
 
 def _ask(
@@ -154,11 +180,11 @@ def _ask(
     return result, sent_at
 
 
-def _successor(grant: Grant, reply: TokenReply, sent_at: float) -> Grant:
+def _successor(grant: Grant, profile: str, reply: TokenReply, sent_at: float) -> Grant:
     if reply.userid not in {None, grant.userid}:
         raise ProtocolViolation(
             f"Withings answered the renewal of user {grant.userid} with tokens of user {reply.userid}",
-            hint="nothing was saved; log in again: withings-auth login",
+            hint=f"nothing was saved; {login_hint(profile)}",
         )
     return replace(
         grant,
@@ -175,7 +201,7 @@ def _save(store: SecretStore, profile: str, successor: Grant, deadline: float | 
         store.save(token_name(profile), successor.written())
     except StoreError as error:
         until = f" before {local_time(deadline)}" if deadline else ""
-        raise type(error)(
+        raise StoreNotDurable(
             f"the login was renewed and could not be saved: {error}",
             hint=f"nothing is lost if that is mended and a token is asked for again{until}; {error.hint}",
         ) from error

@@ -69,18 +69,22 @@ class TokenSource:
     def _grant(self, rejected: str | None) -> Grant:
         stamp = self._store.stamp(token_name(self._profile))
         held = self._held
-        if held is not None and held[0] == stamp and rejected is None and self._is_good(held[1]):
+        # A store that has no stamp now cannot tell that nothing has changed.
+        if held is not None and stamp is not None and held[0] == stamp and self._is_good(held[1], rejected):
             return held[1]
-        grant = load_grant(self._store, self._profile)
-        refuse_contradiction(self._profile, grant, self._settings, self._app)
-        if grant.access_token != rejected and self._is_good(grant):
+        grant = self._checked(load_grant(self._store, self._profile))
+        if self._is_good(grant, rejected):
             self._held = stamp, grant
             return grant
-        return self._renewed(rejected)
+        return self._checked(self._renewed(rejected))
 
-    def _is_good(self, grant: Grant) -> bool:
+    def _is_good(self, grant: Grant, rejected: str | None) -> bool:
         left = grant.seconds_left(time.time())
-        return left > 0 and left >= self._min_valid
+        return grant.access_token != rejected and left > 0 and left >= self._min_valid
+
+    def _checked(self, grant: Grant) -> Grant:
+        refuse_contradiction(self._profile, grant, self._settings, self._app)
+        return grant
 
     def _renewed(self, rejected: str | None) -> Grant:
         # Imported here: a valid token is handed out without loading aiohttp.
@@ -99,6 +103,8 @@ class TokenSource:
         return run_to_its_end(transaction)
 
     def _known_secret(self, grant: Grant) -> str | None:
+        # Checked again: under the lock it can be another login than the one that was looked at before.
+        self._checked(grant)
         if self._app is not None:
             return self._app.client_secret
         return self._settings.client_secret if self._settings.client_id == grant.client_id else None
@@ -123,12 +129,13 @@ def run_to_its_end(transaction: Callable[[Callable[[float], None]], Grant]) -> G
     call = Call(lambda: transaction(wait))
     # Not a daemon thread: the interpreter waits for it too, should a second signal end the wait below.
     thread = threading.Thread(target=call, name="withings-auth renewal")
-    thread.start()
     try:
+        thread.start()
         thread.join()
     except BaseException:
         abandoned.set()
-        thread.join()
+        if thread.is_alive():
+            thread.join()
         raise
     return call.result()
 
@@ -138,10 +145,14 @@ def refuse_contradiction(profile: str, grant: Grant, settings: Settings, app: Ap
 
     A stored login is renewed at the service and for the app that issued it, never at one that a variable names.
     """
-    client_id = app.client_id if app is not None else settings.environment_client_id
-    if client_id is not None and client_id != grant.client_id:
+    if app is not None and app.client_id != grant.client_id:
         raise ConfigurationError(
-            f"profile {profile} belongs to another app than {'the given one' if app else 'WITHINGS_CLIENT_ID'}",
+            f"profile {profile} belongs to another app than the given one",
+            hint="give the app that it was logged in with, or another profile",
+        )
+    if app is None and settings.environment_client_id not in {None, grant.client_id}:
+        raise ConfigurationError(
+            f"profile {profile} belongs to another app than WITHINGS_CLIENT_ID",
             hint="unset WITHINGS_CLIENT_ID, or name the other app's profile: --profile NAME",
         )
     if settings.environment_api_url not in {None, grant.api_url}:

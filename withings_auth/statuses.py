@@ -1,0 +1,66 @@
+"""What Withings' numbers and words mean: the list of statuses in families, and which failure each one is.
+
+503 stands for any bad parameter, and only the words beside it tell a dead refresh token from a wrong app.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum, auto
+
+# The families of numbers, from the list "Response status" of Withings' API reference. A number of no family means
+# that an error occurred, and says nothing about the request.
+_AUTHENTICATION_FAILED = {100, 101, 102, 200, 401}
+_UNAUTHORIZED = {214, 277, 2553, 2555}
+_INVALID_PARAMETERS = {
+    *range(201, 214), *range(216, 219), 220, 221, 223, 225, *range(227, 231), *range(234, 237), 238,
+    *range(240, 253), 254, *range(260, 268), 271, 272, 275, 276, *range(283, 289), 290, *range(293, 296), 297,
+    *range(300, 305), 321, *range(323, 354), *range(380, 383), 400, *range(501, 512), 523, 532, *range(3017, 3020),
+}  # fmt: skip
+_BAD_STATE = 524
+_NOT_IMPLEMENTED = 2554
+_REFUSALS = _AUTHENTICATION_FAILED | _UNAUTHORIZED | _INVALID_PARAMETERS | {_BAD_STATE, _NOT_IMPLEMENTED}
+_WRONG_REDIRECT_URI = 293
+TIMED_OUT = 522
+TOO_MANY_REQUESTS = 601
+
+
+class FailureKind(Enum):
+    """What an answer that brings no tokens amounts to."""
+
+    # Refused: nothing happened at Withings.
+    TOO_MANY_REQUESTS = auto()  # 601 or HTTP 429: not now
+    CODE_REFUSED = auto()
+    REFRESH_TOKEN_REFUSED = auto()  # or the authentication as a whole: 100-102, 200, 401
+    APP_REFUSED = auto()  # client id or client secret
+    REDIRECT_URI_REFUSED = auto()
+    REFUSED = auto()  # for another reason that has a family of numbers
+    # No statement about the request: what happened at Withings is not known.
+    UNAVAILABLE = auto()  # 5xx, HTML, a redirect, 522
+    ERROR_OCCURRED = auto()  # a number without a family
+    MALFORMED = auto()  # an answer, but none that Withings documents
+
+    @property
+    def outcome_unknown(self) -> bool:
+        """Whether the request may have been carried out all the same."""
+        return self in {FailureKind.UNAVAILABLE, FailureKind.ERROR_OCCURRED, FailureKind.MALFORMED}
+
+
+def kind_of(status: int | None, words: str) -> FailureKind:
+    """Tells the causes of one status apart by Withings' words, the only place where they differ."""
+    if status is not None and status not in _REFUSALS:
+        return FailureKind.ERROR_OCCURRED
+    if status == _WRONG_REDIRECT_URI:
+        return FailureKind.REDIRECT_URI_REFUSED
+    text = words.lower().replace(" ", "_")
+    if "refresh_token" in text:
+        return FailureKind.REFRESH_TOKEN_REFUSED
+    if "redirect_uri" in text:
+        return FailureKind.REDIRECT_URI_REFUSED
+    if "client" in text and ("invalid" in text or "wrong" in text):
+        return FailureKind.APP_REFUSED
+    if "invalid_code" in text or re.search("invalid_grant(?!_type)", text):
+        return FailureKind.CODE_REFUSED
+    if status in _AUTHENTICATION_FAILED:
+        return FailureKind.REFRESH_TOKEN_REFUSED
+    return FailureKind.REFUSED
