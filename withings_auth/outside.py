@@ -92,6 +92,12 @@ def is_service_url(text: str) -> bool:
     return parts.scheme == "https" or parts.hostname in LOOPBACK_HOSTS
 
 
+def is_loopback_url(text: str) -> bool:
+    """Whether the URL leads to this machine itself, as the sandbox's do."""
+    parts = parsed_url(text)
+    return parts is not None and parts.hostname in LOOPBACK_HOSTS
+
+
 def scope_list(text: str) -> tuple[str, ...]:
     """Splits a comma list of scopes, dropping blanks and repetitions and keeping the order.
 

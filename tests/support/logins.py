@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
+import os
 import re
 import socket
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -14,6 +17,7 @@ from withings_auth.sandbox import Sandbox, Switches
 from withings_auth.sandbox.visitor import LastPage, visit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.support.canaries import Canaries
@@ -131,6 +135,16 @@ class Desk:
         self.canaries.plant("the client secret", self.sandbox.client_secret)
         return PendingLogin(program, url, self.port, urlsplit(self.redirect_uri).path or "/")
 
+    def start_with_browser(self, *flags: str) -> tuple[Program, str]:
+        """Starts a login whose browser only says which address it was given; returns that address."""
+        opened = self.directory.parent / "opened"
+        os.mkfifo(opened)
+        browser = f"sh -c 'printf %s \"$1\" > {opened}' sh %s"
+        program = self.cli.start("login", *flags, env={**self.env, "BROWSER": browser})
+        url = opened.read_text()
+        opened.unlink()
+        return program, url
+
     def log_in(self, *flags: str, person: int = 1) -> Finished:
         """A whole login, by somebody who says yes."""
         pending = self.start(*flags)
@@ -139,7 +153,27 @@ class Desk:
 
     def run(self, *arguments: str, **env: str | None) -> Finished:
         """Another command of the same person."""
-        return self.cli(*arguments, env={**self.env, **env}, allow=self.sandbox.live_access_tokens)
+        shown: list[str] = []
+        finished = self.cli(*arguments, env={**self.env, **env}, allow=shown)
+        if arguments[:1] == ("token",):
+            shown.append(finished.stdout.strip())
+        return finished
+
+    @staticmethod
+    def wait_for(happened: Callable[[], bool], *, seconds: float = 10) -> None:
+        """Waits until something in the sandbox's thread has happened."""
+        deadline = time.monotonic() + seconds
+        while not happened():
+            assert time.monotonic() < deadline, "it did not happen"
+            time.sleep(0.01)
+
+    def grow_older(self, seconds: int) -> None:
+        """Lets the stored login look as if it had been issued so much earlier."""
+        path = self.directory / "token" / "default.json"
+        record = json.loads(path.read_text())
+        record["obtained_at"] -= seconds
+        record["expires_at"] -= seconds
+        path.write_text(json.dumps(record))
 
     def plant_secrets(self) -> None:
         """From here on, everything secret that the sandbox ever gave out is watched for."""

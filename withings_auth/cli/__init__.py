@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from typing import NoReturn
 
 from withings_auth import __version__
-from withings_auth.cli.signals import Terminated, raise_on_sigterm
+from withings_auth.cli.signals import Terminated, raise_on_signals
 from withings_auth.cli.terminal import PROGRAM, OutputFailed, complain, report
 from withings_auth.errors import WithingsAuthError
+from withings_auth.outside import printable
 
 COMMANDS = {
     "login": "log in to Withings with your browser",
@@ -24,15 +26,10 @@ INTERRUPTED = 130
 TERMINATED = 143
 
 
-def run() -> NoReturn:
-    """Runs the command line and ends the process with its exit code."""
-    sys.exit(main(sys.argv[1:]))
-
-
 def main(arguments: Sequence[str]) -> int:
     """Runs one command. Returns its exit code; nothing but argparse's own SystemExit gets out."""
     try:
-        raise_on_sigterm()
+        raise_on_signals()
         options = _parsed(arguments)
         return int(options.execute(options))
     except WithingsAuthError as error:
@@ -60,8 +57,12 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
     wanted = next((word for word in arguments if not word.startswith("-")), None)
+    if wanted is not None and wanted not in COMMANDS:
+        near = get_close_matches(wanted, COMMANDS, 1)
+        meant = f"did you mean “{near[0]}”? " if near else ""
+        sys.exit(complain(f"“{printable(wanted, limit=40)}” is not a command", f"{meant}see {PROGRAM} --help", 2))
     for name, summary in COMMANDS.items():
         # Only the command that runs is imported: a token must not wait for what a login needs.
         if name == wanted:
@@ -69,7 +70,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
             command = commands.add_parser(
                 name,
                 help=summary,
-                description=(module.__doc__ or "").partition(": ")[2],
+                description=f"{summary[0].upper()}{summary[1:]}.",
                 epilog=module.EXAMPLE,
                 formatter_class=argparse.RawDescriptionHelpFormatter,
                 allow_abbrev=False,
@@ -78,4 +79,8 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
             command.set_defaults(execute=module.execute)
         else:
             commands.add_parser(name, help=summary)
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if not hasattr(options, "execute"):
+        parser.print_help(sys.stderr)
+        sys.exit(2)
+    return options

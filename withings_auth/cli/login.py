@@ -16,7 +16,7 @@ from withings_auth.errors import ConfigurationError
 from withings_auth.loopback.addresses import addresses
 from withings_auth.loopback.login import DEFAULT_TIMEOUT_SECONDS, login
 from withings_auth.model import ALL_SCOPES, DEFAULT_REDIRECT_URI, App
-from withings_auth.outside import LOOPBACK_HOSTS, is_client_secret, parsed_url
+from withings_auth.outside import is_client_secret, is_loopback_url
 from withings_auth.settings import Settings
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import stored_app, stored_grant
@@ -24,8 +24,8 @@ from withings_auth.store.records import stored_app, stored_grant
 SANDBOX_PROFILE = "sandbox"
 EXAMPLE = (
     "examples:\n"
-    "  WITHINGS_CLIENT_ID=… WITHINGS_CLIENT_SECRET=… withings-auth login\n"
-    "  withings-auth login --sandbox      (a trial, without an account)\n\n"
+    "  withings-auth login --client-id …     (asks for the client secret, hidden)\n"
+    "  withings-auth login --sandbox         (a trial, without an account)\n\n"
     "The client secret is never a flag: it comes from WITHINGS_CLIENT_SECRET, from an earlier login,\n"
     "or is asked for, hidden, on a terminal."
 )
@@ -167,8 +167,7 @@ def _sandbox_app(options: argparse.Namespace, held: ExitStack) -> tuple[App, Set
 
 def _refuse_real_login(found: Settings) -> None:
     grant = stored_grant(open_store(found), found.profile)
-    parts = parsed_url(grant.token_url) if grant else None
-    if parts is not None and parts.hostname not in LOOPBACK_HOSTS:
+    if grant is not None and not is_loopback_url(grant.token_url):
         raise ConfigurationError(
             f"profile {found.profile} holds a real login, which a trial must not replace",
             hint=f"log it out, or log it in under another name: {PROGRAM} logout --profile {found.profile}",

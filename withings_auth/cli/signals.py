@@ -16,8 +16,9 @@ class Terminated(BaseException):
     """SIGTERM came."""
 
 
-def raise_on_sigterm() -> None:
-    """Makes SIGTERM an exception, so that whatever is open is closed."""
+def raise_on_signals() -> None:
+    """Makes SIGINT and SIGTERM exceptions, so that whatever is open is closed."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _raise_terminated)
 
 
@@ -50,4 +51,4 @@ def run_interruptible(coroutine: Coroutine[Any, Any, T]) -> T:
             raise Terminated from None
         raise KeyboardInterrupt from None
     finally:
-        raise_on_sigterm()
+        raise_on_signals()

@@ -1,0 +1,85 @@
+"""A login that is stopped: at once, quietly, with nothing left open and nothing half saved."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+
+import pytest
+
+from tests.support.logins import Desk
+
+CODES = {signal.SIGINT: (130, "interrupted"), signal.SIGTERM: (143, "terminated")}
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_while_it_waits(desk: Desk, number: signal.Signals) -> None:
+    """Statements 2 and 15: a signal ends the wait within two seconds, without a traceback, and the port is closed."""
+    login = desk.start()
+    asked = time.monotonic()
+    login.program.signal(number)
+    finished = login.wait()
+    assert time.monotonic() - asked < 2
+    code, word = CODES[number]
+    assert (finished.returncode, finished.stderr.splitlines()[-1]) == (code, f"withings-auth: error: {word}")
+    assert "Traceback" not in finished.stderr
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", login.port))
+    assert desk.run("token").returncode == 3
+
+
+@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize("delay", [0.0, 0.1, 0.2, 0.3, 0.4])
+def test_while_it_starts(desk: Desk, number: signal.Signals, delay: float) -> None:
+    """Statement 15: it does not matter how far it has come, imports included; there is never a traceback."""
+    program = desk.cli.start("login", "--no-browser", env=desk.env)
+    time.sleep(delay)  # a moment of its start-up, whichever that is: no event could stand for each of them
+    program.signal(number)
+    finished = program.wait(seconds=3)
+    assert finished.returncode in {CODES[number][0], -number}  # before Python has a handler the signal itself kills it
+    assert "Traceback" not in finished.stderr
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_after_the_code_was_sent(desk: Desk, number: signal.Signals) -> None:
+    """Statement 15: a code that is on its way to Withings is still exchanged and saved, if that fits in the time."""
+    login = desk.start()
+    desk.sandbox.fail_next("slow", seconds=1.0)
+    with socket.create_connection(("127.0.0.1", login.port)) as tab:
+        tab.sendall(f"GET /?{login.consent()} HTTP/1.1\r\nHost: localhost:{login.port}\r\n\r\n".encode())
+        desk.wait_for(lambda: desk.sandbox.counters.faults == 1)
+        login.program.signal(number)
+        page = b"".join(iter(lambda: tab.recv(65536), b""))
+    finished = login.wait(seconds=3)
+    assert finished.returncode == CODES[number][0]
+    assert b"You are signed in" in page
+    assert "Signed in as" in finished.stderr
+    assert desk.run("token").returncode == 0
+
+
+def test_after_the_code_was_sent_and_no_answer_comes(desk: Desk) -> None:
+    """Statement 15: an exchange that takes longer does not hold up the end."""
+    login = desk.start()
+    desk.sandbox.fail_next("slow", seconds=15.0)
+    with socket.create_connection(("127.0.0.1", login.port)) as tab:
+        tab.sendall(f"GET /?{login.consent()} HTTP/1.1\r\nHost: localhost:{login.port}\r\n\r\n".encode())
+        desk.wait_for(lambda: desk.sandbox.counters.faults == 1)
+        asked = time.monotonic()
+        login.program.signal(signal.SIGINT)
+        assert login.wait(seconds=5).returncode == 130
+    assert time.monotonic() - asked < 2.5
+    assert desk.run("token").returncode == 3
+
+
+def test_a_failed_login_leaves_the_earlier_one_working(desk: Desk) -> None:
+    """Whatever happens to a second login, the first one is there until the second is saved."""
+    assert desk.log_in().returncode == 0
+    token = desk.run("token").stdout
+    denied = desk.start()
+    denied.deny()
+    assert denied.wait().returncode == 1
+    abandoned = desk.start()
+    abandoned.program.signal(signal.SIGKILL)
+    abandoned.wait()
+    assert desk.run("token").stdout == token

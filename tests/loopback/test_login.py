@@ -1,0 +1,186 @@
+"""What a login tells, whom it saves, and when it refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.logins import Desk, Switches
+from withings_auth import App, errors, login_sync, open_store
+from withings_auth.sandbox.visitor import visit
+
+VISITOR = f"{sys.executable} -m withings_auth.sandbox.visitor"
+
+
+def test_the_address_stands_alone_on_its_line(desk: Desk) -> None:
+    """With --no-browser a person or a program can take the authorize URL as a whole line; stdout stays empty."""
+    login = desk.start()
+    assert login.authorize_url.startswith(f"{desk.sandbox.endpoints.authorize_url}?")
+    assert " " not in login.authorize_url
+    login.allow()
+    assert login.wait().stdout == ""
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+@pytest.mark.parametrize("path", ["", "/", "/cb"])
+def test_each_spelling_of_the_redirect_uri_works(make_desk: Callable[..., Desk], host: str, path: str) -> None:
+    """The redirect URI is sent exactly as registered, with and without the slash at its end."""
+    assert make_desk(host=host, path=path).log_in().returncode == 0
+
+
+def test_a_busy_port_is_told_before_the_browser_opens(desk: Desk, home: Path) -> None:
+    """Statement 4: exit 1 at once, naming address and port; the browser was not started."""
+    opened = home / "opened"
+    with socket.socket(socket.AF_INET6) as decoy:
+        decoy.bind(("::1", desk.port))
+        decoy.listen()
+        finished = desk.run("login", BROWSER=f"touch {opened}")
+    assert finished.returncode == 1
+    assert f"another program listens on [::1]:{desk.port}" in finished.stderr
+    assert not opened.exists()
+
+
+def test_a_browser_that_ends_with_an_error_is_noticed(desk: Desk) -> None:
+    """The person gets the address to open by hand as soon as the browser has failed, and its output is thrown away."""
+    program = desk.cli.start("login", env={**desk.env, "BROWSER": "sh -c 'echo noise; echo noise >&2; exit 3' sh %s"})
+    program.stderr.expect("The browser ended with an error.")
+    visit(program.stderr.line(r"^http\S+"))
+    finished = program.wait()
+    assert finished.returncode == 0
+    assert "noise" not in finished.stdout + finished.stderr
+
+
+@pytest.mark.parametrize("browser", ["/nowhere/browser", "no-such-browser %s &", "'unbalanced"])
+def test_a_browser_that_does_not_start_is_noticed(desk: Desk, browser: str) -> None:
+    """A named browser is tried, and where it cannot be started the address is told at once."""
+    program = desk.cli.start("login", "--browser", browser, env=desk.env)
+    program.stderr.expect("No browser was opened")
+    visit(program.stderr.line(r"^http\S+"))
+    assert program.wait().returncode == 0
+
+
+def test_without_a_display_no_browser_is_tried(desk: Desk) -> None:
+    """On a machine without a screen the address is told, with the reason."""
+    program = desk.cli.start("login", env=desk.env)
+    program.stderr.expect(r"No browser was opened \((there is no display|this is a container)\)")
+    visit(program.stderr.line(r"^http\S+"))
+    assert program.wait().returncode == 0
+
+
+def test_the_browser_is_given_no_secret(desk: Desk, home: Path) -> None:
+    """Statements 20 and 25: neither `state` nor the client secret reach the browser's arguments or environment."""
+    seen = home / "seen"
+    spy = f"sh -c 'echo $0 $@ > {seen}; env >> {seen}; exec {VISITOR} $1' sh %s"
+    finished = desk.run("login", BROWSER=spy)
+    assert finished.returncode == 0
+    text = seen.read_text()
+    assert f"http://localhost:{desk.port}/start/" in text
+    assert "state=" not in text
+    assert desk.sandbox.client_secret not in text
+
+
+def test_another_person_is_not_saved(desk: Desk) -> None:
+    """A profile belongs to one person: somebody else's login saves nothing and names both and the ways on."""
+    assert desk.log_in(person=1).returncode == 0
+    token = desk.run("token").stdout
+    other = desk.start()
+    page = other.allow(person=2)
+    finished = other.wait()
+    first, second = (str(person.userid) for person in desk.sandbox.people[:2])
+    assert (page.http_status, finished.returncode) == (409, 1)
+    assert "different Withings user" in page.text
+    assert f"user {second} signed in, but profile default belongs to user {first}" in finished.stderr
+    assert "--replace" in finished.stderr
+    assert desk.run("token").stdout == token
+    assert desk.log_in("--profile", "second", person=2).returncode == 0
+    assert desk.log_in("--replace", person=2).returncode == 0
+    assert desk.run("token").stdout != token
+
+
+def test_a_refusal_without_state_is_not_believed(make_desk: Callable[..., Desk]) -> None:
+    """Statement 11: any page could send it, so it is counted and told, and the login goes on."""
+    desk = make_desk(switches=Switches(denial="without_state"))
+    login = desk.start("--timeout", "5")
+    assert login.deny().http_status == 400
+    login.program.stderr.expect("Ignored a request without state; still waiting")
+    assert login.program.running
+    finished = login.wait()
+    assert finished.returncode == 1
+    assert "1 without state" in finished.stderr
+
+
+def test_the_time_out_explains(desk: Desk) -> None:
+    """Statement 15: a login that nobody answers ends by itself, and says what a person can do."""
+    finished = desk.run("login", "--no-browser", "--timeout", "0.5")
+    assert finished.returncode == 1
+    for word in ("nobody came back", "redirect_uri_mismatch", f"http://localhost:{desk.port}", "Invalid clientid"):
+        assert word in finished.stderr
+
+
+def test_the_secret_is_asked_for_on_a_terminal(desk: Desk) -> None:
+    """Hidden: what is typed is not shown, and it is used and saved."""
+    env = {**desk.env, "WITHINGS_CLIENT_SECRET": None, "BROWSER": VISITOR}
+    program = desk.cli.on_terminal("login", env=env)
+    program.screen.expect("Client secret")
+    program.type(f"{desk.sandbox.client_secret}\n")
+    finished = program.wait()
+    assert finished.returncode == 0
+    assert desk.sandbox.client_secret not in finished.screen
+    desk.env["WITHINGS_CLIENT_SECRET"] = None
+    desk.grow_older(10_800)
+    assert desk.run("token").returncode == 0
+
+
+def test_a_second_login_needs_no_environment(desk: Desk) -> None:
+    """What the first login saved of the app (id, secret, redirect URI, scopes) is enough for the next."""
+    assert desk.log_in("--scope", "user.metrics").returncode == 0
+    for name in ("WITHINGS_CLIENT_ID", "WITHINGS_CLIENT_SECRET", "WITHINGS_REDIRECT_URI"):
+        desk.env[name] = None
+    login = desk.start()
+    assert "scope=user.metrics&" in login.authorize_url
+    login.allow()
+    assert login.wait().returncode == 0
+
+
+def test_login_sync(desk: Desk, home: Path) -> None:
+    """A Python program logs in with one call, also in a notebook, where a loop is running."""
+    told: list[str] = []
+    app = App(
+        client_id=desk.sandbox.client_id,
+        client_secret=desk.sandbox.client_secret,
+        redirect_uri=desk.redirect_uri,
+    )
+    store = open_store(f"file:{home / 'mine'}")
+
+    def log_in() -> str:
+        token = login_sync(
+            app, store=store, endpoints=desk.sandbox.endpoints, browser=VISITOR, tell=told.append, timeout=20
+        )
+        assert desk.canaries.plant("the access token", token.access_token)
+        return token.userid
+
+    async def in_a_notebook() -> str:
+        return log_in()
+
+    assert log_in() == asyncio.run(in_a_notebook()) == str(desk.sandbox.people[0].userid)
+    assert any("Signed in as" in line for line in told)
+
+
+def test_login_sync_raises_what_the_command_reports(desk: Desk, home: Path) -> None:
+    """The errors of the Python call are those of the command, with hint and exit code."""
+    app = App(client_id=desk.sandbox.client_id, client_secret="wrong", redirect_uri=desk.redirect_uri)
+    with pytest.raises(errors.ConfigurationError, match="invalid client id/secret") as refused:
+        login_sync(
+            app,
+            store=open_store(f"file:{home / 'mine'}"),
+            endpoints=desk.sandbox.endpoints,
+            browser=VISITOR,
+            tell=[].append,
+        )
+    assert refused.value.exit_code == 2
+    assert open_store(f"file:{home / 'mine'}").names() == []
