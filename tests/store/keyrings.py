@@ -84,7 +84,7 @@ class SlowKeyring(MemoryKeyring):
         self.hangs = False
         self.go = threading.Event()
 
-    def happens(self, secret: str = "") -> None:
+    def happens(self, secret: str = "") -> None:  # noqa: ARG002  it is all the same here
         if self.hangs:
             self.go.wait(20)
 
@@ -126,10 +126,13 @@ class Keyrings:
     state: Path
     keyring: KeyringBackend = field(default_factory=MemoryKeyring)
     replaces_by_deleting: bool = False
-    patience_seconds: float = 0.3
+    patience_seconds: float = 5
+    announce: Callable[[], None] = lambda: None
 
     def __call__(self) -> KeyringStore:
         chosen = Backend(
             keyring=self.keyring, description="the test's keyring", replaces_by_deleting=self.replaces_by_deleting
         )
-        return KeyringStore(self.state, patience_seconds=self.patience_seconds, choose=lambda: chosen)
+        return KeyringStore(
+            self.state, patience_seconds=self.patience_seconds, announce=self.announce, choose=lambda: chosen
+        )

@@ -164,8 +164,11 @@ class KeyringStore:
 
     def _write(self, backend: Backend, name: str, text: str) -> None:
         target, *spares = _services(backend, name)
-        for service in (*spares, target):
-            backend.keyring.set_password(service, USERNAME, text)
+        # A spare is written only beside a record: without one, the spare that a crash left is the only copy.
+        if spares and backend.keyring.get_password(target, USERNAME) is not None:
+            for service in spares:
+                backend.keyring.set_password(service, USERNAME, text)
+        backend.keyring.set_password(target, USERNAME, text)
         if backend.keyring.get_password(target, USERNAME) != text:
             raise StoreNotDurable(
                 f"{backend.description} accepted a record and does not hold it",

@@ -1,0 +1,217 @@
+"""A keyring that fails, lies, hangs or is somebody's plug-in: a clear error in time, and nothing lost or let out."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from keyring.backend import KeyringBackend
+from keyring.backends.fail import Keyring as FailKeyring
+from keyring.backends.null import Keyring as NullKeyring
+from keyring.errors import InitError, KeyringLocked, NoKeyringError
+
+from tests.store.keyrings import (
+    CuttingKeyring,
+    FailingKeyring,
+    ForgettingKeyring,
+    Keyrings,
+    MemoryKeyring,
+    SlowKeyring,
+    StubbornKeyring,
+)
+from withings_auth.errors import StoreError, StoreNotDurable, StoreUnavailable
+from withings_auth.store.base import SecretStore
+
+TOKEN = "token/default"
+SERVICE = "withings-auth/token/default"
+SECRET = "0123456789abcdef0123456789abcdef01234567"
+RECORD = f'{{"version":1,"access_token":"{SECRET}"}}'
+
+# keyring leaves their constructors untyped
+FAIL: Callable[[], KeyringBackend] = FailKeyring
+NULL: Callable[[], KeyringBackend] = NullKeyring
+
+USES: dict[str, Callable[[SecretStore], object]] = {
+    "load": lambda store: store.load(TOKEN),
+    "save": lambda store: store.save(TOKEN, RECORD),
+    "clear": lambda store: store.clear(TOKEN),
+}
+every_use = pytest.mark.parametrize("use", USES.values(), ids=USES)
+
+
+class ForeignError(Exception):
+    """What pywintypes raises is no OSError and no KeyringError."""
+
+
+FOREIGN: dict[str, Callable[[str], Exception]] = {
+    "its own": lambda _: ForeignError(1312, "CredRead", "\x1b[31mno session\u202e"),
+    "nothing to say": lambda _: RuntimeError(),
+    "a refused connection": lambda _: ConnectionRefusedError(111, "Connection refused"),
+    "a missing file": lambda _: FileNotFoundError(2, "No such file or directory", "/run/user/0/bus"),
+    "a time-out of its own": lambda _: TimeoutError("the bus did not answer"),
+    "an assertion": lambda _: AssertionError("unexpected"),
+    "locked": lambda _: KeyringLocked("Failed to unlock the collection!"),
+    "none": lambda _: NoKeyringError("No recommended backend was available."),
+    "no collection": lambda _: InitError("Failed to create the collection: ."),
+}
+
+
+class TestFailing:
+    @every_use
+    @pytest.mark.parametrize("make", FOREIGN.values(), ids=FOREIGN)
+    def test_every_foreign_error_becomes_ours(
+        self, tmp_path: Path, make: Callable[[str], Exception], use: Callable[[SecretStore], object]
+    ) -> None:
+        """Statements 23, 35: exit code 5, one escaped line, a remedy, and the cause kept for who debugs."""
+        store = Keyrings(tmp_path, FailingKeyring(make))()
+        with pytest.raises(StoreUnavailable) as failed, store.lock(TOKEN, 1):
+            use(store)
+        assert failed.value.exit_code == 5
+        assert str(failed.value).isprintable()
+        assert failed.value.hint
+        assert type(failed.value.__cause__) is type(make(""))
+
+    def test_a_keyrings_own_time_out_is_not_taken_for_a_call_that_still_runs(self, tmp_path: Path) -> None:
+        """A call that ended by a TimeoutError has ended: the next one is made."""
+        keyring = FailingKeyring(lambda _: TimeoutError("the bus did not answer"))
+        store = Keyrings(tmp_path, keyring)()
+        with store.lock(TOKEN, 1):
+            with pytest.raises(StoreUnavailable, match="the bus did not answer"):
+                store.load(TOKEN)
+            with pytest.raises(StoreUnavailable, match="the bus did not answer"):
+                store.load(TOKEN)
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda secret: subprocess.CalledProcessError(1, ["pass", "insert", "-e", secret]),
+            lambda secret: ValueError(f"cannot keep {secret!r}"),
+            lambda secret: ForeignError("token", SECRET) if secret else ForeignError(),
+        ],
+    )
+    def test_a_foreign_error_cannot_let_the_record_out(self, tmp_path: Path, make: Callable[[str], Exception]) -> None:
+        """Statement 23: where a plug-in's error repeats what it was to save, neither message nor traceback shows it."""
+        store = Keyrings(tmp_path, FailingKeyring(make))()
+        with pytest.raises(StoreUnavailable, match="Error") as failed:
+            store.save(TOKEN, RECORD)
+        assert SECRET not in str(failed.value) + failed.value.hint + repr(failed.value)
+        assert SECRET not in "".join(traceback.format_exception(failed.value))
+
+    def test_a_state_directory_that_cannot_be_written_is_named(self, tmp_path: Path) -> None:
+        """Where the index cannot be written, the error says so instead of blaming the keyring."""
+        (tmp_path / "token").write_text("a file where a directory must be")
+        with pytest.raises(StoreUnavailable, match=r"cannot use .*token") as failed:
+            Keyrings(tmp_path)().save(TOKEN, RECORD)
+        assert "on a disk with room" in failed.value.hint
+
+    def test_a_state_directory_that_cannot_be_written_hides_no_record(self, tmp_path: Path) -> None:
+        """A token is read although the index cannot be repaired."""
+        keyrings = Keyrings(tmp_path / "state")
+        keyrings().save(TOKEN, RECORD)
+        (tmp_path / "state").rename(tmp_path / "gone")
+        (tmp_path / "state").touch()
+        assert keyrings().load(TOKEN) == RECORD
+
+
+class TestLying:
+    @pytest.mark.parametrize("keyring", [ForgettingKeyring, NULL, CuttingKeyring])
+    def test_a_save_counts_only_when_it_reads_back(self, tmp_path: Path, keyring: Callable[[], KeyringBackend]) -> None:
+        """Statement 29: a keyring that accepts and forgets, or keeps a part, is found out at once; exit code 5."""
+        with pytest.raises(StoreNotDurable) as failed:
+            Keyrings(tmp_path, keyring())().save(TOKEN, RECORD)
+        assert failed.value.exit_code == 5
+
+    def test_a_removal_counts_only_when_it_is_gone(self, tmp_path: Path) -> None:
+        """Statement 34: a logout from a keyring that keeps the record all the same is an error."""
+        keyrings = Keyrings(tmp_path, StubbornKeyring())
+        keyrings().save(TOKEN, RECORD)
+        with pytest.raises(StoreUnavailable, match="still holds"):
+            keyrings().clear(TOKEN)
+        assert keyrings().names() == [TOKEN]
+
+    def test_the_backend_that_refuses_all_is_no_usable_keyring(self, tmp_path: Path) -> None:
+        """keyring's fail backend is told as what it is."""
+        with pytest.raises(StoreUnavailable, match="no usable keyring"):
+            Keyrings(tmp_path, FAIL())().load(TOKEN)
+
+    def test_each_save_asks_the_keyring_once(self, tmp_path: Path) -> None:
+        """One set_password per save, so that a person is asked at most once."""
+        keyring = MemoryKeyring()
+        store = Keyrings(tmp_path, keyring)()
+        for number in range(3):
+            store.save(TOKEN, f"{RECORD}{number}")
+        assert keyring.asked == [("set", SERVICE)] * 3
+
+
+class TestIndex:
+    def test_it_repairs_itself_by_reading(self, tmp_path: Path) -> None:
+        """A record that the index does not know is in it after one load; one that is gone leaves it."""
+        keyring = MemoryKeyring()
+        keyrings = Keyrings(tmp_path, keyring)
+        keyring.held[SERVICE] = RECORD
+        assert keyrings().names() == []
+        keyrings().load(TOKEN)
+        assert keyrings().names() == [TOKEN]
+        keyring.held.clear()
+        assert keyrings().names() == []
+        assert not list(tmp_path.rglob("*.stamp"))
+
+    def test_it_holds_no_secret(self, tmp_path: Path) -> None:
+        """Statement 24: nothing of the record lies in the state directory, which is private all the same."""
+        store = Keyrings(tmp_path / "state")()
+        with store.lock(TOKEN, 1):
+            store.save(TOKEN, RECORD)
+        files = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
+        assert {path.name for path in files} == {"default.lock", "default.stamp"}
+        assert [path.read_bytes() for path in files] == [b"", b""]
+        assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+        assert {path.stat().st_mode & 0o777 for path in (tmp_path / "state", tmp_path / "state/token")} == {0o700}
+
+
+class TestHanging:
+    @every_use
+    def test_no_wait_is_longer_than_said(self, tmp_path: Path, use: Callable[[SecretStore], object]) -> None:
+        """Statement 32: a keyring that hangs is an error within the time limit, under the lock and without it."""
+        keyring = SlowKeyring()
+        keyring.hangs = True
+        store = Keyrings(tmp_path, keyring, patience_seconds=0.2)()
+        began = time.monotonic()
+        with pytest.raises(StoreError, match="within 0 seconds"), store.lock(TOKEN, 1):
+            use(store)
+        with pytest.raises(StoreError, match="within 0 seconds"):
+            use(store)
+        assert 0.35 < time.monotonic() - began < 1.5
+        keyring.go.set()
+
+    def test_after_one_call_that_hangs_no_other_is_tried_under_that_lock(self, tmp_path: Path) -> None:
+        """Statement 32: the waits of one transaction do not add up."""
+        keyring = SlowKeyring()
+        keyring.hangs = True
+        store = Keyrings(tmp_path, keyring, patience_seconds=0.3)()
+        began = time.monotonic()
+        with store.lock(TOKEN, 1):
+            for use in USES.values():
+                with pytest.raises(StoreUnavailable):
+                    use(store)
+        assert time.monotonic() - began < 0.55
+        keyring.go.set()
+
+    def test_a_person_is_told_once_when_the_wait_is_noticeable(self, tmp_path: Path) -> None:
+        """On a terminal: not for a quick answer, and not twice for a slow one."""
+        told: list[float] = []
+        keyring = SlowKeyring()
+        keyrings = Keyrings(tmp_path, keyring, patience_seconds=20, announce=lambda: told.append(time.monotonic()))
+        store = keyrings()
+        store.load(TOKEN)
+        assert told == []
+        keyring.hangs = True
+        began = time.monotonic()
+        threading.Timer(2.5, keyring.go.set).start()
+        store.load(TOKEN)
+        assert len(told) == 1
+        assert 1.9 < told[0] - began < 2.4
