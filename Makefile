@@ -1,0 +1,76 @@
+# What can be typed here; `make` alone lists it. Everything that is installed goes into .venv, and only `make test`,
+# run by root on a machine with apt, adds system packages: the real browser and keyring that the tests talk to.
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.installed-runtime
+DEV := $(VENV)/.installed-dev
+PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
+JOBS ?= 2
+
+# Sets $$python to the first interpreter that is new enough, or to nothing.
+find_python = python=; for candidate in $(PYTHONS); do \
+	if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	then python=$$candidate; break; fi; done
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test lint types format clean system
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(RUNTIME) ## see the whole story: log in, get a token, renew it, log out
+	@$(BIN)/python -m withings_auth.sandbox.demo
+
+test: system lint types ## install what the tests need, then lint, types and all tests (JOBS=2 at a time)
+	@$(BIN)/pytest --quiet --numprocesses=$(JOBS)
+
+lint: $(DEV) ## check style and format
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet || { echo 'make format puts this right' >&2; exit 1; }
+
+types: $(DEV) ## check types
+	@$(BIN)/mypy --no-error-summary
+
+format: $(DEV) ## put style and format right
+	@$(BIN)/ruff check --quiet --fix
+	@$(BIN)/ruff format --quiet
+
+clean: ## remove all that these targets have made
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	@find withings_auth tests -name __pycache__ -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(find_python); \
+	if [ -z "$$python" ]; then \
+		echo 'No Python 3.11 or newer was found among: $(PYTHONS).' >&2; \
+		echo 'Install one, or say where it is: make $(MAKECMDGOALS) PYTHON=/path/to/python3' >&2; exit 1; fi; \
+	echo "Creating $(VENV) with $$($$python --version)"; \
+	$$python -m venv --clear $(VENV) || { \
+		rm -rf $(VENV); echo 'On Debian and Ubuntu: apt install python3-venv' >&2; exit 1; }
+
+$(RUNTIME): pyproject.toml $(BIN)/python
+	@echo 'Installing withings-auth and what it needs'
+	@$(BIN)/python -m pip install -qq --editable .
+	@touch $@
+
+# Older versions of pip do not know dependency groups.
+$(DEV): $(RUNTIME)
+	@echo 'Installing what the tests need'
+	@$(BIN)/python -m pip install -qq --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install -qq --group dev
+	@touch $@
+
+system:
+	@missing=; needs() { command -v "$$1" >/dev/null || missing="$$missing $$2"; }; \
+	command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || needs chromium chromium; \
+	needs gnome-keyring-daemon gnome-keyring; needs dbus-daemon dbus; needs secret-tool libsecret-tools; \
+	if [ ! -x $(BIN)/python ]; then $(find_python); \
+		if [ -n "$$python" ]; then $$python -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; fi; fi; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+		echo "Not installed:$$missing. Tests that need them will be skipped." >&2; exit 0; fi; \
+	echo "Installing with apt:$$missing"; \
+	apt-get -qq update && \
+	DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends $$missing >/dev/null
