@@ -23,9 +23,13 @@ with contextlib.ExitStack() as held:
             else:
                 answer = getattr(store, doing)(*arguments)
         except Exception as error:
-            answer = {"error": type(error).__name__}
+            answer = {"error": f"{type(error).__name__} {error}"}
         print(json.dumps(answer), flush=True)
 """
+
+
+class RefusedElsewhere(Exception):
+    """An exception in the other process, by its name and text."""
 
 
 class Elsewhere:
@@ -43,7 +47,7 @@ class Elsewhere:
         self.kill()
 
     def __call__(self, doing: str, *arguments: object) -> object:
-        """Has a method of the store called and returns its answer; an exception comes as `{"error": its name}`."""
+        """Has a method of the store called and returns its answer. Raises `RefusedElsewhere`."""
         self.begin(doing, *arguments)
         return self.answer()
 
@@ -54,11 +58,14 @@ class Elsewhere:
         self._process.stdin.flush()
 
     def answer(self) -> object:
-        """Waits for the answer."""
+        """Waits for the answer. Raises `RefusedElsewhere`."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         assert line, "the other process has ended"
-        return json.loads(line)
+        answer: object = json.loads(line)
+        if isinstance(answer, dict):
+            raise RefusedElsewhere(answer["error"])
+        return answer
 
     def kill(self) -> None:
         """Ends it at once, as the kernel does when memory is short."""

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.store.elsewhere import Elsewhere
+from tests.store.elsewhere import Elsewhere, RefusedElsewhere
 from withings_auth.errors import RenewalBusy
 from withings_auth.store.base import SecretStore
 
@@ -213,8 +213,8 @@ class SharedStorePromises(StorePromises):
         with store.lock(OTHER, 0.2):
             pass
         elsewhere("unlock")
-        with store.lock(TOKEN, 0.2):
-            assert elsewhere("lock", TOKEN, 0.2) == {"error": "RenewalBusy"}
+        with store.lock(TOKEN, 0.2), pytest.raises(RefusedElsewhere, match="RenewalBusy"):
+            elsewhere("lock", TOKEN, 0.2)
 
     def test_a_killed_holder_leaves_the_lock_free_and_its_notes(self, store: SecretStore, elsewhere: Elsewhere) -> None:
         """A process that is killed under the lock holds up nobody, and what it noted is still there."""

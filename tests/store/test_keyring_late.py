@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.elsewhere import Elsewhere
+from tests.store.elsewhere import Elsewhere, RefusedElsewhere
 from tests.store.keyrings import Keyrings, ReplacingKeyring, SlowKeyring
 from withings_auth.errors import RenewalBusy, StoreUnavailable
 from withings_auth.model import App, Grant
@@ -46,7 +46,8 @@ class TestLateSave:
             with pytest.raises(StoreUnavailable):
                 store.save(TOKEN, "second, late")
         with Elsewhere(f"{SAME_LOCK}('{tmp_path}'))") as process, ThreadPoolExecutor(1) as thread:
-            assert process("lock", TOKEN, 0.3) == {"error": "RenewalBusy"}
+            with pytest.raises(RefusedElsewhere, match="RenewalBusy"):
+                process("lock", TOKEN, 0.3)
             assert not thread.submit(entered, keyrings(), 0.2).result()
             assert not entered(store, 0.2)
             assert keyring.held[SERVICE] == "first"

@@ -1,0 +1,136 @@
+"""Which keyring is used: one that protects what it keeps, or the one that a person named."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from withings_auth.errors import StoreUnavailable
+from withings_auth.store.backends import find_backend, session_bus_address
+
+if TYPE_CHECKING:
+    from tests.support.keyring_daemon import Bus, SecretService
+    from tests.support.programs import Cli
+
+PLUGIN = '''
+"""A keyring that keeps everything in a plain file and thinks highly of itself."""
+import json, pathlib
+from keyring.backend import KeyringBackend
+
+FILE = pathlib.Path.home() / "plain.json"
+
+class PlainKeyring(KeyringBackend):
+    priority = 99
+
+    def _read(self):
+        return json.loads(FILE.read_text()) if FILE.exists() else {}
+
+    def get_password(self, service, username):
+        return self._read().get(service)
+
+    def set_password(self, service, username, password):
+        FILE.write_text(json.dumps(self._read() | {service: password}))
+
+    def delete_password(self, service, username):
+        held = self._read()
+        del held[service]
+        FILE.write_text(json.dumps(held))
+'''
+
+ROUND = """
+import sys
+from withings_auth.settings import open_store
+from withings_auth.errors import WithingsAuthError
+store = open_store("keyring")
+try:
+    store.save("token/default", "text")
+    print(store.load("token/default"), store.description)
+except WithingsAuthError as error:
+    print(error.exit_code, error, error.hint)
+print(*sorted(name for name in sys.modules if name.startswith("keyring.backends.") or "plain" in name))
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> dict[str, str | None]:
+    """An installed distribution whose keyring does not protect anything, and what leads a program to it."""
+    (tmp_path / "plainkeyring.py").write_text(PLUGIN)
+    info = tmp_path / "plainkeyring-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plainkeyring\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[keyring.backends]\nplain = plainkeyring\n")
+    return {"PYTHONPATH": str(tmp_path)}
+
+
+@pytest.fixture
+def run(cli: Cli) -> Cli:
+    return cli.using(sys.executable, "-c", ROUND)
+
+
+class TestChoice:
+    def test_a_plain_keyring_is_not_chosen_but_named(
+        self, bus_without_secret_service: Bus, plugin: dict[str, str | None], run: Cli
+    ) -> None:
+        """Statement 39: where only an unprotected keyring is there, the error says which, and what allows it."""
+        said = run(env=bus_without_secret_service.environ | plugin).stdout
+        assert said.startswith("5 no usable keyring: ")
+        assert "plainkeyring.PlainKeyring: does not protect what it keeps" in said
+        assert "PYTHON_KEYRING_BACKEND" in said
+        assert not (Path.home() / "plain.json").exists()
+
+    def test_a_plain_keyring_of_the_highest_priority_is_not_even_loaded(
+        self, secret_service: SecretService, plugin: dict[str, str | None], run: Cli
+    ) -> None:
+        """Statement 39: beside a Secret Service no plug-in's code runs, whatever it says of itself."""
+        first, modules = run(env=secret_service.environ | plugin).stdout.splitlines()
+        assert first == "text the keyring of this desktop (Secret Service)"
+        assert "plain" not in modules
+        assert secret_service.lookup("withings-auth/token/default", "withings-auth") == "text"
+
+    def test_a_keyring_that_was_named_is_used(
+        self, secret_service: SecretService, plugin: dict[str, str | None], run: Cli
+    ) -> None:
+        """Statement 39: a person may choose it, and the command says so by its name."""
+        named = secret_service.environ | plugin | {"PYTHON_KEYRING_BACKEND": "plainkeyring.PlainKeyring"}
+        assert run(env=named).stdout.startswith("text the keyring plainkeyring.PlainKeyring\n")
+        assert (Path.home() / "plain.json").exists()
+        assert secret_service.services() == []
+
+    def test_a_keyring_named_in_keyrings_own_file_is_used(
+        self, secret_service: SecretService, plugin: dict[str, str | None], run: Cli
+    ) -> None:
+        """keyring's configuration file is a person's choice too."""
+        file = Path.home() / ".config/python_keyring/keyringrc.cfg"
+        file.parent.mkdir(parents=True)
+        file.write_text("[backend]\ndefault-keyring=plainkeyring.PlainKeyring\n")
+        assert run(env=secret_service.environ | plugin).stdout.startswith("text the keyring plainkeyring")
+
+    @pytest.mark.parametrize(
+        "name",
+        ["no.such.Keyring", "keyring.backends.SecretService.Nothing", "nodots", "\x1b[31m.x"],
+    )
+    def test_a_keyring_that_is_not_there_is_never_replaced(
+        self, secret_service: SecretService, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        """Statement 39: where the named keyring cannot be used, no other one is; the error says who named it."""
+        secret_service.enter(monkeypatch)
+        monkeypatch.setenv("PYTHON_KEYRING_BACKEND", name)
+        with pytest.raises(StoreUnavailable, match="PYTHON_KEYRING_BACKEND") as failed:
+            find_backend()
+        assert str(failed.value).isprintable()
+
+    def test_only_this_platforms_backends_are_loaded(self, secret_service: SecretService, run: Cli) -> None:
+        """The way of a token does not load the keyrings of other platforms, which is slow, nor start discovery."""
+        _, modules = run(env=secret_service.environ).stdout.splitlines()
+        assert set(modules.split()) == {
+            f"keyring.backends.{name}" for name in ("SecretService", "fail", "kwallet", "libsecret")
+        }
+
+
+class TestBusAddress:
+    def test_an_address_that_was_given_is_kept(self) -> None:
+        """The environment's own bus is never replaced."""
+        assert session_bus_address({"DBUS_SESSION_BUS_ADDRESS": "unix:path=/somewhere"}) is None
