@@ -303,7 +303,6 @@ class TestAnswerLost:
         ("behave", "why"),
         [
             (closed_at_once, CLOSED),
-            (reset_at_once, None),  # seen while the request is written, or while the answer is awaited
             (closed_after_the_request, CLOSED),
             (reset_after_the_request, None),
             (silent, LATE),
@@ -328,6 +327,13 @@ class TestAnswerLost:
         assert why in {None, outcome.why}
         assert outcome.why.isprintable()
         assert len(server.requests) <= 1
+
+    def test_a_connection_that_is_reset_at_once_is_an_answer_lost_or_no_connection(
+        self, serve: Serve, form: dict[str, str]
+    ) -> None:
+        """Which of the two depends on when the reset is seen; either way it is no answer, and nothing raises."""
+        outcome = post(serve(reset_at_once).url, form, time_limit_seconds=LIMIT)
+        assert isinstance(outcome, AnswerLost | NotSent)
 
 
 class TestNotSent:

@@ -122,7 +122,7 @@ def read_answer(answer: Answer) -> TokenReply | Failure:
         content = json.loads(answer.body)
     except (ValueError, RecursionError):
         if answer.http_status == 429:
-            return _too_many("", answer)
+            return _too_many("HTTP 429", answer)
         what = "an HTML page" if answer.body.lstrip()[:1] == b"<" else "something else"
         return _unavailable(f"{what} instead of JSON (HTTP {answer.http_status})", answer)
     if not isinstance(content, dict):
@@ -142,7 +142,7 @@ def _read_envelope(content: dict[str, Any], answer: Answer) -> TokenReply | Fail
         return _read_tokens(body)
     words = _words(content.get("error"))
     if status == TOO_MANY_REQUESTS:
-        return _too_many(words, answer, wait_seconds=body.get("wait_seconds"))
+        return _too_many(words, answer, status=status, wait_seconds=body.get("wait_seconds"))
     if status == TIMED_OUT:
         return Failure(kind=FailureKind.UNAVAILABLE, words=words, status=status)
     return Failure(kind=kind_of(status, words), words=words, status=status)
@@ -156,7 +156,7 @@ def _read_flat(content: dict[str, Any], answer: Answer) -> TokenReply | Failure:
     if isinstance(errors, list) and errors and isinstance(errors[0], dict):
         words = _words(errors[0].get("message"))
     if answer.http_status == 429:
-        return _too_many(words, answer)
+        return _too_many(words or "HTTP 429", answer)
     if not words:
         return _malformed("the answer holds neither tokens nor an error")
     return Failure(kind=kind_of(None, words), words=words)
@@ -207,12 +207,12 @@ def _unavailable(what: str, answer: Answer) -> Failure:
     return Failure(kind=FailureKind.UNAVAILABLE, words=what, retry_after=answer.retry_after)
 
 
-def _too_many(words: str, answer: Answer, *, wait_seconds: object = None) -> Failure:
+def _too_many(words: str, answer: Answer, *, status: int | None = None, wait_seconds: object = None) -> Failure:
     seconds = _seconds(wait_seconds, at_most=LONGEST_WAIT_TOLD_SECONDS)
     return Failure(
         kind=FailureKind.TOO_MANY_REQUESTS,
         words=words,
-        status=TOO_MANY_REQUESTS,
+        status=status,
         retry_after=answer.retry_after if seconds is None else float(seconds),
     )
 
