@@ -1,0 +1,207 @@
+"""Waits always end, and no thread keeps a process from ending."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from withings_auth.threads import Call, Hand, StillRunning, in_thread
+
+if TYPE_CHECKING:
+    from tests.support.programs import Cli
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not true():
+        assert time.monotonic() < deadline, threading.enumerate()
+        time.sleep(0.01)
+
+
+class TestCall:
+    def test_it_brings_back_what_was_raised_and_keeps_no_hold_of_it(self) -> None:
+        """Statement 23: an exception, whose traceback leads to secrets, is not kept after it was raised again."""
+
+        def fail() -> None:
+            raise KeyError("reason")
+
+        call: Call[None] = Call(fail)
+        call()
+        with pytest.raises(KeyError, match="reason"):
+            call.result()
+        assert call.result() is None
+
+    def test_whoever_waits_is_told_when_it_is_done(self) -> None:
+        """`finished` waits no longer than said; `when_done` comes after the result is there."""
+        go = threading.Event()
+        seen: list[bool] = []
+        call = Call(lambda: go.wait(5))
+        call.when_done = lambda: seen.append(call.finished(0))
+        threading.Thread(target=call).start()
+        assert not call.finished(0.05)
+        go.set()
+        assert call.finished(5)
+        until(lambda: seen == [True])
+        assert call.result() is True
+
+
+class TestHand:
+    def test_it_does_one_thing_after_another_in_one_thread(self) -> None:
+        """Results and exceptions come back; the thread is a daemon and ends after `close`."""
+        hand = Hand("a hand")
+        worker = hand.do(threading.current_thread, seconds=5)
+        assert (worker.name, worker.daemon) == ("a hand", True)
+        with pytest.raises(ZeroDivisionError):
+            hand.do(lambda: 1 // 0, seconds=5)
+        assert hand.do(threading.current_thread, seconds=5) is worker
+        hand.close()
+        until(lambda: not worker.is_alive())
+
+    def test_a_wait_ends_in_time_and_the_call_goes_on(self) -> None:
+        """Statement 32: after the limit the caller goes on; what was asked for later is done after the slow call."""
+        hand = Hand("a hand")
+        go = threading.Event()
+        done: list[str] = []
+
+        def slow() -> None:
+            go.wait(5)
+            done.append("slow")
+
+        began = time.monotonic()
+        with pytest.raises(StillRunning):
+            hand.do(slow, seconds=0.2)
+        assert 0.15 < time.monotonic() - began < 1
+        hand.later(lambda: done.append("later"))
+        hand.close()
+        time.sleep(0.05)
+        assert done == []
+        go.set()
+        until(lambda: done == ["slow", "later"])
+        until(lambda: all(thread.name != "a hand" for thread in threading.enumerate()))
+
+    def test_a_time_out_of_the_call_itself_is_not_ours(self) -> None:
+        """A TimeoutError that the function raised comes back as what it is."""
+        hand = Hand("a hand")
+
+        def fail() -> None:
+            raise TimeoutError("its own")
+
+        with pytest.raises(TimeoutError, match="its own"):
+            hand.do(fail, seconds=5)
+        hand.close()
+
+    def test_nobody_is_told_of_a_short_wait(self) -> None:
+        """`announce` is for waits that a person notices, also where the limit is shorter than that."""
+        told: list[str] = []
+        hand = Hand("a hand")
+        assert hand.do(lambda: 1, seconds=5, announce=lambda: told.append("quick")) == 1
+        assert told == []
+        with pytest.raises(StillRunning):
+            hand.do(lambda: time.sleep(0.5), seconds=0.1, announce=lambda: told.append("slow"))
+        assert told == ["slow"]
+        hand.close()
+
+
+class TestInThread:
+    def test_a_cancellation_does_not_stop_the_call(self) -> None:
+        """The caller of a save can go away; the save goes on."""
+        go, saved = threading.Event(), threading.Event()
+
+        def save() -> None:
+            go.wait(5)
+            saved.set()
+
+        async def main() -> None:
+            waiting = asyncio.ensure_future(in_thread(save))
+            await asyncio.sleep(0.05)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+
+        asyncio.run(main())
+        assert not saved.is_set()
+        go.set()  # the loop is closed by now: the thread must not stumble over that
+        assert saved.wait(5)
+
+    def test_it_brings_back_results_and_exceptions(self) -> None:
+        """Awaiting it is like calling the function."""
+
+        async def main() -> None:
+            assert await in_thread(lambda: 7) == 7
+            with pytest.raises(ZeroDivisionError):
+                await in_thread(lambda: 1 // 0)
+
+        asyncio.run(main())
+
+
+HANGING = {
+    "a hand": """
+from withings_auth.threads import Hand, StillRunning
+try:
+    Hand("a hand").do(lambda: time.sleep(60), seconds=0.1)
+except StillRunning:
+    print("still running")
+""",
+    "a coroutine": """
+import asyncio
+from withings_auth.threads import in_thread
+async def main():
+    try:
+        await asyncio.wait_for(in_thread(lambda: time.sleep(60)), 0.1)
+    except TimeoutError:
+        print("still running")
+asyncio.run(main())
+""",
+}
+
+
+@pytest.mark.parametrize("code", HANGING.values(), ids=HANGING)
+def test_a_process_ends_though_a_call_hangs(cli: Cli, code: str) -> None:
+    """Statement 32: whatever hangs in a thread of ours, the process ends at once when its work is done."""
+    ran = cli.using(sys.executable, "-c")(f"import time\n{code}", seconds=10)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "still running\n", "")
+    assert ran.seconds < 5
+
+
+def test_with_daemon_false_the_process_waits(cli: Cli) -> None:
+    """A save that was begun is finished before the interpreter ends, though nobody waits for it any more."""
+    ran = cli.using(sys.executable, "-c")(
+        """
+import asyncio, time
+from withings_auth.threads import in_thread
+async def main():
+    asyncio.ensure_future(in_thread(lambda: (time.sleep(0.3), print("saved")), daemon=False))
+    await asyncio.sleep(0.05)
+asyncio.run(main())
+"""
+    )
+    assert (ran.returncode, ran.stdout) == (0, "saved\n")
+
+
+AFTER_THE_MAIN_THREAD = """
+import sys, threading
+from withings_auth.threads import Hand
+hand = Hand("a hand")
+def late():
+    threading.main_thread().join()
+    print(hand.do(lambda: "saved", seconds=5))
+threading.Thread(target=late).start()
+"""
+NEWER = sorted(Path.home().glob(".pyenv/versions/3.1[2-9].*/bin/python"))
+
+
+@pytest.mark.parametrize("python", [Path(sys.executable), *NEWER], ids=lambda path: path.parts[-3])
+def test_a_hand_works_after_the_main_thread_has_ended(cli: Cli, python: Path) -> None:
+    """A transaction that began in time saves, though the main thread has ended, and no thread can be started then."""
+    ran = cli.using(str(python), "-c")(
+        AFTER_THE_MAIN_THREAD, env={"PYTHONPATH": os.fspath(Path(__file__).parents[1])}, seconds=15
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "saved\n", "")
