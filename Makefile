@@ -21,7 +21,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(RUNTIME) ## see the whole story: log in, get a token, renew it, log out
-	@$(BIN)/python -m withings_auth.sandbox.demo
+	@$(BIN)/python tests/demo.py
 
 test: system lint types ## install what the tests need, then lint, types and all tests (JOBS=2 at a time)
 	@$(BIN)/pytest --quiet --numprocesses=$(JOBS)

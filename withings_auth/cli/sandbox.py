@@ -27,6 +27,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_REDIRECT_URI,
         help="the URL to register for the sandbox's app (default: %(default)s)",
     )
+    parser.add_argument(
+        "--token-life",
+        metavar="SECONDS",
+        type=int,
+        default=10_800,
+        help="how long an access token lives, to see one expire (default: %(default)s, as at Withings)",
+    )
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -39,8 +46,10 @@ def execute(options: argparse.Namespace) -> int:
         raise ConfigurationError(
             "--redirect-uri is not a URL", hint=f"{PROGRAM} sandbox --redirect-uri http://localhost:8000"
         )
+    if options.token_life <= 0:
+        raise ConfigurationError("--token-life must be above 0", hint=f"{PROGRAM} sandbox --token-life 120")
     try:
-        with Sandbox(port=options.port, redirect_uris=[options.redirect_uri]) as sandbox:
+        with Sandbox(port=options.port, redirect_uris=[options.redirect_uri], token_life=options.token_life) as sandbox:
             tell(f"A Withings to practise on, at {sandbox.url}. Nothing here reaches Withings. Ctrl-C stops it.")
             tell("In another terminal, point the other commands at it with these lines, then: withings-auth login")
             answer("\n".join(f"export {name}={shlex.quote(value)}" for name, value in sandbox.environment().items()))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from typing import TextIO
 
 from withings_auth.errors import WithingsAuthError
 
@@ -23,19 +24,24 @@ class OutputFailed(Exception):
 
 def answer(text: str) -> None:
     """Writes the command's answer and a newline to stdout, all the way out. Raises `OutputFailed`."""
+    out: TextIO | None = sys.stdout
+    if out is None:
+        raise OutputFailed("it is closed")
     try:
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()
+        out.write(f"{text}\n")
+        out.flush()
     except OSError as error:
         # What is left in the buffer must not be tried, and reported by the interpreter, once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
         raise OutputFailed(error.strerror or "it is closed") from error
 
 
 def tell(line: str) -> None:
     """Tells a person something, on stderr; that nobody may be listening is no reason to fail."""
-    with suppress(OSError):
-        print(line, file=sys.stderr, flush=True)
+    err: TextIO | None = sys.stderr
+    if err is not None:  # print would take stdout instead
+        with suppress(OSError):
+            print(line, file=err, flush=True)
 
 
 def report(error: WithingsAuthError) -> int:

@@ -16,8 +16,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from withings_auth.outside import printable
+
 _CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 _DESKTOP_OPENERS = ("xdg-open", "wslview", "gnome-open", "sensible-browser", "x-www-browser", "firefox", "chromium")
+_WINDOWS_OPENER = "startfile"  # a call, not a program
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +42,29 @@ def start(
     `on_failure` is called, in another thread, if the browser's process ends with an error later.
     """
     environ = os.environ if environ is None else environ
-    commands = _named_commands(named, environ)
-    if not commands:
-        reason = _nobody_would_see_it(environ)
-        if reason:
-            return NotStarted(reason)
-        if sys.platform == "win32":
+    chosen = choose(named, environ)
+    if isinstance(chosen, NotStarted):
+        return chosen
+    for command in chosen:
+        if command == _WINDOWS_OPENER and sys.platform == "win32":
             os.startfile(url)  # noqa: S606  no shell is the point, and the URL is ours
             return None
-        commands = ["open"] if sys.platform == "darwin" else list(filter(shutil.which, _DESKTOP_OPENERS))
-    for command in commands:
         if _run(_arguments(command, url), environ, on_failure):
             return None
-    return NotStarted(f"{' and '.join(commands)} cannot be started" if commands else "this machine has none")
+    return NotStarted(f"{' and '.join(map(printable, chosen))} cannot be started")
+
+
+def choose(named: str | None, environ: Mapping[str, str]) -> list[str] | NotStarted:
+    """Returns the commands to try, in order, or why there is none that a person would see."""
+    commands = _named_commands(named, environ)
+    if commands:
+        return commands
+    reason = _nobody_would_see_it(environ)
+    if reason:
+        return NotStarted(reason)
+    if sys.platform in {"win32", "darwin"}:
+        return [_WINDOWS_OPENER if sys.platform == "win32" else "open"]
+    return list(filter(shutil.which, _DESKTOP_OPENERS)) or NotStarted("this machine has none")
 
 
 def _named_commands(named: str | None, environ: Mapping[str, str]) -> list[str]:

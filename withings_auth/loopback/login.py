@@ -47,7 +47,8 @@ LAST_MOMENTS_SECONDS = 1.5  # for a code that was already sent, when the login i
 
 def say(line: str) -> None:
     """Tells a person on stderr, where all of a login is told."""
-    print(line, file=sys.stderr, flush=True)
+    if sys.stderr is not None:  # as in a program without a console, where print would take stdout
+        print(line, file=sys.stderr, flush=True)
 
 
 class LoginOptions(TypedDict, total=False):

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from .world import World
 
-ACCESS_SECONDS = 3 * 3600
 REFRESH_SECONDS = 365 * 86400
 GRACE_SECONDS = 8 * 3600
 
@@ -61,7 +60,7 @@ class Ledger:
             access_token=self._world.secret(),
             refresh_token=self._world.secret(),
             issued_at=now,
-            access_dies_at=now + ACCESS_SECONDS,
+            access_dies_at=now + self._world.token_life,
             refresh_dies_at=now + REFRESH_SECONDS,
             parent=parent,
         )

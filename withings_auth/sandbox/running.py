@@ -16,7 +16,7 @@ from .provider import Provider
 from .routes import AUTHORIZE_PATH, Routes
 from .switches import Switches
 from .values import PEOPLE, PREFIX, SCOPES, App, Person
-from .world import Event, World
+from .world import TOKEN_LIFE_SECONDS, Event, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -46,7 +46,9 @@ class Sandbox:
         people: tuple[Person, ...] = PEOPLE,
         production: bool = False,
         contract: bool = False,
+        token_life: int = TOKEN_LIFE_SECONDS,
     ) -> None:
+        """`token_life` is how many seconds an access token lives; at Withings it is three hours."""
         app = App(
             client_id=PREFIX + secrets.token_hex(32),
             client_secret=PREFIX + secrets.token_hex(32),
@@ -54,7 +56,9 @@ class Sandbox:
             production=production,
             contract=contract,
         )
-        self._world = World(app=app, clock=Clock(now), switches=switches or Switches(), people=people)
+        self._world = World(
+            app=app, clock=Clock(now), switches=switches or Switches(), people=people, token_life=token_life
+        )
         self._provider = Provider(self._world)
         self._routes = Routes(self._provider)
         self._lock = threading.Lock()

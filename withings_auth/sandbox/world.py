@@ -14,6 +14,8 @@ from .values import DEMO_PERSON, PEOPLE, PREFIX, SCOPES, App, Person
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+TOKEN_LIFE_SECONDS = 3 * 3600
+
 
 @dataclass(slots=True, kw_only=True)
 class Counters:
@@ -54,6 +56,7 @@ class World:
     people: tuple[Person, ...] = PEOPLE
     demo_person: Person = DEMO_PERSON
     random_hex: Callable[[int], str] = secrets.token_hex
+    token_life: int = TOKEN_LIFE_SECONDS
     grantable_scopes: tuple[str, ...] = tuple(SCOPES)
     counters: Counters = field(default_factory=Counters)
     events: list[Event] = field(default_factory=list)

@@ -1,0 +1,77 @@
+"""What reaches stdout, and what happens where it cannot be written."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+
+import pytest
+
+import withings_auth
+from tests.support.logins import Desk
+
+
+def test_the_token_is_alone_on_stdout(desk: Desk) -> None:
+    """The answer is the access token and a newline, nothing else, and stderr is empty."""
+    desk.log_in()
+    finished = desk.run("token")
+    assert finished.stdout == f"{desk.sandbox.live_access_tokens[-1]}\n"
+    assert finished.stderr == ""
+
+
+@pytest.mark.parametrize("closed", [">&-", "> /dev/full", "| true"])
+def test_an_answer_that_cannot_be_written_is_a_failure(desk: Desk, closed: str) -> None:
+    """A closed stdout, a full disk, a reader that went away: non-zero, one line on stderr, no traceback."""
+    desk.log_in()
+    command = f"set -o pipefail; {shlex.quote(sys.executable)} -m withings_auth token {closed}"
+    finished = desk.cli.using("bash")("-c", command, env=desk.env)
+    assert "Traceback" not in finished.stderr
+    if closed != "| true":  # whether the reader is gone before or after the answer is the kernel's affair
+        assert finished.returncode == 1
+        assert finished.stderr.startswith("withings-auth: error: the answer could not be written")
+
+
+def test_a_closed_stderr_is_no_reason_to_fail(desk: Desk) -> None:
+    """Nobody may be there to read what is told; the answer comes all the same."""
+    desk.log_in()
+    command = f"{shlex.quote(sys.executable)} -m withings_auth token 2>&-"
+    finished = desk.cli.using("bash")("-c", command, env=desk.env, allow=desk.sandbox.live_access_tokens)
+    assert finished.returncode == 0
+
+
+def test_without_a_command_it_shows_what_there_is(desk: Desk) -> None:
+    """Somebody who types the bare name is shown the commands."""
+    finished = desk.run()
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert all(command in finished.stderr for command in ("login", "token", "logout", "sandbox"))
+
+
+@pytest.mark.parametrize("command", ["login", "token", "logout", "sandbox"])
+def test_each_command_has_help_with_an_example(desk: Desk, command: str) -> None:
+    """Help goes to stdout, since it was asked for, and shows how the command is used."""
+    finished = desk.run(command, "--help")
+    assert finished.returncode == 0
+    assert f"withings-auth {command}" in finished.stdout.partition("example")[2]
+
+
+def test_the_version(desk: Desk) -> None:
+    """The version is the package's."""
+    assert desk.run("--version").stdout == f"withings-auth {withings_auth.__version__}\n"
+
+
+def test_nothing_secret_is_logged_or_told_in_a_whole_life(desk: Desk) -> None:
+    """Statement 23: with every logger at DEBUG and every warning shown, login, renewal and logout say no secret."""
+    everything = (
+        "import logging, sys; logging.basicConfig(level=logging.DEBUG);"
+        "from withings_auth.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    loud = desk.cli.using(sys.executable, "-X", "dev", "-c", everything)
+    env = {**desk.env, "BROWSER": f"{sys.executable} -m withings_auth.sandbox.visitor"}
+    assert loud("login", env=env).returncode == 0
+    desk.grow_older(10_800)
+    shown: list[str] = []
+    finished = loud("token", env=env, allow=shown)
+    shown.append(finished.stdout.strip())
+    assert finished.returncode == 0
+    assert loud("logout", env=env).returncode == 0
+    assert len(desk.sandbox.secrets) >= 6  # what the canaries listen for when the test ends

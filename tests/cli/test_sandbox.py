@@ -1,0 +1,78 @@
+"""`withings-auth sandbox` and `login --sandbox`: a trial from beginning to end."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from tests.support.logins import free_port
+from tests.support.programs import Cli, Program
+
+VISITOR = f"{sys.executable} -m withings_auth.sandbox.visitor"
+
+
+def variables(program: Program) -> dict[str, str | None]:
+    """What the lines that were printed set."""
+    found: dict[str, str | None] = {}
+    while "WITHINGS_AUTH_PROFILE" not in found:
+        name, _, value = shlex.split(program.stdout.line("export "))[1].partition("=")
+        found[name] = value
+    return found
+
+
+def test_the_printed_variables_point_the_other_commands_at_it(cli: Cli, home: Path) -> None:
+    """With the printed lines a person logs in, gets a token and logs out, under the profile `sandbox`."""
+    redirect_uri = f"http://localhost:{free_port()}"
+    sandbox = cli.start("sandbox", "--redirect-uri", redirect_uri)
+    env = {**variables(sandbox), "WITHINGS_AUTH_STORE": f"file:{home}/store", "BROWSER": VISITOR}
+    assert env["WITHINGS_AUTH_PROFILE"] == "sandbox"
+    assert cli("login", env=env).returncode == 0
+    assert cli("token", env=env).stdout.startswith("sandbox-")
+    assert cli("logout", env=env).returncode == 0
+    sandbox.signal(signal.SIGINT)
+    finished = sandbox.wait(seconds=5)
+    assert (finished.returncode, "Traceback" in finished.stderr) == (130, False)
+
+
+def test_a_taken_port_is_told(cli: Cli) -> None:
+    """Exit 1 with the port and what to do."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        finished = cli("sandbox", "--port", str(port))
+    assert finished.returncode == 1
+    assert f"127.0.0.1:{port}" in finished.stderr
+
+
+def test_login_sandbox_is_a_trial_in_one_go(cli: Cli, home: Path) -> None:
+    """Provider and login in one command, twice in a row, under a profile of its own; one app's record stays."""
+    env = {
+        "WITHINGS_AUTH_STORE": f"file:{home}/store",
+        "WITHINGS_REDIRECT_URI": f"http://localhost:{free_port()}",
+        "BROWSER": VISITOR,
+        "WITHINGS_AUTH_PROFILE": "mine",
+    }
+    for _ in range(2):
+        finished = cli("login", "--sandbox", env=env)
+        assert finished.returncode == 0, finished.stderr
+    assert "profile sandbox" in finished.stderr
+    assert cli("token", "--profile", "sandbox", env=env).stdout.startswith("sandbox-")
+    assert cli("token", env=env).returncode == 3
+    assert len(list((home / "store" / "app").glob("*.json"))) == 1
+
+
+def test_a_trial_never_touches_a_real_login(cli: Cli, home: Path) -> None:
+    """A real login that happens to be called `sandbox` is left alone."""
+    store = f"{home}/store"
+    record = (
+        '{"version":1,"access_token":"a","refresh_token":"r","expires_at":1,"obtained_at":0,"scopes":[],'
+        '"userid":"1","client_id":"c","token_url":"https://wbsapi.withings.net/v2/oauth2"}'
+    )
+    cli.using("sh")("-c", f"umask 077; mkdir -p {store}/token; printf '%s' '{record}' > {store}/token/sandbox.json")
+    finished = cli("login", "--sandbox", env={"WITHINGS_AUTH_STORE": f"file:{store}"})
+    assert finished.returncode == 2
+    assert "holds a real login" in finished.stderr
