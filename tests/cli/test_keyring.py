@@ -1,0 +1,80 @@
+"""The main job with a real Secret Service: login, token and logout, and a keyring that cannot be used."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.support.keyring_daemon import Bus, SecretService
+    from tests.support.logins import Desk
+
+VISITOR = f"{sys.executable} -m withings_auth.sandbox.visitor"
+
+
+def with_keyring(desk: Desk, bus: Bus) -> None:
+    """From here on the desk's programs use the keyring of this bus."""
+    desk.env.update(bus.environ)
+    desk.env["WITHINGS_AUTH_STORE"] = None
+
+
+def test_the_whole_life_of_a_login(desk: Desk, secret_service: SecretService) -> None:
+    """Statement 24: tokens and app rest in the keyring, where secret-tool reads them; a logout leaves nothing there."""
+    with_keyring(desk, secret_service)
+    finished = desk.run("login", BROWSER=VISITOR)
+    assert finished.returncode == 0, finished.stderr
+    assert "Saved in the keyring of this desktop (Secret Service)." in finished.stderr
+    app = f"withings-auth/app/{desk.sandbox.client_id}"
+    assert secret_service.services() == [app, "withings-auth/token/default"]
+    record = json.loads(secret_service.lookup("withings-auth/token/default", "withings-auth") or "")
+    assert record["userid"] == str(desk.sandbox.people[0].userid)
+    assert desk.run("token").stdout.strip() == record["access_token"]
+    desk.sandbox.advance(3 * 3600)
+    record |= {"expires_at": record["expires_at"] - 10_800, "obtained_at": record["obtained_at"] - 10_800}
+    secret_service.store("withings-auth/token/default", "withings-auth", json.dumps(record))
+    renewed = desk.run("token")
+    assert (renewed.returncode, renewed.stdout.strip()) == (0, desk.sandbox.live_access_tokens[-1])
+    assert renewed.stdout.strip() != record["access_token"]
+    assert desk.run("logout").returncode == 0
+    assert secret_service.services() == []
+
+
+@pytest.mark.parametrize("trouble", ["lock", "stop", "kill"])
+def test_a_keyring_that_cannot_be_used_is_told_before_any_browser_opens(
+    desk: Desk, secret_service: SecretService, home: Path, trouble: str
+) -> None:
+    """Statement 32: locked, hanging or gone, a login ends with exit 5 and the remedies, and opens nothing."""
+    with_keyring(desk, secret_service)
+    getattr(secret_service, trouble)()
+    finished = desk.run("login", BROWSER=f"touch {home / 'opened'}")
+    assert finished.returncode == 5
+    assert finished.seconds < 20
+    assert "hint: " in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert not (home / "opened").exists()
+
+
+def test_a_machine_without_a_keyring(desk: Desk, bus_without_secret_service: Bus, home: Path) -> None:
+    """The error says what was found and why it is unusable, and how to go on; nothing is saved elsewhere in silence."""
+    with_keyring(desk, bus_without_secret_service)
+    before = set(home.rglob("*"))
+    finished = desk.run("login", BROWSER=f"touch {home / 'opened'}")
+    assert finished.returncode == 5
+    assert "neither running nor activatable" in finished.stderr
+    assert "WITHINGS_AUTH_STORE=file:" in finished.stderr
+    assert not [path for path in set(home.rglob("*")) - before if path.is_file() and path.suffix != ".lock"]
+
+
+def test_a_keyring_that_goes_away_during_the_login(desk: Desk, secret_service: SecretService) -> None:
+    """Statement 19: what could not be saved is no success, on the page and by the exit code."""
+    with_keyring(desk, secret_service)
+    login = desk.start()
+    secret_service.lock()
+    page = login.allow()
+    assert page.http_status == 500
+    assert "could not be saved" in page.text
+    assert login.wait().returncode == 5
