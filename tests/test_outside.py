@@ -103,7 +103,7 @@ class TestProfiles:
             "a:b",
             "a*",
             "ä",
-            "aı",
+            "a\u0131",
             "con",
             "CON",
             "con.txt",
@@ -122,7 +122,7 @@ class TestProfiles:
             "a\n",
             "a" * 65,
             "a\x00",
-            "ａ",
+            "\uff41",
             "a\u200b",
         ],
     )
