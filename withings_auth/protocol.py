@@ -169,7 +169,7 @@ def _read_tokens(body: dict[str, Any]) -> TokenReply | Failure:
     if refresh_token is not None and not (isinstance(refresh_token, str) and is_opaque_token(refresh_token)):
         return _malformed("the refresh token is not one")
     life = _seconds(body.get("expires_in", DEFAULT_LIFE_SECONDS), at_most=LONGEST_LIFE_SECONDS)
-    if not life:
+    if life is None:
         return _malformed("the life of the access token is not a number of seconds")
     # A text on the code exchange and a number on the refresh, as seen at the real service.
     userid = body.get("userid")

@@ -111,7 +111,7 @@ class TokenSource:
 
 
 class _Abandoned(BaseException):
-    """Nobody waits for the transaction any more, and it has not sent anything yet."""
+    """Nobody waits for the transaction any more, and no answer is on its way."""
 
 
 def run_to_its_end(transaction: Callable[[Callable[[float], None]], Grant]) -> Grant:
@@ -131,11 +131,11 @@ def run_to_its_end(transaction: Callable[[Callable[[float], None]], Grant]) -> G
     thread = threading.Thread(target=call, name="withings-auth renewal")
     try:
         thread.start()
-        thread.join()
+        call.finished()  # not `join`: interrupted, it takes the thread for ended (github.com/python/cpython, bpo-45274)
     except BaseException:
         abandoned.set()
-        if thread.is_alive():
-            thread.join()
+        if thread.ident is not None:
+            call.finished()
         raise
     return call.result()
 

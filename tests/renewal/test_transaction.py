@@ -524,6 +524,20 @@ class TestReply:
             scene.renew(post=scene.script(NOT_SENT))
         assert "not known" not in str(caught.value)
 
+    def test_a_pair_that_has_grown_old_is_saved_and_renewed_in_turn(self, scene: Scene) -> None:
+        """A repetition hours later may bring the pair of the first answer: its refresh token must not be lost."""
+        scene.log_in()
+        new = scene.renew(post=scene.script(tokens(expires_in=0), tokens(access_token="a3", refresh_token="r3")))
+        assert [sent.form["refresh_token"] for sent in scene.sent][1:] == ["refresh-2"]
+        assert scene.stored == new
+        assert scene.clock.waited == 0
+
+    def test_tokens_without_life_are_not_asked_for_without_end(self, scene: Scene) -> None:
+        scene.log_in()
+        with pytest.raises(ProtocolViolation, match="no life"):
+            scene.renew(post=scene.script(tokens(expires_in=0), tokens(expires_in=0, refresh_token="refresh-3")))
+        assert scene.stored.refresh_token == "refresh-3"
+
     def test_fewer_scopes_are_what_is_stored(self, scene: Scene) -> None:
         scene.log_in()
         assert scene.renew(post=scene.script(tokens(scope="user.info"))).scopes == ("user.info",)
