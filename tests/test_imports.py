@@ -1,0 +1,200 @@
+"""Which room may import which, who knows the heavy libraries, and what a real `withings-auth token` has loaded."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import withings_auth
+from tests.support.canaries import Canaries
+from tests.support.keyring_daemon import SecretService
+from tests.support.programs import Cli
+from withings_auth.model import App, Grant
+from withings_auth.settings import open_store
+from withings_auth.store.records import app_name, token_name
+
+PACKAGE = Path(withings_auth.__file__).parent
+
+# Each room and the rooms that it may import, from the ground up: a room may only import what stands above its line.
+TABLE: dict[str, set[str]] = {
+    "errors": set(),
+    "outside": set(),
+    "statuses": set(),
+    "threads": set(),
+    "model": {"errors", "outside"},
+    "protocol": {"model", "outside", "statuses"},
+    "failures": {"errors", "protocol", "statuses"},
+    "store": {"errors", "outside", "threads", "model"},
+    "settings": {"errors", "outside", "model", "store"},
+    "exchange": {"outside", "threads", "protocol"},
+    "attempts": {"errors", "model", "protocol", "store"},
+    "renewal": {"errors", "statuses", "model", "protocol", "failures", "store", "attempts"},
+    "sandbox": {"model"},
+    "loopback": {"errors", "outside", "threads", "model", "protocol", "failures", "store", "settings", "exchange"},
+    "source": {"errors", "threads", "model", "store", "settings", "exchange", "renewal"},
+    "cli": {"errors", "outside", "threads", "model", "failures", "store", "settings", "sandbox", "loopback", "source"},
+    "__main__": {"cli"},
+}
+
+# Where a library may be named; whatever imports these modules has loaded the library with them.
+LIBRARIES: dict[str, set[str]] = {
+    "aiohttp": {"exchange.py", "loopback/server.py", "sandbox/server.py"},
+    "yarl": set(),
+    "keyring": {"store/backends.py"},
+    "filelock": {"store/lock.py"},
+    "platformdirs": {"settings.py"},
+}
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def imported(path: Path) -> Iterator[str]:
+    """What a module imports when it runs, at its top or later, by full names; what only types need does not count."""
+    todo: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            todo += node.orelse
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            folders = path.relative_to(PACKAGE.parent).parts[: -node.level] if node.level else ()
+            base = ".".join([*folders, *([node.module] if node.module else [])])
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+        else:
+            todo += ast.iter_child_nodes(node)
+
+
+def room(name: str) -> str:
+    """The room in which a module of ours lies."""
+    return name.split(".")[1]
+
+
+def test_every_module_stands_in_a_room_of_the_table() -> None:
+    rooms = {path.relative_to(PACKAGE).with_suffix("").parts[0] for path in modules()}
+    assert rooms - {"__init__"} == set(TABLE)
+
+
+def test_the_table_goes_downwards_only() -> None:
+    below: set[str] = set()
+    for name, may in TABLE.items():
+        assert may <= below, f"{name} may not import {may - below}"
+        below.add(name)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_imports_what_its_room_may(path: Path) -> None:
+    """`__init__`, the front door, is no room: everything behind it loads on first use, by name."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    found = {room(name) for name in imported(path) if name.startswith("withings_auth.")}
+    if parts == ("__init__",):
+        assert found == set()
+        return
+    assert found - {parts[0], "__version__"} <= TABLE[parts[0]]
+
+
+def test_the_sandbox_shares_nothing_with_the_client_but_the_endpoints() -> None:
+    """So it cannot share the client's mistakes."""
+    ours = {name for path in modules() if "sandbox" in path.parts for name in imported(path)}
+    client = {name for name in ours if name.startswith("withings_auth.") and room(name) != "sandbox"}
+    assert client == {"withings_auth.model.Endpoints"}
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_library_is_known_where_it_must_be_and_nowhere_else(library: str) -> None:
+    knowing = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in modules()
+        if any(name.split(".")[0] == library for name in imported(path))
+    }
+    assert knowing == LIBRARIES[library]
+
+
+def log_in(canaries: Canaries) -> str:
+    """A valid token in the store that the environment names."""
+    now = int(time.time())
+    grant = Grant(
+        access_token=canaries.plant("access token"),
+        refresh_token=canaries.plant("refresh token"),
+        obtained_at=now,
+        expires_at=now + 10_800,
+        scopes=("user.info",),
+        userid="38210457",
+        client_id="an-app",
+        token_url="https://wbsapi.withings.net/v2/oauth2",
+    )
+    store = open_store()
+    store.save(app_name("an-app"), App(client_id="an-app", client_secret=canaries.plant("client secret")).written())
+    store.save(token_name("default"), grant.written())
+    return grant.access_token
+
+
+AT_THE_END = "import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr))"
+AS_COMMAND = "from withings_auth.__main__ import run; sys.argv = ['withings-auth', 'token']; run()"
+AS_LIBRARY = "from withings_auth import TokenSource; print(TokenSource().access_token())"
+
+either_way = pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param(
+            AS_COMMAND,
+            id="command",
+            marks=pytest.mark.xfail(reason="cli/signals.py imports asyncio for every command", strict=False),
+        ),
+        pytest.param(AS_LIBRARY, id="library"),
+    ],
+)
+
+
+def loaded_by(cli: Cli, way: str, access_token: str) -> set[str]:
+    """Everything that a real process has in `sys.modules` when it has printed the token."""
+    ran = cli.using(sys.executable, "-c")(f"{AT_THE_END}\n{way}", allow=[access_token])
+    assert (ran.returncode, ran.stdout) == (0, f"{access_token}\n"), ran.stderr
+    found = set(ran.stderr.split())
+    assert "withings_auth.source" in found
+    return found
+
+
+HEAVY = {"aiohttp", "asyncio", "yarl", "multidict", "withings_auth.renewal", "withings_auth.exchange"}
+
+
+@either_way
+def test_a_valid_token_from_files_loads_nothing_heavy(
+    cli: Cli, canaries: Canaries, monkeypatch: pytest.MonkeyPatch, home: Path, way: str
+) -> None:
+    """No aiohttp, asyncio or yarl; and no keyring and no lock either."""
+    monkeypatch.setenv("WITHINGS_AUTH_STORE", f"file:{home / 'store'}")
+    loaded = loaded_by(cli, way, log_in(canaries))
+    assert loaded & (HEAVY | {"ssl", "keyring", "filelock", "withings_auth.store.keyring_store"}) == set()
+
+
+@either_way
+def test_a_valid_token_from_a_real_keyring_loads_nothing_heavy(
+    cli: Cli,
+    canaries: Canaries,
+    monkeypatch: pytest.MonkeyPatch,
+    secret_service: SecretService,
+    way: str,
+) -> None:
+    """No aiohttp, asyncio or yarl, whatever the keyring needs for itself."""
+    secret_service.enter(monkeypatch)
+    loaded = loaded_by(cli, way, log_in(canaries))
+    assert "keyring" in loaded
+    assert loaded & (HEAVY | {"filelock", "withings_auth.store.file_store"}) == set()
+
+
+def test_the_front_door_loads_nothing(cli: Cli) -> None:
+    """`import withings_auth` costs next to nothing, and its names are found all the same."""
+    ran = cli.using(sys.executable, "-c")(
+        "import sys; before = set(sys.modules); import withings_auth\n"
+        "print(*sorted(n for n in set(sys.modules) - before if n.split('.')[0] in {'withings_auth', 'asyncio'}))\n"
+        "print(*[name for name in withings_auth.__all__ if not hasattr(withings_auth, name)])"
+    )
+    assert ran.stdout == "withings_auth\n\n", ran.stderr
