@@ -40,7 +40,7 @@ def test_while_it_starts(desk: Desk, number: signal.Signals, delay: float) -> No
     if "Traceback" in finished.stderr:  # the interpreter was still getting itself ready
         assert "withings_auth" not in finished.stderr
     else:
-        assert finished.returncode in {CODES[number][0], -number}
+        assert finished.returncode in {CODES[number][0], -number}, finished.stderr
 
 
 @pytest.mark.parametrize("number", CODES)
