@@ -172,8 +172,7 @@ class KeyringStore:
         if backend.keyring.get_password(target, USERNAME) != text:
             raise StoreNotDurable(
                 f"{backend.description} accepted a record and does not hold it",
-                hint="if another program saved one beside it: withings-auth logout, then withings-auth login;"
-                " else this keyring cannot be relied on, and PYTHON_KEYRING_BACKEND can name another one",
+                hint="this keyring cannot be relied on; name another one in PYTHON_KEYRING_BACKEND",
             )
         for service in spares:
             _delete(backend.keyring, service)
