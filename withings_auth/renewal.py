@@ -110,6 +110,7 @@ def _renew_under_lock(
     secret_for: Callable[[Grant], str | None],
     world: World,
 ) -> Grant:
+    """The transaction itself: read again, decide, ask, save. The save is read back before it counts."""
     grant = load_grant(store, profile)
     if wanted.met_by(grant, world.now()):
         return grant  # another process was faster

@@ -62,7 +62,8 @@ class TokenSource:
 
         `rejected` is the access token that a server just refused: it is not handed out again. Raises `LoginRequired`
         where a person must log in, `ProviderUnavailable` or `RenewalBusy` where trying again helps, `StoreError`,
-        `ConfigurationError`, and `ProtocolViolation` where the answer cannot be believed.
+        `ConfigurationError`, `ProviderError` where Withings refuses, and `ProtocolViolation` where its answer cannot be
+        believed.
         """
         return self._grant(rejected).token
 
