@@ -192,7 +192,7 @@ class Cli:
     def __init__(self, command: Sequence[str], canaries: Canaries) -> None:
         self._command = tuple(command)
         self._canaries = canaries
-        self._started: list[tuple[Program, frozenset[str]]] = []
+        self._started: list[tuple[Program, Collection[str]]] = []
 
     def using(self, *command: str) -> Cli:
         """The same for another command."""
@@ -273,7 +273,7 @@ class Cli:
         return self._remember(Program(process, {"screen": Stream(ours, "screen")}, keys), allow)
 
     def _remember(self, program: Program, allow: Collection[str]) -> Program:
-        self._started.append((program, frozenset(allow)))
+        self._started.append((program, allow))
         return program
 
     def close(self) -> None:
@@ -281,7 +281,7 @@ class Cli:
         for program, allowed in self._started:
             program.destroy()
             for stream, text in program.texts().items():
-                may = frozenset[str]() if stream == "stderr" else allowed
+                may: Collection[str] = () if stream == "stderr" else allowed
                 self._canaries.hear(f"{stream} of {program.name}", text, allowed=may)
 
 
