@@ -7,6 +7,9 @@ RUNTIME := $(VENV)/.installed-runtime
 DEV := $(VENV)/.installed-dev
 PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 JOBS ?= 2
+OLDEST := .venv-oldest
+oldest_versions = import tomllib; file = open("pyproject.toml", "rb"); \
+	print(*(need.replace(">=", "==") for need in tomllib.load(file)["project"]["dependencies"]))
 
 # Sets $$python to the first interpreter that is new enough, or to nothing.
 find_python = python=; for candidate in $(PYTHONS); do \
@@ -15,16 +18,21 @@ find_python = python=; for candidate in $(PYTHONS); do \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint types format clean system
+.PHONY: help demo test test-oldest lint types format clean system dev
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(RUNTIME) ## see the whole story: log in, get a token, renew it, log out
 	@$(BIN)/python tests/demo.py
 
 test: system lint types ## install what the tests need, then lint, types and all tests (JOBS=2 at a time)
 	@$(BIN)/pytest --quiet --numprocesses=$(JOBS)
+
+test-oldest: ## all tests with the oldest versions of what we depend on
+	@$(MAKE) --no-print-directory system dev VENV=$(OLDEST)
+	@$(OLDEST)/bin/python -c '$(oldest_versions)' | xargs $(OLDEST)/bin/python -m pip install -qq
+	@$(OLDEST)/bin/pytest --quiet --numprocesses=$(JOBS)
 
 lint: $(DEV) ## check style and format
 	@$(BIN)/ruff check --quiet
@@ -38,7 +46,7 @@ format: $(DEV) ## put style and format right
 	@$(BIN)/ruff format --quiet
 
 clean: ## remove all that these targets have made
-	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	@rm -rf $(VENV) $(OLDEST) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 	@find withings_auth tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -61,6 +69,8 @@ $(DEV): $(RUNTIME)
 	@$(BIN)/python -m pip install -qq --upgrade 'pip>=25.1'
 	@$(BIN)/python -m pip install -qq --group dev
 	@touch $@
+
+dev: $(DEV)
 
 system:
 	@missing=; needs() { command -v "$$1" >/dev/null || missing="$$missing $$2"; }; \
