@@ -174,6 +174,22 @@ class TestIndex:
             store.save(TOKEN, RECORD)
             assert stamp.stat().st_mtime_ns > before
 
+    def test_a_save_during_a_read_stays_in_it(self, tmp_path: Path) -> None:
+        """A reader that found nothing takes no name away that was saved while it was reading."""
+        keyring = MemoryKeyring()
+        keyrings = Keyrings(tmp_path, keyring)
+        keyrings().save(TOKEN, RECORD)
+        keyring.held.clear()
+
+        class SavedMeanwhile(MemoryKeyring):
+            def get_password(self, service: str, username: str) -> str | None:
+                found = keyring.get_password(service, username)
+                keyrings().save(TOKEN, RECORD)
+                return found
+
+        assert Keyrings(tmp_path, SavedMeanwhile())().load(TOKEN) is None
+        assert keyrings().names() == [TOKEN]
+
     def test_it_holds_no_secret(self, tmp_path: Path) -> None:
         """Statement 24: nothing of the record lies in the state directory, which is private all the same."""
         store = Keyrings(tmp_path / "state")()

@@ -65,12 +65,12 @@ class KeyringStore:
 
     def load(self, name: str) -> str | None:
         """Returns the record, also one that a crash left half replaced."""
+        stamp, before = self._stamp_path(name), self.stamp(name)
         text = self._ask("read", lambda backend: self._read(backend, name))
-        stamp = self._stamp_path(name)
         with suppress(OSError):  # the index repairs itself; a directory that cannot be written is no reason to fail
-            if text is None:
+            if text is None and before == self.stamp(name):  # else somebody saved one in the meantime
                 stamp.unlink(missing_ok=True)
-            elif not stamp.exists():
+            elif text is not None and not stamp.exists():
                 make_private_directory(stamp.parent)
                 stamp.touch(PRIVATE_FILE)
         return text
