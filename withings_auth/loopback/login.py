@@ -7,13 +7,11 @@ started before aiohttp is loaded, and nothing says success before the save.
 from __future__ import annotations
 
 import asyncio
-import secrets
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from withings_auth.errors import (
@@ -24,24 +22,23 @@ from withings_auth.errors import (
     WithingsAuthError,
     WrongAccount,
 )
-from withings_auth.loopback import browser, page, words
-from withings_auth.loopback.addresses import Addresses, addresses
-from withings_auth.loopback.gate import Expectation, Granted, Refused
+from withings_auth.loopback import page, words
+from withings_auth.loopback.addresses import addresses
+from withings_auth.loopback.attempt import Attempt
+from withings_auth.loopback.gate import Granted, Refused
+from withings_auth.loopback.opening import open_browser as open_the_browser
+from withings_auth.loopback.opening import watch_browser
 from withings_auth.loopback.pending import Pending
-from withings_auth.loopback.saving import refuse_other_owner, save_app, save_login
+from withings_auth.loopback.saving import save_login
 from withings_auth.loopback.sockets import listen as listen_on
 from withings_auth.model import App, Endpoints, Grant, Token
-from withings_auth.outside import parsed_url
-from withings_auth.protocol import authorize_url
 from withings_auth.settings import checked_profile, read_settings
-from withings_auth.store.records import stored_grant
 from withings_auth.threads import Call, in_thread
 
 if TYPE_CHECKING:
     from withings_auth.store.base import SecretStore
 
 DEFAULT_TIMEOUT_SECONDS = 300.0
-NOBODY_CAME_SECONDS = 10.0
 LAST_MOMENTS_SECONDS = 1.5  # for a code that was already sent, when the login is interrupted
 
 
@@ -88,7 +85,7 @@ async def login(
     (another person, app or service than the profile's, without `replace`), `LoginError` and `ProviderError`.
     """
     settings = read_settings()
-    attempt = _Attempt(
+    attempt = Attempt(
         app=app,
         profile=checked_profile(profile),
         store=settings.open_store() if store is None else store,
@@ -124,69 +121,16 @@ def login_sync(app: App, **options: Unpack[LoginOptions]) -> Token:
     return call.result()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Attempt:
-    """Everything that one login was told, and the secrets that it makes for itself."""
-
-    app: App
-    profile: str
-    store: SecretStore
-    endpoints: Endpoints
-    where: Addresses
-    timeout: float
-    replace: bool
-    open_browser: bool
-    browser: str | None
-    tell: Callable[[str], None]
-    state: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(32))
-    ticket: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(16))
-
-    def prepare(self) -> Callable[[], None]:
-        """Sees whose profile it is, saves the app, and returns what puts the earlier app back."""
-        owner = None if self.replace else stored_grant(self.store, self.profile)
-        if owner is not None:
-            refuse_other_owner(self.profile, owner, self.app.client_id, self.endpoints.token_url)
-            self.tell(words.already(self.profile, owner))
-        return save_app(self.store, self.app)
-
-    @property
-    def start_path(self) -> str:
-        """The short address on our listener that the browser is given; `state` does not stand in it."""
-        return f"/start/{self.ticket}"
-
-    @property
-    def authorize_url(self) -> str:
-        """Where the person decides."""
-        return authorize_url(self.endpoints, self.app, state=self.state)
-
-    @property
-    def expectation(self) -> Expectation:
-        """What the true callback will look like."""
-        issuer = parsed_url(self.endpoints.authorize_url)
-        return Expectation(
-            hosts=self.where.accepted_hosts,
-            path=self.where.path,
-            start_path=self.start_path,
-            state=self.state,
-            issuer=f"{issuer.scheme}://{issuer.netloc}" if issuer else "",
-        )
-
-    def tell_all(self, lines: Iterable[str]) -> None:
-        """Tells several lines."""
-        for line in lines:
-            self.tell(line)
-
-
-async def _wait_and_finish(attempt: _Attempt, sockets: list[socket.socket]) -> Grant:
+async def _wait_and_finish(attempt: Attempt, sockets: list[socket.socket]) -> Grant:
     """From listening sockets to a saved grant, with the browser's tab told how it ended."""
     pending = Pending(attempt.expectation, attempt.authorize_url, lambda kind: attempt.tell(words.ignored(kind)))
     failed = asyncio.Event()
-    browser_opened = _open_browser(attempt, failed)
+    browser_opened = open_the_browser(attempt, failed)
     # Imported while the browser starts: whatever it asks meanwhile waits in the kernel's queue.
     from withings_auth.loopback.server import serving
 
     async with serving(sockets, pending.answer, pending.ignore):
-        watch = asyncio.ensure_future(_watch_browser(attempt, pending, failed)) if browser_opened else None
+        watch = asyncio.ensure_future(watch_browser(attempt, pending, failed)) if browser_opened else None
         try:
             return await _decide(attempt, pending)
         finally:
@@ -195,7 +139,7 @@ async def _wait_and_finish(attempt: _Attempt, sockets: list[socket.socket]) -> G
             pending.settle(page.ended())
 
 
-async def _decide(attempt: _Attempt, pending: Pending) -> Grant:
+async def _decide(attempt: Attempt, pending: Pending) -> Grant:
     try:
         async with asyncio.timeout(attempt.timeout):
             decision = await pending.decision()
@@ -211,7 +155,7 @@ async def _decide(attempt: _Attempt, pending: Pending) -> Grant:
             return await _finish(attempt, pending, code)
 
 
-async def _finish(attempt: _Attempt, pending: Pending, code: str) -> Grant:
+async def _finish(attempt: Attempt, pending: Pending, code: str) -> Grant:
     """Exchanges and saves; success is said, on the page and to the person, only after both."""
     from withings_auth.loopback.redeem import exchange_code
 
@@ -235,7 +179,7 @@ async def _finish(attempt: _Attempt, pending: Pending, code: str) -> Grant:
     return grant
 
 
-def _celebrate(attempt: _Attempt, pending: Pending, grant: Grant) -> None:
+def _celebrate(attempt: Attempt, pending: Pending, grant: Grant) -> None:
     place = attempt.store.description
     pending.settle(page.signed_in(userid=grant.userid, profile=attempt.profile, store=place))
     attempt.tell_all(words.success(attempt.profile, grant, place))
@@ -254,37 +198,3 @@ def _page_for(error: WithingsAuthError, profile: str) -> page.Page:
             return page.save_failed()
         case _:
             return page.exchange_failed()
-
-
-def _open_browser(attempt: _Attempt, failed: asyncio.Event) -> bool:
-    """Starts the browser, or tells the person the address. Returns whether one was started."""
-    if not attempt.open_browser:
-        attempt.tell_all(words.by_hand(f"Waiting {words.duration(attempt.timeout)} at most.", attempt.authorize_url))
-        return False
-    loop = asyncio.get_running_loop()
-
-    def note_failure() -> None:
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(failed.set)
-
-    short_url = f"{attempt.where.origin}{attempt.start_path}"
-    trouble = browser.start(short_url, named=attempt.browser, on_failure=note_failure)
-    if trouble is None:
-        attempt.tell(words.opening(attempt.timeout))
-        return True
-    attempt.tell_all(words.by_hand(f"No browser was opened ({trouble.why}).", attempt.authorize_url))
-    return False
-
-
-async def _watch_browser(attempt: _Attempt, pending: Pending, failed: asyncio.Event) -> None:
-    """Tells the person the address to open by hand if the browser that was started does not come."""
-    visit = asyncio.ensure_future(pending.start_visited.wait())
-    failure = asyncio.ensure_future(failed.wait())
-    try:
-        await asyncio.wait({visit, failure}, timeout=NOBODY_CAME_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        if not visit.done():
-            why = "The browser ended with an error." if failure.done() else "The browser has not come yet."
-            attempt.tell_all(words.by_hand(why, attempt.authorize_url))
-    finally:
-        visit.cancel()
-        failure.cancel()

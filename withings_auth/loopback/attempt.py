@@ -1,0 +1,70 @@
+"""One login: everything that it was told, and the secrets that it makes for itself."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from withings_auth.loopback import words
+from withings_auth.loopback.addresses import Addresses
+from withings_auth.loopback.gate import Expectation
+from withings_auth.loopback.saving import refuse_other_owner, save_app
+from withings_auth.model import App, Endpoints
+from withings_auth.outside import parsed_url
+from withings_auth.protocol import authorize_url
+from withings_auth.store.base import SecretStore
+from withings_auth.store.records import stored_grant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What `login` was called with, and the one-time secrets of this login."""
+
+    app: App
+    profile: str
+    store: SecretStore
+    endpoints: Endpoints
+    where: Addresses
+    timeout: float
+    replace: bool
+    open_browser: bool
+    browser: str | None
+    tell: Callable[[str], None]
+    state: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(32))
+    ticket: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(16))
+
+    def prepare(self) -> Callable[[], None]:
+        """Sees whose profile it is, saves the app, and returns what puts the earlier app back."""
+        owner = None if self.replace else stored_grant(self.store, self.profile)
+        if owner is not None:
+            refuse_other_owner(self.profile, owner, self.app.client_id, self.endpoints.token_url)
+            self.tell(words.already(self.profile, owner))
+        return save_app(self.store, self.app)
+
+    @property
+    def start_path(self) -> str:
+        """The short address on our listener that the browser is given; `state` does not stand in it."""
+        return f"/start/{self.ticket}"
+
+    @property
+    def authorize_url(self) -> str:
+        """Where the person decides."""
+        return authorize_url(self.endpoints, self.app, state=self.state)
+
+    @property
+    def expectation(self) -> Expectation:
+        """What the true callback will look like."""
+        issuer = parsed_url(self.endpoints.authorize_url)
+        return Expectation(
+            hosts=self.where.accepted_hosts,
+            path=self.where.path,
+            start_path=self.start_path,
+            state=self.state,
+            issuer=f"{issuer.scheme}://{issuer.netloc}" if issuer else "",
+        )
+
+    def tell_all(self, lines: Iterable[str]) -> None:
+        """Tells several lines."""
+        for line in lines:
+            self.tell(line)

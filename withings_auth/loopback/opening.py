@@ -1,0 +1,45 @@
+"""Getting the person to Withings: the browser is started, watched, and stood in for by an address to open by hand."""
+
+from __future__ import annotations
+
+import asyncio
+
+from withings_auth.loopback import browser, words
+from withings_auth.loopback.attempt import Attempt
+from withings_auth.loopback.pending import Pending
+
+NOBODY_CAME_SECONDS = 10.0
+
+
+def open_browser(attempt: Attempt, failed: asyncio.Event) -> bool:
+    """Starts the browser, or tells the person the address. Returns whether one was started."""
+    if not attempt.open_browser:
+        attempt.tell_all(words.by_hand(f"Waiting {words.duration(attempt.timeout)} at most.", attempt.authorize_url))
+        return False
+    loop = asyncio.get_running_loop()
+
+    def note_failure() -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(failed.set)
+
+    short_url = f"{attempt.where.origin}{attempt.start_path}"
+    trouble = browser.start(short_url, named=attempt.browser, on_failure=note_failure)
+    if trouble is None:
+        attempt.tell(words.opening(attempt.timeout))
+        return True
+    attempt.tell_all(words.by_hand(f"No browser was opened ({trouble.why}).", attempt.authorize_url))
+    return False
+
+
+async def watch_browser(attempt: Attempt, pending: Pending, failed: asyncio.Event) -> None:
+    """Tells the person the address to open by hand if the browser that was started does not come."""
+    visit = asyncio.ensure_future(pending.start_visited.wait())
+    failure = asyncio.ensure_future(failed.wait())
+    try:
+        await asyncio.wait({visit, failure}, timeout=NOBODY_CAME_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        if not visit.done():
+            why = "The browser ended with an error." if failure.done() else "The browser has not come yet."
+            attempt.tell_all(words.by_hand(why, attempt.authorize_url))
+    finally:
+        visit.cancel()
+        failure.cancel()
