@@ -13,6 +13,7 @@ from contextlib import ExitStack
 
 from withings_auth.errors import CallbackUnavailable
 from withings_auth.loopback.addresses import Addresses
+from withings_auth.loopback.holder import holder
 from withings_auth.outside import printable
 
 BACKLOG = 128
@@ -78,8 +79,9 @@ def _listening(host: str, port: int, *, needed: bool) -> socket.socket | None:
 def _unavailable(host: str, port: int, error: OSError) -> CallbackUnavailable:
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     if error.errno == errno.EADDRINUSE:
+        who = holder(host, port)
         return CallbackUnavailable(
-            f"another program listens on {where}",
+            f"another program listens on {where}" + (f": {who}" if who else ""),
             hint="stop it, or register one more URL with another port at the developer dashboard and use that:"
             " --redirect-uri http://localhost:PORT",
         )
