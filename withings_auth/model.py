@@ -40,6 +40,12 @@ class Endpoints:
         """The current token service (the old one on account.withings.com was closed)."""
         return f"{self.api_url}{TOKEN_PATH}"
 
+    @property
+    def logout_url(self) -> str:
+        """Where a browser is signed out, on its way to the address in `r` (developer.withings.com, "Log out")."""
+        parts = parsed_url(self.authorize_url)
+        return f"{parts.scheme}://{parts.netloc}/logout" if parts else ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:

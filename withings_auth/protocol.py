@@ -72,10 +72,11 @@ class Failure:
     retry_after: float | None = None
 
 
-def authorize_url(endpoints: Endpoints, app: App, *, state: str) -> str:
+def authorize_url(endpoints: Endpoints, app: App, *, state: str, demo: bool = False, switch_user: bool = False) -> str:
     """Returns the address at which a person grants the app access.
 
-    Exactly the documented parameters, scopes joined by commas, the redirect URI character for character.
+    Exactly the documented parameters, scopes joined by commas, the redirect URI character for character. `demo` asks
+    for Withings' demo user; with `switch_user` the address signs the browser out first, so that it asks who one is.
     """
     query = {
         "response_type": "code",
@@ -84,7 +85,10 @@ def authorize_url(endpoints: Endpoints, app: App, *, state: str) -> str:
         "scope": ",".join(app.scopes),
         "redirect_uri": app.redirect_uri,
     }
-    return f"{endpoints.authorize_url}?{urlencode(query)}"
+    if demo:
+        query["mode"] = "demo"
+    url = f"{endpoints.authorize_url}?{urlencode(query)}"
+    return f"{endpoints.logout_url}?{urlencode({'r': url})}" if switch_user else url
 
 
 def code_form(app: App, code: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.logins import Desk, Switches
 from withings_auth import App, errors, login_sync, open_store
+from withings_auth.sandbox import DEMO_PERSON
 from withings_auth.sandbox.visitor import visit
 
 VISITOR = f"{sys.executable} -m withings_auth.sandbox.visitor"
@@ -97,9 +98,37 @@ def test_another_person_is_not_saved(desk: Desk) -> None:
     assert f"user {second} signed in, but profile default belongs to user {first}" in finished.stderr
     assert "--replace" in finished.stderr
     assert desk.run("token").stdout == token
-    assert desk.log_in("--profile", "second", person=2).returncode == 0
     assert desk.log_in("--replace", person=2).returncode == 0
     assert desk.run("token").stdout != token
+    assert desk.log_in("--profile", "second", person=1).returncode == 0
+
+
+def test_a_second_profile_of_the_same_person_is_refused(desk: Desk) -> None:
+    """Two profiles of one person and app would end each other's tokens: the second is refused, naming the first."""
+    assert desk.log_in("--profile", "first").returncode == 0
+    finished = desk.log_in("--profile", "second")
+    assert finished.returncode == 1
+    assert "logged in for this app already, as profile first" in finished.stderr
+    assert desk.run("token", "--profile", "second").returncode == 3
+
+
+def test_switch_user_asks_who_one_is(desk: Desk) -> None:
+    """The browser is signed out on its way to the consent page, by Withings' own address for that."""
+    program = desk.cli.start("login", "--no-browser", "--switch-user", env=desk.env)
+    url = program.stderr.line(r"^http\S+")
+    assert url.startswith(f"{desk.sandbox.url}/logout?r=http%3A%2F%2F127.0.0.1")
+    assert visit(url, person=2).http_status == 200
+    assert program.wait().returncode == 0
+
+
+def test_the_demo_user(desk: Desk) -> None:
+    """With --demo the person at the other end is Withings' demo user."""
+    login = desk.start("--demo")
+    assert login.authorize_url.endswith("&mode=demo")
+    login.allow()
+    finished = login.wait()
+    assert finished.returncode == 0
+    assert f"user {DEMO_PERSON.userid}" in finished.stderr
 
 
 def test_a_refusal_without_state_is_not_believed(make_desk: Callable[..., Desk]) -> None:
@@ -112,6 +141,16 @@ def test_a_refusal_without_state_is_not_believed(make_desk: Callable[..., Desk])
     finished = login.wait()
     assert finished.returncode == 1
     assert "1 without state" in finished.stderr
+
+
+def test_a_logout_during_a_login_takes_nothing_from_it(desk: Desk) -> None:
+    """Whoever logs out the app's last login while another one is pending does not leave that one without its app."""
+    assert desk.log_in("--profile", "first").returncode == 0
+    pending = desk.start("--profile", "second")
+    assert desk.run("logout", "--profile", "first").returncode == 0
+    pending.allow()
+    assert pending.wait().returncode == 0
+    assert len(list((desk.directory / "app").glob("*.json"))) == 1
 
 
 def test_the_time_out_explains(desk: Desk) -> None:

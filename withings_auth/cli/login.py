@@ -57,6 +57,10 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--replace", action="store_true", help="replace the profile's login, even of another person or app"
     )
+    parser.add_argument(
+        "--switch-user", action="store_true", help="have Withings ask who you are, instead of taking who is signed in"
+    )
+    parser.add_argument("--demo", action="store_true", help="log in as Withings' demo user")
     parser.add_argument("--sandbox", action="store_true", help="practise on an embedded Withings, as profile “sandbox”")
 
 
@@ -79,6 +83,8 @@ def execute(options: argparse.Namespace) -> int:
                 open_browser=not options.no_browser,
                 browser=options.browser,
                 replace=options.replace or options.sandbox,
+                switch_user=options.switch_user,
+                demo=options.demo,
                 tell=tell,
             )
         )

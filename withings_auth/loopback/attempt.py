@@ -28,6 +28,8 @@ class Attempt:
     where: Addresses
     timeout: float
     replace: bool
+    switch_user: bool
+    demo: bool
     open_browser: bool
     browser: str | None
     tell: Callable[[str], None]
@@ -49,8 +51,8 @@ class Attempt:
 
     @property
     def authorize_url(self) -> str:
-        """Where the person decides."""
-        return authorize_url(self.endpoints, self.app, state=self.state)
+        """Where the person decides, or is asked first who they are."""
+        return authorize_url(self.endpoints, self.app, state=self.state, demo=self.demo, switch_user=self.switch_user)
 
     @property
     def expectation(self) -> Expectation:

@@ -59,6 +59,8 @@ class LoginOptions(TypedDict, total=False):
     open_browser: bool
     browser: str | None
     replace: bool
+    switch_user: bool
+    demo: bool
     tell: Callable[[str], None]
 
 
@@ -73,13 +75,16 @@ async def login(
     open_browser: bool = True,
     browser: str | None = None,
     replace: bool = False,
+    switch_user: bool = False,
+    demo: bool = False,
     tell: Callable[[str], None] = say,
 ) -> Token:
     """Logs a person in by their browser, saves the login under `profile`, and returns its first token.
 
     `timeout` bounds the wait for the person, in seconds. `store` and `endpoints` default to what the settings name,
     `listen` (HOST:PORT) to what the redirect URI says. `browser` names a browser by its command; with `open_browser`
-    False the authorize URL is only told. `tell` gets each line for the person. Never reads stdin.
+    False the authorize URL is only told. `switch_user` has Withings ask who one is, `demo` is for its demo user.
+    `tell` gets each line for the person. Never reads stdin.
 
     Raises `ConfigurationError`, `CallbackUnavailable`, `StoreError`, `LoginDenied`, `LoginTimeout`, `WrongAccount`
     (another person, app or service than the profile's, without `replace`), `LoginError` and `ProviderError`.
@@ -93,6 +98,8 @@ async def login(
         where=addresses(app.redirect_uri, listen),
         timeout=timeout,
         replace=replace,
+        switch_user=switch_user,
+        demo=demo,
         open_browser=open_browser,
         browser=browser,
         tell=tell,
@@ -161,7 +168,7 @@ async def _finish(attempt: Attempt, pending: Pending, code: str) -> Grant:
 
     def exchange_and_save() -> Grant:
         grant = exchange_code(attempt.app, code, attempt.endpoints.token_url)
-        save_login(attempt.store, attempt.profile, grant, replace=attempt.replace)
+        save_login(attempt.store, attempt.profile, attempt.app, grant, replace=attempt.replace)
         return grant
 
     finishing = asyncio.ensure_future(in_thread(exchange_and_save))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from withings_auth.errors import StoreCorrupt, WrongAccount
 from withings_auth.model import App, Grant
@@ -11,10 +12,13 @@ from withings_auth.store.records import (
     LOCK_PATIENCE_SECONDS,
     app_name,
     clear_unused_app,
+    profiles,
     stored_app,
     stored_grant,
     token_name,
 )
+
+_WAYS_ON = "use a profile of its own with --profile NAME, or replace the login with --replace"
 
 
 def save_app(store: SecretStore, app: App) -> Callable[[], None]:
@@ -37,27 +41,52 @@ def save_app(store: SecretStore, app: App) -> Callable[[], None]:
     return undo
 
 
-def save_login(store: SecretStore, profile: str, grant: Grant, *, replace: bool) -> None:
+def save_login(store: SecretStore, profile: str, app: App, grant: Grant, *, replace: bool) -> None:
     """Saves the grant for its profile. Blocks.
 
-    Raises `WrongAccount` where the profile belongs to somebody else and `replace` does not say to go on,
-    `RenewalBusy` and `StoreError`.
+    Raises `WrongAccount` where the profile belongs to somebody else and `replace` does not say to go on, or where the
+    person has a profile for this app already; `RenewalBusy` and `StoreError`.
     """
     with store.lock(token_name(profile), LOCK_PATIENCE_SECONDS):
         owner = _owner(store, profile, replace=replace)
         if owner is not None and not replace:
             refuse_other_owner(profile, owner, grant.client_id, grant.token_url)
-            if owner.userid != grant.userid:
-                raise WrongAccount(
-                    f"user {grant.userid} signed in, but profile {profile} belongs to user {owner.userid}:"
-                    " nothing was saved",
-                    hint=_ways_on("sign out at account.withings.com first to be asked who you are"),
-                    userid=grant.userid,
-                    owner=owner.userid,
-                )
-        store.save(token_name(profile), grant.written())
+            _refuse_other_person(profile, owner, grant)
+        _refuse_second_profile(store, profile, grant)
+        with store.lock(app_name(app.client_id), LOCK_PATIENCE_SECONDS):
+            if stored_app(store, app.client_id) is None:  # a logout of the app's last login came in between
+                store.save(app_name(app.client_id), app.written())
+            store.save(token_name(profile), grant.written())
     if owner is not None and owner.client_id != grant.client_id:
         clear_unused_app(store, owner.client_id)
+
+
+def _refuse_other_person(profile: str, owner: Grant, grant: Grant) -> None:
+    if owner.userid != grant.userid:
+        raise WrongAccount(
+            f"user {grant.userid} signed in, but profile {profile} belongs to user {owner.userid}: nothing was saved",
+            hint=f"{_WAYS_ON}, or sign in as user {owner.userid}: --switch-user has Withings ask who you are",
+            userid=grant.userid,
+            owner=owner.userid,
+        )
+
+
+def _refuse_second_profile(store: SecretStore, profile: str, grant: Grant) -> None:
+    """Two profiles of one person would end each other's tokens, if a second consent does that (nobody knows)."""
+    for other in profiles(store):
+        if other == profile:
+            continue
+        with suppress(StoreCorrupt):  # it cannot be told whose that is, and it is not ours to mend
+            found = stored_grant(store, other)
+            if found is not None and _same_login(found, grant):
+                raise WrongAccount(
+                    f"user {grant.userid} is logged in for this app already, as profile {other}: nothing was saved",
+                    hint=f"use --profile {other}, or log that one out first: withings-auth logout --profile {other}",
+                )
+
+
+def _same_login(one: Grant, other: Grant) -> bool:
+    return (one.userid, one.client_id, one.token_url) == (other.userid, other.client_id, other.token_url)
 
 
 def _owner(store: SecretStore, profile: str, *, replace: bool) -> Grant | None:
@@ -72,14 +101,6 @@ def _owner(store: SecretStore, profile: str, *, replace: bool) -> Grant | None:
 def refuse_other_owner(profile: str, owner: Grant, client_id: str, token_url: str) -> None:
     """Raises `WrongAccount` where the profile's login belongs to another app or to another service."""
     if owner.client_id != client_id:
-        raise WrongAccount(f"profile {profile} belongs to another app (client id)", hint=_ways_on())
+        raise WrongAccount(f"profile {profile} belongs to another app (client id)", hint=_WAYS_ON)
     if owner.token_url != token_url:
-        raise WrongAccount(
-            f"profile {profile} belongs to another service ({owner.api_url})",
-            hint=_ways_on(),
-        )
-
-
-def _ways_on(besides: str = "") -> str:
-    ways = "use a profile of its own with --profile NAME, or replace the login with --replace"
-    return f"{ways}; {besides}" if besides else ways
+        raise WrongAccount(f"profile {profile} belongs to another service ({owner.api_url})", hint=_WAYS_ON)

@@ -63,12 +63,12 @@ def clear_unused_app(store: SecretStore, client_id: str) -> bool:
 
     Raises `StoreError` and `RenewalBusy`.
     """
-    for profile in profiles(store):
-        try:
-            grant = stored_grant(store, profile)
-        except StoreCorrupt:
-            return False
-        if grant is not None and grant.client_id == client_id:
-            return False
     with store.lock(app_name(client_id), LOCK_PATIENCE_SECONDS):
+        for profile in profiles(store):
+            try:
+                grant = stored_grant(store, profile)
+            except StoreCorrupt:
+                return False
+            if grant is not None and grant.client_id == client_id:
+                return False
         return store.clear(app_name(client_id))
