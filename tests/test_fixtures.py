@@ -6,6 +6,7 @@ import asyncio
 import http.server
 import logging
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -117,10 +118,7 @@ class TestCli:
         child = int(program.stdout.line())
         with pytest.raises(AssertionError, match=r"still running after 0\.2 s"):
             program.wait(seconds=0.2)
-        deadline = time.monotonic() + 5
-        while alive(child):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until_gone(child)
 
     def test_somebody_who_keeps_the_output_open_is_noticed(self, python: Cli) -> None:
         with pytest.raises(AssertionError, match="still holds its output"):
@@ -239,6 +237,20 @@ class TestSecretService:
         secret_service.kill()
         assert "NoKeyringError" in python(FIND, env=secret_service.environ).stderr
 
+    @pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv of util-linux ties the daemons to the tests")
+    def test_a_test_run_that_is_killed_leaves_no_daemon(self, python: Cli) -> None:
+        code = """
+import os
+from tests.support.keyring_daemon import SecretService
+service = SecretService()
+print(*(daemon.pid for daemon in service._daemons), service.directory, flush=True)
+os._exit(9)
+"""
+        *pids, directory = python(code, env={"PYTHONPATH": str(Path(__file__).parents[1])}).stdout.split()
+        shutil.rmtree(directory)
+        assert len(pids) == 2
+        wait_until_gone(*map(int, pids))
+
     def test_a_bus_without_one_has_none(self, bus_without_secret_service: Bus, python: Cli) -> None:
         assert "NoKeyringError" in python(FIND, env=bus_without_secret_service.environ).stderr
 
@@ -295,6 +307,13 @@ class TestChromium:
             page.goto(site)
         first.evaluate("localStorage.setItem('a', 'b')")
         assert second.evaluate("localStorage.getItem('a')") is None
+
+
+def wait_until_gone(*pids: int) -> None:
+    deadline = time.monotonic() + 5
+    while any(map(alive, pids)):
+        assert time.monotonic() < deadline, "a process is still there"
+        time.sleep(0.02)
 
 
 def alive(pid: int) -> bool:

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 PROGRAMS = ("dbus-daemon", "gnome-keyring-daemon", "secret-tool")
 
+# A test run that is killed takes its daemons along, where util-linux can see to it.
+_TIED = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
+
 _BUS_CONFIGURATION = """\
 <!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
   "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
@@ -67,7 +70,14 @@ class Bus:
         self._daemons: list[subprocess.Popen[bytes]] = []
         with (self.directory / "bus.log").open("wb") as log:
             daemon = subprocess.Popen(
-                ["dbus-daemon", f"--config-file={configuration}", "--nofork", "--nopidfile", "--print-address=1"],
+                [
+                    *_TIED,
+                    "dbus-daemon",
+                    f"--config-file={configuration}",
+                    "--nofork",
+                    "--nopidfile",
+                    "--print-address=1",
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -147,6 +157,7 @@ class SecretService(Bus):
         with (self.directory / "keyring.log").open("wb") as log:
             daemon = subprocess.Popen(
                 [
+                    *_TIED,
                     "gnome-keyring-daemon",
                     "--foreground",
                     "--unlock",
