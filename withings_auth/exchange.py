@@ -1,4 +1,4 @@
-"""One POST to the token service, whose outcome is told exactly: answered, never sent, or sent and lost.
+"""One POST to Withings, whose outcome is told exactly: answered, never sent, or sent and lost.
 
 The difference decides whether a refresh token may be used up. Redirects are not followed, since an old endpoint
 redirects to a web page that would pass for an answer. Nothing here repeats anything.
@@ -12,10 +12,10 @@ import socket
 import urllib.request
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from withings_auth.outside import LOOPBACK_HOSTS
 from withings_auth.protocol import Answer, AnswerLost, NotSent, Outcome, retry_after_seconds
@@ -25,14 +25,20 @@ TIME_LIMIT_SECONDS = 20.0
 LARGEST_BODY_BYTES = 1024 * 1024
 
 
-def post(url: str, form: Mapping[str, str], *, time_limit_seconds: float = TIME_LIMIT_SECONDS) -> Outcome:
-    """Posts the form and returns what came of it, within the time limit.
+def post(
+    url: str,
+    form: Mapping[str, str],
+    *,
+    access_token: str | None = None,
+    time_limit_seconds: float = TIME_LIMIT_SECONDS,
+) -> Outcome:
+    """Posts the form, with the access token in its header if there is one, and returns what came of it in time.
 
     Blocks, and must not be called in a thread that runs an event loop. Raises nothing for what the network does.
     """
     way = _Way()
     try:
-        return asyncio.run(_post(url, form, time_limit_seconds, way))
+        return asyncio.run(_post(URL(url, encoded=True), form, access_token, time_limit_seconds, way))
     except (aiohttp.ClientError, OSError) as error:
         why = _in_words(error, time_limit_seconds)
         return AnswerLost(why=why) if way.connected else NotSent(why=why)
@@ -47,17 +53,24 @@ class _Way:
         self.connected = True
 
 
-async def _post(url: str, form: Mapping[str, str], time_limit_seconds: float, way: _Way) -> Answer:
+async def _post(
+    url: URL, form: Mapping[str, str], access_token: str | None, time_limit_seconds: float, way: _Way
+) -> Answer:
     tracing = aiohttp.TraceConfig()
     tracing.on_connection_create_end.append(way.note_connection)
     async with (
         aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(resolver=_Resolver()),
-            cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=time_limit_seconds),
             trace_configs=[tracing],
         ) as session,
-        session.post(url, data=form, allow_redirects=False, proxy=_proxy_for(url)) as response,
+        session.post(
+            url,
+            data=form,
+            headers={} if access_token is None else {"Authorization": f"Bearer {access_token}"},
+            allow_redirects=False,
+            proxy=_proxy_for(url),
+        ) as response,
     ):
         body = await _read_at_most(response.content, LARGEST_BODY_BYTES)
         return Answer(
@@ -100,11 +113,10 @@ def _in_words(error: Exception, time_limit_seconds: float) -> str:
             return f"the connection failed ({type(error).__name__})"
 
 
-def _proxy_for(url: str) -> str | None:
+def _proxy_for(url: URL) -> str | None:
     # Not aiohttp's trust_env, which would also take a password for the host from ~/.netrc.
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.scheme != "https" or host in LOOPBACK_HOSTS or urllib.request.proxy_bypass(host):
+    host = url.host or ""
+    if url.scheme != "https" or host in LOOPBACK_HOSTS or urllib.request.proxy_bypass(host):
         return None
     proxy = urllib.request.getproxies().get("https")
     return f"http://{proxy}" if proxy and "://" not in proxy else proxy
