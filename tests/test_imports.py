@@ -44,7 +44,7 @@ TABLE: dict[str, set[str]] = {
 # Where a library may be named; whatever imports these modules has loaded the library with them.
 LIBRARIES: dict[str, set[str]] = {
     "aiohttp": {"exchange.py", "loopback/server.py", "sandbox/server.py"},
-    "yarl": set(),
+    "yarl": {"exchange.py"},
     "keyring": {"store/backends.py"},
     "filelock": {"store/lock.py"},
     "platformdirs": {"settings.py"},
@@ -143,11 +143,7 @@ AS_LIBRARY = "from withings_auth import TokenSource; print(TokenSource().access_
 either_way = pytest.mark.parametrize(
     "way",
     [
-        pytest.param(
-            AS_COMMAND,
-            id="command",
-            marks=pytest.mark.xfail(reason="cli/signals.py imports asyncio for every command", strict=False),
-        ),
+        pytest.param(AS_COMMAND, id="command"),
         pytest.param(AS_LIBRARY, id="library"),
     ],
 )

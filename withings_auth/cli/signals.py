@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import sys
 from collections.abc import Coroutine
@@ -28,6 +27,8 @@ def _raise_terminated(_number: int, _frame: FrameType | None) -> NoReturn:
 
 def run_interruptible(coroutine: Coroutine[Any, Any, T]) -> T:
     """Runs a coroutine that the first SIGINT or SIGTERM cancels. Raises KeyboardInterrupt or `Terminated` then."""
+    import asyncio  # here, because a valid token is handed out without loading it
+
     received: list[int] = []
 
     async def main() -> T:
