@@ -157,6 +157,19 @@ class TestAnswered:
         assert b"cookie" not in head.lower()
         assert b"authorization" not in head.lower()
 
+    def test_an_access_token_travels_in_its_header_alone_and_not_to_where_a_redirect_points(
+        self, serve: Serve, canaries: Canaries
+    ) -> None:
+        """Statement 26: `Authorization: Bearer`, nowhere else in the request, and to the one address that was named."""
+        access_token = canaries.plant("access token")
+        elsewhere = serve(http(b"{}"))
+        server = serve(http(b"", "307 Temporary", f"Location: {elsewhere.url}"))
+        post(server.url, {"action": "getdevice"}, access_token=access_token)
+        (request,) = server.requests
+        assert f"\r\nAuthorization: Bearer {access_token}\r\n".encode() in request
+        assert request.count(access_token.encode()) == 1
+        assert elsewhere.requests == []
+
     def test_a_cookie_is_not_kept_for_the_next_request(self, serve: Serve) -> None:
         server = serve(http(b"{}", "200 OK", "Set-Cookie: session=1; Path=/"))
         post(server.url, {})

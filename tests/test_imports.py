@@ -140,13 +140,7 @@ AT_THE_END = "import atexit, sys; atexit.register(lambda: print(*sys.modules, fi
 AS_COMMAND = "from withings_auth.__main__ import run; sys.argv = ['withings-auth', 'token']; run()"
 AS_LIBRARY = "from withings_auth import TokenSource; print(TokenSource().access_token())"
 
-either_way = pytest.mark.parametrize(
-    "way",
-    [
-        pytest.param(AS_COMMAND, id="command"),
-        pytest.param(AS_LIBRARY, id="library"),
-    ],
-)
+either_way = pytest.mark.parametrize("way", [AS_COMMAND, AS_LIBRARY], ids=["command", "library"])
 
 
 def loaded_by(cli: Cli, way: str, access_token: str) -> set[str]:
