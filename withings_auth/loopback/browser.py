@@ -12,15 +12,24 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PureWindowsPath
 
+from withings_auth.loopback.surroundings import Surroundings, surroundings, this_machine
 from withings_auth.outside import printable
 
-_CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
-_DESKTOP_OPENERS = ("xdg-open", "wslview", "gnome-open", "sensible-browser", "x-www-browser", "firefox", "chromium")
+_DESKTOP_OPENERS = ("xdg-open", "gnome-open", "sensible-browser", "x-www-browser", "firefox", "chromium")
 _WINDOWS_OPENER = "startfile"  # a call, not a program
+# From WSL to the browser of Windows, without cmd.exe and PowerShell, which would read the URL as a command.
+_OPENERS_UNDER_WSL = (
+    "wslview",
+    "rundll32.exe url.dll,FileProtocolHandler",
+    "/mnt/c/Windows/System32/rundll32.exe url.dll,FileProtocolHandler",  # where Windows' PATH is not taken over
+    "explorer.exe",  # last: it takes a URL with a query for a folder (github.com/microsoft/WSL, issue 3832)
+)
+_EXIT_CODE_MEANS_NOTHING = {"explorer.exe"}  # 1, whatever happened (github.com/microsoft/WSL, issue 6565)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +44,7 @@ def start(
     *,
     named: str | None = None,
     environ: Mapping[str, str] | None = None,
+    around: Surroundings | None = None,
     on_failure: Callable[[], None] = lambda: None,
 ) -> NotStarted | None:
     """Opens the URL in a browser. `named` is a command in the syntax of one entry of `BROWSER`.
@@ -42,45 +52,41 @@ def start(
     `on_failure` is called, in another thread, if the browser's process ends with an error later.
     """
     environ = os.environ if environ is None else environ
-    chosen = choose(named, environ)
+    chosen = choose(named, environ, surroundings(environ, this_machine()) if around is None else around)
     if isinstance(chosen, NotStarted):
         return chosen
     for command in chosen:
         if command == _WINDOWS_OPENER and sys.platform == "win32":
-            os.startfile(url)  # noqa: S606  no shell is the point, and the URL is ours
-            return None
-        if _run(_arguments(command, url), environ, on_failure):
+            with suppress(OSError):  # Windows knows no browser
+                os.startfile(url)  # noqa: S606  no shell is the point, and the URL is ours
+                return None
+        elif _run(_arguments(command, url), environ, on_failure):
             return None
     return NotStarted(f"{' and '.join(map(printable, chosen))} cannot be started")
 
 
-def choose(named: str | None, environ: Mapping[str, str]) -> list[str] | NotStarted:
+def choose(named: str | None, environ: Mapping[str, str], around: Surroundings) -> list[str] | NotStarted:
     """Returns the commands to try, in order, or why there is none that a person would see."""
     commands = _named_commands(named, environ)
     if commands:
         return commands
-    reason = _nobody_would_see_it(environ)
-    if reason:
-        return NotStarted(reason)
-    if sys.platform in {"win32", "darwin"}:
-        return [_WINDOWS_OPENER if sys.platform == "win32" else "open"]
-    return list(filter(shutil.which, _DESKTOP_OPENERS)) or NotStarted("this machine has none")
+    if around.why_no_browser:
+        return NotStarted(around.why_no_browser)
+    if around.platform in {"win32", "darwin"}:
+        return [_WINDOWS_OPENER if around.platform == "win32" else "open"]
+    openers = _installed(_OPENERS_UNDER_WSL, environ) if around.under_wsl else []
+    openers += _installed(_DESKTOP_OPENERS, environ) if around.has_display else []
+    return openers or NotStarted("no way to the browser of Windows" if around.under_wsl else "this machine has none")
+
+
+def _installed(commands: Iterable[str], environ: Mapping[str, str]) -> list[str]:
+    return [command for command in commands if shutil.which(command.split()[0], path=environ.get("PATH"))]
 
 
 def _named_commands(named: str | None, environ: Mapping[str, str]) -> list[str]:
     if named:
         return [named]
     return [command.strip() for command in environ.get("BROWSER", "").split(os.pathsep) if command.strip()]
-
-
-def _nobody_would_see_it(environ: Mapping[str, str]) -> str:
-    if any(mark.exists() for mark in _CONTAINER_MARKS):
-        return "this is a container"
-    if environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"):
-        return "this is a session over SSH"
-    if sys.platform in {"win32", "darwin"} or environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"):
-        return ""
-    return "there is no display"
 
 
 def _arguments(command: str, url: str) -> list[str]:
@@ -109,7 +115,8 @@ def _run(arguments: list[str], environ: Mapping[str, str], on_failure: Callable[
         return False
 
     def watch() -> None:
-        if process.wait() != 0:
+        code = process.wait()
+        if code != 0 and PureWindowsPath(arguments[0]).name.lower() not in _EXIT_CODE_MEANS_NOTHING:
             on_failure()
 
     threading.Thread(target=watch, name="withings-auth browser", daemon=True).start()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 from withings_auth.loopback import browser, words
+from withings_auth.loopback.addresses import forwarding
 from withings_auth.loopback.attempt import Attempt
 from withings_auth.loopback.pending import Pending
+from withings_auth.loopback.surroundings import surroundings, this_machine
 
 NOBODY_CAME_SECONDS = 10.0
 
@@ -14,7 +17,7 @@ NOBODY_CAME_SECONDS = 10.0
 def open_browser(attempt: Attempt, failed: asyncio.Event) -> bool:
     """Starts the browser, or tells the person the address. Returns whether one was started."""
     if not attempt.open_browser:
-        attempt.tell_all(words.by_hand(f"Waiting {words.duration(attempt.timeout)} at most.", attempt.authorize_url))
+        _tell_the_address(attempt, f"Waiting {words.duration(attempt.timeout)} at most.")
         return False
     loop = asyncio.get_running_loop()
 
@@ -27,7 +30,7 @@ def open_browser(attempt: Attempt, failed: asyncio.Event) -> bool:
     if trouble is None:
         attempt.tell(words.opening(attempt.timeout))
         return True
-    attempt.tell_all(words.by_hand(f"No browser was opened ({trouble.why}).", attempt.authorize_url))
+    _tell_the_address(attempt, f"No browser was opened ({trouble.why}).")
     return False
 
 
@@ -39,7 +42,18 @@ async def watch_browser(attempt: Attempt, pending: Pending, failed: asyncio.Even
         await asyncio.wait({visit, failure}, timeout=NOBODY_CAME_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         if not visit.done():
             why = "The browser ended with an error." if failure.done() else "The browser has not come yet."
-            attempt.tell_all(words.by_hand(why, attempt.authorize_url))
+            _tell_the_address(attempt, why)
     finally:
         visit.cancel()
         failure.cancel()
+
+
+def _tell_the_address(attempt: Attempt, why: str) -> None:
+    """Tells the address to open by hand; over SSH also how the browser's answer finds its way here."""
+    around = surroundings(os.environ, this_machine())
+    if not around.over_ssh:
+        attempt.tell_all(words.by_hand(why, attempt.authorize_url))
+        return
+    needed = forwarding(attempt.app.redirect_uri, attempt.where)
+    command = None if needed is None else words.ssh_command(needed, around)
+    attempt.tell_all(words.by_hand_over_ssh(why, attempt.authorize_url, command))

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from withings_auth.errors import LoginTimeout
 from withings_auth.loopback.gate import Kind
+from withings_auth.loopback.surroundings import Surroundings
 from withings_auth.model import Grant
 from withings_auth.outside import printable
 
@@ -32,6 +33,31 @@ def by_hand(why: str, url: str) -> Iterable[str]:
     yield ""
     yield url
     yield ""
+
+
+def by_hand_over_ssh(why: str, url: str, ssh_command: str | None) -> Iterable[str]:
+    """Said in a session over SSH, where the browser is on another computer; what is to be copied stands alone.
+
+    `ssh_command` leads from there to the listener here; None where the way back does not need it.
+    """
+    yield why
+    if ssh_command is not None:
+        yield "After sign-in the browser goes to localhost, on the computer where the browser is. On that computer,"
+        yield "type this in another terminal, so that localhost there leads here, and leave it open:"
+        yield ""
+        yield ssh_command
+        yield ""
+        yield "Then open this address in the browser there:"
+    else:
+        yield "Open this address in a browser:"
+    yield ""
+    yield url
+    yield ""
+
+
+def ssh_command(forwarding: str, around: Surroundings) -> str:
+    """Returns the line to type on the computer where the browser is; see `addresses.forwarding`."""
+    return printable(f"ssh -L {forwarding} {around.ssh_destination}")
 
 
 def already(profile: str, owner: Grant) -> str:

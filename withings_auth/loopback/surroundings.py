@@ -1,0 +1,99 @@
+"""Where the program runs, as far as it matters to a person who has to reach a browser from there.
+
+Read from the environment and a few facts of the machine, by one pure function: nothing is started and nobody asked.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))  # Docker's and Podman's
+# A desktop's sandbox and WSL's init use the variable too, and from both of them a browser can be opened.
+_NO_CONTAINERS = {"", "flatpak", "wsl"}
+# What may stand in a line that a person copies into a shell, as it is.
+_LOGIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What the machine says of itself: `sys.platform`, the kernel's release, whether a container left its mark."""
+
+    platform: str
+    kernel_release: str = ""
+    has_container_mark: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Where the program runs. `ssh_destination` is how to get here by ssh, with capitals for what is not known."""
+
+    platform: str
+    over_ssh: bool
+    in_container: bool
+    under_wsl: bool
+    has_display: bool
+    ssh_destination: str
+
+    @property
+    def why_no_browser(self) -> str:
+        """Why nobody would see a browser that was started here; empty where somebody would."""
+        if self.over_ssh:
+            return "this is a session over SSH"
+        if self.in_container:
+            return "this is a container"
+        return "" if self.has_display or self.under_wsl else "there is no display"
+
+
+def this_machine() -> Machine:
+    """Asks the machine; the two marks are looked at, nothing is read."""
+    return Machine(
+        platform=sys.platform,
+        kernel_release=os.uname().release if hasattr(os, "uname") else "",
+        has_container_mark=any(mark.exists() for mark in _CONTAINER_MARKS),
+    )
+
+
+def surroundings(environ: Mapping[str, str], machine: Machine) -> Surroundings:
+    """Returns where a program with that environment runs on that machine."""
+
+    def tells(*names: str) -> bool:
+        return any(environ.get(name) for name in names)
+
+    in_container = machine.has_container_mark or environ.get("container", "") not in _NO_CONTAINERS
+    windows_kernel = "microsoft" in machine.kernel_release.lower()  # a kernel of one's own may not say so
+    return Surroundings(
+        platform=machine.platform,
+        over_ssh=tells("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"),
+        in_container=in_container,
+        # A container under WSL has its kernel, and no way to Windows.
+        under_wsl=machine.platform == "linux"
+        and not in_container
+        and (windows_kernel or tells("WSL_DISTRO_NAME", "WSL_INTEROP")),
+        has_display=machine.platform in {"win32", "darwin"} or tells("DISPLAY", "WAYLAND_DISPLAY"),
+        ssh_destination=_ssh_destination(environ),
+    )
+
+
+def _ssh_destination(environ: Mapping[str, str]) -> str:
+    """Returns `user@host`, after `-p PORT` where the port is not ssh's own; only what is safe to copy stands there."""
+    name = environ.get("LOGNAME") or environ.get("USER") or ""
+    user = name if _LOGIN_NAME.fullmatch(name) else "USER"
+    host, option = "HOST", ""
+    match environ.get("SSH_CONNECTION", "").split():  # the client's address and port, then the server's: ssh(1)
+        case [_, _, address, port] if _is_address(address):
+            host = address
+            option = f"-p {port} " if re.fullmatch(r"[0-9]{1,5}", port) and port != "22" else ""
+    return f"{option}{user}@{host}"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return "%" not in text and bool(ipaddress.ip_address(text))
+    except ValueError:
+        return False
