@@ -47,7 +47,8 @@ def test_a_busy_port_is_told_before_the_browser_opens(desk: Desk, home: Path) ->
 
 
 def test_a_browser_that_ends_with_an_error_is_noticed(desk: Desk) -> None:
-    """The person gets the address to open by hand as soon as the browser has failed, and its output is thrown away."""
+    """Statement 21: the person gets the address to open by hand as soon as the browser has failed, and its output
+    reaches neither of our streams."""
     program = desk.cli.start("login", env={**desk.env, "BROWSER": "sh -c 'echo noise; echo noise >&2; exit 3' sh %s"})
     program.stderr.expect("The browser ended with an error.")
     visit(program.stderr.line(r"^http\S+"))

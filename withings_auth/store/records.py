@@ -6,7 +6,7 @@ from withings_auth.errors import ConfigurationError, LoginRequired, StoreCorrupt
 from withings_auth.model import App, Grant
 from withings_auth.store.base import SecretStore
 
-LOCK_PATIENCE_SECONDS = 90.0  # longer than a whole renewal with its repetition takes at worst
+LOCK_PATIENCE_SECONDS = 120.0  # longer than a renewal with everything that it repeats and waits for
 
 
 def token_name(profile: str) -> str:
