@@ -46,6 +46,8 @@ class _Parser(argparse.ArgumentParser):
     """argparse with our form of an error."""
 
     def error(self, message: str) -> NoReturn:
+        flag, was_given_a_value, _ = message.partition(": ignored explicit argument")
+        message = f"{flag} takes no value" if was_given_a_value else message
         sys.exit(complain(message, f"see {self.prog} --help", 2))
 
 
@@ -79,7 +81,11 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
             command.set_defaults(execute=module.execute)
         else:
             commands.add_parser(name, help=summary)
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        # By name only: a value may be an authorization code that somebody took for an argument.
+        names = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+        parser.error(f"unrecognized arguments: {printable(' '.join(names))}" if names else "there are words too many")
     if not hasattr(options, "execute"):
         parser.print_help(sys.stderr)
         sys.exit(2)

@@ -9,9 +9,10 @@ import sys
 from contextlib import ExitStack
 from dataclasses import replace
 
+from withings_auth.cli.keyboard import typed_lines
 from withings_auth.cli.options import add_profile, open_store, settings
 from withings_auth.cli.signals import run_interruptible
-from withings_auth.cli.terminal import PROGRAM, is_terminal, tell
+from withings_auth.cli.terminal import PROGRAM, is_terminal, show, tell
 from withings_auth.errors import ConfigurationError
 from withings_auth.loopback.addresses import addresses
 from withings_auth.loopback.login import DEFAULT_TIMEOUT_SECONDS, login
@@ -43,7 +44,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scope", metavar="LIST", help="what to ask for, a comma list (WITHINGS_SCOPES; default: all four)"
     )
-    parser.add_argument("--listen", metavar="HOST:PORT", help="where to listen, if the redirect URI does not say it")
+    way_back = parser.add_mutually_exclusive_group()
+    way_back.add_argument("--listen", metavar="HOST:PORT", help="where to listen, if the redirect URI does not say it")
+    way_back.add_argument(
+        "--paste", action="store_true", help="do not listen: you paste the address that the browser comes to"
+    )
     parser.add_argument(
         "--timeout",
         metavar="SECONDS",
@@ -68,9 +73,14 @@ def execute(options: argparse.Namespace) -> int:
     """Logs in and tells the outcome. Raises what `login` raises."""
     if not (math.isfinite(options.timeout) and options.timeout > 0):
         raise ConfigurationError("--timeout must be a number of seconds above 0", hint=f"{PROGRAM} login --timeout 300")
+    if options.paste and not is_terminal():
+        raise ConfigurationError(
+            "--paste needs a terminal, where a person pastes the address",
+            hint=f"run it in a terminal, with neither input nor errors redirected: {PROGRAM} login --paste",
+        )
     with ExitStack() as held:
         app, found = _sandbox_app(options, held) if options.sandbox else _own_app(options)
-        if addresses(app.redirect_uri, found.listen).open_to_the_network:
+        if addresses(app.redirect_uri, found.listen, nowhere=options.paste).open_to_the_network:
             tell(f"{PROGRAM}: warning: other machines can reach the address that is listened on ({found.listen})")
         run_interruptible(
             login(
@@ -85,7 +95,10 @@ def execute(options: argparse.Namespace) -> int:
                 replace=options.replace or options.sandbox,
                 switch_user=options.switch_user,
                 demo=options.demo,
+                pasted=typed_lines() if is_terminal() else None,
+                paste_only=options.paste,
                 tell=tell,
+                show=show,
             )
         )
     profile = "" if found.profile == "default" else f" --profile {found.profile}"

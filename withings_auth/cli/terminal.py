@@ -3,19 +3,25 @@
 1. stdout carries the answer and only the answer.
 2. Everything else is on stderr: `withings-auth: error: …` with a `hint:` line under it.
 3. Text from outside arrives here escaped already; nothing here prints an exception of somebody else.
-4. An answer that could not be written whole is a failure, without a traceback.
+4. A line that counts is on a terminal only, is rewritten in place, and is gone before anything else is told.
+5. An answer that could not be written whole is a failure, without a traceback.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
 from contextlib import suppress
 from typing import TextIO
 
 from withings_auth.errors import WithingsAuthError
 
 PROGRAM = "withings-auth"
+_KEPT_FREE = 3  # columns: for the cursor, and for the ^C that a terminal may put behind the line
+
+_counting = threading.Lock()
+_shown = ""  # the line that counts, as it stands on the terminal now
 
 
 class OutputFailed(Exception):
@@ -40,8 +46,23 @@ def tell(line: str) -> None:
     """Tells a person something, on stderr; that nobody may be listening is no reason to fail."""
     err: TextIO | None = sys.stderr
     if err is not None:  # print would take stdout instead
+        show("")
         with suppress(OSError):
             print(line, file=err, flush=True)
+
+
+def show(line: str) -> None:
+    """Shows a line that the next one replaces, as much of it as fits; an empty one leaves nothing."""
+    global _shown  # noqa: PLW0603  a process has one terminal, and whoever tells something must clear the line
+    with _counting:
+        columns = _columns_to_write_in() if line or _shown else 0
+        if columns:
+            fitting = _fitting(line, columns - _KEPT_FREE)
+            blank = f"\r{' ' * min(len(_shown) + _KEPT_FREE - 1, columns - 1)}\r" if _shown else ""
+            with suppress(OSError):
+                sys.stderr.write(blank + fitting)
+                sys.stderr.flush()
+            _shown = fitting
 
 
 def report(error: WithingsAuthError) -> int:
@@ -63,3 +84,29 @@ def is_terminal() -> bool:
         return sys.stdin.isatty() and sys.stderr.isatty()
     except (AttributeError, ValueError):  # started without them, or closed
         return False
+
+
+def is_in_foreground(descriptor: int) -> bool:
+    """Whether the terminal is this program's at the moment: a shell's background job must not touch it."""
+    try:
+        return sys.platform == "win32" or os.tcgetpgrp(descriptor) == os.getpgrp()
+    except OSError:  # no terminal, or not the one that controls us
+        return False
+
+
+def _columns_to_write_in() -> int:
+    """Returns how wide the terminal on stderr is; 0 where there is none that a line can be rewritten on."""
+    err: TextIO | None = sys.stderr
+    try:
+        if err is None or not err.isatty() or os.environ.get("TERM") == "dumb" or not is_in_foreground(err.fileno()):
+            return 0
+        return os.get_terminal_size(err.fileno()).columns or 80  # 0 is what a terminal says that was never told
+    except (OSError, ValueError):
+        return 0
+
+
+def _fitting(line: str, columns: int) -> str:
+    """Returns the line, or as many of its first sentences as fit, or nothing."""
+    while line and len(line) > columns:
+        line = line[: line.rstrip(".").rfind(". ") + 1]
+    return line

@@ -42,10 +42,13 @@ class Addresses:
         return not all(ipaddress.ip_address(host).is_loopback for host in self.bind_to)
 
 
-def addresses(redirect_uri: str, listen: str | None) -> Addresses:
-    """Returns where to listen for a redirect URI. Raises `ConfigurationError` where that cannot work."""
+def addresses(redirect_uri: str, listen: str | None, *, nowhere: bool = False) -> Addresses:
+    """Returns where to listen for a redirect URI, or `nowhere`. Raises `ConfigurationError` where that cannot work."""
     parts = _parsed_redirect(redirect_uri)
     registered_port = parts.port or _PORT_OF_SCHEME[parts.scheme]
+    if nowhere:
+        path = parts.path or "/"
+        return Addresses(bind_to=(), port=registered_port, accepted_hosts=frozenset(), path=path, origin="")
     host, port = _listening(redirect_uri, parts) if listen is None else _parsed_listen(listen)
     bind_to = ("127.0.0.1", "::1") if host == "localhost" else (host,)
     return Addresses(

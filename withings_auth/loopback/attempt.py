@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 
 from withings_auth.loopback import words
@@ -32,7 +32,10 @@ class Attempt:
     demo: bool
     open_browser: bool
     browser: str | None
+    pasted: AsyncIterator[str] | None = field(repr=False)
+    paste_only: bool
     tell: Callable[[str], None]
+    show: Callable[[str], None]
     state: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(32))
     ticket: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(16))
 
@@ -65,6 +68,10 @@ class Attempt:
             state=self.state,
             issuer=f"{issuer.scheme}://{issuer.netloc}" if issuer else "",
         )
+
+    def waiting(self, seconds_left: float) -> str:
+        """The line that counts down."""
+        return words.waiting(seconds_left, pasting=self.pasted is not None, listening=not self.paste_only)
 
     def tell_all(self, lines: Iterable[str]) -> None:
         """Tells several lines."""

@@ -10,7 +10,7 @@ import asyncio
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
@@ -28,7 +28,9 @@ from withings_auth.loopback.attempt import Attempt
 from withings_auth.loopback.gate import Granted, Refused
 from withings_auth.loopback.opening import open_browser as open_the_browser
 from withings_auth.loopback.opening import watch_browser
+from withings_auth.loopback.paste import taking_pastes
 from withings_auth.loopback.pending import Pending
+from withings_auth.loopback.progress import counting
 from withings_auth.loopback.saving import save_login
 from withings_auth.loopback.sockets import listen as listen_on
 from withings_auth.model import App, Endpoints, Grant, Token
@@ -61,7 +63,10 @@ class LoginOptions(TypedDict, total=False):
     replace: bool
     switch_user: bool
     demo: bool
+    pasted: AsyncIterator[str] | None
+    paste_only: bool
     tell: Callable[[str], None]
+    show: Callable[[str], None]
 
 
 async def login(
@@ -77,14 +82,19 @@ async def login(
     replace: bool = False,
     switch_user: bool = False,
     demo: bool = False,
+    pasted: AsyncIterator[str] | None = None,
+    paste_only: bool = False,
     tell: Callable[[str], None] = say,
+    show: Callable[[str], None] = lambda _: None,
 ) -> Token:
     """Logs a person in by their browser, saves the login under `profile`, and returns its first token.
 
     `timeout` bounds the wait for the person, in seconds. `store` and `endpoints` default to what the settings name,
     `listen` (HOST:PORT) to what the redirect URI says. `browser` names a browser by its command; with `open_browser`
     False the authorize URL is only told. `switch_user` has Withings ask who one is, `demo` is for its demo user.
-    `tell` gets each line for the person. Never reads stdin.
+    `pasted` yields what the person pastes instead of letting the browser come back, a whole address or its query each;
+    with `paste_only` nothing listens, and so any redirect URI will do. `tell` gets each line for the person, `show` a
+    line that the next one is to replace (empty: nothing). Never reads stdin.
 
     Raises `ConfigurationError`, `CallbackUnavailable`, `StoreError`, `LoginDenied`, `LoginTimeout`, `WrongAccount`
     (another person, app or service than the profile's, without `replace`), `LoginError` and `ProviderError`.
@@ -95,18 +105,22 @@ async def login(
         profile=checked_profile(profile),
         store=settings.open_store() if store is None else store,
         endpoints=settings.endpoints if endpoints is None else endpoints,
-        where=addresses(app.redirect_uri, listen),
+        where=addresses(app.redirect_uri, listen, nowhere=paste_only),
         timeout=timeout,
         replace=replace,
         switch_user=switch_user,
         demo=demo,
         open_browser=open_browser,
         browser=browser,
+        pasted=pasted,
+        paste_only=paste_only,
         tell=tell,
+        show=show,
     )
     put_app_back = await in_thread(attempt.prepare)
     with ExitStack() as held:
-        sockets = [held.enter_context(listening) for listening in listen_on(attempt.where)]
+        opened = [] if paste_only else listen_on(attempt.where)
+        sockets = [held.enter_context(listening) for listening in opened]
         try:
             grant = await _wait_and_finish(attempt, sockets)
         except ConfigurationError:  # Withings does not know the app: what was saved of it is no good
@@ -139,7 +153,8 @@ async def _wait_and_finish(attempt: Attempt, sockets: list[socket.socket]) -> Gr
     async with serving(sockets, pending.answer, pending.ignore):
         watch = asyncio.ensure_future(watch_browser(attempt, pending, failed)) if browser_opened else None
         try:
-            return await _decide(attempt, pending)
+            async with taking_pastes(attempt, pending):
+                return await _decide(attempt, pending)
         finally:
             if watch is not None:
                 watch.cancel()
@@ -148,9 +163,11 @@ async def _wait_and_finish(attempt: Attempt, sockets: list[socket.socket]) -> Gr
 
 async def _decide(attempt: Attempt, pending: Pending) -> Grant:
     try:
-        async with asyncio.timeout(attempt.timeout):
+        async with asyncio.timeout(attempt.timeout), counting(attempt.timeout, attempt.show, attempt.waiting):
             decision = await pending.decision()
     except TimeoutError:
+        if attempt.paste_only:
+            raise words.nothing_pasted(attempt.app.redirect_uri, attempt.timeout) from None
         raise words.nobody_came(attempt.app.redirect_uri, attempt.timeout, pending.ignored) from None
     match decision:
         case Refused(reason):

@@ -16,6 +16,9 @@ NOBODY_CAME_SECONDS = 10.0
 
 def open_browser(attempt: Attempt, failed: asyncio.Event) -> bool:
     """Starts the browser, or tells the person the address. Returns whether one was started."""
+    if attempt.paste_only:
+        attempt.tell_all(words.to_paste(attempt.timeout, attempt.authorize_url))
+        return False
     if not attempt.open_browser:
         _tell_the_address(attempt, f"Waiting {words.duration(attempt.timeout)} at most.")
         return False

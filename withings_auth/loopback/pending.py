@@ -1,4 +1,4 @@
-"""A login that waits: it answers every request, remembers the first true callback, and counts what it ignored."""
+"""A login that waits: it answers every request, remembers the first true one, and counts what it ignored."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 
+from withings_auth.errors import LoginError
 from withings_auth.loopback import page
 from withings_auth.loopback.gate import (
     Expectation,
@@ -46,8 +47,13 @@ class Pending:
         self.start_visited = asyncio.Event()
         self.ignored: Counter[Kind] = Counter()
 
+    @property
+    def open(self) -> bool:
+        """Whether the true answer has yet to come."""
+        return not self._decision.done()
+
     async def decision(self) -> Granted | Refused:
-        """Waits for the one true callback."""
+        """Waits for the one true answer. Raises what `fail` was given."""
         return await asyncio.shield(self._decision)
 
     def settle(self, outcome: page.Page) -> None:
@@ -65,13 +71,22 @@ class Pending:
                     return self.ignore(Kind.START_USED)
                 self.start_visited.set()
                 return page.redirect(self._authorize_url)
-            case decision:
-                return await self._decided(decision)
+            case answer:
+                return await self._decided(answer)
 
-    async def _decided(self, decision: Granted | Refused) -> page.Page:
-        if not self._decision.done():
-            self._decision.set_result(decision)
-        elif self._decision.result() != decision:
+    def take(self, answer: Granted | Refused) -> bool:
+        """Takes an answer that bore the true state; returns whether it is the first one, or the same once more."""
+        if self.open:
+            self._decision.set_result(answer)
+        return self._decision.exception() is None and self._decision.result() == answer
+
+    def fail(self, error: LoginError) -> None:
+        """Ends the wait, if it still goes on: no answer can come any more."""
+        if self.open:
+            self._decision.set_exception(error)
+
+    async def _decided(self, answer: Granted | Refused) -> page.Page:
+        if not self.take(answer):
             return self.ignore(Kind.OTHER_CODE)
         return await asyncio.shield(self._outcome)
 

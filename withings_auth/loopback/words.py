@@ -60,6 +60,37 @@ def ssh_command(forwarding: str, around: Surroundings) -> str:
     return printable(f"ssh -L {forwarding} {around.ssh_destination}")
 
 
+def to_paste(timeout: float, url: str) -> Iterable[str]:
+    """Said when the way back is a paste; the address stands alone on its line, to be copied."""
+    yield f"Waiting {duration(timeout)} at most."
+    yield "Open this address in a browser, on any computer:"
+    yield ""
+    yield url
+    yield ""
+    yield "Click Allow; then copy the address that the browser has moved on to, even if it cannot show that page,"
+    yield "paste it here and press Enter. It is not shown here, and the code in it lives for 30 seconds only."
+
+
+PASTED = "Thank you; asking Withings for the tokens."
+"""Said when a paste was the answer."""
+
+
+def not_that(why: str, redirect_uri: str) -> str:
+    """Said when a paste was not the answer; `why` may name {redirect_uri}."""
+    return why.replace("{redirect_uri}", printable(redirect_uri))
+
+
+def waiting(seconds_left: float, *, pasting: bool, listening: bool) -> str:
+    """The line that counts; a narrow terminal shows its first sentence only."""
+    minutes, seconds = divmod(round(seconds_left), 60)
+    time_left = f"Waiting for you: {minutes}:{seconds:02} left."
+    if not pasting:
+        return time_left
+    if not listening:
+        return f"{time_left} Paste the browser's address here, then press Enter."
+    return f"{time_left} Or paste the browser's address here, then Enter."
+
+
 def already(profile: str, owner: Grant) -> str:
     """Said when the profile is in use."""
     return f"Profile {profile} is signed in as user {owner.userid}; a new login of the same person replaces it."
@@ -97,4 +128,14 @@ def nobody_came(redirect_uri: str, timeout: float, counted: Counter[Kind]) -> Lo
         hint="click Allow in the browser; if Withings showed “redirect_uri_mismatch”, register"
         f" {printable(redirect_uri)} exactly so, if it showed “Invalid clientid”, check WITHINGS_CLIENT_ID;"
         " then: withings-auth login",
+    )
+
+
+def nothing_pasted(redirect_uri: str, timeout: float) -> LoginTimeout:
+    """Returns the error for a login whose answer was to be pasted and was not."""
+    return LoginTimeout(
+        f"the answer was not pasted within {duration(timeout)}",
+        hint="click Allow in the browser and paste the address that it moves on to; if Withings showed"
+        f" “redirect_uri_mismatch”, register {printable(redirect_uri)} exactly so, if it showed “Invalid clientid”,"
+        " check WITHINGS_CLIENT_ID; then: withings-auth login --paste",
     )
