@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.logins import Desk, consent
+from withings_auth import App, Token, errors, login, open_store
 from withings_auth.loopback import words
 from withings_auth.loopback.gate import Expectation, Granted, Refused
 from withings_auth.loopback.paste import Wrong, judge_paste
@@ -91,15 +97,15 @@ def test_a_no_is_believed() -> None:
         (f"{ANSWER}&iss=https://evil.example", Wrong.DAMAGED),
         (f"https://account.withings.com/oauth2_user/authorize2?{ANSWER}", Wrong.STILL_AT_WITHINGS),
         ("https://account.withings.com/new_workflow/login?r=x", Wrong.STILL_AT_WITHINGS),
-        (f"https://evil.example/cb?{ANSWER}", Wrong.ANOTHER_SITE),
-        (f"https://localhost:8000/cb?{ANSWER}", Wrong.ANOTHER_SITE),
-        (f"http://localhost:8001/cb?{ANSWER}", Wrong.ANOTHER_SITE),
-        (f"http://localhost:8000/start/ticket?{ANSWER}", Wrong.ANOTHER_SITE),
-        (f"http://localhost:8000/cb/?{ANSWER}", Wrong.ANOTHER_SITE),
-        (f"http://me@localhost:8000/cb?{ANSWER}", Wrong.ANOTHER_SITE),
-        (f"http://localhost:8000@evil.example/cb?{ANSWER}", Wrong.ANOTHER_SITE),
-        (f"https://withings.com.evil.example/cb?{ANSWER}", Wrong.ANOTHER_SITE),
-        (f"file:///cb?{ANSWER}", Wrong.ANOTHER_SITE),
+        (f"https://evil.example/cb?{ANSWER}", Wrong.ANOTHER_PAGE),
+        (f"https://localhost:8000/cb?{ANSWER}", Wrong.ANOTHER_PAGE),
+        (f"http://localhost:8001/cb?{ANSWER}", Wrong.ANOTHER_PAGE),
+        (f"http://localhost:8000/start/ticket?{ANSWER}", Wrong.ANOTHER_PAGE),
+        (f"http://localhost:8000/cb/?{ANSWER}", Wrong.ANOTHER_PAGE),
+        (f"http://me@localhost:8000/cb?{ANSWER}", Wrong.ANOTHER_PAGE),
+        (f"http://localhost:8000@evil.example/cb?{ANSWER}", Wrong.ANOTHER_PAGE),
+        (f"https://withings.com.evil.example/cb?{ANSWER}", Wrong.ANOTHER_PAGE),
+        (f"file:///cb?{ANSWER}", Wrong.ANOTHER_PAGE),
     ],
 )
 def test_what_is_wrong_is_said(text: str, why: Wrong) -> None:
@@ -123,3 +129,63 @@ def test_nothing_pasted_is_told(text: str) -> None:
     assert words.not_that(why.value, "http://localhost:8000/cb") in {
         wrong.value.replace("{redirect_uri}", "http://localhost:8000/cb") for wrong in Wrong
     }
+
+
+@pytest.fixture
+def app(desk: Desk) -> App:
+    """The sandbox's app."""
+    return App(
+        client_id=desk.sandbox.client_id,
+        client_secret=desk.sandbox.client_secret,
+        redirect_uri=desk.redirect_uri,
+    )
+
+
+def test_a_python_program_hands_pastes_over(desk: Desk, app: App, home: Path) -> None:
+    """`login` reads no stdin: a program of one's own has its own window to paste into."""
+    told: list[str] = []
+    shown: list[str] = []
+
+    async def pasted() -> AsyncIterator[str]:
+        (url,) = (line for line in told if line.startswith("http"))
+        yield "not this"
+        yield await asyncio.to_thread(consent, url)
+
+    async def log_in() -> Token:
+        return await login(
+            app,
+            store=open_store(f"file:{home / 'mine'}"),
+            endpoints=desk.sandbox.endpoints,
+            pasted=pasted(),
+            paste_only=True,
+            tell=told.append,
+            show=shown.append,
+        )
+
+    desk.canaries.plant("the access token", asyncio.run(log_in()).access_token)
+    answers = {words.PASTED, *(wrong.value for wrong in Wrong)}
+    assert [line for line in told if line in answers] == [Wrong.NOT_AN_ANSWER.value, words.PASTED]
+    assert (shown[0].partition(".")[0], shown[-1]) == ("Waiting for you: 5:00 left", "")
+
+
+def test_what_cannot_be_pasted_into_fails_at_once(desk: Desk, app: App, home: Path) -> None:
+    """A login that would only wait is refused, and trouble with the pastes is the caller's to see."""
+
+    async def broken() -> AsyncIterator[str]:
+        yield ""
+        raise RuntimeError("the window is gone")
+
+    async def log_in(pasted: AsyncIterator[str] | None) -> Token:
+        return await login(
+            app,
+            store=open_store(f"file:{home / 'mine'}"),
+            endpoints=desk.sandbox.endpoints,
+            pasted=pasted,
+            paste_only=True,
+            tell=lambda _: None,
+        )
+
+    with pytest.raises(errors.ConfigurationError, match="paste_only"):
+        asyncio.run(log_in(None))
+    with pytest.raises(RuntimeError, match="the window is gone"):
+        asyncio.run(log_in(broken()))

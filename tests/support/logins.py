@@ -63,17 +63,7 @@ class PendingLogin:
 
     def consent(self, *, person: int = 0) -> str:
         """The person says yes, and the browser is stopped on its way back: returns the callback's query."""
-        authorize = urlsplit(self.authorize_url)
-        connection = http.client.HTTPConnection(authorize.netloc, timeout=10)
-        with contextlib.closing(connection):
-            connection.request("GET", f"{authorize.path}?{authorize.query}")
-            page = connection.getresponse().read().decode()
-            ticket = re.findall(r'name="ticket" value="([^"]+)"', page)[0]
-            userid = re.findall(r'name="userid" value="([^"]+)"', page)[person]
-            form = urlencode({"ticket": ticket, "userid": userid, "answer": "allow"})
-            connection.request("POST", authorize.path, form, {"Content-Type": "application/x-www-form-urlencoded"})
-            location = connection.getresponse().headers["Location"]
-        return urlsplit(location).query
+        return consent(self.authorize_url, person=person)
 
     def deny(self) -> LastPage:
         """The person says no."""
@@ -106,6 +96,21 @@ class PendingLogin:
     def wait(self, seconds: float = 30) -> Finished:
         """The end of the process."""
         return self.program.wait(seconds=seconds)
+
+
+def consent(authorize_url: str, *, person: int = 0) -> str:
+    """Presses Allow at an authorize URL; returns the query with which the browser would come back."""
+    authorize = urlsplit(authorize_url)
+    connection = http.client.HTTPConnection(authorize.netloc, timeout=10)
+    with contextlib.closing(connection):
+        connection.request("GET", f"{authorize.path}?{authorize.query}")
+        page = connection.getresponse().read().decode()
+        ticket = re.findall(r'name="ticket" value="([^"]+)"', page)[0]
+        userid = re.findall(r'name="userid" value="([^"]+)"', page)[person]
+        form = urlencode({"ticket": ticket, "userid": userid, "answer": "allow"})
+        connection.request("POST", authorize.path, form, {"Content-Type": "application/x-www-form-urlencoded"})
+        location = connection.getresponse().headers["Location"]
+    return urlsplit(location).query
 
 
 def parsed(received: bytes) -> Reply:
@@ -198,4 +203,4 @@ def desk(cli: Cli, canaries: Canaries, home: Path, sandbox: Sandbox, redirect_ur
     )
 
 
-__all__ = ["Desk", "PendingLogin", "Reply", "Sandbox", "Switches", "desk", "free_port", "parsed"]
+__all__ = ["Desk", "PendingLogin", "Reply", "Sandbox", "Switches", "consent", "desk", "free_port", "parsed"]

@@ -90,8 +90,8 @@ def is_in_foreground(descriptor: int) -> bool:
     """Whether the terminal is this program's at the moment: a shell's background job must not touch it."""
     try:
         return sys.platform == "win32" or os.tcgetpgrp(descriptor) == os.getpgrp()
-    except OSError:  # no terminal, or not the one that controls us
-        return False
+    except OSError:  # not the terminal that controls us (after setsid, or su -c), and so without jobs
+        return True
 
 
 def _columns_to_write_in() -> int:

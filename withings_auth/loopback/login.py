@@ -99,6 +99,8 @@ async def login(
     Raises `ConfigurationError`, `CallbackUnavailable`, `StoreError`, `LoginDenied`, `LoginTimeout`, `WrongAccount`
     (another person, app or service than the profile's, without `replace`), `LoginError` and `ProviderError`.
     """
+    if paste_only and pasted is None:
+        raise ConfigurationError("paste_only needs `pasted`, which yields what the person pastes")
     settings = read_settings()
     attempt = Attempt(
         app=app,

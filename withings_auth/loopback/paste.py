@@ -39,10 +39,12 @@ class Wrong(Enum):
         "That is an address of Withings itself. Click Allow there; the browser then moves on to another address,"
         " even if it cannot show it: copy that one."
     )
-    ANOTHER_SITE = (
-        "That is the address of another site. The right one begins with {redirect_uri} and is there after Allow."
+    ANOTHER_PAGE = (
+        "That is the address of another page. The right one begins with {redirect_uri}, and comes after Allow."
     )
-    ANOTHER_LOGIN = "That is the answer to another login, as its state says. Use the address that was printed above."
+    ANOTHER_LOGIN = (
+        "That is the answer to another login, as its state says. Click Allow in the tab that this one opened."
+    )
     DAMAGED = "That is not what Withings sends: it is damaged or was changed. Copy the whole address once more."
     TOO_LATE = "Another answer came first, and this one was not used."
 
@@ -85,6 +87,7 @@ async def taking_pastes(attempt: Attempt, pending: Pending) -> AsyncIterator[Non
         yield
         return
     taking = asyncio.ensure_future(_take(attempt, attempt.pasted, pending))
+    taking.add_done_callback(lambda _: pending.fail(error) if (error := _trouble(taking)) else None)
     try:
         yield
     finally:
@@ -113,17 +116,21 @@ async def _take(attempt: Attempt, lines: AsyncIterator[str], pending: Pending) -
         )
 
 
+def _trouble(task: asyncio.Future[None]) -> BaseException | None:
+    return None if task.cancelled() else task.exception()
+
+
 def _elsewhere(address: str, redirect_uri: str, authorize_url: str) -> Wrong | None:
     """Returns what is wrong with an address before its question mark; None where it is the redirect URI's."""
     given, ours, theirs = parsed_url(address), parsed_url(redirect_uri), parsed_url(authorize_url)
     if given is None or ours is None:
-        return Wrong.DAMAGED if address.startswith(redirect_uri) else Wrong.ANOTHER_SITE
+        return Wrong.ANOTHER_PAGE
     if _site(given) == _site(ours) and (given.path or "/") == (ours.path or "/"):
         return None
     if theirs is not None and _site(given) == _site(theirs):
         return Wrong.STILL_AT_WITHINGS
     is_withings = (given.hostname or "").endswith((".withings.com", ".withings.net"))
-    return Wrong.STILL_AT_WITHINGS if is_withings else Wrong.ANOTHER_SITE
+    return Wrong.STILL_AT_WITHINGS if is_withings else Wrong.ANOTHER_PAGE
 
 
 def _site(parts: SplitResult) -> tuple[str, str | None, int]:

@@ -6,7 +6,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 
-from withings_auth.errors import LoginError
 from withings_auth.loopback import page
 from withings_auth.loopback.gate import (
     Expectation,
@@ -80,7 +79,7 @@ class Pending:
             self._decision.set_result(answer)
         return self._decision.exception() is None and self._decision.result() == answer
 
-    def fail(self, error: LoginError) -> None:
+    def fail(self, error: BaseException) -> None:
         """Ends the wait, if it still goes on: no answer can come any more."""
         if self.open:
             self._decision.set_exception(error)
