@@ -31,6 +31,7 @@ from withings_auth.loopback.opening import watch_browser
 from withings_auth.loopback.paste import taking_pastes
 from withings_auth.loopback.pending import Pending
 from withings_auth.loopback.progress import counting
+from withings_auth.loopback.reservation import reserved
 from withings_auth.loopback.saving import save_login
 from withings_auth.loopback.sockets import listen as listen_on
 from withings_auth.model import App, Endpoints, Grant, Token
@@ -119,8 +120,10 @@ async def login(
         tell=tell,
         show=show,
     )
-    put_app_back = await in_thread(attempt.prepare)
     with ExitStack() as held:
+        place = "waiting for a paste" if paste_only else f"listening at {attempt.where.origin}"
+        held.enter_context(reserved(attempt.store, attempt.profile, place))
+        put_app_back = await in_thread(attempt.prepare)
         opened = [] if paste_only else listen_on(attempt.where)
         sockets = [held.enter_context(listening) for listening in opened]
         try:
@@ -128,6 +131,7 @@ async def login(
         except ConfigurationError:  # Withings does not know the app: what was saved of it is no good
             await in_thread(put_app_back)
             raise
+    await _introduce(attempt, grant)
     return grant.token
 
 
@@ -212,6 +216,15 @@ def _celebrate(attempt: Attempt, pending: Pending, grant: Grant) -> None:
     warning = words.missing_scopes(attempt.app.scopes, grant.scopes)
     if warning:
         attempt.tell(warning)
+
+
+async def _introduce(attempt: Attempt, grant: Grant) -> None:
+    """Tells what a person recognises the account by, if Withings says it soon; that it does not changes nothing."""
+    from withings_auth.loopback.introduction import introduction
+
+    line = await in_thread(lambda: introduction(grant))
+    if line is not None:
+        attempt.tell(line)
 
 
 def _page_for(error: WithingsAuthError, profile: str) -> page.Page:
