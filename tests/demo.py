@@ -21,6 +21,7 @@ from pathlib import Path
 
 from withings_auth.errors import StoreError
 from withings_auth.loopback import browser
+from withings_auth.loopback.surroundings import surroundings, this_machine
 from withings_auth.settings import state_directory
 from withings_auth.store.keyring_store import KeyringStore
 
@@ -108,7 +109,7 @@ def weights(environ: Mapping[str, str], token: str) -> None:
 
 def browser_or_visitor() -> dict[str, str]:
     """Returns the variables that name the visitor, if no browser would be seen here, and says which it is."""
-    chosen = browser.choose(None, os.environ)
+    chosen = browser.choose(None, os.environ, surroundings(os.environ, this_machine()))
     if isinstance(chosen, list) and sys.stdout.isatty():
         say("Browser: yours; please click Allow on the page that opens.")
         return {}
@@ -169,7 +170,7 @@ def cleaned_up_state() -> Iterator[None]:
         for path in set(place.glob("*/*")) - before:
             if path.name.startswith((f"{PROFILE}.", "sandbox-")):
                 path.unlink()
-        for directory in (place / "token", place / "app", *made):
+        for directory in (*place.glob("*/"), *made):
             with suppress(OSError):  # it holds something that is not ours, or was never there
                 directory.rmdir()
 

@@ -10,7 +10,7 @@ A transcript in `transcripts/` begins with its promise (`# …`) and is a list o
     exit 3                       with which the command ended
 
 `UPDATE_TRANSCRIPTS=1 pytest tests/cli` writes them anew, to be read before they are believed.
-What differs between runs is named: PORT, STORE, HOME, TOKEN, STATE, CLIENT_ID, SANDBOX, HH:MM.
+What differs between runs is named: PORT, STORE, HOME, TOKEN, STATE, CLIENT_ID, SANDBOX, LATELY, HH:MM.
 """
 
 from __future__ import annotations
@@ -100,6 +100,7 @@ def _named(text: str, desk: Desk, home: Path) -> str:
     }
     for value, name in names.items():
         text = text.replace(value, name)
+    text = re.sub(r"synced (today|yesterday|\d+ days ago)", "synced LATELY", text)
     text = re.sub(r"sandbox-[0-9a-f]{40}\b", "TOKEN", text)
     text = re.sub(r"state=[\w-]{43}", "state=STATE", text)
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "DATE HH:MM", text)
