@@ -82,11 +82,12 @@ def execute(options: argparse.Namespace) -> int:
         app, found = _sandbox_app(options, held) if options.sandbox else _own_app(options)
         if addresses(app.redirect_uri, found.listen, nowhere=options.paste).open_to_the_network:
             tell(f"{PROGRAM}: warning: other machines can reach the address that is listened on ({found.listen})")
+        store = open_store(found)
         run_interruptible(
-            login(
+            lambda: login(
                 app,
                 profile=found.profile,
-                store=open_store(found),
+                store=store,
                 timeout=options.timeout,
                 endpoints=found.endpoints,
                 listen=found.listen,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import signal
-import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
@@ -25,31 +24,38 @@ def _raise_terminated(_number: int, _frame: FrameType | None) -> NoReturn:
     raise Terminated
 
 
-def run_interruptible(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Runs a coroutine that the first SIGINT or SIGTERM cancels. Raises KeyboardInterrupt or `Terminated` then."""
+def run_interruptible(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Runs the coroutine that `make` returns, cancelled by the first SIGINT or SIGTERM.
+
+    Raises KeyboardInterrupt or `Terminated` then. No handler raises meanwhile: wherever the signal comes, no coroutine
+    is left unawaited and no import half done.
+    """
     import asyncio  # here, because a valid token is handed out without loading it
 
     received: list[int] = []
+    cancel: list[Callable[[], object]] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+        for call in cancel:
+            call()
 
     async def main() -> T:
-        task = asyncio.current_task()
-        loop = asyncio.get_running_loop()
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        if task is not None:
+            cancel.append(lambda: loop.call_soon_threadsafe(task.cancel))
+        try:
+            if received:
+                raise asyncio.CancelledError
+            return await make()
+        finally:
+            cancel.clear()
 
-        def cancel(number: int) -> None:
-            received.append(number)
-            if task is not None:
-                task.cancel()
-
-        if sys.platform != "win32":  # whose loops know no signal handlers; Ctrl-C works there all the same
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, cancel, number)
-        return await coroutine
-
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, note)
     try:
         return asyncio.run(main())
     except asyncio.CancelledError:
-        if received[:1] == [signal.SIGTERM]:
-            raise Terminated from None
-        raise KeyboardInterrupt from None
+        raise (Terminated if received[:1] == [signal.SIGTERM] else KeyboardInterrupt) from None
     finally:
         raise_on_signals()
