@@ -162,6 +162,19 @@ def test_the_time_out_explains(desk: Desk) -> None:
         assert word in finished.stderr
 
 
+def test_the_time_out_names_what_was_ignored(desk: Desk) -> None:
+    """Statement 11: the counts of what came, by kind, and what each of them means for a person."""
+    login = desk.start("--timeout", "3")
+    login.send(b"\x16\x03\x01\x02\x00")
+    login.get("code=abc&state=another")
+    login.get("code=abc&state=another")
+    finished = login.wait()
+    assert finished.returncode == 1
+    assert "2 with the state of another login; 1 in https" in finished.stderr
+    assert "forces https on localhost" in finished.stderr
+    assert "an old tab answered" in finished.stderr
+
+
 def test_the_secret_is_asked_for_on_a_terminal(desk: Desk) -> None:
     """Hidden: what is typed is not shown, and it is used and saved."""
     env = {**desk.env, "WITHINGS_CLIENT_SECRET": None, "BROWSER": VISITOR}

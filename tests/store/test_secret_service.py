@@ -164,7 +164,7 @@ class TestTrouble:
         """Statement 39: a bus where nobody keeps secrets is an error with remedies, never a silent file."""
         ran = cli("token", env=bus_without_secret_service.environ, seconds=8)
         assert (ran.returncode, ran.stdout) == (5, "")
-        assert "no usable keyring: the keyring of this desktop (Secret Service)" in ran.stderr
+        assert "no usable keyring: SecretService: " in ran.stderr
         assert "neither running nor activatable" in ran.stderr
         assert "WITHINGS_AUTH_STORE=file:" in ran.stderr
         assert not list(Path.home().rglob("*.json"))

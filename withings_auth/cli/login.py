@@ -14,7 +14,6 @@ from withings_auth.cli.options import add_profile, open_store, settings
 from withings_auth.cli.signals import run_interruptible
 from withings_auth.cli.terminal import PROGRAM, is_terminal, show, tell
 from withings_auth.errors import ConfigurationError
-from withings_auth.loopback.addresses import addresses
 from withings_auth.loopback.login import DEFAULT_TIMEOUT_SECONDS, login
 from withings_auth.model import ALL_SCOPES, DEFAULT_REDIRECT_URI, App
 from withings_auth.outside import is_client_secret, is_loopback_url
@@ -80,8 +79,6 @@ def execute(options: argparse.Namespace) -> int:
         )
     with ExitStack() as held:
         app, found = _sandbox_app(options, held) if options.sandbox else _own_app(options)
-        if addresses(app.redirect_uri, found.listen, nowhere=options.paste).open_to_the_network:
-            tell(f"{PROGRAM}: warning: other machines can reach the address that is listened on ({found.listen})")
         store = open_store(found)
         run_interruptible(
             lambda: login(

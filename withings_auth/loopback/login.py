@@ -120,6 +120,8 @@ async def login(
         tell=tell,
         show=show,
     )
+    if attempt.where.open_to_the_network:
+        tell(words.open_to_the_network(attempt.where.bind_to, attempt.where.port))
     with ExitStack() as held:
         place = "waiting for a paste" if paste_only else f"listening at {attempt.where.origin}"
         held.enter_context(reserved(attempt.store, attempt.profile, place))

@@ -91,6 +91,12 @@ def waiting(seconds_left: float, *, pasting: bool, listening: bool) -> str:
     return f"{time_left} Or paste the browser's address here, then Enter."
 
 
+def open_to_the_network(bind_to: Iterable[str], port: int) -> str:
+    """Said when the listener is not bound to loopback alone."""
+    places = ", ".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host in bind_to)
+    return f"withings-auth: warning: other machines can reach the address that is listened on ({places})"
+
+
 def already(profile: str, owner: Grant) -> str:
     """Said when the profile is in use."""
     return f"Profile {profile} is signed in as user {owner.userid}; a new login of the same person replaces it."
@@ -122,12 +128,19 @@ def missing_scopes(asked: Iterable[str], granted: Iterable[str]) -> str | None:
 def nobody_came(redirect_uri: str, timeout: float, counted: Counter[Kind]) -> LoginTimeout:
     """Returns the error for a login that nobody answered, with all that was seen and what a person can do."""
     seen = "; ".join(f"{count} {kind.value}" for kind, count in counted.most_common())
+    advice = [
+        "click Allow in the browser",
+        f"if Withings showed “redirect_uri_mismatch”, register {printable(redirect_uri)} exactly so",
+        "if it showed “Invalid clientid”, check WITHINGS_CLIENT_ID",
+    ]
+    if counted[Kind.TLS]:
+        advice.append("your browser forces https on localhost: make an exception for this address")
+    if counted[Kind.FOREIGN_STATE]:
+        advice.append("an old tab answered: close the tabs of earlier logins")
     return LoginTimeout(
         f"nobody came back from Withings within {duration(timeout)}"
         + (f" (requests that were ignored: {seen})" if seen else ""),
-        hint="click Allow in the browser; if Withings showed “redirect_uri_mismatch”, register"
-        f" {printable(redirect_uri)} exactly so, if it showed “Invalid clientid”, check WITHINGS_CLIENT_ID;"
-        " then: withings-auth login",
+        hint="; ".join([*advice, "then: withings-auth login"]),
     )
 
 

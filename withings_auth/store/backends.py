@@ -62,12 +62,12 @@ def find_backend() -> Backend:
         return _chosen(named)
     usable: list[tuple[float, Backend]] = []
     reasons: list[str] = []
-    for module, name, description in _PROTECTING.get(sys.platform, _PROTECTING["linux"]):
+    for module, name, _ in _PROTECTING.get(sys.platform, _PROTECTING["linux"]):
         try:
             found = getattr(import_module(module), name)
             usable.append((float(found.priority), _chosen(found())))
         except Exception as error:  # noqa: BLE001  the keyring's edge: a backend may raise anything
-            reasons.append(f"{description}: {described(error)}")
+            reasons.append(f"{module.rpartition('.')[2]}: {described(error)}")
     if not usable:
         raise StoreUnavailable(f"no usable keyring: {'; '.join([*reasons, *_refused()])}", hint=remedies())
     return max(usable, key=lambda candidate: candidate[0])[1]
