@@ -35,7 +35,7 @@ def test_the_whole_life_of_a_login(desk: Desk, secret_service: SecretService) ->
     assert desk.run("token").stdout.strip() == record["access_token"]
     desk.sandbox.advance(3 * 3600)
     record |= {"expires_at": record["expires_at"] - 10_800, "obtained_at": record["obtained_at"] - 10_800}
-    secret_service.store("withings-auth/token/default", "withings-auth", json.dumps(record))
+    secret_service.rewrite("withings-auth/token/default", json.dumps(record))
     renewed = desk.run("token")
     assert (renewed.returncode, renewed.stdout.strip()) == (0, desk.sandbox.live_access_tokens[-1])
     assert renewed.stdout.strip() != record["access_token"]

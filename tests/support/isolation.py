@@ -51,6 +51,7 @@ def environment(home: Path, inherited: Mapping[str, str]) -> dict[str, str]:
         "LC_ALL": "C.UTF-8",
         "COLUMNS": "100",
         "NO_COLOR": "1",
+        "TERM": "xterm",
         "TZ": "UTC",
     }
 

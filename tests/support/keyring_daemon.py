@@ -232,6 +232,13 @@ class SecretService(Bus):
         found = self._secret_tool("lookup", "service", service, "username", username)
         return found.stdout.decode() if found.returncode == 0 else None
 
+    def rewrite(self, service: str, text: str) -> None:
+        """Change what a record holds, as its owner would, without adding one beside it."""
+        with self.connection() as connection:
+            collection = secretstorage.get_default_collection(connection)
+            (item,) = collection.search_items({"service": service})
+            item.set_secret(text.encode(), "text/plain")
+
     def store(self, service: str, username: str, text: str) -> None:
         """Put a record there as another program would, one that keyring finds."""
         self._secret_tool(
