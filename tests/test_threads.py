@@ -171,21 +171,6 @@ def test_a_process_ends_though_a_call_hangs(cli: Cli, code: str) -> None:
     assert ran.seconds < 5
 
 
-def test_with_daemon_false_the_process_waits(cli: Cli) -> None:
-    """A save that was begun is finished before the interpreter ends, though nobody waits for it any more."""
-    ran = cli.using(sys.executable, "-c")(
-        """
-import asyncio, time
-from withings_auth.threads import in_thread
-async def main():
-    asyncio.ensure_future(in_thread(lambda: (time.sleep(0.3), print("saved")), daemon=False))
-    await asyncio.sleep(0.05)
-asyncio.run(main())
-"""
-    )
-    assert (ran.returncode, ran.stdout) == (0, "saved\n")
-
-
 AFTER_THE_MAIN_THREAD = """
 import sys, threading
 from withings_auth.threads import Hand

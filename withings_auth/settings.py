@@ -19,7 +19,6 @@ from withings_auth.outside import (
     is_client_secret,
     is_profile,
     is_service_url,
-    parsed_url,
     printable,
     scope_list,
 )
@@ -84,7 +83,7 @@ def read_settings(
     return Settings(
         client_id=said.checked("client_id", is_client_id, "a client id"),
         client_secret=client_secret,
-        redirect_uri=said.checked("redirect_uri", lambda text: parsed_url(text) is not None, "a redirect URI"),
+        redirect_uri=said.text("redirect_uri")[0],
         scopes=said.scopes(),
         listen=said.text("listen")[0],
         profile=checked_profile(said.checked("profile", is_profile, "a profile's name") or DEFAULT_PROFILE),
@@ -124,15 +123,24 @@ def state_directory() -> Path:
     if sys.platform in {"darwin", "win32"}:
         import platformdirs
 
-        return Path(platformdirs.user_data_dir("withings-auth", appauthor=False))
-    return Path.home() / ".local" / "state" / "withings-auth"
+        return _home_known(lambda: platformdirs.user_data_path("withings-auth", appauthor=False))
+    return _home_known(Path.home) / ".local" / "state" / "withings-auth"
 
 
 def config_directory() -> Path:
     """Returns where config.toml lies, by the platform's custom."""
     import platformdirs
 
-    return Path(platformdirs.user_config_dir("withings-auth", appauthor=False))
+    return _home_known(lambda: platformdirs.user_config_path("withings-auth", appauthor=False))
+
+
+def _home_known(path: Callable[[], Path]) -> Path:
+    try:
+        return path()
+    except RuntimeError:  # as in a container whose user is only a number
+        raise ConfigurationError(
+            "this user has no home directory", hint="set HOME to a directory of this user, and try again"
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,11 +92,8 @@ class Hand:
         self._calls.put(None)
 
 
-async def in_thread(function: Callable[[], T], *, daemon: bool = True) -> T:
-    """Awaits a blocking call in a thread of its own, which a cancellation does not stop.
-
-    With `daemon=False` the interpreter waits for the call before it ends.
-    """
+async def in_thread(function: Callable[[], T]) -> T:
+    """Awaits a blocking call in a thread of its own, which a cancellation does not stop."""
     import asyncio  # here, because a valid token is handed out without loading it
 
     loop = asyncio.get_running_loop()
@@ -112,6 +109,6 @@ async def in_thread(function: Callable[[], T], *, daemon: bool = True) -> T:
 
     call = Call(function)
     call.when_done = report
-    threading.Thread(target=call, name="withings-auth", daemon=daemon).start()
+    threading.Thread(target=call, name="withings-auth", daemon=True).start()
     await done
     return call.result()

@@ -31,6 +31,20 @@ def test_an_answer_that_cannot_be_written_is_a_failure(desk: Desk, closed: str) 
         assert finished.stderr.startswith("withings-auth: error: the answer could not be written")
 
 
+@pytest.mark.parametrize("arguments", ["--version", "token --help"])
+def test_help_that_cannot_be_written_is_a_failure_too(desk: Desk, arguments: str) -> None:
+    """A full disk is told for every answer."""
+    command = f"{shlex.quote(sys.executable)} -m withings_auth {arguments} > /dev/full"
+    assert desk.cli.using("bash")("-c", command, env=desk.env).returncode == 1
+
+
+@pytest.mark.parametrize("store", ["file:~nobody-of-this-name/x", "file:relative"])
+def test_a_store_that_cannot_be_is_told(desk: Desk, store: str) -> None:
+    """Exit 2 and a hint, not a traceback."""
+    finished = desk.run("token", WITHINGS_AUTH_STORE=store)
+    assert (finished.returncode, "Traceback" in finished.stderr) == (2, False)
+
+
 def test_a_closed_stderr_is_no_reason_to_fail(desk: Desk) -> None:
     """Nobody may be there to read what is told; the answer comes all the same."""
     desk.log_in()

@@ -67,6 +67,17 @@ def test_whatever_goes_wrong_nothing_is_told(outcome: Outcome) -> None:
     assert told(outcome) is None
 
 
+@pytest.mark.parametrize("synced", [10**400, -(10**300), "today", None, True])
+def test_a_date_that_is_none_is_left_out(synced: object) -> None:
+    """Whatever stands in the date's place."""
+    body = devices({"model": "Body+", "last_session_date": 0}).body.replace(b": 0}", b": " + _json(synced) + b"}")
+    assert told(Answer(http_status=200, body=body)) in {"This account has: Body+.", None}
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value).encode() if not isinstance(value, int) else b"1" + b"0" * 400
+
+
 def test_a_hostile_name_reaches_no_terminal() -> None:
     """Statement 35: a device's name is somebody else's text, escaped and bounded."""
     line = told(devices({"model": "\x1b[2J" + "x" * 500, "type": "\x07"})) or ""

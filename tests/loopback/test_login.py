@@ -237,3 +237,34 @@ def test_login_sync_raises_what_the_command_reports(desk: Desk, home: Path) -> N
         )
     assert refused.value.exit_code == 2
     assert open_store(f"file:{home / 'mine'}").names() == []
+
+
+def test_a_failed_login_takes_no_good_secret_away(desk: Desk) -> None:
+    """A wrong secret that was tried, and given up, must not keep the earlier login from being renewed."""
+    assert desk.log_in().returncode == 0
+    abandoned = desk.start("--timeout", "0.5", WITHINGS_CLIENT_SECRET="wrong")
+    assert abandoned.wait().returncode == 1
+    refused = desk.start(WITHINGS_CLIENT_SECRET="wrong")
+    refused.allow()
+    assert refused.wait().returncode == 2
+    desk.env["WITHINGS_CLIENT_SECRET"] = None
+    assert desk.start().allow().http_status == 200  # with the secret that was saved
+
+
+def test_a_redirect_uri_that_cannot_work_is_refused_before_the_secret_is_asked_for(desk: Desk) -> None:
+    """With the reason, and at once."""
+    for redirect_uri in ("http://me@localhost:8000", "http://localhost:99999", "https://me.example/cb"):
+        program = desk.cli.on_terminal(
+            "login", "--redirect-uri", redirect_uri, env={**desk.env, "WITHINGS_CLIENT_SECRET": None}
+        )
+        finished = program.wait()
+        assert finished.returncode == 2
+        assert "cannot work: " in finished.screen
+        assert "Client secret" not in finished.screen
+
+
+def test_the_secret_of_another_client_id_is_not_used(desk: Desk) -> None:
+    """A secret in the environment goes with the client id beside it, not with one that a flag names."""
+    finished = desk.run("login", "--client-id", "another")
+    assert finished.returncode == 2
+    assert "the client secret is not set" in finished.stderr

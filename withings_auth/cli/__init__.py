@@ -7,13 +7,16 @@ import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from withings_auth import __version__
-from withings_auth.cli.signals import Terminated, raise_on_signals
-from withings_auth.cli.terminal import PROGRAM, OutputFailed, complain, report
+from withings_auth.cli.signals import Terminated, ignore_signals, raise_on_signals
+from withings_auth.cli.terminal import PROGRAM, OutputFailed, answer, complain, report
 from withings_auth.errors import WithingsAuthError
 from withings_auth.outside import printable
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 COMMANDS = {
     "login": "log in to Withings with your browser",
@@ -37,8 +40,10 @@ def main(arguments: Sequence[str]) -> int:
     except OutputFailed as error:
         return complain(f"the answer could not be written: {error}", "", 1)
     except KeyboardInterrupt:
+        ignore_signals()
         return complain("interrupted", "", INTERRUPTED)
     except Terminated:
+        ignore_signals()
         return complain("terminated", "", TERMINATED)
 
 
@@ -49,6 +54,13 @@ class _Parser(argparse.ArgumentParser):
         flag, was_given_a_value, _ = message.partition(": ignored explicit argument")
         message = f"{flag} takes no value" if was_given_a_value else message
         sys.exit(complain(message, f"see {self.prog} --help", 2))
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        # argparse would not notice that help or the version could not be written.
+        if message and file is sys.stdout:
+            answer(message.rstrip("\n"))
+        else:
+            super()._print_message(message, file)
 
 
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:

@@ -14,6 +14,7 @@ from withings_auth.cli.options import add_profile, open_store, settings
 from withings_auth.cli.signals import run_interruptible
 from withings_auth.cli.terminal import PROGRAM, is_terminal, show, tell
 from withings_auth.errors import ConfigurationError
+from withings_auth.loopback.addresses import addresses
 from withings_auth.loopback.login import DEFAULT_TIMEOUT_SECONDS, login
 from withings_auth.model import ALL_SCOPES, DEFAULT_REDIRECT_URI, App
 from withings_auth.outside import is_client_secret, is_loopback_url
@@ -129,10 +130,14 @@ def _own_app(options: argparse.Namespace) -> tuple[App, Settings]:
             f" WITHINGS_CLIENT_SECRET; for a trial without an account: {PROGRAM} login --sandbox",
         )
     saved = stored_app(store, client_id)
+    redirect_uri = found.redirect_uri or (saved.redirect_uri if saved else DEFAULT_REDIRECT_URI)
+    addresses(redirect_uri, found.listen, nowhere=options.paste)  # refused before anybody is asked for anything
+    # A secret in the environment belongs to the client id that stands beside it.
+    known = found.client_secret if found.environment_client_id in {None, client_id} else None
     app = App(
         client_id=client_id,
-        client_secret=found.client_secret or (saved.client_secret if saved else _ask_for_secret()),
-        redirect_uri=found.redirect_uri or (saved.redirect_uri if saved else DEFAULT_REDIRECT_URI),
+        client_secret=known or (saved.client_secret if saved else _ask_for_secret()),
+        redirect_uri=redirect_uri,
         scopes=found.scopes or (saved.scopes if saved else ALL_SCOPES),
     )
     return app, found

@@ -20,6 +20,12 @@ def raise_on_signals() -> None:
     signal.signal(signal.SIGTERM, _raise_terminated)
 
 
+def ignore_signals() -> None:
+    """Lets the end of the process take its course: a renewal on its way is waited for, and saved."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _raise_terminated(_number: int, _frame: FrameType | None) -> NoReturn:
     raise Terminated
 

@@ -54,7 +54,7 @@ def addresses(redirect_uri: str, listen: str | None, *, nowhere: bool = False) -
     return Addresses(
         bind_to=bind_to,
         port=port,
-        accepted_hosts=_accepted_hosts(parts, registered_port, {*LOOPBACK_HOSTS, host}, port),
+        accepted_hosts=_accepted_hosts(parts, registered_port, {*LOOPBACK_HOSTS, _reachable(host)}, port),
         path=parts.path or "/",
         origin=f"http://{_bracketed(_reachable(host))}:{port}",
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from withings_auth.loopback import words
 from withings_auth.loopback.addresses import Addresses
 from withings_auth.loopback.gate import Expectation
-from withings_auth.loopback.saving import refuse_other_owner, save_app
+from withings_auth.loopback.saving import prove_writable, refuse_other_owner
 from withings_auth.model import App, Endpoints
 from withings_auth.outside import parsed_url
 from withings_auth.protocol import authorize_url
@@ -39,13 +39,13 @@ class Attempt:
     state: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(32))
     ticket: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(16))
 
-    def prepare(self) -> Callable[[], None]:
-        """Sees whose profile it is, saves the app, and returns what puts the earlier app back."""
+    def prepare(self) -> None:
+        """Sees whose profile it is, and that the store can be written."""
         owner = None if self.replace else stored_grant(self.store, self.profile)
         if owner is not None:
             refuse_other_owner(self.profile, owner, self.app.client_id, self.endpoints.token_url)
             self.tell(words.already(self.profile, owner))
-        return save_app(self.store, self.app)
+        prove_writable(self.store, self.app)
 
     @property
     def start_path(self) -> str:

@@ -59,7 +59,9 @@ def _described(device: dict[str, Any], now: float) -> str:
     kind = device.get("type")
     name = f"{model} {printable(kind, limit=40).lower()}" if isinstance(kind, str) else model
     synced = device.get("last_session_date")
-    return f"{name}, synced {_ago(now - synced)}" if type(synced) is int else name
+    if type(synced) is not int or not 0 < synced < 1 << 40:
+        return name
+    return f"{name}, synced {_ago(now - synced)}"
 
 
 def _ago(seconds: float) -> str:

@@ -11,7 +11,7 @@ import socket
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from withings_auth.errors import (
@@ -21,6 +21,7 @@ from withings_auth.errors import (
     StoreError,
     WithingsAuthError,
     WrongAccount,
+    login_hint,
 )
 from withings_auth.loopback import page, words
 from withings_auth.loopback.addresses import addresses
@@ -32,7 +33,7 @@ from withings_auth.loopback.paste import taking_pastes
 from withings_auth.loopback.pending import Pending
 from withings_auth.loopback.progress import counting
 from withings_auth.loopback.reservation import reserved
-from withings_auth.loopback.saving import save_login
+from withings_auth.loopback.saving import forget_refused, save_login
 from withings_auth.loopback.sockets import listen as listen_on
 from withings_auth.model import App, Endpoints, Grant, Token
 from withings_auth.settings import checked_profile, read_settings
@@ -42,13 +43,15 @@ if TYPE_CHECKING:
     from withings_auth.store.base import SecretStore
 
 DEFAULT_TIMEOUT_SECONDS = 300.0
+INTERRUPT_SECONDS = 2.0
 LAST_MOMENTS_SECONDS = 1.5  # for a code that was already sent, when the login is interrupted
 
 
 def say(line: str) -> None:
     """Tells a person on stderr, where all of a login is told."""
     if sys.stderr is not None:  # as in a program without a console, where print would take stdout
-        print(line, file=sys.stderr, flush=True)
+        with suppress(OSError):  # nobody may be listening
+            print(line, file=sys.stderr, flush=True)
 
 
 class LoginOptions(TypedDict, total=False):
@@ -125,13 +128,13 @@ async def login(
     with ExitStack() as held:
         place = "waiting for a paste" if paste_only else f"listening at {attempt.where.origin}"
         held.enter_context(reserved(attempt.store, attempt.profile, place))
-        put_app_back = await in_thread(attempt.prepare)
+        await in_thread(attempt.prepare)
         opened = [] if paste_only else listen_on(attempt.where)
         sockets = [held.enter_context(listening) for listening in opened]
         try:
             grant = await _wait_and_finish(attempt, sockets)
         except ConfigurationError:  # Withings does not know the app: what was saved of it is no good
-            await in_thread(put_app_back)
+            await in_thread(lambda: forget_refused(attempt.store, attempt.app))
             raise
     await _introduce(attempt, grant)
     return grant.token
@@ -139,14 +142,27 @@ async def login(
 
 def login_sync(app: App, **options: Unpack[LoginOptions]) -> Token:
     """Does what `login` does, for code that blocks; where a loop is running (a notebook), from another thread."""
-    coroutine = login(app, **options)
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(coroutine)
-    call = Call(lambda: asyncio.run(coroutine))
+        return asyncio.run(login(app, **options))
+    cancel: list[Callable[[], object]] = []
+
+    async def cancellable() -> Token:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        if task is not None:
+            cancel.append(lambda: loop.call_soon_threadsafe(task.cancel))
+        return await login(app, **options)
+
+    call = Call(lambda: asyncio.run(cancellable()))
     threading.Thread(target=call, name="withings-auth login", daemon=True).start()
-    call.finished()
+    try:
+        call.finished()
+    except BaseException:  # an interrupt: the port must not stay open behind it
+        for stop in cancel:
+            stop()
+        call.finished(INTERRUPT_SECONDS)
+        raise
     return call.result()
 
 
@@ -175,13 +191,14 @@ async def _decide(attempt: Attempt, pending: Pending) -> Grant:
             decision = await pending.decision()
     except TimeoutError:
         if attempt.paste_only:
-            raise words.nothing_pasted(attempt.app.redirect_uri, attempt.timeout) from None
-        raise words.nobody_came(attempt.app.redirect_uri, attempt.timeout, pending.ignored) from None
+            raise words.nothing_pasted(attempt.profile, attempt.app.redirect_uri, attempt.timeout) from None
+        raise words.nobody_came(attempt.profile, attempt.app.redirect_uri, attempt.timeout, pending.ignored) from None
     match decision:
         case Refused(reason):
             pending.settle(page.refused())
             raise LoginDenied(
-                f"access was not allowed ({reason})", hint="nothing was saved; to try again: withings-auth login"
+                f"access was not allowed ({reason})",
+                hint=f"nothing was saved; to try again, {login_hint(attempt.profile)}",
             )
         case Granted(code):
             return await _finish(attempt, pending, code)

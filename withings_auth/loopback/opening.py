@@ -55,7 +55,8 @@ def _tell_the_address(attempt: Attempt, why: str) -> None:
     """Tells the address to open by hand; over SSH also how the browser's answer finds its way here."""
     around = surroundings(os.environ, this_machine())
     if not around.over_ssh:
-        attempt.tell_all(words.by_hand(why, attempt.authorize_url))
+        cut_off = around.in_container and not attempt.where.open_to_the_network
+        attempt.tell_all(words.by_hand(why, attempt.authorize_url, in_container=cut_off))
         return
     needed = forwarding(attempt.app.redirect_uri, attempt.where)
     command = None if needed is None else words.ssh_command(needed, around)

@@ -32,6 +32,7 @@ def reserved(store: SecretStore, profile: str, place: str) -> Iterator[None]:
             _slip(store, profile, f"process {os.getpid()}, {place}")
             entered.set()
             over.wait()
+            _slip(store, profile, "")
 
     call = Call(hold)
     call.when_done = entered.set
@@ -58,11 +59,11 @@ def _raise_why(call: Call[None], store: SecretStore, profile: str) -> None:
 
 
 def _slip(store: SecretStore, profile: str, text: str | None = None) -> str | None:
-    """Writes the slip that says where the pending login is, or reads it."""
+    """Writes the slip that says where the pending login is (nothing: takes it away), or reads it."""
     try:
         with store.lock(f"pending/{profile}", SLIP_PATIENCE_SECONDS) as notes:
             if text is not None:
-                notes.note(text)
+                notes.note(text or None)
             return notes.recall()
     except WithingsAuthError:
         return None  # it only makes a message better

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 
-from withings_auth.errors import StoreCorrupt, WrongAccount
+from withings_auth.errors import RenewalBusy, StoreCorrupt, StoreError, WrongAccount
 from withings_auth.model import App, Grant
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import (
@@ -21,24 +20,22 @@ from withings_auth.store.records import (
 _WAYS_ON = "use a profile of its own with --profile NAME, or replace the login with --replace"
 
 
-def save_app(store: SecretStore, app: App) -> Callable[[], None]:
-    """Saves the app's credentials, and returns what puts the earlier ones back. Blocks.
+def prove_writable(store: SecretStore, app: App) -> None:
+    """Saves the app's credentials, or the earlier ones once more: until the new ones have proved good they wait.
 
-    It is saved even where nothing changed: that proves the store writable. Raises `StoreError`, `RenewalBusy`.
+    A login that fails must not take a good secret from the logins that there are. Blocks. Raises `StoreError` and
+    `RenewalBusy`.
     """
     name = app_name(app.client_id)
     with store.lock(name, LOCK_PATIENCE_SECONDS):
         earlier = stored_app(store, app.client_id)
-        store.save(name, app.written())
+        store.save(name, (earlier or app).written())
 
-    def undo() -> None:
-        with store.lock(name, LOCK_PATIENCE_SECONDS):
-            if earlier is None:
-                store.clear(name)
-            else:
-                store.save(name, earlier.written())
 
-    return undo
+def forget_refused(store: SecretStore, app: App) -> None:
+    """Removes credentials that Withings has just refused, unless other ones are saved or a login needs them. Blocks."""
+    if stored_app(store, app.client_id) == app:
+        clear_unused_app(store, app.client_id)
 
 
 def save_login(store: SecretStore, profile: str, app: App, grant: Grant, *, replace: bool) -> None:
@@ -54,11 +51,12 @@ def save_login(store: SecretStore, profile: str, app: App, grant: Grant, *, repl
             _refuse_other_person(profile, owner, grant)
         _refuse_second_profile(store, profile, grant)
         with store.lock(app_name(app.client_id), LOCK_PATIENCE_SECONDS):
-            if stored_app(store, app.client_id) is None:  # a logout of the app's last login came in between
+            if stored_app(store, app.client_id) != app:
                 store.save(app_name(app.client_id), app.written())
             store.save(token_name(profile), grant.written())
     if owner is not None and owner.client_id != grant.client_id:
-        clear_unused_app(store, owner.client_id)
+        with suppress(StoreError, RenewalBusy):  # the login is saved, which is what counts
+            clear_unused_app(store, owner.client_id)
 
 
 def _refuse_other_person(profile: str, owner: Grant, grant: Grant) -> None:
@@ -76,7 +74,7 @@ def _refuse_second_profile(store: SecretStore, profile: str, grant: Grant) -> No
     for other in profiles(store):
         if other == profile:
             continue
-        with suppress(StoreCorrupt):  # it cannot be told whose that is, and it is not ours to mend
+        with suppress(StoreError):  # it cannot be told whose that is, and it is not ours to mend
             found = stored_grant(store, other)
             if found is not None and _same_login(found, grant):
                 raise WrongAccount(

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 
-from withings_auth.errors import LoginTimeout
+from withings_auth.errors import LoginTimeout, login_hint
 from withings_auth.loopback.gate import Kind
 from withings_auth.loopback.surroundings import Surroundings
 from withings_auth.model import Grant
@@ -26,10 +26,14 @@ def opening(timeout: float) -> str:
     return f"Opening your browser to sign in at Withings; waiting {duration(timeout)} at most (Ctrl-C stops)."
 
 
-def by_hand(why: str, url: str) -> Iterable[str]:
+def by_hand(why: str, url: str, *, in_container: bool) -> Iterable[str]:
     """Said when a person has to open the address; the address stands alone on its line, to be copied."""
     yield why
-    yield "Open this address in a browser on this computer:"
+    if in_container:
+        yield "A browser outside comes back only to a mapped port and --listen 0.0.0.0:PORT; else use --paste."
+        yield "Open this address in a browser:"
+    else:
+        yield "Open this address in a browser on this computer:"
     yield ""
     yield url
     yield ""
@@ -125,7 +129,7 @@ def missing_scopes(asked: Iterable[str], granted: Iterable[str]) -> str | None:
     return f"withings-auth: warning: not granted: {', '.join(printable(scope, limit=64) for scope in missing)}"
 
 
-def nobody_came(redirect_uri: str, timeout: float, counted: Counter[Kind]) -> LoginTimeout:
+def nobody_came(profile: str, redirect_uri: str, timeout: float, counted: Counter[Kind]) -> LoginTimeout:
     """Returns the error for a login that nobody answered, with all that was seen and what a person can do."""
     seen = "; ".join(f"{count} {kind.value}" for kind, count in counted.most_common())
     advice = [
@@ -140,15 +144,15 @@ def nobody_came(redirect_uri: str, timeout: float, counted: Counter[Kind]) -> Lo
     return LoginTimeout(
         f"nobody came back from Withings within {duration(timeout)}"
         + (f" (requests that were ignored: {seen})" if seen else ""),
-        hint="; ".join([*advice, "then: withings-auth login"]),
+        hint="; ".join([*advice, f"then {login_hint(profile)}"]),
     )
 
 
-def nothing_pasted(redirect_uri: str, timeout: float) -> LoginTimeout:
+def nothing_pasted(profile: str, redirect_uri: str, timeout: float) -> LoginTimeout:
     """Returns the error for a login whose answer was to be pasted and was not."""
     return LoginTimeout(
         f"the answer was not pasted within {duration(timeout)}",
         hint="click Allow in the browser and paste the address that it moves on to; if Withings showed"
         f" “redirect_uri_mismatch”, register {printable(redirect_uri)} exactly so, if it showed “Invalid clientid”,"
-        " check WITHINGS_CLIENT_ID; then: withings-auth login --paste",
+        f" check WITHINGS_CLIENT_ID; then {login_hint(profile)} --paste",
     )

@@ -29,7 +29,7 @@ def open_named_store(
         patience = keyring_store.PATIENCE_ON_A_TERMINAL_SECONDS if on_a_terminal else keyring_store.PATIENCE_SECONDS
         return keyring_store.KeyringStore(state, patience_seconds=patience, announce=announce)
     kind, _, directory = name.partition(":")
-    path = Path(directory).expanduser() if directory else None
+    path = _expanded(directory)
     if kind == "file" and path is not None and path.is_absolute():
         from withings_auth.store.file_store import FileStore
 
@@ -38,3 +38,13 @@ def open_named_store(
         f"“{printable(name)}” is not a store",
         hint="a store is “keyring”, or “file:” and an absolute directory, as in file:~/.withings-auth",
     )
+
+
+def _expanded(directory: str) -> Path | None:
+    """Returns the directory with `~` replaced; None where that cannot be the name of one."""
+    if not directory or "\0" in directory:
+        return None
+    try:
+        return Path(directory).expanduser()
+    except RuntimeError:  # a `~` that belongs to nobody
+        return None

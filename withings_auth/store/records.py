@@ -6,7 +6,7 @@ from withings_auth.errors import ConfigurationError, LoginRequired, StoreCorrupt
 from withings_auth.model import App, Grant
 from withings_auth.store.base import SecretStore
 
-LOCK_PATIENCE_SECONDS = 120.0  # longer than a renewal with everything that it repeats and waits for
+LOCK_PATIENCE_SECONDS = 120.0  # longer than all but the unluckiest renewals: a lost answer and a 601 take 83
 
 
 def token_name(profile: str) -> str:
@@ -38,7 +38,10 @@ def stored_app(store: SecretStore, client_id: str) -> App | None:
     text = store.load(app_name(client_id))
     app = None if text is None else App.read(text)
     if app is not None and app.client_id != client_id:  # a secret is only ever sent with its own client id
-        raise StoreCorrupt("the stored app record belongs to another app", hint="log in again: withings-auth login")
+        raise StoreCorrupt(
+            "the stored app record belongs to another app",
+            hint="to drop it and start anew: withings-auth logout, then withings-auth login",
+        )
     return app
 
 
