@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
 import time
 
 import pytest
@@ -85,3 +86,53 @@ def test_a_failed_login_leaves_the_earlier_one_working(desk: Desk) -> None:
     abandoned.program.signal(signal.SIGKILL)
     abandoned.wait()
     assert desk.run("token").stdout == token
+
+
+IN_A_NOTEBOOK = """
+import asyncio, socket, sys
+from withings_auth import App, login_sync, open_store
+
+async def cell():
+    try:
+        login_sync(App(client_id="c", client_secret="s", redirect_uri=sys.argv[1]), open_browser=False,
+                   store=open_store(sys.argv[2]))
+    except KeyboardInterrupt:
+        refused = socket.socket().connect_ex(("127.0.0.1", int(sys.argv[1].rpartition(":")[2])))
+        print("closed" if refused else "still open")
+
+# A notebook's kernel lets an interrupt raise where the cell waits; asyncio.run alone would cancel the cell's task.
+loop = asyncio.new_event_loop()
+loop.run_until_complete(cell())
+loop.close()
+"""
+
+
+def test_login_sync_in_a_running_loop(desk: Desk) -> None:
+    """Statement 2: an interrupt in a notebook closes the port too, although the login waits in another thread."""
+    running = desk.cli.using(sys.executable).start(
+        "-c", IN_A_NOTEBOOK, desk.redirect_uri, str(desk.env["WITHINGS_AUTH_STORE"])
+    )
+    running.stderr.line(r"^http\S+")
+    running.signal(signal.SIGINT)
+    finished = running.wait(seconds=5)
+    assert finished.stdout == "closed\n", finished.stderr
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_a_renewal_outlives_an_impatient_person(desk: Desk, number: signal.Signals) -> None:
+    """Whoever presses Ctrl-C again and again ends the command, but not between Withings' answer and the save."""
+    assert desk.log_in().returncode == 0
+    desk.grow_older(10_800)
+    desk.sandbox.fail_next("slow", seconds=2.0)
+    shown: list[str] = []
+    program = desk.cli.start("token", env=desk.env, allow=shown)
+    desk.wait_for(lambda: desk.sandbox.counters.faults == 1)
+    for _ in range(4):
+        time.sleep(0.2)  # as fast as a person presses
+        program.signal(number)
+    finished = program.wait(seconds=10)
+    assert "Traceback" not in finished.stderr
+    assert finished.returncode == CODES[number][0]
+    renewed = desk.run("token")
+    assert renewed.stdout.strip() == desk.sandbox.live_access_tokens[-1]
+    assert desk.sandbox.counters.refreshes == 1
