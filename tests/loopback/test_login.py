@@ -268,3 +268,46 @@ def test_the_secret_of_another_client_id_is_not_used(desk: Desk) -> None:
     finished = desk.run("login", "--client-id", "another")
     assert finished.returncode == 2
     assert "the client secret is not set" in finished.stderr
+
+
+def test_the_browser_is_started_before_aiohttp_is_loaded(desk: Desk) -> None:
+    """Loading it takes longer than all else: the browser starts meanwhile, and the kernel keeps what comes."""
+    spy = (
+        "import sys; from withings_auth.loopback import browser; from withings_auth.cli import main\n"
+        "def start(url, **_):\n"
+        "    print('loaded' if 'aiohttp' in sys.modules else 'not yet', flush=True)\n"
+        "browser.start = start\n"
+        "main(['login', '--timeout', '0.1'])"
+    )
+    finished = desk.cli.using(sys.executable)("-c", spy, env=desk.env)
+    assert finished.stdout == "not yet\n"
+
+
+def test_hostile_words_of_withings_are_escaped(desk: Desk) -> None:
+    """Statement 35: an error text with terminal sequences reaches the terminal as text."""
+    login = desk.start()
+    desk.sandbox.fail_next("hostile_text")
+    login.allow()
+    finished = login.wait()
+    assert finished.returncode == 1
+    assert all(line.isprintable() for line in finished.stderr.splitlines())
+    assert "\\x1b" in finished.stderr
+
+
+def test_hostile_words_of_the_browser_are_escaped(desk: Desk) -> None:
+    """Statement 35: so does an error code that the browser brings, and the page does not repeat it."""
+    login = desk.start()
+    reply = login.get(f"error=%1b%5b31mowned%0d%0aforged&state={login.state}")
+    finished = login.wait()
+    assert (reply.status, finished.returncode) == (403, 1)
+    assert "owned" not in reply.body
+    assert all(line.isprintable() for line in finished.stderr.splitlines())
+    assert "\\x1b[31mowned\\r\\nforged" in finished.stderr
+
+
+def test_a_browser_that_does_not_come_is_noticed(desk: Desk) -> None:
+    """Statement 20: if nobody visits the short address within ten seconds, the address to open by hand is told."""
+    program = desk.cli.start("login", env={**desk.env, "BROWSER": "sh -c 'sleep 12' sh %s"})
+    program.stderr.expect("The browser has not come yet.", seconds=15)
+    visit(program.stderr.line(r"^http\S+"))
+    assert program.wait().returncode == 0
