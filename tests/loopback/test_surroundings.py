@@ -314,7 +314,8 @@ class TestContainer:
         for name in ("xdg-open", "wslview", "rundll32.exe"):
             place.install(name)
         said = by_hand(place.log_in(), "this is a container")
-        assert "Open this address in a browser on this computer:" in said
+        assert "--listen 0.0.0.0:PORT; else use --paste" in said  # since the browser is outside
+        assert "Open this address in a browser:" in said
         assert [place.arguments(name) for name in ("xdg-open", "wslview", "rundll32.exe")] == [None] * 3
 
     @pytest.mark.parametrize("flags", [(), ("--browser", "helper")])
