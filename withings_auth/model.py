@@ -19,6 +19,7 @@ from withings_auth.outside import (
     is_scope,
     is_service_url,
     is_userid,
+    origin,
     parsed_url,
 )
 
@@ -43,8 +44,7 @@ class Endpoints:
     @property
     def logout_url(self) -> str:
         """Where a browser is signed out, on its way to the address in `r` (developer.withings.com, "Log out")."""
-        parts = parsed_url(self.authorize_url)
-        return f"{parts.scheme}://{parts.netloc}/logout" if parts else ""
+        return f"{origin(self.authorize_url)}/logout"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,14 +158,13 @@ class Grant:
     @property
     def token(self) -> Token:
         """The part that callers get."""
-        parts = parsed_url(self.token_url)
         return Token(
             access_token=self.access_token,
             expires_at=self.expires_at,
             scopes=self.scopes,
             userid=self.userid,
             client_id=self.client_id,
-            api_origin=f"{parts.scheme}://{parts.netloc}" if parts else "",
+            api_origin=origin(self.token_url),
         )
 
     def written(self) -> str:

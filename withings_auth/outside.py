@@ -21,6 +21,7 @@ _CLIENT_SECRET = re.compile(r"[\x21-\x7e]{1,256}")
 _DEVICE_NAMES = {"con", "prn", "aux", "nul"} | {f"{port}{digit}" for port in ("com", "lpt") for digit in range(10)}
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+PORT_OF_SCHEME = {"http": 80, "https": 443}
 
 
 def printable(text: str, *, limit: int = 200) -> str:
@@ -82,6 +83,12 @@ def parsed_url(text: str) -> SplitResult | None:
         return None
     clean = parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc and port != 0
     return parts if clean else None
+
+
+def origin(url: str) -> str:
+    """Returns scheme, host and port of a URL, as they stand in it; empty where the text is not a clean one."""
+    parts = parsed_url(url)
+    return f"{parts.scheme}://{parts.netloc}" if parts else ""
 
 
 def is_service_url(text: str) -> bool:

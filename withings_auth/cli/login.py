@@ -79,8 +79,12 @@ def execute(options: argparse.Namespace) -> int:
             hint=f"run it in a terminal, with neither input nor errors redirected: {PROGRAM} login --paste",
         )
     with ExitStack() as held:
-        app, found = _sandbox_app(options, held) if options.sandbox else _own_app(options)
+        found = _read(options)
         store = open_store(found)
+        if options.sandbox:
+            app, found = _sandbox_app(options, found, store, held)
+        else:
+            app = _own_app(options, found, store)
         run_interruptible(
             lambda: login(
                 app,
@@ -118,10 +122,8 @@ def _read(options: argparse.Namespace) -> Settings:
     return settings(options, flags)
 
 
-def _own_app(options: argparse.Namespace) -> tuple[App, Settings]:
+def _own_app(options: argparse.Namespace, found: Settings, store: SecretStore) -> App:
     """Returns the app from flags, environment, configuration, and what an earlier login saved of it."""
-    found = _read(options)
-    store = open_store(found)
     client_id = found.client_id or _earlier_client_id(store, found.profile)
     if client_id is None:
         raise ConfigurationError(
@@ -134,13 +136,12 @@ def _own_app(options: argparse.Namespace) -> tuple[App, Settings]:
     addresses(redirect_uri, found.listen, nowhere=options.paste)  # refused before anybody is asked for anything
     # A secret in the environment belongs to the client id that stands beside it.
     known = found.client_secret if found.environment_client_id in {None, client_id} else None
-    app = App(
+    return App(
         client_id=client_id,
         client_secret=known or (saved.client_secret if saved else _ask_for_secret()),
         redirect_uri=redirect_uri,
         scopes=found.scopes or (saved.scopes if saved else ALL_SCOPES),
     )
-    return app, found
 
 
 def _earlier_client_id(store: SecretStore, profile: str) -> str | None:
@@ -165,7 +166,9 @@ def _ask_for_secret() -> str:
     return secret
 
 
-def _sandbox_app(options: argparse.Namespace, held: ExitStack) -> tuple[App, Settings]:
+def _sandbox_app(
+    options: argparse.Namespace, found: Settings, store: SecretStore, held: ExitStack
+) -> tuple[App, Settings]:
     """Starts the sandbox for as long as `held` lasts, and returns its app and settings that point at it."""
     from withings_auth.sandbox import Sandbox
 
@@ -174,8 +177,8 @@ def _sandbox_app(options: argparse.Namespace, held: ExitStack) -> tuple[App, Set
             "--sandbox brings its own app and profile",
             hint=f"without --profile and --client-id: {PROGRAM} login --sandbox",
         )
-    found = replace(_read(options), profile=SANDBOX_PROFILE)
-    _refuse_real_login(found)
+    found = replace(found, profile=SANDBOX_PROFILE)
+    _refuse_real_login(found, store)
     redirect_uri = found.redirect_uri or DEFAULT_REDIRECT_URI
     sandbox = held.enter_context(Sandbox(redirect_uris=[redirect_uri]))
     app = App(
@@ -187,8 +190,8 @@ def _sandbox_app(options: argparse.Namespace, held: ExitStack) -> tuple[App, Set
     return app, replace(found, endpoints=sandbox.endpoints)
 
 
-def _refuse_real_login(found: Settings) -> None:
-    grant = stored_grant(open_store(found), found.profile)
+def _refuse_real_login(found: Settings, store: SecretStore) -> None:
+    grant = stored_grant(store, found.profile)
     if grant is not None and not is_loopback_url(grant.token_url):
         raise ConfigurationError(
             f"profile {found.profile} holds a real login, which a trial must not replace",

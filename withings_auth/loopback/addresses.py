@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult
 
 from withings_auth.errors import ConfigurationError
-from withings_auth.outside import LOOPBACK_HOSTS, parsed_url, printable
+from withings_auth.outside import LOOPBACK_HOSTS, PORT_OF_SCHEME, parsed_url, printable
 
-_PORT_OF_SCHEME = {"http": 80, "https": 443}
 _WAYS_ROUND = (
     "if something of yours forwards that address to this machine, say where to listen: --listen 127.0.0.1:PORT;"
     " to paste the address that the browser ends at: --paste; or register http://localhost:8000 and use that"
@@ -45,7 +44,7 @@ class Addresses:
 def addresses(redirect_uri: str, listen: str | None, *, nowhere: bool = False) -> Addresses:
     """Returns where to listen for a redirect URI, or `nowhere`. Raises `ConfigurationError` where that cannot work."""
     parts = _parsed_redirect(redirect_uri)
-    registered_port = parts.port or _PORT_OF_SCHEME[parts.scheme]
+    registered_port = parts.port or PORT_OF_SCHEME[parts.scheme]
     if nowhere:
         path = parts.path or "/"
         return Addresses(bind_to=(), port=registered_port, accepted_hosts=frozenset(), path=path, origin="")
@@ -69,7 +68,7 @@ def forwarding(redirect_uri: str, where: Addresses) -> str | None:
     host = parts.hostname or ""
     if host not in LOOPBACK_HOSTS:
         return None
-    browser_goes_to = target_port = parts.port or _PORT_OF_SCHEME[parts.scheme]
+    browser_goes_to = target_port = parts.port or PORT_OF_SCHEME[parts.scheme]
     if parts.scheme == "http":  # https ends at something of the user's own, which then comes to the listener
         host = "localhost" if len(where.bind_to) > 1 else _reachable(where.bind_to[0])
         target_port = where.port
@@ -130,8 +129,8 @@ def _accepted_hosts(parts: SplitResult, registered_port: int, literals: Iterable
 
     A literal is safe, since no name of somebody else's can be made to lead to it.
     """
-    named = [(parts.hostname or "", registered_port, _PORT_OF_SCHEME[parts.scheme])]
-    named += [(host, port, _PORT_OF_SCHEME["http"]) for host in literals]
+    named = [(parts.hostname or "", registered_port, PORT_OF_SCHEME[parts.scheme])]
+    named += [(host, port, PORT_OF_SCHEME["http"]) for host in literals]
     with_port = {f"{_bracketed(host)}:{number}" for host, number, _ in named}
     without = {_bracketed(host) for host, number, own in named if number == own}
     return frozenset(with_port | without)

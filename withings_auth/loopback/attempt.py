@@ -11,7 +11,7 @@ from withings_auth.loopback.addresses import Addresses
 from withings_auth.loopback.gate import Expectation
 from withings_auth.loopback.saving import prove_writable, refuse_other_owner
 from withings_auth.model import App, Endpoints
-from withings_auth.outside import parsed_url
+from withings_auth.outside import origin
 from withings_auth.protocol import authorize_url
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import stored_grant
@@ -60,13 +60,12 @@ class Attempt:
     @property
     def expectation(self) -> Expectation:
         """What the true callback will look like."""
-        issuer = parsed_url(self.endpoints.authorize_url)
         return Expectation(
             hosts=self.where.accepted_hosts,
             path=self.where.path,
             start_path=self.start_path,
             state=self.state,
-            issuer=f"{issuer.scheme}://{issuer.netloc}" if issuer else "",
+            issuer=origin(self.endpoints.authorize_url),
         )
 
     def waiting(self, seconds_left: float) -> str:

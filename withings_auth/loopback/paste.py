@@ -19,11 +19,10 @@ from withings_auth.loopback import words
 from withings_auth.loopback.attempt import Attempt
 from withings_auth.loopback.gate import Expectation, Granted, Ignored, Kind, Refused, judge_query
 from withings_auth.loopback.pending import Pending
-from withings_auth.outside import is_opaque_token, parsed_url
+from withings_auth.outside import PORT_OF_SCHEME, is_opaque_token, parsed_url
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _BRACKETS = re.compile(r"\x1b\[20[01]~")  # what a terminal puts around a paste, where a program before us asked it to
-_PORTS = {"http": 80, "https": 443}
 
 
 class Wrong(Enum):
@@ -134,7 +133,7 @@ def _elsewhere(address: str, redirect_uri: str, authorize_url: str) -> Wrong | N
 
 
 def _site(parts: SplitResult) -> tuple[str, str | None, int]:
-    return parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme]
+    return parts.scheme, parts.hostname, parts.port or PORT_OF_SCHEME[parts.scheme]
 
 
 def _has_code(query: str) -> bool:
