@@ -8,8 +8,9 @@ DEV := $(VENV)/.installed-dev
 PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 JOBS ?= 2
 OLDEST := .venv-oldest
-oldest_versions = import tomllib; file = open("pyproject.toml", "rb"); \
-	print(*(need.replace(">=", "==") for need in tomllib.load(file)["project"]["dependencies"]))
+oldest_versions = import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	needs = sum(project["optional-dependencies"].values(), project["dependencies"]); \
+	print(*(need.replace(">=", "==") for need in needs))
 
 # Sets $$python to the first interpreter that is new enough, or to nothing.
 find_python = python=; for candidate in $(PYTHONS); do \
