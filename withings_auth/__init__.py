@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "App",
+    "AsyncTokenSource",
     "Endpoints",
     "Token",
     "TokenSource",
@@ -34,10 +35,11 @@ if TYPE_CHECKING:
     from withings_auth.loopback.login import login, login_sync
     from withings_auth.model import App, Endpoints, Token
     from withings_auth.settings import open_store
-    from withings_auth.source import TokenSource
+    from withings_auth.source import AsyncTokenSource, TokenSource
 
 _HOMES = {
     "App": "withings_auth.model",
+    "AsyncTokenSource": "withings_auth.source",
     "Endpoints": "withings_auth.model",
     "Token": "withings_auth.model",
     "TokenSource": "withings_auth.source",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from withings_auth.attempts import Attempts
 from withings_auth.errors import (
@@ -38,24 +38,10 @@ from withings_auth.protocol import (
 from withings_auth.statuses import FailureKind
 from withings_auth.store.base import Notes, SecretStore
 from withings_auth.store.records import LOCK_PATIENCE_SECONDS, load_grant, load_secret, token_name
+from withings_auth.wanted import JUST_RENEWED_SECONDS, Wanted
 
 LOCK_SLICE_SECONDS = 0.5  # how long an abandoned wait goes on
 LONGEST_WAIT_SECONDS = 12.0
-JUST_RENEWED_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What a caller needs: seconds of life, and not the token that a server just refused."""
-
-    min_valid: float
-    rejected: str | None = field(default=None, repr=False)
-
-    def met_by(self, grant: Grant, now: float) -> bool:
-        """Whether the grant's access token will do; one that was just renewed satisfies any caller."""
-        left, age = grant.seconds_left(now), grant.age(now)
-        just_renewed = age is not None and age < JUST_RENEWED_SECONDS
-        return grant.access_token != self.rejected and left > 0 and (left >= self.min_valid or just_renewed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,9 +17,12 @@ from withings_auth.errors import ConfigurationError
 from withings_auth.model import App, Grant, Token
 from withings_auth.settings import Settings, checked_profile, read_settings
 from withings_auth.store.records import load_grant, token_name
-from withings_auth.threads import Call
+from withings_auth.threads import in_thread, run_to_its_end
+from withings_auth.wanted import Wanted
 
 if TYPE_CHECKING:
+    import asyncio
+
     from withings_auth.store.base import SecretStore
 
 DEFAULT_MIN_VALID_SECONDS = 60
@@ -27,7 +30,7 @@ LONGEST_MIN_VALID_SECONDS = 9000  # a fresh token lives 10,800 seconds; asking f
 
 
 class TokenSource:
-    """Hands out valid access tokens of one profile, for blocking code.
+    """Hands out valid access tokens of one profile, for blocking code; threads and forked children may share it.
 
     `min_valid` is the least life in seconds that a token handed out must have (9,000 at most). `store` and `app`
     stand in for what the settings name. Raises `ConfigurationError`.
@@ -41,17 +44,7 @@ class TokenSource:
         store: SecretStore | None = None,
         app: App | None = None,
     ) -> None:
-        if not (math.isfinite(min_valid) and 0 <= min_valid <= LONGEST_MIN_VALID_SECONDS):
-            raise ConfigurationError(
-                f"a token cannot be asked to live for {min_valid:g} seconds more",
-                hint=f"Withings' access tokens live for three hours; ask for 0 to {LONGEST_MIN_VALID_SECONDS} seconds",
-            )
-        self._profile = checked_profile(profile)
-        self._settings = read_settings()
-        self._store = self._settings.open_store() if store is None else store
-        self._app = app
-        self._min_valid = min_valid
-        self._held: tuple[Hashable, Grant] | None = None
+        self._login = _Login(profile, min_valid, store, app)
 
     def access_token(self) -> str:
         """Returns the bare text of `token`, and raises what that raises."""
@@ -65,43 +58,121 @@ class TokenSource:
         `ConfigurationError`, `ProviderError` where Withings refuses, and `ProtocolViolation` where its answer cannot be
         believed.
         """
-        return self._grant(rejected).token
+        wanted = self._login.wanted(rejected)
+        grant = self._login.remembered(wanted) or self._login.fetched(wanted, threading.Event())
+        return grant.token
 
-    def _grant(self, rejected: str | None) -> Grant:
-        stamp = self._store.stamp(token_name(self._profile))
+
+class AsyncTokenSource:
+    """Hands out valid access tokens of one profile, for asyncio; made as `TokenSource` is, and raises what that raises.
+
+    The loop is never blocked: all but a look at memory happens in threads. Callers that want the same share one
+    errand. A caller that is cancelled loses nothing: the errand goes on, and what it brings is there for the next one.
+    """
+
+    def __init__(
+        self,
+        profile: str = "default",
+        *,
+        min_valid: float = DEFAULT_MIN_VALID_SECONDS,
+        store: SecretStore | None = None,
+        app: App | None = None,
+    ) -> None:
+        self._login = _Login(profile, min_valid, store, app)
+        # By loop, so that no lock is needed, and that neither another thread's loop nor a forked child waits in vain.
+        self._errands: dict[tuple[asyncio.AbstractEventLoop, Wanted], asyncio.Task[Grant]] = {}
+
+    async def access_token(self) -> str:
+        """Returns the bare text of `token`; a client library can call it before each request."""
+        return (await self.token()).access_token
+
+    async def token(self, *, rejected: str | None = None) -> Token:
+        """Returns a token that works, renewing it if need be; as `TokenSource.token` does."""
+        wanted = self._login.wanted(rejected)
+        grant = self._login.remembered(wanted) or await self._shared(wanted)
+        return grant.token
+
+    async def _shared(self, wanted: Wanted) -> Grant:
+        """Returns what the errand brings that is under way for this, or that is sent now."""
+        import asyncio  # here, because a valid token is handed out to blocking code without loading it
+
+        key = asyncio.get_running_loop(), wanted
+        errand = self._errands.get(key)
+        if errand is None:
+            self._errands[key] = errand = asyncio.create_task(self._sent(wanted), name="withings-auth token")
+
+            def forget(ended: asyncio.Task[Grant]) -> None:
+                del self._errands[key]
+                if not ended.cancelled():
+                    ended.exception()  # if all who waited are gone, nobody else looks at it
+
+            errand.add_done_callback(forget)
+        try:
+            await asyncio.wait([errand])  # unlike `await errand`, this can be cancelled without it
+            return errand.result()
+        finally:
+            del errand  # an error's traceback holds this frame: without this a cycle keeps secrets alive
+
+    async def _sent(self, wanted: Wanted) -> Grant:
+        abandoned = threading.Event()
+        try:
+            return await in_thread(lambda: self._login.fetched(wanted, abandoned))
+        finally:
+            abandoned.set()  # where the loop ends before the errand does, no lock and no guard is waited for any more
+
+
+class _Login:
+    """One profile's grant, as both sources see it: in memory, in the store, renewed."""
+
+    def __init__(self, profile: str, min_valid: float, store: SecretStore | None, app: App | None) -> None:
+        if not (math.isfinite(min_valid) and 0 <= min_valid <= LONGEST_MIN_VALID_SECONDS):
+            raise ConfigurationError(
+                f"a token cannot be asked to live for {min_valid:g} seconds more",
+                hint=f"Withings' access tokens live for three hours; ask for 0 to {LONGEST_MIN_VALID_SECONDS} seconds",
+            )
+        self._profile = checked_profile(profile)
+        self._settings = read_settings()
+        self._store = self._settings.open_store() if store is None else store
+        self._app = app
+        self._min_valid = min_valid
+        self._held: tuple[Hashable, Grant] | None = None
+
+    def wanted(self, rejected: str | None) -> Wanted:
+        return Wanted(min_valid=self._min_valid, rejected=rejected)
+
+    def remembered(self, wanted: Wanted) -> Grant | None:
+        """Returns what is held in memory if it will do and nobody has changed the store: this costs one `stat`."""
         held = self._held
+        if held is None:
+            return None
+        stamp, grant = held
         # A store that has no stamp now cannot tell that nothing has changed.
-        if held is not None and stamp is not None and held[0] == stamp and self._is_good(held[1], rejected):
-            return held[1]
+        unchanged = stamp is not None and stamp == self._store.stamp(token_name(self._profile))
+        return grant if unchanged and wanted.met_by(grant, time.time()) else None
+
+    def fetched(self, wanted: Wanted, abandoned: threading.Event) -> Grant:
+        """Returns what is stored if it will do, else what a renewal brings; `abandoned` ends its waits."""
+        stamp = self._store.stamp(token_name(self._profile))
         grant = self._checked(load_grant(self._store, self._profile))
-        if self._is_good(grant, rejected):
+        if wanted.met_by(grant, time.time()):
             self._held = stamp, grant
             return grant
-        return self._checked(self._renewed(rejected))
-
-    def _is_good(self, grant: Grant, rejected: str | None) -> bool:
-        left = grant.seconds_left(time.time())
-        return grant.access_token != rejected and left > 0 and left >= self._min_valid
+        return self._checked(self._renewed(wanted, abandoned))
 
     def _checked(self, grant: Grant) -> Grant:
         refuse_contradiction(self._profile, grant, self._settings, self._app)
         return grant
 
-    def _renewed(self, rejected: str | None) -> Grant:
+    def _renewed(self, wanted: Wanted, abandoned: threading.Event) -> Grant:
         # Imported here: a valid token is handed out without loading aiohttp.
         from withings_auth.exchange import post
-        from withings_auth.renewal import Wanted, World, renew
+        from withings_auth.renewal import World, renew
 
         def transaction(wait: Callable[[float], None]) -> Grant:
-            return renew(
-                self._store,
-                self._profile,
-                Wanted(min_valid=self._min_valid, rejected=rejected),
-                secret_for=self._known_secret,
-                world=World(post=post, wait=wait),
-            )
+            world = World(post=post, wait=wait)
+            return renew(self._store, self._profile, wanted, secret_for=self._known_secret, world=world)
 
-        return run_to_its_end(transaction)
+        return run_to_its_end(transaction, abandoned)
 
     def _known_secret(self, grant: Grant) -> str | None:
         # Checked again: under the lock it can be another login than the one that was looked at before.
@@ -109,36 +180,6 @@ class TokenSource:
         if self._app is not None:
             return self._app.client_secret
         return self._settings.client_secret if self._settings.client_id == grant.client_id else None
-
-
-class _Abandoned(BaseException):
-    """Nobody waits for the transaction any more, and no answer is on its way."""
-
-
-def run_to_its_end(transaction: Callable[[Callable[[float], None]], Grant]) -> Grant:
-    """Runs a transaction in a thread that a signal to this one does not stop half way.
-
-    The transaction gets the function by which it waits. When the caller is interrupted, it ends at its next wait;
-    past the last of these it is waited for, at most as long as one request and one save take.
-    """
-    abandoned = threading.Event()
-
-    def wait(seconds: float) -> None:
-        if abandoned.wait(seconds):
-            raise _Abandoned
-
-    call = Call(lambda: transaction(wait))
-    # Not a daemon thread: the interpreter waits for it too, should a second signal end the wait below.
-    thread = threading.Thread(target=call, name="withings-auth renewal")
-    try:
-        thread.start()
-        call.finished()  # not `join`: interrupted, it takes the thread for ended (github.com/python/cpython, bpo-45274)
-    except BaseException:
-        abandoned.set()
-        if thread.ident is not None:
-            call.finished()
-        raise
-    return call.result()
 
 
 def refuse_contradiction(profile: str, grant: Grant, settings: Settings, app: App | None) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -104,11 +105,40 @@ async def in_thread(function: Callable[[], T]) -> T:
             done.set_result(None)
 
     def report() -> None:
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
             loop.call_soon_threadsafe(wake)
 
     call = Call(function)
     call.when_done = report
     threading.Thread(target=call, name="withings-auth", daemon=True).start()
     await done
+    return call.result()
+
+
+class _Abandoned(BaseException):
+    """Nobody waits for the transaction any more, and no answer is on its way."""
+
+
+def run_to_its_end(transaction: Callable[[Callable[[float], None]], T], abandoned: threading.Event) -> T:
+    """Runs a transaction in a thread that a signal to this one does not stop half way.
+
+    The transaction gets the function by which it waits. When the caller is interrupted, or sets `abandoned`, it ends at
+    its next wait; past the last of these it is waited for, at most as long as one request and one save take.
+    """
+
+    def wait(seconds: float) -> None:
+        if abandoned.wait(seconds):
+            raise _Abandoned
+
+    call = Call(lambda: transaction(wait))
+    # Not a daemon thread: the interpreter waits for it too, should a second signal end the wait below.
+    thread = threading.Thread(target=call, name="withings-auth renewal")
+    try:
+        thread.start()
+        call.finished()  # not `join`: interrupted, it takes the thread for ended (github.com/python/cpython, bpo-45274)
+    except BaseException:
+        abandoned.set()
+        if thread.ident is not None:
+            call.finished()
+        raise
     return call.result()

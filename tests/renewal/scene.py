@@ -12,10 +12,11 @@ from urllib.parse import urlencode, urlsplit
 from withings_auth.exchange import post
 from withings_auth.model import App, Grant
 from withings_auth.protocol import Answer, Outcome
-from withings_auth.renewal import Wanted, World, renew
+from withings_auth.renewal import World, renew
 from withings_auth.sandbox import Sandbox
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import app_name, load_grant, token_name
+from withings_auth.wanted import Wanted
 
 START = 1_700_000_000.0
 LIFE = 10_800

@@ -19,8 +19,9 @@ import sys, time
 from contextlib import contextmanager
 from pathlib import Path
 from withings_auth.exchange import post
-from withings_auth.renewal import Wanted, World, renew
+from withings_auth.renewal import World, renew
 from withings_auth.store.file_store import FileStore
+from withings_auth.wanted import Wanted
 
 step, directory, now = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
 

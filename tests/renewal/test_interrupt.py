@@ -17,9 +17,10 @@ from tests.renewal.scene import LIFE, START, Clock, Scene
 from tests.support.programs import Cli
 from withings_auth.model import Grant
 from withings_auth.sandbox import Sandbox
-from withings_auth.source import TokenSource, run_to_its_end
+from withings_auth.source import TokenSource
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.lock import file_lock
+from withings_auth.threads import run_to_its_end
 
 SLOW_SECONDS = 2.0
 GRANT = Grant(
@@ -134,14 +135,14 @@ def interrupt_soon() -> None:
 
 class TestRunToItsEnd:
     def test_it_returns_what_the_transaction_returns(self) -> None:
-        assert run_to_its_end(lambda _: GRANT) == GRANT
+        assert run_to_its_end(lambda _: GRANT, threading.Event()) == GRANT
 
     def test_it_raises_what_the_transaction_raises(self) -> None:
         def fail(_: Callable[[float], None]) -> Grant:
             raise ValueError("as it was")
 
         with pytest.raises(ValueError, match="as it was"):
-            run_to_its_end(fail)
+            run_to_its_end(fail, threading.Event())
 
     def test_an_interrupt_waits_for_what_is_under_way(self) -> None:
         """The caller is let go when the transaction has come to its end, and not before."""
@@ -154,7 +155,7 @@ class TestRunToItsEnd:
 
         interrupt_soon()
         with pytest.raises(KeyboardInterrupt):
-            run_to_its_end(transaction)
+            run_to_its_end(transaction, threading.Event())
         assert ended == ["saved"]
 
     def test_an_interrupt_ends_a_wait(self) -> None:
@@ -168,7 +169,7 @@ class TestRunToItsEnd:
         interrupt_soon()
         started = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
-            run_to_its_end(transaction)
+            run_to_its_end(transaction, threading.Event())
         assert time.monotonic() - started < 5
 
     def test_a_thread_that_cannot_be_started_is_an_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,12 +178,12 @@ class TestRunToItsEnd:
 
         monkeypatch.setattr(threading.Thread, "start", refuse)
         with pytest.raises(RuntimeError):
-            run_to_its_end(lambda _: GRANT)
+            run_to_its_end(lambda _: GRANT, threading.Event())
 
     def test_no_reference_to_a_grant_is_left_behind(self) -> None:
         """Statement 23: nothing that the transaction held stays alive in the thread or in a cycle."""
         before = threading.active_count()
-        run_to_its_end(lambda _: GRANT)
+        run_to_its_end(lambda _: GRANT, threading.Event())
         deadline = time.monotonic() + 2
         while threading.active_count() > before and time.monotonic() < deadline:
             time.sleep(0.01)

@@ -1,0 +1,23 @@
+"""What a caller wants of an access token, and whether a grant has it: the one rule for memory, store and renewal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from withings_auth.model import Grant
+
+JUST_RENEWED_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a caller needs: seconds of life, and not the token that a server just refused."""
+
+    min_valid: float
+    rejected: str | None = field(default=None, repr=False)
+
+    def met_by(self, grant: Grant, now: float) -> bool:
+        """Whether the grant's access token will do; one that was just renewed satisfies any caller."""
+        left, age = grant.seconds_left(now), grant.age(now)
+        just_renewed = age is not None and age < JUST_RENEWED_SECONDS
+        return grant.access_token != self.rejected and left > 0 and (left >= self.min_valid or just_renewed)
