@@ -115,16 +115,24 @@ def test_the_shell_recipe_works(desk: Desk, require: Require) -> None:
     assert '"measuregrps"' in finished.stdout
 
 
+def recipe_with(text: str) -> str:
+    """The one Python block that holds the text."""
+    (found,) = (block for block in blocks("python") if text in block)
+    return found
+
+
 def test_the_python_recipes_work(desk: Desk) -> None:
     """Each Python block runs as it stands."""
     assert desk.log_in().returncode == 0
-    source, login, sandbox = blocks("python")
-    finished = desk.cli.using(sys.executable)("-c", source, env=desk.env, allow=desk.sandbox.live_access_tokens)
-    assert (finished.returncode, finished.stdout.strip()) == (0, desk.sandbox.live_access_tokens[-1])
-    assert desk.cli.using(sys.executable)("-c", sandbox, env=desk.env).returncode == 0
-    compile(login, "README.md", "exec")
-    assert set(re.findall(r"from withings_auth import (.*)", README)) == {"TokenSource", "App, login_sync"}
-    assert {"App", "TokenSource", "login_sync"} <= set(withings_auth.__all__)
+    python = desk.cli.using(sys.executable)
+    asynchronous = recipe_with("AsyncTokenSource()") + "\nimport asyncio\nasyncio.run(weigh())\n"
+    for recipe in (recipe_with("source = TokenSource()"), asynchronous):
+        finished = python("-c", recipe, env=desk.env, allow=desk.sandbox.live_access_tokens)
+        assert (finished.returncode, finished.stdout.strip()) == (0, desk.sandbox.live_access_tokens[-1])
+    assert python("-c", recipe_with("Sandbox("), env=desk.env).returncode == 0
+    compile(recipe_with("login_sync("), "README.md", "exec")
+    imported = {name for line in re.findall(r"from withings_auth import (.*)", README) for name in line.split(", ")}
+    assert imported <= set(withings_auth.__all__)
 
 
 @pytest.mark.parametrize("name", ["LICENSE", "CHANGELOG.md", "Makefile", "pyproject.toml"])
