@@ -10,15 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.canaries import Canaries
+from withings_auth.forms import authorize_url, code_form, refresh_form
 from withings_auth.model import ALL_SCOPES, App, Endpoints, Grant
 from withings_auth.protocol import (
     Answer,
     Failure,
     TokenReply,
-    authorize_url,
-    code_form,
     read_answer,
-    refresh_form,
     retry_after_seconds,
 )
 from withings_auth.statuses import FailureKind

@@ -1,8 +1,8 @@
-"""Withings' OAuth 2.0 without I/O: the authorize URL, the forms to post, and what the answers mean.
+"""What Withings' answers mean, without I/O.
 
 Withings answers HTTP 200 even on failure, says 503 for a bad parameter, and only the text tells one bad parameter
-from another (developer.withings.com, "API responses"). An answer is read into a `TokenReply` or a `Failure`; nothing
-here raises for what a server sent.
+from another (developer.withings.com, "API responses"). An answer is read into what it brings or into a `Failure`;
+nothing here raises for what a server sent.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
 
-from withings_auth.model import App, Endpoints, Grant
 from withings_auth.outside import is_opaque_token, is_userid, printable, scope_list
 from withings_auth.statuses import TIMED_OUT, TOO_MANY_REQUESTS, FailureKind, kind_of
 
@@ -64,7 +62,7 @@ class TokenReply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """An answer that brings no tokens. `words` is what Withings said, made harmless; it may be empty."""
+    """An answer that brings nothing. `words` is what Withings said, made harmless; it may be empty."""
 
     kind: FailureKind
     words: str
@@ -72,50 +70,24 @@ class Failure:
     retry_after: float | None = None
 
 
-def authorize_url(endpoints: Endpoints, app: App, *, state: str, demo: bool = False, switch_user: bool = False) -> str:
-    """Returns the address at which a person grants the app access.
-
-    Exactly the documented parameters, scopes joined by commas, the redirect URI character for character. `demo` asks
-    for Withings' demo user; with `switch_user` the address signs the browser out first, so that it asks who one is.
-    """
-    query = {
-        "response_type": "code",
-        "client_id": app.client_id,
-        "state": state,
-        "scope": ",".join(app.scopes),
-        "redirect_uri": app.redirect_uri,
-    }
-    if demo:
-        query["mode"] = "demo"
-    url = f"{endpoints.authorize_url}?{urlencode(query)}"
-    return f"{endpoints.logout_url}?{urlencode({'r': url})}" if switch_user else url
-
-
-def code_form(app: App, code: str) -> dict[str, str]:
-    """Returns the form that exchanges an authorization code."""
-    return {
-        "action": "requesttoken",
-        "grant_type": "authorization_code",
-        "client_id": app.client_id,
-        "client_secret": app.client_secret,
-        "code": code,
-        "redirect_uri": app.redirect_uri,
-    }
-
-
-def refresh_form(grant: Grant, client_secret: str) -> dict[str, str]:
-    """Returns the form that trades a refresh token for a new pair."""
-    return {
-        "action": "requesttoken",
-        "grant_type": "refresh_token",
-        "client_id": grant.client_id,
-        "client_secret": client_secret,
-        "refresh_token": grant.refresh_token,
-    }
-
-
 def read_answer(answer: Answer) -> TokenReply | Failure:
     """Reads an answer of the token service, in the envelope or in the flat shape of the old endpoint."""
+    content = _content(answer)
+    if isinstance(content, Failure):
+        return content
+    if "status" not in content:
+        return _read_flat(content, answer)
+    body = _body(content, answer)
+    return body if isinstance(body, Failure) else _read_tokens(body)
+
+
+def read_body(answer: Answer) -> dict[str, Any] | Failure:
+    """Reads an answer of any other service: what stands in the envelope's body."""
+    content = _content(answer)
+    return content if isinstance(content, Failure) else _body(content, answer)
+
+
+def _content(answer: Answer) -> dict[str, Any] | Failure:
     if answer.oversized:
         return _malformed("the answer is larger than 1 MiB")
     if 300 <= answer.http_status < 400:
@@ -131,19 +103,17 @@ def read_answer(answer: Answer) -> TokenReply | Failure:
         return _unavailable(f"{what} instead of JSON (HTTP {answer.http_status})", answer)
     if not isinstance(content, dict):
         return _malformed("the answer is JSON, but not an object")
-    if "status" in content:
-        return _read_envelope(content, answer)
-    return _read_flat(content, answer)
+    return content
 
 
-def _read_envelope(content: dict[str, Any], answer: Answer) -> TokenReply | Failure:
-    status = content["status"]
+def _body(content: dict[str, Any], answer: Answer) -> dict[str, Any] | Failure:
+    status = content.get("status")
     body = content.get("body")
     body = body if isinstance(body, dict) else {}
     if type(status) is not int or abs(status) > 999_999:
         return _malformed("the status is not a number")
     if status == 0:
-        return _read_tokens(body)
+        return body
     words = _words(content.get("error"))
     if status == TOO_MANY_REQUESTS:
         return _too_many(words, answer, status=status, wait_seconds=body.get("wait_seconds"))

@@ -24,6 +24,7 @@ from withings_auth.errors import (
     login_hint,
 )
 from withings_auth.failures import local_time, refresh_error
+from withings_auth.forms import refresh_form
 from withings_auth.model import Grant
 from withings_auth.protocol import (
     Answer,
@@ -33,7 +34,6 @@ from withings_auth.protocol import (
     Outcome,
     TokenReply,
     read_answer,
-    refresh_form,
 )
 from withings_auth.statuses import FailureKind
 from withings_auth.store.base import Notes, SecretStore

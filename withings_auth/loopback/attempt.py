@@ -6,13 +6,13 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 
+from withings_auth.forms import authorize_url
 from withings_auth.loopback import words
 from withings_auth.loopback.addresses import Addresses
 from withings_auth.loopback.gate import Expectation
 from withings_auth.loopback.saving import prove_writable, refuse_other_owner
 from withings_auth.model import App, Endpoints
 from withings_auth.outside import origin
-from withings_auth.protocol import authorize_url
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import stored_grant
 

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from withings_auth.errors import ProtocolViolation
 from withings_auth.exchange import post
 from withings_auth.failures import code_error
+from withings_auth.forms import code_form
 from withings_auth.model import App, Grant
-from withings_auth.protocol import Answer, Outcome, TokenReply, code_form, read_answer
+from withings_auth.protocol import Answer, Outcome, TokenReply, read_answer
 
 
 def exchange_code(
