@@ -50,14 +50,17 @@ TABLE: dict[str, set[str]] = {
         "exchange",
     },
     "source": {"errors", "threads", "model", "wanted", "store", "settings", "exchange", "renewal"},
+    "adapters": {"errors", "outside"},
     "cli": {"errors", "outside", "threads", "model", "failures", "store", "settings", "sandbox", "loopback", "source"},
     "__main__": {"cli"},
 }
 
 # Where a library may be named; whatever imports these modules has loaded the library with them.
 LIBRARIES: dict[str, set[str]] = {
-    "aiohttp": {"exchange.py", "loopback/server.py", "sandbox/server.py"},
+    "aiohttp": {"adapters/aiohttp.py", "exchange.py", "loopback/server.py", "sandbox/server.py"},
     "yarl": {"exchange.py"},
+    "httpx": {"adapters/httpx.py"},
+    "requests": {"adapters/requests.py"},
     "keyring": {"store/backends.py"},
     "filelock": {"store/lock.py"},
     "platformdirs": {"settings.py"},
@@ -165,7 +168,16 @@ def loaded_by(cli: Cli, way: str, access_token: str) -> set[str]:
     return found
 
 
-HEAVY = {"aiohttp", "asyncio", "yarl", "multidict", "withings_auth.renewal", "withings_auth.exchange"}
+HEAVY = {
+    "aiohttp",
+    "httpx",
+    "requests",
+    "asyncio",
+    "yarl",
+    "multidict",
+    "withings_auth.renewal",
+    "withings_auth.exchange",
+}
 
 
 @either_way

@@ -1,0 +1,107 @@
+"""The token inside httpx, blocking and async.
+
+```python
+with httpx.Client(auth=BearerAuth(TokenSource())) as client:
+    print(client.post("https://wbsapi.withings.net/v2/user", data={"action": "getdevice"}).json())
+```
+
+httpx follows redirects inside of the flow and drops the header when the origin changes; what is judged, and repeated,
+is the last hop. A small JSON answer has been read when the caller gets it: all of its streams but `iter_raw` go on
+working.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator
+from typing import TYPE_CHECKING, NoReturn
+
+try:
+    import httpx
+except ImportError as missing:
+    raise ImportError("withings_auth.adapters.httpx needs httpx: pip install 'withings-auth[httpx]'") from missing
+
+from withings_auth.adapters import rules
+
+if TYPE_CHECKING:
+    from withings_auth.model import Token
+    from withings_auth.source import AsyncTokenSource, TokenSource
+
+
+class BearerAuth(httpx.Auth):
+    """Sends the access token with every request of an `httpx.Client` to the API; renews and repeats once.
+
+    Each request asks the source, one that goes elsewhere too, since only the token says where the API is. Raises what
+    `TokenSource.token` raises. A body that comes from a file or an iterator is not repeated: the caller gets the
+    refusal, and the next request goes well.
+    """
+
+    def __init__(self, source: TokenSource) -> None:
+        rules.refuse_other_kind(source, awaited=False, adapter="BearerAuth")
+        self._source = source
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Sends a request and, where its token is refused, sends it once more."""
+        token = self._source.token()
+        _place(token, request)
+        response = yield request
+        if _needs_reading(response):
+            response.read()
+        if _is_refused(response, token):
+            renewed = self._source.token(rejected=token.access_token)
+            if _is_ready_again(response, renewed):
+                yield response.request
+
+    def async_auth_flow(self, request: httpx.Request) -> NoReturn:  # noqa: ARG002  the name is httpx's
+        """Raises `TypeError`: it would block the loop."""
+        raise TypeError("BearerAuth is for httpx.Client; httpx.AsyncClient takes AsyncBearerAuth(AsyncTokenSource())")
+
+
+class AsyncBearerAuth(httpx.Auth):
+    """Is what `BearerAuth` is, for an `httpx.AsyncClient`."""
+
+    def __init__(self, source: AsyncTokenSource) -> None:
+        rules.refuse_other_kind(source, awaited=True, adapter="AsyncBearerAuth")
+        self._source = source
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """Sends a request and, where its token is refused, sends it once more."""
+        token = await self._source.token()
+        _place(token, request)
+        response = yield request
+        if _needs_reading(response):
+            await response.aread()
+        if _is_refused(response, token):
+            renewed = await self._source.token(rejected=token.access_token)
+            if _is_ready_again(response, renewed):
+                yield response.request
+
+    def sync_auth_flow(self, request: httpx.Request) -> NoReturn:  # noqa: ARG002  the name is httpx's
+        """Raises `TypeError`: nothing would await the source."""
+        raise TypeError("AsyncBearerAuth is for httpx.AsyncClient; httpx.Client takes BearerAuth(TokenSource())")
+
+
+def _place(token: Token, request: httpx.Request) -> bool:
+    url = request.url
+    placed = rules.place(token, request.headers, scheme=url.scheme, host=url.raw_host.decode("ascii"), port=url.port)
+    if placed:
+        rules.refuse_kept_on_upgrade(token, "httpx")
+    return placed
+
+
+def _needs_reading(response: httpx.Response) -> bool:
+    return rules.needs_reading(response.status_code, response.headers)
+
+
+def _is_refused(response: httpx.Response, token: Token) -> bool:
+    """Whether the API refused the token. After a way through another origin the last request has none."""
+    if not rules.carries(token, response.request.headers):
+        return False
+    if _needs_reading(response):
+        return rules.body_refuses(response.content)
+    return response.status_code == rules.TOKEN_REFUSED
+
+
+def _is_ready_again(response: httpx.Response, token: Token) -> bool:
+    """Makes the refused request ready for another time; False where its body is spent."""
+    request = response.request
+    return isinstance(request.stream, httpx.ByteStream) and _place(token, request)

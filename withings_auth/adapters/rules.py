@@ -1,0 +1,95 @@
+"""What the three adapters have in common: where a token may go, and which answers say that it is dead.
+
+Withings says so with HTTP 200 and a status of 401 in the body. The other numbers of that family (100 to 102 and 200)
+are documented as failed authentication too, but have never been seen with a bearer token; a renewal for them could be
+in vain, and each renewal ends the token that other programs hold.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping, MutableMapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from withings_auth.errors import ConfigurationError
+from withings_auth.outside import PORT_OF_SCHEME
+
+if TYPE_CHECKING:
+    from withings_auth.model import Token
+    from withings_auth.source import AsyncTokenSource, TokenSource
+
+TOKEN_REFUSED = 401  # both the HTTP status and the one in the body
+LARGEST_REFUSAL_BYTES = 65_536  # a refusal has some 150 bytes; what is larger is data
+
+
+def place(token: Token, headers: MutableMapping[str, str], *, scheme: str, host: str | None, port: int | None) -> bool:
+    """Puts the token into the headers of a request to its API's origin, and takes it out of those of any other.
+
+    Returns whether it was put there. Another credential on the way to another origin stays as it is.
+    """
+    at_api = _origin(scheme, host, port) == _api_origin(token)
+    if at_api:
+        headers["Authorization"] = bearer(token)
+    elif carries(token, headers):
+        del headers["Authorization"]
+    return at_api
+
+
+def carries(token: Token, headers: Mapping[str, str]) -> bool:
+    """Whether a request has, or had, this very token."""
+    return headers.get("Authorization") == bearer(token)
+
+
+def bearer(token: Token) -> str:
+    """Returns the value of the Authorization header."""
+    return f"Bearer {token.access_token}"
+
+
+def refuse_kept_on_upgrade(token: Token, library: str) -> None:
+    """Raises `ConfigurationError` where the library would carry the token from the API to another origin.
+
+    requests and httpx keep the header when http on port 80 redirects to https on port 443 of the same host.
+    """
+    scheme, host, port = _api_origin(token)
+    if (scheme, port) == ("http", 80):
+        raise ConfigurationError(
+            f"{library} would follow a redirect from http://{host} to https with the access token",
+            hint="let the API listen on another port than 80, or give it an https address",
+        )
+
+
+def needs_reading(http_status: int, headers: Mapping[str, str]) -> bool:
+    """Whether only the body can tell if the token was refused: HTTP 200, JSON, and not known to be large."""
+    media_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    length = headers.get("Content-Length", "")
+    small = not length.isdecimal() or int(length) <= LARGEST_REFUSAL_BYTES
+    return http_status == 200 and media_type.endswith(("/json", "+json")) and small
+
+
+def body_refuses(body: bytes) -> bool:
+    """Whether a JSON body with HTTP 200 says that the access token is dead."""
+    if len(body) > LARGEST_REFUSAL_BYTES:
+        return False
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    status = content.get("status") if isinstance(content, dict) else None
+    return type(status) is int and status == TOKEN_REFUSED
+
+
+def refuse_other_kind(source: TokenSource | AsyncTokenSource, *, awaited: bool, adapter: str) -> None:
+    """Raises `TypeError` where a blocking adapter was given an awaitable source, or the other way round."""
+    if inspect.iscoroutinefunction(source.token) != awaited:
+        raise TypeError(f"{adapter} takes {'an AsyncTokenSource' if awaited else 'a TokenSource'}")
+
+
+def _api_origin(token: Token) -> tuple[str, str, int | None]:
+    parts = urlsplit(token.api_origin)
+    return _origin(parts.scheme, parts.hostname, parts.port)
+
+
+def _origin(scheme: str, host: str | None, port: int | None) -> tuple[str, str, int | None]:
+    return scheme.lower(), (host or "").lower(), port or PORT_OF_SCHEME.get(scheme.lower())
