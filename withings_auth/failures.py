@@ -16,7 +16,7 @@ from withings_auth.errors import (
     login_hint,
 )
 from withings_auth.protocol import AnswerLost, Failure, NotSent
-from withings_auth.statuses import FailureKind
+from withings_auth.statuses import FailureKind, lacks_permission, refuses_the_signature, refuses_the_token
 
 DASHBOARD = "https://developer.withings.com/dashboard/"
 
@@ -56,6 +56,34 @@ def code_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
     return _common_error(failed)
 
 
+def signed_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
+    """Returns the error for a call that the app signed."""
+    if isinstance(failed, Failure) and refuses_the_signature(failed.status):
+        return _unknown_app(failed)
+    if isinstance(failed, Failure) and lacks_permission(failed.status):
+        return ProviderError(
+            f"Withings does not offer this to the app{_said(failed)}",
+            status=failed.status,
+            hint="it may need a contract with Withings; disconnect the app in the settings of your Withings account",
+        )
+    return _common_error(failed)
+
+
+def call_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
+    """Returns the error for a call with an access token that brought no data."""
+    match failed:
+        case Failure(status=status) if refuses_the_token(status):
+            hint = "a new one fared no better: log in again, withings-auth login"
+            return ProviderError(f"Withings refuses the access token{_said(failed)}", status=status, hint=hint)
+        case Failure(status=status) if lacks_permission(status):
+            hint = "a scope may be missing: withings-auth status lists the granted ones, and a login asks for others"
+            return ProviderError(f"Withings does not allow this call{_said(failed)}", status=status, hint=hint)
+        case Failure(kind=kind, status=status) if not kind.outcome_unknown and kind != FailureKind.TOO_MANY_REQUESTS:
+            hint = "check its path, action and parameters: https://developer.withings.com/api-reference/"
+            return ProviderError(f"Withings refused the call{_said(failed)}", status=status, hint=hint)
+    return _common_error(failed)
+
+
 def local_time(moment: float) -> str:
     """Returns Unix seconds as a person reads them, in the machine's time zone."""
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))
@@ -92,11 +120,7 @@ def _answered_error(failed: Failure) -> WithingsAuthError:
                 retry_after=failed.retry_after,
             )
         case FailureKind.APP_REFUSED:
-            return ConfigurationError(
-                f"Withings does not know this client id with this client secret{_said(failed)}",
-                hint="copy both again from your app at " + DASHBOARD + " into WITHINGS_CLIENT_ID and"
-                " WITHINGS_CLIENT_SECRET, then: withings-auth login",
-            )
+            return _unknown_app(failed)
         case FailureKind.REDIRECT_URI_REFUSED:
             return ConfigurationError(
                 f"Withings does not accept the redirect URI{_said(failed)}",
@@ -121,6 +145,14 @@ def _answered_error(failed: Failure) -> WithingsAuthError:
                 hint=f"check the app at {DASHBOARD}, and look for a newer withings-auth",
             )
     assert_never(failed.kind)
+
+
+def _unknown_app(failed: Failure) -> ConfigurationError:
+    return ConfigurationError(
+        f"Withings does not know this client id with this client secret{_said(failed)}",
+        hint=f"copy both again from your app at {DASHBOARD} into WITHINGS_CLIENT_ID and WITHINGS_CLIENT_SECRET,"
+        " then: withings-auth login",
+    )
 
 
 def _said(failed: Failure) -> str:

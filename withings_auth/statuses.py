@@ -21,6 +21,7 @@ _BAD_STATE = 524
 _NOT_IMPLEMENTED = 2554
 _REFUSALS = _AUTHENTICATION_FAILED | _UNAUTHORIZED | _INVALID_PARAMETERS | {_BAD_STATE, _NOT_IMPLEMENTED}
 _WRONG_REDIRECT_URI = 293
+_WRONG_SIGNATURE = 342
 TIMED_OUT = 522
 TOO_MANY_REQUESTS = 601
 
@@ -64,3 +65,18 @@ def kind_of(status: int | None, words: str) -> FailureKind:
     if status in _AUTHENTICATION_FAILED:
         return FailureKind.REFRESH_TOKEN_REFUSED
     return FailureKind.REFUSED
+
+
+def refuses_the_token(status: int | None) -> bool:
+    """Whether a data service says with this number that the access token is dead."""
+    return status in _AUTHENTICATION_FAILED
+
+
+def lacks_permission(status: int | None) -> bool:
+    """Whether a service says with this number that the caller may not: for a person's data, a scope is missing."""
+    return status in _UNAUTHORIZED
+
+
+def refuses_the_signature(status: int | None) -> bool:
+    """Whether a service says with this number that the client secret did not make the signature."""
+    return status == _WRONG_SIGNATURE
