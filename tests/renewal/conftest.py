@@ -1,4 +1,4 @@
-"""A scene for every test, with the two stores that need nothing from the machine."""
+"""A scene for every test, with the two stores that need nothing from the machine; and processes to kill."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.renewal.combinations import Combinations
+from tests.renewal.processes import Processes
 from tests.renewal.scene import Clock, Scene
 from tests.support.canaries import Canaries
 from withings_auth.sandbox import Sandbox
@@ -49,3 +51,22 @@ def scene(store: SecretStore, sandbox: Sandbox, clock: Clock) -> Scene:
 def file_scene(directory: Path, sandbox: Sandbox, clock: Clock) -> Scene:
     """The scene where other processes can take part."""
     return Scene(FileStore(directory), sandbox, clock)
+
+
+@pytest.fixture
+def everywhere(sandbox: Sandbox, clock: Clock) -> Combinations:
+    """A scene under every combination of the sandbox's switches, in memory."""
+    return Combinations(sandbox=sandbox, clock=clock, open_store=MemoryStore)
+
+
+@pytest.fixture
+def everywhere_on_disk(sandbox: Sandbox, clock: Clock, directory: Path) -> Combinations:
+    """The same in `directory`, where other processes can take part; a login there writes over the one before."""
+    return Combinations(sandbox=sandbox, clock=clock, open_store=lambda: FileStore(directory))
+
+
+@pytest.fixture(scope="session")
+def processes() -> Iterator[Processes]:
+    """Real processes for a few milliseconds each."""
+    with Processes() as processes:
+        yield processes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import itertools
 import json
@@ -118,15 +119,21 @@ class Scene:
         store: SecretStore | None = None,
         profile: str = "default",
         wait: Callable[[float], None] | None = None,
+        now: Callable[[], float] | None = None,
     ) -> Grant:
-        """What a process does that asks for a token."""
+        """What a process does that asks for a token; `now` is a wall clock that goes wrong, `Clock` is right."""
         return renew(
             store or self.store,
             profile,
             Wanted(min_valid=min_valid, rejected=rejected),
             secret_for=secret_for,
-            world=World(post=post or self.post, now=self.clock, wait=wait or self.clock.wait, steady=self.clock),
+            world=World(post=post or self.post, now=now or self.clock, wait=wait or self.clock.wait, steady=self.clock),
         )
+
+    @property
+    def way_left(self) -> bool:
+        """Whether Withings' rules leave a way to a token: the stored refresh token is alive."""
+        return self.stored.refresh_token in self.sandbox.live_refresh_tokens
 
     def works(self, grant: Grant) -> bool:
         """Whether Withings takes the access token; this is its first use."""
@@ -149,6 +156,11 @@ class Scene:
             for earlier, later in itertools.combinations(self.sent, 2)
             if earlier.form["refresh_token"] == later.form["refresh_token"]
         )
+
+
+def digest(grant: Grant) -> str:
+    """What can be told of an access token without telling it."""
+    return hashlib.sha256(grant.access_token.encode()).hexdigest()
 
 
 def answer(content: object, http_status: int = 200) -> Answer:
