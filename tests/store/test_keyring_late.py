@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.elsewhere import Elsewhere, RefusedElsewhere
 from tests.store.keyrings import Keyrings, ReplacingKeyring, SlowKeyring
 from withings_auth.errors import RenewalBusy, StoreUnavailable
 from withings_auth.model import App, Grant
 from withings_auth.store import backends
 from withings_auth.store.base import SecretStore
 from withings_auth.store.keyring_store import KeyringStore
+from withings_auth.store.testing.elsewhere import Elsewhere, RefusedElsewhere
 
 TOKEN = "token/default"
 SERVICE = "withings-auth/token/default"

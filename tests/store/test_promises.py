@@ -1,19 +1,18 @@
-"""Each of our places for secrets keeps the promises of a `SecretStore`."""
+"""Each of our places for secrets keeps the promises of a `SecretStore`, by the suite that the package publishes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from tests.store.elsewhere import Elsewhere
-from tests.store.keyrings import Keyrings, ReplacingKeyring
-from tests.store.promises import SharedStorePromises, StorePromises
+from tests.store.keyrings import FailingKeyring, ForgettingKeyring, Keyrings, ReplacingKeyring
 from withings_auth.store import open_named_store
 from withings_auth.store.base import SecretStore
 from withings_auth.store.memory_store import MemoryStore
+from withings_auth.store.testing import SecretStorePromises
 
 if TYPE_CHECKING:
     from tests.support.keyring_daemon import SecretService
@@ -21,45 +20,80 @@ if TYPE_CHECKING:
 OPEN = "from pathlib import Path; from withings_auth.store import open_named_store; store = open_named_store"
 
 
-class TestMemory(StorePromises):
-    @pytest.fixture
-    def reopen(self) -> Callable[[], SecretStore]:
-        store = MemoryStore()
-        return lambda: store
-
-
-class TestFiles(SharedStorePromises):
-    @pytest.fixture
-    def reopen(self, tmp_path: Path) -> Callable[[], SecretStore]:
-        return lambda: open_named_store(f"file:{tmp_path / 'secrets'}", tmp_path / "state")
+class TestMemory(SecretStorePromises):
+    without: ClassVar = {
+        "opening": "it ends with its process",
+        "unavailable": "a dictionary can always be asked",
+        "forgetful": "a dictionary keeps what it is given",
+    }
 
     @pytest.fixture
-    def elsewhere(self, tmp_path: Path) -> Iterator[Elsewhere]:
-        with Elsewhere(f"{OPEN}('file:{tmp_path / 'secrets'}', Path('{tmp_path}'))") as process:
-            yield process
+    def store(self) -> SecretStore:
+        return MemoryStore()
 
 
-class TestKeyringInMemory(StorePromises):
+class TestFiles(SecretStorePromises):
+    """Statement 28: one holder at a time among threads and processes, forked and killed ones too."""
+
+    without: ClassVar = {"forgetful": "no file system at hand does; full disks have tests of their own"}
+
     @pytest.fixture
-    def reopen(self, tmp_path: Path) -> Callable[[], SecretStore]:
+    def store(self, tmp_path: Path) -> SecretStore:
+        return open_named_store(f"file:{tmp_path / 'secrets'}", tmp_path)
+
+    @pytest.fixture
+    def opening(self, tmp_path: Path) -> str:
+        return f"{OPEN}('file:{tmp_path / 'secrets'}', Path('{tmp_path}'))"
+
+    @pytest.fixture
+    def unavailable(self, tmp_path: Path) -> SecretStore:
+        (tmp_path / "secrets").write_text("no directory")
+        return open_named_store(f"file:{tmp_path / 'secrets'}", tmp_path)
+
+
+class TestKeyringInMemory(SecretStorePromises):
+    without: ClassVar = {"opening": "the keyring under it lives in this process"}
+
+    @pytest.fixture
+    def keyrings(self, tmp_path: Path) -> Keyrings:
         return Keyrings(tmp_path)
 
-
-class TestKeyringThatReplacesByDeleting(StorePromises):
     @pytest.fixture
-    def reopen(self, tmp_path: Path) -> Callable[[], SecretStore]:
+    def store(self, keyrings: Keyrings) -> SecretStore:
+        return keyrings()
+
+    @pytest.fixture
+    def another(self, keyrings: Keyrings) -> Callable[[], SecretStore]:
+        return keyrings
+
+    @pytest.fixture
+    def unavailable(self, tmp_path: Path) -> SecretStore:
+        return Keyrings(tmp_path, FailingKeyring(lambda secret: OSError(f"no keyring for {secret}")))()
+
+    @pytest.fixture
+    def forgetful(self, tmp_path: Path) -> SecretStore:
+        return Keyrings(tmp_path, ForgettingKeyring())()
+
+
+class TestKeyringThatReplacesByDeleting(TestKeyringInMemory):
+    @pytest.fixture
+    def keyrings(self, tmp_path: Path) -> Keyrings:
         return Keyrings(tmp_path, ReplacingKeyring({}), replaces_by_deleting=True)
 
 
-class TestSecretService(SharedStorePromises):
-    @pytest.fixture
-    def reopen(
-        self, tmp_path: Path, secret_service: SecretService, monkeypatch: pytest.MonkeyPatch
-    ) -> Callable[[], SecretStore]:
-        secret_service.enter(monkeypatch)
-        return lambda: open_named_store("keyring", tmp_path)
+class TestSecretService(SecretStorePromises):
+    """Statement 28: one holder at a time among threads and processes, forked and killed ones too."""
+
+    without: ClassVar = {
+        "unavailable": "locked, stopped, killed and missing ones have tests of their own",
+        "forgetful": "no real one does; keyrings in memory play it",
+    }
 
     @pytest.fixture
-    def elsewhere(self, reopen: object, tmp_path: Path) -> Iterator[Elsewhere]:  # noqa: ARG002  it enters the bus
-        with Elsewhere(f"{OPEN}('keyring', Path('{tmp_path}'))") as process:
-            yield process
+    def store(self, tmp_path: Path, secret_service: SecretService, monkeypatch: pytest.MonkeyPatch) -> SecretStore:
+        secret_service.enter(monkeypatch)
+        return open_named_store("keyring", tmp_path)
+
+    @pytest.fixture
+    def opening(self, tmp_path: Path) -> str:
+        return f"{OPEN}('keyring', Path('{tmp_path}'))"

@@ -102,20 +102,21 @@ class KeyringStore:
         """Holds the name; a save that outlasted its time limit keeps the lock until it has returned."""
         path = self._state / f"{name}.lock"
         hand = _start_hand()
-        outer = self._transaction.hand, self._transaction.stuck
+        transaction = self._transaction
+        outer = transaction.hand, transaction.stuck, transaction.process
         try:
             lock = FileLock(path, timeout)
-            self._transaction.hand, self._transaction.stuck = hand, False
+            transaction.hand, transaction.stuck, transaction.process = hand, False, os.getpid()
             try:
                 yield FileNotes(path.with_suffix(".attempt"))
             finally:
-                if self._transaction.stuck:
+                if transaction.stuck:
                     hand.later(lock.release)
                 else:
                     lock.release()
         finally:
             hand.close()
-            self._transaction.hand, self._transaction.stuck = outer
+            transaction.hand, transaction.stuck, transaction.process = outer
 
     def stamp(self, name: str) -> Hashable:
         """Returns the identity and the modification time of the name's file in the index."""
@@ -127,14 +128,17 @@ class KeyringStore:
 
     def _ask(self, doing: str, call: Callable[[Backend], T], *, secret: str = "") -> T:
         """Has a keyring call made in a hand's thread. Raises `StoreError`, whatever the backend raises."""
-        if self._transaction.stuck:
+        transaction = self._transaction
+        if transaction.process != os.getpid():  # forked: the hand, and what may be stuck in it, stayed with the parent
+            transaction.hand, transaction.stuck = None, False
+        if transaction.stuck:
             raise self._silent(doing)
-        held = self._transaction.hand
+        held = transaction.hand
         hand = held or _start_hand()
         try:
             return hand.do(lambda: self._call(call), seconds=self._patience_seconds, announce=self._announce)
         except StillRunning:
-            self._transaction.stuck = held is not None
+            transaction.stuck = held is not None
             raise self._silent(doing) from None
         except StoreError:
             raise
@@ -156,7 +160,9 @@ class KeyringStore:
         )
 
     def _read(self, backend: Backend, name: str) -> str | None:
-        for service in _services(backend, name):
+        services = _services(backend, name)
+        # The record again: between the two looks a save may have put it in its place and removed the spare.
+        for service in [*services, *services[:-1]]:
             text = backend.keyring.get_password(service, USERNAME)
             if text is not None:
                 return text
@@ -192,10 +198,11 @@ class KeyringStore:
 
 
 class _Transaction(threading.local):
-    """What the thread that holds a lock keeps: its hand, and whether a call is stuck in it."""
+    """What the thread that holds a lock keeps: its hand, whether a call is stuck in it, and the process of both."""
 
     hand: Hand | None = None
     stuck: bool = False
+    process: int | None = None
 
 
 def _start_hand() -> Hand:

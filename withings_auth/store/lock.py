@@ -24,7 +24,7 @@ class FileNotes:
     def recall(self) -> str | None:
         """Returns what was noted last; what cannot be read counts as nothing noted."""
         try:
-            return self._path.read_text("utf-8")
+            return self._path.read_bytes().decode("utf-8")  # read_text would change line ends
         except (OSError, UnicodeDecodeError):
             return None
 
