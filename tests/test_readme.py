@@ -14,24 +14,12 @@ import pytest
 import withings_auth
 from tests.conftest import Require
 from tests.support.logins import Desk
+from tests.support.readme import README, blocks, recipe_with, section
 from withings_auth import errors
 from withings_auth.cli import COMMANDS, INTERRUPTED, TERMINATED
 from withings_auth.model import ALL_SCOPES, DEFAULT_REDIRECT_URI
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
-
-
-def section(title: str) -> str:
-    """The text under a heading."""
-    found = re.search(rf"(?ms)^## {re.escape(title)}\n(.*?)(?=^## |\Z)", README)
-    assert found, title
-    return found[1]
-
-
-def blocks(language: str, text: str = README) -> list[str]:
-    """The code blocks of a language."""
-    return re.findall(rf"(?ms)^```{language}\n(.*?)^```", text)
 
 
 def rows(text: str) -> list[list[str]]:
@@ -115,17 +103,11 @@ def test_the_shell_recipe_works(desk: Desk, require: Require) -> None:
     assert '"measuregrps"' in finished.stdout
 
 
-def recipe_with(text: str) -> str:
-    """The one Python block that holds the text."""
-    (found,) = (block for block in blocks("python") if text in block)
-    return found
-
-
 def test_the_python_recipes_work(desk: Desk) -> None:
-    """Each Python block runs as it stands."""
+    """Each Python block runs as it stands; those for client libraries have tests of their own."""
     assert desk.log_in().returncode == 0
     python = desk.cli.using(sys.executable)
-    asynchronous = recipe_with("AsyncTokenSource()") + "\nimport asyncio\nasyncio.run(weigh())\n"
+    asynchronous = recipe_with("def weigh()") + "\nimport asyncio\nasyncio.run(weigh())\n"
     for recipe in (recipe_with("source = TokenSource()"), asynchronous):
         finished = python("-c", recipe, env=desk.env, allow=desk.sandbox.live_access_tokens)
         assert (finished.returncode, finished.stdout.strip()) == (0, desk.sandbox.live_access_tokens[-1])
