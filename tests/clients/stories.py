@@ -1,0 +1,87 @@
+"""What happens around a client while it lives, the same for each: a story stops wherever the client makes a call.
+
+```python
+for _ in across_an_expiry(desk):
+    client.get_measures()
+```
+
+The calls must go well; the story says at its end how often Withings was asked for what.
+"""
+
+from __future__ import annotations
+
+import gc
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Iterator
+from types import FunctionType, ModuleType
+from typing import Any
+
+from tests.support.logins import Desk
+from tests.support.readme import recipe_with
+from withings_auth import AsyncTokenSource, TokenSource
+from withings_auth.sandbox import Counters
+
+HOUR = 3600
+LIFE = 3 * HOUR
+
+Story = Callable[[Desk], Iterator[None]]
+
+
+def across_an_expiry(desk: Desk) -> Iterator[None]:
+    """Three hours pass between two calls: one refresh, before the second call and not because it was refused."""
+    before = desk.sandbox.counters
+    yield
+    desk.grow_older(LIFE)
+    desk.sandbox.advance(LIFE)
+    yield
+    _happened(desk, since=before, refreshes=1, refusals=0)
+
+
+def across_a_renewal_by_another_process(desk: Desk) -> Iterator[None]:
+    """The command renews between two calls, which kills the token in the client's hands: no call is refused."""
+    desk.grow_older(HOUR)
+    before = desk.sandbox.counters
+    yield
+    assert desk.run("token", "--min-valid", "9000").returncode == 0
+    _happened(desk, since=before, refreshes=1, refusals=0)
+    yield
+    desk.sandbox.advance(11)  # Withings does not like the same question twice within ten seconds
+    yield
+    _happened(desk, since=before, refreshes=1, refusals=0)
+
+
+def across_a_refusal(desk: Desk) -> Iterator[None]:
+    """Withings ends a token before its time: the next call is refused once, and goes well after one refresh."""
+    desk.grow_older(HOUR)
+    before = desk.sandbox.counters
+    yield
+    desk.sandbox.expire_access_token()
+    yield
+    _happened(desk, since=before, refreshes=1, refusals=1)
+
+
+def run(recipe: str) -> dict[str, Any]:
+    """Runs the README's recipe that holds these words as it stands; returns the names that it has defined."""
+    defined: dict[str, Any] = {"__name__": "recipe"}
+    exec(compile(recipe_with(recipe), "README.md", "exec"), defined)  # noqa: S102  a reader of it does the same
+    return defined
+
+
+def texts_in(client: object) -> set[str]:
+    """Every text that the client holds, however deep; a source is not looked into, it is our side of the border."""
+    border = (TokenSource, AsyncTokenSource, AbstractEventLoop, FunctionType, ModuleType, type)
+    seen: dict[int, object] = {}
+    coming = [client]
+    while coming:
+        thing = coming.pop()
+        if id(thing) not in seen and not isinstance(thing, border):
+            seen[id(thing)] = thing
+            coming += gc.get_referents(thing)
+    return {str(thing) for thing in seen.values() if isinstance(thing, str | bytes | bytearray)}
+
+
+def _happened(desk: Desk, *, since: Counters, refreshes: int, refusals: int) -> None:
+    now = desk.sandbox.counters
+    assert now.refreshes - since.refreshes == refreshes
+    assert now.token_requests - since.token_requests == refreshes  # the client asks the token service for nothing
+    assert now.refusals - since.refusals == refusals
