@@ -8,7 +8,7 @@ where somebody logs in for a second time: promises about that are tried with `an
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 
@@ -41,9 +41,10 @@ class Combinations:
     def __iter__(self) -> Iterator[AbstractContextManager[Scene]]:
         return (self._under(turned) for turned in _products(ANSWERS))
 
-    def and_consents(self) -> Iterator[AbstractContextManager[Scene]]:
-        """The same, times the answers to what a second consent does."""
-        return (self._under(turned) for turned in _products(ANSWERS | CONSENTS))
+    def and_consents(self, *, without: Collection[str] = ()) -> Iterator[AbstractContextManager[Scene]]:
+        """The same, times the answers to what a second consent does; some switches may be left as they are."""
+        answers = {name: values for name, values in (ANSWERS | CONSENTS).items() if name not in without}
+        return (self._under(turned) for turned in _products(answers))
 
     @contextmanager
     def _under(self, turned: dict[str, object]) -> Iterator[Scene]:

@@ -2,125 +2,204 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
-from dataclasses import asdict
+from urllib.parse import parse_qs
 
 import pytest
 
-from tests.renewal.scene import HOUR, Clock, Scene
+from tests.renewal.combinations import Combinations
+from tests.renewal.scene import HOUR, LIFE, Scene
 from tests.renewal.stores import Unsavable
-from withings_auth.errors import LoginRequired, ProviderUnavailable, StoreError, StoreNotDurable
-from withings_auth.sandbox import Sandbox, Switches
-from withings_auth.store.memory_store import MemoryStore
-
-# The switches that bear on which tokens live: all combinations. Those that bear on an answer's form go both ways too.
-LIFE_AND_DEATH = (
-    "access_token_survives_refresh",
-    "repeated_refresh_restarts_grace",
-    "repeated_refresh_returns_same_pair",
-    "earlier_answer_dies_on_repeat",
-)
-COMBINATIONS = [
-    *(
-        dict(zip(LIFE_AND_DEATH, values, strict=True))
-        for values in itertools.product([False, True], repeat=len(LIFE_AND_DEATH))
-    ),
-    {"wait_seconds_told": False},
-    {"failures_carry_body": False},
-]
+from tests.support.logins import consent
+from withings_auth.errors import LoginRequired, ProviderUnavailable, StoreNotDurable
+from withings_auth.exchange import post
+from withings_auth.forms import authorize_url, code_form
+from withings_auth.model import App, Grant
+from withings_auth.protocol import Answer, TokenReply, read_answer
+from withings_auth.store.records import app_name
 
 
-@pytest.fixture(scope="module")
-def clock() -> Clock:
-    return Clock()
+def test_a_chain_of_renewals(everywhere: Combinations) -> None:
+    """Each token works, and so does its successor."""
+    for combination in everywhere:
+        with combination as scene:
+            scene.log_in()
+            for _ in range(3):
+                new = scene.renew()
+                assert scene.works(new)
+                scene.clock.at = new.expires_at
 
 
-@pytest.fixture(scope="module")
-def shared(clock: Clock) -> Iterator[Sandbox]:
-    """One sandbox for all combinations; each test logs in anew, so that nothing is left of the one before."""
-    with Sandbox(now=clock) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture(params=COMBINATIONS, ids=lambda turned: ",".join(f"{name}={value}" for name, value in turned.items()))
-def scene(shared: Sandbox, clock: Clock, request: pytest.FixtureRequest) -> Scene:
-    shared.clear_faults()
-    shared.revoke_person()
-    shared.switch(**{**asdict(Switches()), **request.param})
-    clock.waits.clear()
-    scene = Scene(MemoryStore(), shared, clock)
-    scene.log_in()
-    return scene
-
-
-def test_a_chain_of_renewals(scene: Scene) -> None:
-    for _ in range(3):
-        new = scene.renew()
-        assert scene.works(new)
-        scene.clock.at = new.expires_at
-
-
-def test_a_lost_answer(scene: Scene) -> None:
+def test_a_lost_answer(everywhere: Combinations) -> None:
     """Repeated once after the guard; what is stored works, and so does its successor."""
-    scene.sandbox.fail_next("lost")
-    new = scene.renew()
-    assert scene.works(new)
-    scene.clock.at = new.expires_at
-    assert scene.works(scene.renew())
-    assert scene.nobody_was_hasty()
+    for combination in everywhere:
+        with combination as scene:
+            scene.log_in()
+            scene.sandbox.fail_next("lost")
+            new = scene.renew()
+            assert scene.works(new)
+            scene.clock.at = new.expires_at
+            assert scene.works(scene.renew())
+            assert scene.nobody_was_hasty()
 
 
-def test_every_answer_lost_until_the_last_moment(scene: Scene) -> None:
-    """Up to the deadline that was told, another try saves the login; after it, it may be lost, and only then."""
-    scene.sandbox.fail_next("lost", times=2)
-    with pytest.raises(ProviderUnavailable, match="only before"):
-        scene.renew()
-    deadline = scene.sent[0].at + 8 * HOUR
-    scene.clock.at = deadline - 1
-    assert scene.works(scene.renew())
+def test_every_answer_lost_until_the_last_moment(everywhere: Combinations) -> None:
+    """Up to the deadline that was told, another try saves the login."""
+    for combination in everywhere:
+        with combination as scene:
+            scene.log_in()
+            scene.sandbox.fail_next("lost", times=2)
+            with pytest.raises(ProviderUnavailable, match="only before"):
+                scene.renew()
+            deadline = scene.sent[0].at + 8 * HOUR
+            scene.clock.at = deadline - 1
+            assert scene.works(scene.renew())
 
 
-def test_after_the_deadline_it_is_found_or_told(scene: Scene) -> None:
-    """Statement 31: the refusal comes from Withings, never from our own count of hours."""
-    scene.sandbox.fail_next("lost", times=2)
-    with pytest.raises(ProviderUnavailable):
-        scene.renew()
-    scene.clock.at += 9 * HOUR
-    with pytest.raises(LoginRequired, match="invalid refresh_token"):
-        scene.renew()
+def test_after_the_deadline_it_is_found_or_told(everywhere: Combinations) -> None:
+    """Statement 31: the refusal comes from Withings, never from our own count of hours.
+
+    Where a repetition begins the eight hours anew, the login lives for some seconds after the deadline that was told.
+    """
+    for combination in everywhere:
+        with combination as scene:
+            old = scene.log_in()
+            scene.sandbox.fail_next("lost", times=2)
+            with pytest.raises(ProviderUnavailable):
+                scene.renew()
+            scene.clock.at = scene.sent[0].at + 8 * HOUR
+            if scene.way_left:
+                assert scene.works(scene.renew())
+            else:
+                with pytest.raises(LoginRequired, match="invalid refresh_token"):
+                    scene.renew()
+                assert scene.stored == old
 
 
-def test_lost_before_it_arrived_is_never_too_late(scene: Scene) -> None:
+def test_lost_before_it_arrived_is_never_too_late(everywhere: Combinations) -> None:
     """A request that did not arrive has used nothing up: days later the same refresh token is good."""
-    scene.sandbox.fail_next("lost_before", times=2)
-    with pytest.raises(ProviderUnavailable):
-        scene.renew()
-    scene.clock.at += 72 * HOUR
-    assert scene.works(scene.renew())
+    for combination in everywhere:
+        with combination as scene:
+            scene.log_in()
+            scene.sandbox.fail_next("lost_before", times=2)
+            with pytest.raises(ProviderUnavailable):
+                scene.renew()
+            scene.clock.at += 72 * HOUR
+            assert scene.works(scene.renew())
 
 
-def test_a_save_that_failed(scene: Scene) -> None:
-    error: StoreError = StoreNotDurable("it lies")
-    with pytest.raises(StoreNotDurable):
-        scene.renew(store=Unsavable(scene.store, error))
-    assert scene.works(scene.renew())
-    assert scene.nobody_was_hasty()
+def test_a_save_that_failed(everywhere: Combinations) -> None:
+    """Statement 29: the new pair is not handed out, and the old one brings another when the store is well."""
+    for combination in everywhere:
+        with combination as scene:
+            old = scene.log_in()
+            with pytest.raises(StoreNotDurable):
+                scene.renew(store=Unsavable(scene.store, StoreNotDurable("it lies")))
+            assert scene.stored == old
+            assert scene.works(scene.renew())
+            assert scene.nobody_was_hasty()
 
 
-def test_601_and_then_lost(scene: Scene) -> None:
-    scene.sandbox.fail_next("too_many")
-    scene.sandbox.fail_next("truncated")
-    assert scene.works(scene.renew())
-    assert scene.nobody_was_hasty()
-    assert scene.sandbox.counters.faults > 0
+def test_601_and_then_lost(everywhere: Combinations) -> None:
+    """The refusal that comes before acting and the answer that is lost do not add up to a lost login."""
+    for combination in everywhere:
+        with combination as scene:
+            scene.log_in()
+            scene.sandbox.fail_next("too_many")
+            scene.sandbox.fail_next("truncated")
+            assert scene.works(scene.renew())
+            assert scene.nobody_was_hasty()
 
 
-def test_a_data_call_rejects_what_a_renewal_has_replaced(scene: Scene) -> None:
+def test_a_repetition_that_came_too_early(everywhere: Combinations) -> None:
+    """A 601 of Withings' own, with and without the seconds to wait, is waited out."""
+    for combination in everywhere:
+        with combination as scene:
+            old = scene.log_in()
+            form = {"action": "requesttoken", "grant_type": "refresh_token", "client_id": old.client_id}
+            secret = scene.sandbox.client_secret
+            post(old.token_url, {**form, "client_secret": secret, "refresh_token": old.refresh_token})
+            assert scene.works(scene.renew())
+            assert scene.clock.waited == 11
+            assert scene.sandbox.counters.refreshes == 2 * scene.sandbox.counters.refusals
+
+
+def test_a_data_call_rejects_what_a_renewal_has_replaced(everywhere: Combinations) -> None:
     """Statement 33: a program that holds the old token reports it and gets the stored one, without a renewal."""
-    old = scene.stored
-    new = scene.renew()
-    assert scene.works(new)
-    refreshes = scene.sandbox.counters.refreshes
-    assert scene.renew(rejected=old.access_token) == new
-    assert scene.sandbox.counters.refreshes == refreshes
+    for combination in everywhere:
+        with combination as scene:
+            old = scene.log_in()
+            new = scene.renew()
+            assert scene.works(new)
+            refreshes = scene.sandbox.counters.refreshes
+            assert scene.renew(rejected=old.access_token) == new
+            assert scene.sandbox.counters.refreshes == refreshes
+
+
+class TestSecondConsent:
+    """The same person logs in to the same app again: what becomes of the first login is for Withings to say."""
+
+    def test_between_two_renewals(self, everywhere: Combinations) -> None:
+        """The first profile's token works where Withings leaves it one; else “log in”. The second one's works."""
+        # No refresh is repeated here, so these have nothing to bear on.
+        repeated = (
+            "repeated_refresh_restarts_grace",
+            "repeated_refresh_returns_same_pair",
+            "earlier_answer_dies_on_repeat",
+        )
+        for combination in everywhere.and_consents(without=repeated):
+            with combination as scene:
+                scene.log_in(age=0)
+                assert scene.works(consent_again(scene))
+                scene.clock.at += LIFE
+                a_token_or_log_in(scene)
+                assert scene.works(scene.renew(profile="second"))
+
+    def test_after_a_lost_answer(self, everywhere: Combinations) -> None:
+        """While the outcome of the first profile's renewal is unknown, the person logs in elsewhere."""
+        for combination in everywhere.and_consents():
+            with combination as scene:
+                scene.log_in()
+                scene.sandbox.fail_next("lost", times=2)
+                with pytest.raises(ProviderUnavailable):
+                    scene.renew()
+                second = consent_again(scene)
+                scene.clock.at += HOUR
+                a_token_or_log_in(scene)
+                assert scene.works(second)
+
+
+def consent_again(scene: Scene) -> Grant:
+    """Lets the person log in to the app once more, under another profile, as a login does it."""
+    sandbox = scene.sandbox
+    app = App(client_id=sandbox.client_id, client_secret=sandbox.client_secret)
+    came_back = parse_qs(consent(authorize_url(sandbox.endpoints, app, state="s" * 32)))
+    sent_at = int(scene.clock())
+    outcome = post(sandbox.endpoints.token_url, code_form(app, came_back["code"][0]))
+    assert isinstance(outcome, Answer)
+    reply = read_answer(outcome)
+    assert isinstance(reply, TokenReply)
+    assert reply.refresh_token is not None
+    grant = Grant(
+        access_token=reply.access_token,
+        refresh_token=reply.refresh_token,
+        obtained_at=sent_at,
+        expires_at=sent_at + LIFE,
+        scopes=reply.scopes or (),
+        userid=str(reply.userid),
+        client_id=app.client_id,
+        token_url=sandbox.endpoints.token_url,
+    )
+    scene.save(grant, profile="second")
+    scene.store.save(app_name(app.client_id), app.written())
+    return grant
+
+
+def a_token_or_log_in(scene: Scene) -> None:
+    """Asks, and expects a token that works where Withings' rules leave one, or else what stays as it is."""
+    before, left = scene.stored, scene.way_left
+    if left:
+        assert scene.works(scene.renew())
+    else:
+        with pytest.raises(LoginRequired, match="invalid refresh_token"):
+            scene.renew()
+        assert scene.stored == before
