@@ -12,12 +12,15 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TextIO
 
+from withings_auth.cli.colour import coloured
 from withings_auth.errors import WithingsAuthError
 
 PROGRAM = "withings-auth"
+FORMAT_VERSION = 1  # of every --json answer; it grows when a field changes its meaning or goes away
 _KEPT_FREE = 3  # columns: for the cursor, and for the ^C that a terminal may put behind the line
 
 _counting = threading.Lock()
@@ -40,6 +43,13 @@ def answer(text: str) -> None:
         # What is left in the buffer must not be tried, and reported by the interpreter, once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
         raise OutputFailed(error.strerror or "it is closed") from error
+
+
+def answer_json(content: Mapping[str, object]) -> None:
+    """Writes the answer as one JSON object, in ASCII, with the version of its form. Raises `OutputFailed`."""
+    import json  # here, because a bare token is printed without it
+
+    answer(json.dumps({"format_version": FORMAT_VERSION, **content}, indent=2))
 
 
 def tell(line: str) -> None:
@@ -72,9 +82,9 @@ def report(error: WithingsAuthError) -> int:
 
 def complain(message: str, hint: str, exit_code: int) -> int:
     """Tells an error that is no exception of ours. Returns the exit code."""
-    tell(f"{PROGRAM}: error: {message}")
+    tell(f"{PROGRAM}: {coloured('error:', 'red', sys.stderr)} {message}")
     if hint:
-        tell(f"hint: {hint}")
+        tell(f"{coloured('hint:', 'bold', sys.stderr)} {hint}")
     return exit_code
 
 
