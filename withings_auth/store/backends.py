@@ -35,17 +35,21 @@ _PROTECTING = {
     "darwin": (("keyring.backends.macOS", "Keyring", "the macOS Keychain"),),
     "win32": (("keyring.backends.Windows", "WinVaultKeyring", "the Windows Credential Manager"),),
 }
+# Of UTF-16 (learn.microsoft.com, "CREDENTIALW": CRED_MAX_CREDENTIAL_BLOB_SIZE).
+_LARGEST_WINDOWS_CREDENTIAL_BYTES = 5 * 512
 _LONG_WORD = re.compile(r"[\w~+/-]{16,}")  # any part of a record that could be a secret
 _NO_CHOICES = {"keyring.backends.fail", "keyring.backends.null", "keyring.backends.chainer"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """A keyring to use, what a person calls it, and whether it replaces a record by deleting it first."""
+    """A keyring to use, what a person calls it, whether it replaces a record by deleting it first, and its limit."""
 
     keyring: keyring_backend.KeyringBackend
     description: str
     replaces_by_deleting: bool
+    largest_record_bytes: int | None = None
+    """Of UTF-16."""
 
 
 def find_backend() -> Backend:
@@ -139,6 +143,7 @@ def _chosen(keyring: keyring_backend.KeyringBackend) -> Backend:
         keyring=keyring,
         description=known.get((module, name), f"the keyring {module}.{name}"),
         replaces_by_deleting=module == "keyring.backends.macOS",
+        largest_record_bytes=_LARGEST_WINDOWS_CREDENTIAL_BYTES if module == "keyring.backends.Windows" else None,
     )
 
 

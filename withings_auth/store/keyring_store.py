@@ -169,6 +169,7 @@ class KeyringStore:
         return None
 
     def _write(self, backend: Backend, name: str, text: str) -> None:
+        _refuse_too_large(backend, text)
         target, *spares = _services(backend, name)
         # A spare is written only beside a record: without one, the spare that a crash left is the only copy.
         if spares and backend.keyring.get_password(target, USERNAME) is not None:
@@ -212,6 +213,16 @@ def _start_hand() -> Hand:
         raise StoreUnavailable(
             "the keyring cannot be asked any more: this program is ending", hint="ask before its main thread ends"
         ) from error
+
+
+def _refuse_too_large(backend: Backend, text: str) -> None:
+    size, most = len(text.encode("utf-16-le")), backend.largest_record_bytes
+    if most is not None and size > most:
+        raise StoreNotDurable(
+            f"{backend.description} holds records of {most} bytes at most, and this one has {size}",
+            hint="what was saved before is still there; choose files that only you can read:"
+            " WITHINGS_AUTH_STORE=file:DIRECTORY",
+        )
 
 
 def _services(backend: Backend, name: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import defaultdict
 from collections.abc import Hashable, Iterator
@@ -31,13 +32,17 @@ class MemoryNotes:
 
 
 class MemoryStore:
-    """A `SecretStore` in a dictionary."""
+    """A `SecretStore` in a dictionary.
+
+    A forked child has a copy of it, with free locks: from then on neither sees what the other saves. Programs that fork
+    and renew need a store that processes share.
+    """
 
     def __init__(self) -> None:
         self._records: dict[str, str] = {}
         self._slips: dict[str, str] = {}
         self._stamps: defaultdict[str, int] = defaultdict(int)
-        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._locks: defaultdict[tuple[int, str], threading.Lock] = defaultdict(threading.Lock)
 
     @property
     def description(self) -> str:
@@ -65,7 +70,7 @@ class MemoryStore:
     @contextmanager
     def lock(self, name: str, timeout: float) -> Iterator[Notes]:
         """Holds the name among the threads of this process."""
-        lock = self._locks[name]
+        lock = self._locks[os.getpid(), name]  # a holder in the parent is not there in a forked child to let go
         if not lock.acquire(timeout=timeout):
             raise RenewalBusy(f"another thread has held the lock of this login for {timeout:.0f} seconds")
         try:
