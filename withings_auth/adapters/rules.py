@@ -29,7 +29,7 @@ def place(token: Token, headers: MutableMapping[str, str], *, scheme: str, host:
 
     Returns whether it was put there. Another credential on the way to another origin stays as it is.
     """
-    at_api = _origin(scheme, host, port) == _api_origin(token)
+    at_api = bool(host) and _origin(scheme, host, port) == _api_origin(token)
     if at_api:
         headers["Authorization"] = bearer(token)
     elif carries(token, headers):
@@ -92,4 +92,5 @@ def _api_origin(token: Token) -> tuple[str, str, int | None]:
 
 
 def _origin(scheme: str, host: str | None, port: int | None) -> tuple[str, str, int | None]:
-    return scheme.lower(), (host or "").lower(), port or PORT_OF_SCHEME.get(scheme.lower())
+    scheme = scheme.lower()
+    return scheme, (host or "").lower(), PORT_OF_SCHEME.get(scheme) if port is None else port

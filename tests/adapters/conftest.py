@@ -1,0 +1,131 @@
+"""Fixtures: each client in turn, a store, and a Withings to be logged in at."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.adapters.clients import CLIENTS, Client
+from tests.adapters.places import Place, Reply, Seen, envelope, own_certificate
+from tests.support.canaries import Canaries
+from withings_auth.model import TOKEN_PATH, App, Grant
+from withings_auth.sandbox import Sandbox
+from withings_auth.store.base import SecretStore
+from withings_auth.store.memory_store import MemoryStore
+from withings_auth.store.records import app_name, load_grant, token_name
+
+LIFE = 10_800
+
+
+class Login:
+    """Who is logged in where: the record that the sources read."""
+
+    def __init__(self, store: SecretStore, canaries: Canaries) -> None:
+        self.store = store
+        self._canaries = canaries
+
+    def at(self, api_url: str, *, age: int = 120) -> Grant:
+        """Somebody logged in so many seconds ago, at a service that is no sandbox."""
+        pair = (self._canaries.plant("access token"), self._canaries.plant("refresh token"))
+        return self._save(*pair, "38210457", "an-app", self._canaries.plant("client secret"), api_url, age)
+
+    def at_sandbox(self, sandbox: Sandbox, *, age: int = 120) -> Grant:
+        """Somebody logged in at the sandbox so many seconds ago."""
+        pair = sandbox.issue_pair()
+        self._canaries.plant("access token", pair.access_token)
+        secret, url = sandbox.client_secret, sandbox.url
+        return self._save(pair.access_token, pair.refresh_token, str(pair.userid), sandbox.client_id, secret, url, age)
+
+    @property
+    def access_token(self) -> str:
+        """What the store holds now."""
+        return load_grant(self.store, "default").access_token
+
+    def _save(
+        self, access_token: str, refresh_token: str, userid: str, client_id: str, secret: str, api_url: str, age: int
+    ) -> Grant:
+        issued = int(time.time()) - age
+        grant = Grant(
+            access_token=access_token,
+            refresh_token=refresh_token,
+            obtained_at=issued,
+            expires_at=issued + LIFE,
+            scopes=("user.info", "user.metrics"),
+            userid=userid,
+            client_id=client_id,
+            token_url=f"{api_url}{TOKEN_PATH}",
+        )
+        self.store.save(app_name(client_id), App(client_id=client_id, client_secret=secret).written())
+        self.store.save(token_name("default"), grant.written())
+        return grant
+
+
+class Api(Place):
+    """An origin that takes one access token at a time, and renews it; `accept` says what it does with good requests."""
+
+    def __init__(self, canaries: Canaries) -> None:
+        super().__init__()
+        self.good: str | None = None
+        self.refreshes = 0
+        self.accept: Callable[[Seen], Reply] = lambda _: envelope(0, here="api")
+        self.refuse: Callable[[Seen], Reply] = lambda _: envelope(401)
+        self._canaries = canaries
+        self.answer = self._answer
+
+    @property
+    def calls(self) -> list[Seen]:
+        """What came, besides renewals."""
+        return [seen for seen in self.seen if seen.target != TOKEN_PATH]
+
+    def _answer(self, seen: Seen) -> Reply:
+        if seen.target == TOKEN_PATH:
+            self.refreshes += 1
+            self.good = self._canaries.plant("renewed access token")
+            refresh_token = self._canaries.plant("renewed refresh token")
+            return envelope(0, access_token=self.good, refresh_token=refresh_token, expires_in=LIFE, userid=38210457)
+        return self.accept(seen) if seen.authorization == f"Bearer {self.good}" else self.refuse(seen)
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def login(store: MemoryStore, canaries: Canaries) -> Login:
+    return Login(store, canaries)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def api(canaries: Canaries) -> Iterator[Api]:
+    with Api(canaries) as api:
+        yield api
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Place]:
+    with Place() as place:
+        yield place
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return own_certificate(tmp_path_factory.mktemp("certificate"))
+
+
+@pytest.fixture(params=CLIENTS, ids=lambda made: made.__name__)
+def client(request: pytest.FixtureRequest, store: MemoryStore, certificate: Path) -> Iterator[Client]:
+    with ExitStack() as open_until_the_end:
+        made: Client = request.param(store, certificate)
+        open_until_the_end.callback(made.close)
+        yield made

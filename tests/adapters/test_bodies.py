@@ -1,0 +1,193 @@
+"""What is sent twice is the same twice, what can be sent once is sent once, and what came can be read as ever."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from contextlib import closing
+from typing import Any
+
+import aiohttp
+import httpx
+import pytest
+import requests
+
+from tests.adapters.clients import Aiohttp, Client, Httpx, Requests
+from tests.adapters.conftest import Api, Login
+from tests.adapters.places import Reply, Seen, envelope
+from withings_auth.store.base import SecretStore
+
+OCTETS = "application/octet-stream"
+
+
+def as_sent(seen: Seen) -> tuple[object, ...]:
+    """All of a request but its credential."""
+    return seen.method, seen.target, seen.body, {**seen.headers, "authorization": ""}
+
+
+class Unseekable(io.BytesIO):
+    """A file as a pipe is one."""
+
+    def seekable(self) -> bool:
+        return False
+
+    def seek(self, _offset: int, _whence: int = 0) -> int:
+        raise io.UnsupportedOperation
+
+    def tell(self) -> int:
+        raise io.UnsupportedOperation
+
+
+class TestRequests:
+    """The way there."""
+
+    @pytest.mark.parametrize(
+        ("method", "details"),
+        [
+            ("GET", {}),
+            ("POST", {"form": {"action": "getdevice", "ümlaut": "ä & b"}}),
+            ("POST", {"content": b'{"a": "\xc3\xa4"}', "headers": {"Content-Type": "application/json", "X-One": "1"}}),
+            ("PUT", {"content": bytes(range(256)) * 4000, "headers": {"Content-Type": OCTETS}}),
+        ],
+        ids=["none", "form", "json", "a megabyte"],
+    )
+    def test_a_repeated_request_is_the_same(
+        self, client: Client, login: Login, api: Api, method: str, details: dict[str, Any]
+    ) -> None:
+        """Byte for byte, with the same method, address and headers, but for the token."""
+        old = login.at(api.url).access_token
+        assert client.send(method, f"{api.url}/v2/user?x=%2C&y=1#part", **details).http_status == 200
+        first, second = api.calls
+        assert as_sent(first) == as_sent(second)
+        assert (first.authorization, second.authorization) == (f"Bearer {old}", f"Bearer {api.good}")
+
+    def test_what_can_be_sent_once_is_sent_once(self, client: Client, login: Login, api: Api) -> None:
+        """The caller gets the refusal, never a half request; and the source knows, so that the next one goes well."""
+        login.at(api.url)
+        headers = {"Content-Type": OCTETS}
+        got = client.send("POST", f"{api.url}/v2/user", content=client.one_shot(b"one", b"two"), headers=headers)
+        assert json.loads(got.body)["status"] == 401
+        assert [seen.body for seen in api.calls] == [b"onetwo"]
+        got = client.send("POST", f"{api.url}/v2/user", content=client.one_shot(b"three"), headers=headers)
+        assert json.loads(got.body)["status"] == 0
+        assert ([seen.body for seen in api.calls], api.refreshes) == ([b"onetwo", b"three"], 1)
+
+    @pytest.mark.parametrize(("made", "times"), [(io.BytesIO, 2), (Unseekable, 1)])
+    def test_requests_winds_a_file_back(
+        self, login: Login, api: Api, store: SecretStore, made: type[io.BytesIO], times: int
+    ) -> None:
+        """To where it stood; one that cannot be wound back is sent once."""
+        login.at(api.url)
+        file = made(b"before, after")
+        file.read(8)
+        with closing(Requests(store, None)) as client:
+            client.send("POST", f"{api.url}/v2/user", content=file, headers={"Content-Type": OCTETS})
+        assert ([seen.body for seen in api.calls], api.refreshes) == ([b"after"] * times, 1)
+
+    @pytest.mark.parametrize("library", [Httpx, Aiohttp])
+    def test_the_others_send_a_file_once(
+        self, login: Login, api: Api, store: SecretStore, library: type[Httpx | Aiohttp]
+    ) -> None:
+        login.at(api.url)
+        with closing(library(store, None)) as client:
+            client.send("POST", f"{api.url}/v2/user", content=io.BytesIO(b"file"), headers={"Content-Type": OCTETS})
+        assert ([seen.body for seen in api.calls], api.refreshes) == ([b"file"], 1)
+
+    def test_the_connection_is_used_again(self, client: Client, login: Login, api: Api) -> None:
+        """The refused answer was read to its end and let go."""
+        login.at(api.url)
+        client.send("POST", f"{api.url}/v2/user", form={"action": "getdevice"})
+        client.send("POST", f"{api.url}/v2/user", form={"action": "getdevice"})
+        assert len(api.calls) == 3
+        assert len({seen.connection for seen in api.calls}) == 1
+
+
+class TestAnswers:
+    """The way back."""
+
+    @pytest.mark.parametrize("stream", [False, True])
+    @pytest.mark.parametrize(
+        "reply",
+        [
+            envelope(0, text="ä" * 40),
+            envelope(0, text="x" * 300_000),
+            envelope(0, text="y" * 65_400),
+            Reply(media_type="text/csv", body=b"1;2\n" * 50_000),
+            Reply(),
+        ],
+        ids=["small", "large", "just small", "no json", "empty"],
+    )
+    @pytest.mark.parametrize("refused", [False, True])
+    def test_an_answer_is_read_as_ever(
+        self, client: Client, login: Login, api: Api, reply: Reply, stream: bool, refused: bool
+    ) -> None:
+        """At once or in pieces, looked into or not, at the first try or the second."""
+        grant = login.at(api.url)
+        api.good = None if refused else grant.access_token
+        api.accept = lambda _: reply
+        assert client.send("GET", f"{api.url}/v2/user", stream=stream).body == reply.body
+
+    @pytest.mark.parametrize("stream", [False, True])
+    def test_a_refusal_is_read_as_ever(self, client: Client, login: Login, api: Api, stream: bool) -> None:
+        login.at(api.url)
+        api.accept = api.refuse
+        assert json.loads(client.send("GET", f"{api.url}/v2/user", stream=stream).body)["status"] == 401
+
+    @pytest.mark.parametrize(
+        ("media_type", "size"), [(OCTETS, 1000), ("text/html", 1000), ("application/json", 70_000)]
+    )
+    def test_data_is_not_read_before_the_caller_does(
+        self, client: Client, login: Login, api: Api, media_type: str, size: int
+    ) -> None:
+        """The server sends the second half only when the caller has the answer in hand."""
+        api.good = login.at(api.url).access_token
+        in_hand = threading.Event()
+        reply = Reply(media_type=media_type, body=b"1" * size, hold=in_hand)
+        api.accept = lambda _: reply
+        assert client.send("GET", f"{api.url}/v2/user", stream=True, opened=in_hand.set).body == reply.body
+
+
+class TestSessions:
+    """What else a session does goes on."""
+
+    def test_requests_knows_both_answers_and_calls_the_hooks_with_the_last(
+        self, login: Login, api: Api, store: SecretStore
+    ) -> None:
+        old = login.at(api.url).access_token
+        _with_cookies(api)
+        heard: list[int] = []
+        with closing(Requests(store, None)) as client:
+            client.session.hooks["response"] = [lambda response, **_: heard.append(response.json()["status"])]
+            response = client.send("GET", f"{api.url}/v2/user").response
+        assert (heard, [past.json()["status"] for past in response.history]) == ([0], [401])
+        assert response.request.headers["Authorization"] == f"Bearer {api.good}"
+        assert response.history[0].request.headers["Authorization"] == f"Bearer {old}"
+        assert client.session.cookies.get_dict() == {"refused": "1", "accepted": "1"}
+
+    def test_httpx_knows_both_answers(self, login: Login, api: Api, store: SecretStore) -> None:
+        login.at(api.url)
+        _with_cookies(api)
+        heard: list[int] = []
+        with closing(Httpx(store, None)) as client:
+            client.client.event_hooks = {"response": [lambda response: heard.append(response.status_code)]}
+            response = client.send("GET", f"{api.url}/v2/user").response
+        assert (heard, [past.json()["status"] for past in response.history]) == ([200, 200], [401])
+        assert dict(client.client.cookies) == {"refused": "1", "accepted": "1"}
+
+    def test_no_error_shows_the_token(self, client: Client, login: Login, api: Api) -> None:
+        """Statement 23: aiohttp's errors show the request's headers in their repr."""
+        api.good = login.at(api.url).access_token
+        api.accept = lambda _: Reply(http_status=500, body=b"{}")
+        got = client.send("GET", f"{api.url}/v2/user")
+        known = (aiohttp.ClientResponseError, httpx.HTTPStatusError, requests.HTTPError)
+        with pytest.raises(known) as raised:
+            got.response.raise_for_status()
+        shown = [raised.value, got.response, vars(client)]
+        assert api.good not in repr(shown)
+
+
+def _with_cookies(api: Api) -> None:
+    body = envelope(401).body
+    api.refuse = lambda _: Reply(body=body, headers={"Set-Cookie": "refused=1"})
+    api.accept = lambda _: Reply(body=envelope(0).body, headers={"Set-Cookie": "accepted=1"})

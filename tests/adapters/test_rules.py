@@ -1,0 +1,107 @@
+"""What the adapters have in common, case by case."""
+
+from __future__ import annotations
+
+import pytest
+
+from withings_auth.adapters import rules
+from withings_auth.model import Token
+
+WITHINGS = "https://wbsapi.withings.net"
+
+
+def token(api_origin: str = WITHINGS) -> Token:
+    return Token(
+        access_token="an-access-token",
+        expires_at=0,
+        scopes=("user.info",),
+        userid="38210457",
+        client_id="an-app",
+        api_origin=api_origin,
+    )
+
+
+@pytest.mark.parametrize(
+    ("api_origin", "scheme", "host", "port", "same"),
+    [
+        (WITHINGS, "https", "wbsapi.withings.net", None, True),
+        (WITHINGS, "https", "wbsapi.withings.net", 443, True),
+        (WITHINGS, "HTTPS", "WBSAPI.Withings.net", 443, True),
+        (f"{WITHINGS}:443", "https", "wbsapi.withings.net", None, True),
+        ("https://WBSapi.withings.net", "https", "wbsapi.withings.net", None, True),
+        ("http://localhost", "http", "localhost", 80, True),
+        ("http://[::1]:8080", "http", "::1", 8080, True),
+        (WITHINGS, "http", "wbsapi.withings.net", None, False),
+        (WITHINGS, "http", "wbsapi.withings.net", 443, False),
+        (WITHINGS, "https", "wbsapi.withings.net", 8443, False),
+        (WITHINGS, "https", "wbsapi.withings.net", 80, False),
+        (WITHINGS, "https", "account.withings.com", None, False),
+        (WITHINGS, "https", "wbsapi.withings.net.example", None, False),
+        (WITHINGS, "https", "evil.wbsapi.withings.net", None, False),
+        (WITHINGS, "https", "wbsapi.withings.net.", None, False),
+        (WITHINGS, "https", None, None, False),
+        (WITHINGS, "https", "wbsapi.withings.net", 0, False),
+        (WITHINGS, "", "wbsapi.withings.net", None, False),
+        (WITHINGS, "ftp", "wbsapi.withings.net", 443, False),
+        ("http://127.0.0.1:8080", "http", "localhost", 8080, False),
+        ("http://[::1]:8080", "http", "localhost", 8080, False),
+        ("", "", None, None, False),
+    ],
+)
+def test_the_token_goes_to_its_origin_only(
+    api_origin: str, scheme: str, host: str | None, port: int | None, same: bool
+) -> None:
+    """Statement 26: scheme, host and port decide."""
+    headers: dict[str, str] = {}
+    assert rules.place(token(api_origin), headers, scheme=scheme, host=host, port=port) is same
+    assert headers == ({"Authorization": "Bearer an-access-token"} if same else {})
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("Bearer an-access-token", None), ("Bearer another", "Bearer another"), ("Basic eA==", "Basic eA==")],
+)
+def test_only_our_own_is_taken_out_elsewhere(before: str, after: str | None) -> None:
+    headers = {"Authorization": before, "X-One": "1"}
+    assert not rules.place(token(), headers, scheme="https", host="example.com", port=None)
+    assert headers == {"X-One": "1", **({"Authorization": after} if after else {})}
+
+
+@pytest.mark.parametrize(
+    ("http_status", "headers", "needed"),
+    [
+        (200, {"Content-Type": "application/json"}, True),
+        (200, {"Content-Type": "Application/JSON; charset=utf-8", "Content-Length": "65536"}, True),
+        (200, {"Content-Type": "application/problem+json"}, True),
+        (200, {"Content-Type": "application/json", "Content-Length": "65537"}, False),
+        (200, {"Content-Type": "application/json", "Content-Length": "x"}, True),
+        (200, {"Content-Type": "application/jsonp"}, False),
+        (200, {"Content-Type": "text/html"}, False),
+        (200, {}, False),
+        (401, {"Content-Type": "application/json"}, False),
+        (500, {"Content-Type": "application/json"}, False),
+    ],
+)
+def test_only_small_json_is_looked_into(http_status: int, headers: dict[str, str], needed: bool) -> None:
+    assert rules.needs_reading(http_status, headers) is needed
+
+
+@pytest.mark.parametrize(
+    ("body", "refuses"),
+    [
+        (b'{"status": 401}', True),
+        (b'{"status": 401, "body": {}, "error": "invalid_token"}', True),
+        (b'{"status": 0, "body": {"status": 401}}', False),
+        (b'{"status": true}', False),
+        (b'{"status": 401.0}', False),
+        (b'{"status": 100}', False),
+        (b'{"status": 200}', False),
+        (b"401", False),
+        (b"[" * 60_000, False),
+        (b"\xff\xfe", False),
+        (b"", False),
+    ],
+    ids=repr,
+)
+def test_which_bodies_refuse(body: bytes, refuses: bool) -> None:
+    assert rules.body_refuses(body) is refuses
