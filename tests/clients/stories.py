@@ -67,8 +67,8 @@ def run(recipe: str) -> dict[str, Any]:
     return defined
 
 
-def texts_in(client: object) -> set[str]:
-    """Every text that the client holds, however deep; a source is not looked into, it is our side of the border."""
+def secrets_in(client: object, desk: Desk) -> set[str]:
+    """The sandbox's secrets that the client holds, however deep; a source is not looked into, it is our own."""
     border = (TokenSource, AsyncTokenSource, AbstractEventLoop, FunctionType, ModuleType, type)
     seen: dict[int, object] = {}
     coming = [client]
@@ -77,7 +77,8 @@ def texts_in(client: object) -> set[str]:
         if id(thing) not in seen and not isinstance(thing, border):
             seen[id(thing)] = thing
             coming += gc.get_referents(thing)
-    return {str(thing) for thing in seen.values() if isinstance(thing, str | bytes | bytearray)}
+    texts = "\n".join(str(thing) for thing in seen.values() if isinstance(thing, str | bytes | bytearray))
+    return {secret for secret in desk.sandbox.secrets if secret in texts}
 
 
 def _happened(desk: Desk, *, since: Counters, refreshes: int, refusals: int) -> None:

@@ -16,7 +16,7 @@ from tests.clients.stories import (
     across_a_renewal_by_another_process,
     across_an_expiry,
     run,
-    texts_in,
+    secrets_in,
 )
 from tests.support.logins import Desk
 from withings_auth import AsyncTokenSource, Endpoints
@@ -89,9 +89,7 @@ def test_it_never_holds_the_refresh_token(logged_in: Desk) -> None:
 
     async def show(withings: WithingsClient) -> None:
         await _go_through(across_an_expiry, logged_in, withings)
-        held = " ".join(texts_in(withings))
-        shown = {secret for secret in logged_in.sandbox.secrets if secret in held}
-        assert shown == {logged_in.sandbox.live_access_tokens[-1]}
+        assert secrets_in(withings, logged_in) == {logged_in.sandbox.live_access_tokens[-1]}
 
     recipe["show"] = show
     asyncio.run(recipe["main"]())

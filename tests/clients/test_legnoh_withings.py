@@ -13,7 +13,7 @@ from tests.clients.stories import (
     across_a_renewal_by_another_process,
     across_an_expiry,
     run,
-    texts_in,
+    secrets_in,
 )
 from tests.support.logins import Desk
 from withings_auth import Endpoints
@@ -61,8 +61,6 @@ def test_a_refusal_is_the_clients_error_until_it_is_reported(logged_in: Desk, wi
 def test_it_never_holds_the_refresh_token(logged_in: Desk, withings: Any) -> None:
     """Statement 27: the client has the access token, and neither a refresh token nor the client secret."""
     _go_through(across_an_expiry, logged_in, withings)
-    held = " ".join(texts_in(withings))
-    shown = {secret for secret in logged_in.sandbox.secrets if secret in held}
-    assert shown == {logged_in.sandbox.live_access_tokens[-1]}
+    assert secrets_in(withings, logged_in) == {logged_in.sandbox.live_access_tokens[-1]}
     with pytest.raises(ValueError, match="refresh_token is required"):
         withings.refresh_access_token()

@@ -15,7 +15,7 @@ from tests.clients.stories import (
     across_a_renewal_by_another_process,
     across_an_expiry,
     run,
-    texts_in,
+    secrets_in,
 )
 from tests.conftest import Require
 from tests.support.logins import Desk
@@ -57,5 +57,4 @@ def test_the_recipes_client_goes_on(logged_in: Desk, withings: Any, story: Story
 def test_it_never_holds_a_secret(logged_in: Desk, withings: Any) -> None:
     """Statement 27: no refresh token and no client secret is in the client, and here not even an access token."""
     _go_through(across_an_expiry, logged_in, withings)
-    held = " ".join(texts_in(withings))
-    assert {secret for secret in logged_in.sandbox.secrets if secret in held} == set()
+    assert secrets_in(withings, logged_in) == set()
