@@ -1,0 +1,166 @@
+"""The transaction, broken on purpose: its own source with one rule taken out, to see that the simulation notices."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from withings_auth import attempts, renewal
+
+from .play import Renew
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Break:
+    """Texts of `renewal.py` or `attempts.py` and what stands there instead; `promise` is a part of what is broken."""
+
+    name: str
+    promise: str
+    renewal: tuple[tuple[str, str], ...] = ()
+    attempts: tuple[tuple[str, str], ...] = ()
+
+
+BREAKS = (
+    Break(
+        name="hands the token out where the save failed",
+        promise="a token is handed out that is not stored",
+        renewal=(("        raise StoreNotDurable(", "        return\n        raise StoreNotDurable("),),
+    ),
+    Break(
+        name="does not read again under the lock",
+        promise="a refresh token is sent that is not the stored one",
+        renewal=(
+            (
+                "        with ExitStack() as held:",
+                "        before = load_grant(store, profile)\n        with ExitStack() as held:",
+            ),
+            ("_renew_under_lock(store, profile, wanted,", "_renew_under_lock(before, store, profile, wanted,"),
+            ("def _renew_under_lock(\n", "def _renew_under_lock(\n    grant: Grant,\n"),
+            ("    grant = load_grant(store, profile)\n    if wanted.met_by", "    if wanted.met_by"),
+        ),
+    ),
+    Break(
+        name="renews although somebody else has just done so",
+        promise="a token is renewed that would have done",
+        renewal=(
+            (
+                "    if wanted.met_by(grant, world.now()):\n        return grant  # an",
+                "    if False:\n        return grant  # an",
+            ),
+        ),
+    ),
+    Break(
+        name="lets the lock go before it asks",
+        promise="two refreshes are in flight",
+        renewal=(("            for _ in range(2):\n", "            held.close()\n            for _ in range(2):\n"),),
+    ),
+    Break(
+        name="repeats a lost answer without waiting",
+        promise="a refresh token is sent again after",
+        renewal=(("    world.wait(attempts.seconds_to_wait(world.now()))\n", ""),),
+    ),
+    Break(
+        name="keeps the old refresh token",
+        promise="replaced by something else than its successor",
+        renewal=(("refresh_token=reply.refresh_token or grant.refresh_token", "refresh_token=grant.refresh_token"),),
+    ),
+    Break(
+        name="counts the life from when the answer came",
+        promise="seconds too long",
+        renewal=(("(result)\n    return result, sent_at\n", "(result)\n    return result, world.now()\n"),),
+    ),
+    Break(
+        name="clears the record when Withings refuses",
+        promise="a renewal removes the login",
+        renewal=(
+            ("    except LoginRequired:\n", "    except LoginRequired:\n        store.clear(token_name(profile))\n"),
+        ),
+    ),
+    Break(
+        name="takes an outage for the end of the login",
+        promise="somebody is told to log in though the login lives",
+        renewal=(("raise refresh_error(result,", 'raise LoginRequired("over") or refresh_error(result,'),),
+    ),
+    Break(
+        name="hands out the refused token when Withings cannot be reached",
+        promise="the token is handed out that was reported as refused",
+        renewal=(("        if grant.access_token != wanted.rejected and grant.seconds", "        if grant.seconds"),),
+    ),
+    Break(
+        name="hands out a dead token when Withings cannot be reached",
+        promise="a token is handed out that has no life",
+        renewal=(
+            (
+                " and grant.seconds_left(world.now()) > 0:\n            return grant\n        raise",
+                ":\n            return grant\n        raise",
+            ),
+        ),
+    ),
+    Break(
+        name="renews a token again that is not a minute old",
+        promise="a token is renewed that is not a minute old",
+        renewal=(("    _refuse_the_futile(grant, wanted, world.now())\n", ""),),
+    ),
+    Break(
+        name="hands out a pair that came a second time, dead by now",
+        promise="a token is handed out that has no life",
+        renewal=(("                if grant.seconds_left(world.now()) > 0:\n", "                if True:\n"),),
+    ),
+    Break(
+        name="does not tell the deadline",
+        promise="no deadline is told",
+        renewal=(("deadline=attempts.deadline)", "deadline=None)"),),
+    ),
+    Break(
+        name="gives up after the first lost answer and forgets it",
+        promise="no deadline is noted",
+        renewal=(("    attempts.end(result)\n", "    attempts.end(result)\n    attempts._notes.note(None)\n"),),
+    ),
+    Break(
+        name="notes nothing",
+        promise="no deadline is noted",
+        attempts=(("        self._notes.note(json.dumps(noted))\n", "        json.dumps(noted)\n"),),
+    ),
+    Break(
+        name="counts the eight hours from the latest attempt",
+        promise="too late",
+        attempts=(("now if unknown_since is None else min(now, unknown_since)", "now"),),
+    ),
+    Break(
+        name="takes a lost answer for one that was never sent",
+        promise="no deadline",
+        attempts=(("            case NotSent():\n", "            case NotSent() | AnswerLost():\n"),),
+    ),
+    Break(
+        name="waits for a clock that was set back",
+        promise="waits for",
+        attempts=(
+            (
+                "min(REPEAT_GUARD_SECONDS, max(0.0, self._noted.last_at + REPEAT_GUARD_SECONDS - now))",
+                "max(0.0, self._noted.last_at + REPEAT_GUARD_SECONDS - now)",
+            ),
+        ),
+    ),
+)
+
+
+def broken(one: Break) -> Renew:
+    """Returns the `renew` of a transaction that lacks the rule."""
+    notes = _changed(attempts, one.attempts, "attempts_broken_on_purpose")
+    sent_there = (f"from {attempts.__name__} import", f"from {notes.__name__} import")
+    renew: Renew = _changed(renewal, (*one.renewal, sent_there), "renewal_broken_on_purpose").renew
+    return renew
+
+
+def _changed(module: ModuleType, changes: tuple[tuple[str, str], ...], name: str) -> ModuleType:
+    assert module.__file__ is not None
+    source = Path(module.__file__).read_text("utf-8")
+    for text, instead in changes:
+        assert source.count(text) == 1, f"{module.__name__} does not say just once: {text}"
+        source = source.replace(text, instead)
+    changed = ModuleType(name)
+    sys.modules[name] = changed  # the dataclasses in it look there for what their annotations name
+    exec(compile(source, module.__file__, "exec"), changed.__dict__)  # noqa: S102  our own source
+    return changed

@@ -1,0 +1,82 @@
+"""Plays schedules from the command line: a range of them with all cores, or one with its whole trace.
+
+    PYTHONPATH=tests .venv/bin/python -m simulation.run --seeds 0:1000000
+    PYTHONPATH=tests .venv/bin/python -m simulation.run --replay 4711
+
+The imports of this folder are relative, so that it can be run like this: there are distributions that install a
+package called `tests`, which would be found instead of ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from multiprocessing import Pool
+
+from withings_auth.renewal import renew
+
+from .play import Found, Renew, play, replay
+from .schedule import drawn
+
+BLOCK = 2_000
+MOST_SHOWN = 3
+
+
+def play_all(seeds: range, tally: Counter[str], *, renew: Renew = renew) -> Iterator[Found]:
+    """Plays the schedules of the seeds and yields what was found; `tally` counts what happened."""
+    for seed in seeds:
+        tally["schedules"] += 1
+        if (found := play(drawn(seed), tally, renew=renew)) is not None:
+            yield found
+
+
+def _block(seeds: range) -> tuple[Counter[str], list[str]]:
+    tally: Counter[str] = Counter()
+    return tally, [found.written() for found in play_all(seeds, tally)]
+
+
+def _play_with_all_cores(seeds: range) -> int:
+    started = time.monotonic()
+    tally: Counter[str] = Counter()
+    broken: list[str] = []
+    blocks = [seeds[first : first + BLOCK] for first in range(0, len(seeds), BLOCK)]
+    with Pool(os.cpu_count()) as pool:
+        for block_tally, block_broken in pool.imap_unordered(_block, blocks):
+            tally += block_tally
+            broken += block_broken
+            if sys.stderr.isatty():
+                print(f"\r{tally['schedules']:,} schedules", end="", file=sys.stderr)
+    for found in broken[:MOST_SHOWN]:
+        print(f"\n{found}\n")
+    for what, number in sorted(tally.items()):
+        print(f"{number:>12,}  {what}")
+    print(f"{len(broken):>12,}  schedules that broke a promise ({time.monotonic() - started:.0f} seconds)")
+    return 1 if broken else 0
+
+
+def _range(text: str) -> range:
+    first, _, end = text.partition(":")
+    return range(int(first), int(end))
+
+
+def main() -> int:
+    """Returns 1 where a promise was broken."""
+    parser = argparse.ArgumentParser(description="Simulates renewals under seeded schedules of everything going wrong.")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--seeds", type=_range, metavar="FROM:TO", help="play these, and say what happened")
+    which.add_argument("--replay", type=int, metavar="SEED", help="play this one, and show each step")
+    options = parser.parse_args()
+    if options.seeds is not None:
+        return _play_with_all_cores(options.seeds)
+    found = replay(drawn(options.replay), always=True)
+    assert found is not None
+    print(found.written())
+    return 0 if found.promise is None else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

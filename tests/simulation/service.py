@@ -1,0 +1,104 @@
+"""Withings in the play: the sandbox's own rules and answers, without a socket, by the play's true clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import count
+from urllib.parse import urlencode
+
+from withings_auth.model import App as OurApp
+from withings_auth.protocol import Answer, AnswerLost, NotSent, Outcome, retry_after_seconds
+from withings_auth.sandbox.clock import Clock
+from withings_auth.sandbox.provider import Provider
+from withings_auth.sandbox.refusals import RefusedError
+from withings_auth.sandbox.routes import Routes
+from withings_auth.sandbox.switches import Switches
+from withings_auth.sandbox.values import App, Request
+from withings_auth.sandbox.world import TOKEN_LIFE_SECONDS, World
+
+from .schedule import Mishap
+
+ORIGIN = "http://127.0.0.1:8765"
+TOKEN_URL = f"{ORIGIN}/v2/oauth2"
+APP = OurApp(client_id="a" * 64, client_secret="b" * 64)
+_REGISTERED = App(client_id=APP.client_id, client_secret=APP.client_secret, redirect_uris=(APP.redirect_uri,))
+_HEADERS = {"host": "127.0.0.1:8765", "content-type": "application/x-www-form-urlencoded"}
+TIME_LIMIT_SECONDS = 20.0
+
+
+class Service:
+    """Withings, and what is true of the tokens that it issued."""
+
+    def __init__(self, now: Callable[[], float], switches: Switches) -> None:
+        numbers = count(1)
+        world = World(
+            app=_REGISTERED,
+            clock=Clock(now),
+            switches=switches,
+            random_hex=lambda size: f"{next(numbers):0{2 * size}d}",
+        )
+        self.provider = Provider(world)
+        self._now = now
+        self._routes = Routes(self.provider)
+        self.successors: dict[str, dict[str, str]] = {}
+        """By refresh token: the refresh tokens that were given for it, each with its access token."""
+        self.traded_at: dict[str, float] = {}
+        """By refresh token: when it was traded first."""
+        self.access_dies_at: dict[str, float] = {}
+        self.ended_by_person: set[str] = set()
+
+    def log_in(self) -> tuple[str, str]:
+        """A person grants access; returns the access token and the refresh token."""
+        if self.provider.world.switches.second_consent != "kills_nothing":
+            self.revoke()
+        pair = self.provider.issue_pair()
+        self.access_dies_at[pair.access_token] = pair.access_dies_at
+        return pair.access_token, pair.refresh_token
+
+    def revoke(self) -> None:
+        """A person ends all that was granted."""
+        self.ended_by_person.update(self.provider.ledger.live_refresh_tokens())
+        self.provider.revoke_person()
+
+    def is_alive(self, refresh_token: str) -> bool:
+        """Whether a refresh with it would succeed now."""
+        return refresh_token in self.provider.ledger.live_refresh_tokens()
+
+    def takes(self, access_token: str) -> bool:
+        """Uses the access token at the API; says whether it was accepted."""
+        try:
+            self.provider.ledger.use(access_token)
+        except RefusedError:
+            return False
+        return True
+
+    def trade(self, form: Mapping[str, str], mishap: Mishap | None) -> tuple[Outcome, float]:
+        """Answers one request to the token service; returns the outcome and the seconds until it is known."""
+        if mishap is not None:
+            if mishap.kind == "not_sent":
+                return NotSent(why="Connection refused"), 0.0
+            self.provider.faults.order(mishap.kind, times=1, where="token", details=mishap.details)
+        refreshes = self.provider.world.counters.refreshes
+        before = self.provider.ledger.live_refresh_tokens()
+        request = Request(
+            method="POST", path="/v2/oauth2", origin=ORIGIN, body=urlencode(form).encode(), headers=_HEADERS
+        )
+        reply = self._routes.answer(request)
+        if self.provider.world.counters.refreshes > refreshes:
+            self._note_successor(form["refresh_token"], before)
+        if reply.delay_seconds > TIME_LIMIT_SECONDS:
+            return AnswerLost(why="no answer in time"), TIME_LIMIT_SECONDS
+        if reply.delivery != "whole":
+            return AnswerLost(why="the connection was closed"), 0.0
+        answer = Answer(http_status=reply.http_status, body=reply.body, retry_after=retry_after_seconds(reply.headers))
+        return answer, reply.delay_seconds
+
+    def _note_successor(self, refresh_token: str, before: tuple[str, ...]) -> None:
+        known = self.successors.setdefault(refresh_token, {})
+        self.traded_at.setdefault(refresh_token, self._now())
+        ledger = self.provider.ledger
+        issued = [one for one in ledger.live_refresh_tokens() if one not in before]
+        if issued:
+            access_token = ledger.live_access_tokens()[-1]
+            known[issued[0]] = access_token
+            self.access_dies_at[access_token] = self._now() + TOKEN_LIFE_SECONDS
