@@ -8,9 +8,9 @@ where somebody logs in for a second time: promises about that are tried with `an
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 
 from tests.renewal.scene import Clock, Scene
 from withings_auth.sandbox import Sandbox, Switches
@@ -28,6 +28,13 @@ ANSWERS: dict[str, tuple[object, ...]] = {
 CONSENTS: dict[str, tuple[object, ...]] = {
     "second_consent": ("kills_at_consent", "kills_at_exchange", "kills_nothing"),
 }
+# What can be left out where no refresh is repeated, and where no refusal is answered.
+OF_REPETITIONS = (
+    "repeated_refresh_restarts_grace",
+    "repeated_refresh_returns_same_pair",
+    "earlier_answer_dies_on_repeat",
+)
+OF_REFUSALS = ("wait_seconds_told", "failures_carry_body")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +44,19 @@ class Combinations:
     sandbox: Sandbox
     clock: Clock
     open_store: Callable[[], SecretStore]
+    answers: Mapping[str, tuple[object, ...]] = field(default_factory=lambda: ANSWERS)
+
+    def and_consents(self) -> Combinations:
+        """The same, times the answers to what a second consent does."""
+        return replace(self, answers={**self.answers, **CONSENTS})
+
+    def without(self, *names: str) -> Combinations:
+        """Fewer, for a promise that these switches cannot bear on; they stay as they are by default."""
+        return replace(self, answers={name: answers for name, answers in self.answers.items() if name not in names})
 
     def __iter__(self) -> Iterator[AbstractContextManager[Scene]]:
-        return (self._under(turned) for turned in _products(ANSWERS))
-
-    def and_consents(self, *, without: Collection[str] = ()) -> Iterator[AbstractContextManager[Scene]]:
-        """The same, times the answers to what a second consent does; some switches may be left as they are."""
-        answers = {name: values for name, values in (ANSWERS | CONSENTS).items() if name not in without}
-        return (self._under(turned) for turned in _products(answers))
+        for values in itertools.product(*self.answers.values()):
+            yield self._under(dict(zip(self.answers, values, strict=True)))
 
     @contextmanager
     def _under(self, turned: dict[str, object]) -> Iterator[Scene]:
@@ -58,8 +70,3 @@ class Combinations:
         except BaseException as error:
             error.add_note(f"under {turned}")
             raise
-
-
-def _products(answers: dict[str, tuple[object, ...]]) -> Iterator[dict[str, object]]:
-    for values in itertools.product(*answers.values()):
-        yield dict(zip(answers, values, strict=True))

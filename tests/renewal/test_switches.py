@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from tests.renewal.combinations import Combinations
+from tests.renewal.combinations import OF_REPETITIONS, Combinations
 from tests.renewal.scene import HOUR, LIFE, Scene
 from tests.renewal.stores import Unsavable
 from tests.support.logins import consent
@@ -140,13 +140,7 @@ class TestSecondConsent:
 
     def test_between_two_renewals(self, everywhere: Combinations) -> None:
         """The first profile's token works where Withings leaves it one; else “log in”. The second one's works."""
-        # No refresh is repeated here, so these have nothing to bear on.
-        repeated = (
-            "repeated_refresh_restarts_grace",
-            "repeated_refresh_returns_same_pair",
-            "earlier_answer_dies_on_repeat",
-        )
-        for combination in everywhere.and_consents(without=repeated):
+        for combination in everywhere.and_consents().without(*OF_REPETITIONS):
             with combination as scene:
                 scene.log_in(age=0)
                 assert scene.works(consent_again(scene))
