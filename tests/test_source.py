@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Hashable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from withings_auth.source import TokenSource
 from withings_auth.store.base import SecretStore
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.memory_store import MemoryStore
-from withings_auth.store.records import app_name, token_name
+from withings_auth.store.records import app_name, load_grant, token_name
 
 LIFE = 10_800
 
@@ -200,9 +201,28 @@ class TestAnywhere:
         grant = log_in(store, sandbox, age=LIFE)
 
         async def cell() -> Token:
-            return TokenSource(store=store).token()
+            async def nested() -> Token:
+                return TokenSource(store=store).token()
+
+            return await asyncio.create_task(nested())
 
         assert asyncio.run(cell()).access_token != grant.access_token
+
+    def test_it_works_in_a_thread_with_a_loop_of_its_own(self, store: Counting, sandbox: Sandbox) -> None:
+        """As in a program whose main thread runs one loop and a helper another one, both with blocking code in them."""
+        log_in(store, sandbox, age=LIFE)
+        source = TokenSource(store=store)
+        refreshes = sandbox.counters.refreshes
+
+        async def ask() -> Token:
+            return source.token()
+
+        async def cell() -> list[Token]:
+            elsewhere = asyncio.to_thread(lambda: asyncio.run(ask()))
+            return await asyncio.gather(ask(), elsewhere, ask())
+
+        assert set(asyncio.run(cell())) == {load_grant(store, "default").token}
+        assert sandbox.counters.refreshes == refreshes + 1
 
     def test_a_forked_process_has_a_source_that_works(self, sandbox: Sandbox, directory: Path, cli: Cli) -> None:
         """After a fork each has its own copy: the child renews, and the parent notices."""
@@ -246,6 +266,37 @@ class TestAnywhere:
         )
         assert ran.stdout == "0 True\n", ran.stderr
         assert sandbox.counters.refreshes == refreshes + 1
+
+    @pytest.mark.parametrize("lock_held", [False, True])
+    def test_a_daemon_thread_asks_while_the_program_ends(
+        self, sandbox: Sandbox, directory: Path, cli: Cli, lock_held: bool
+    ) -> None:
+        """Statement 29: what was sent is answered and saved first; Statement 32: what was not is not waited for."""
+        store = FileStore(directory)
+        log_in(store, sandbox, age=LIFE)
+        before = sandbox.counters
+        if not lock_held:
+            sandbox.fail_next("slow", seconds=1)
+        with store.lock(token_name("default"), 5) if lock_held else nullcontext():
+            program = cli.using(sys.executable, "-c").start(
+                "import sys, threading; from pathlib import Path; from withings_auth import TokenSource\n"
+                "from withings_auth.store.file_store import FileStore\n"
+                "source = TokenSource(store=FileStore(Path(sys.argv[1])))\n"
+                "threading.Thread(target=source.token, daemon=True).start()\n"
+                "while not any(thread.name == 'withings-auth renewal' for thread in threading.enumerate()): pass\n"
+                "sys.stdin.readline()",
+                str(directory),
+                stdin=True,
+            )
+            while not lock_held and sandbox.counters.refreshes == before.refreshes:
+                assert program.running
+                time.sleep(0.01)
+            program.type("\n")
+            ended = program.wait(seconds=15)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        saved = load_grant(store, "default")
+        assert saved.refresh_token == sandbox.live_refresh_tokens[-1]
+        assert sandbox.counters.token_requests == before.token_requests + (not lock_held)
 
     def test_it_is_at_the_front_door(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
         """`from withings_auth import TokenSource` finds profile and store as the command does."""

@@ -11,6 +11,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Hashable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from withings_auth.errors import ConfigurationError
@@ -59,7 +60,9 @@ class TokenSource:
         believed.
         """
         wanted = self._login.wanted(rejected)
-        grant = self._login.remembered(wanted) or self._login.fetched(wanted, threading.Event())
+        grant = self._login.remembered(wanted) or self._login.fetched(
+            wanted, threading.Event(), threading.current_thread()
+        )
         return grant.token
 
 
@@ -97,26 +100,30 @@ class AsyncTokenSource:
         import asyncio  # here, because a valid token is handed out to blocking code without loading it
 
         key = asyncio.get_running_loop(), wanted
-        errand = self._errands.get(key)
-        if errand is None:
-            self._errands[key] = errand = asyncio.create_task(self._sent(wanted), name="withings-auth token")
+        while True:
+            errand = self._errands.get(key)
+            if errand is None or errand.cancelling():
+                errand = asyncio.create_task(self._sent(wanted), name="withings-auth token")
+                errand.add_done_callback(partial(self._forget, key))
+                self._errands[key] = errand
+            try:
+                await asyncio.wait([errand])  # unlike `await errand`, this can be cancelled without it
+                # Whoever cancels all tasks there are, the errand too, may have left this caller alone.
+                if not errand.cancelled():
+                    return errand.result()
+            finally:
+                del errand  # an error's traceback holds this frame: without this a cycle keeps secrets alive
 
-            def forget(ended: asyncio.Task[Grant]) -> None:
-                del self._errands[key]
-                if not ended.cancelled():
-                    ended.exception()  # if all who waited are gone, nobody else looks at it
-
-            errand.add_done_callback(forget)
-        try:
-            await asyncio.wait([errand])  # unlike `await errand`, this can be cancelled without it
-            return errand.result()
-        finally:
-            del errand  # an error's traceback holds this frame: without this a cycle keeps secrets alive
+    def _forget(self, key: tuple[asyncio.AbstractEventLoop, Wanted], ended: asyncio.Task[Grant]) -> None:
+        if self._errands.get(key) is ended:
+            del self._errands[key]
+        if not ended.cancelled():
+            ended.exception()  # if all who waited are gone, nobody else looks at it
 
     async def _sent(self, wanted: Wanted) -> Grant:
-        abandoned = threading.Event()
+        abandoned, asker = threading.Event(), threading.current_thread()
         try:
-            return await in_thread(lambda: self._login.fetched(wanted, abandoned))
+            return await in_thread(lambda: self._login.fetched(wanted, abandoned, asker))
         finally:
             abandoned.set()  # where the loop ends before the errand does, no lock and no guard is waited for any more
 
@@ -150,20 +157,20 @@ class _Login:
         unchanged = stamp is not None and stamp == self._store.stamp(token_name(self._profile))
         return grant if unchanged and wanted.met_by(grant, time.time()) else None
 
-    def fetched(self, wanted: Wanted, abandoned: threading.Event) -> Grant:
-        """Returns what is stored if it will do, else what a renewal brings; `abandoned` ends its waits."""
+    def fetched(self, wanted: Wanted, abandoned: threading.Event, asker: threading.Thread) -> Grant:
+        """Returns what is stored if it will do, else what a renewal brings for `asker`; `abandoned` ends its waits."""
         stamp = self._store.stamp(token_name(self._profile))
         grant = self._checked(load_grant(self._store, self._profile))
         if wanted.met_by(grant, time.time()):
             self._held = stamp, grant
             return grant
-        return self._checked(self._renewed(wanted, abandoned))
+        return self._checked(self._renewed(wanted, abandoned, asker))
 
     def _checked(self, grant: Grant) -> Grant:
         refuse_contradiction(self._profile, grant, self._settings, self._app)
         return grant
 
-    def _renewed(self, wanted: Wanted, abandoned: threading.Event) -> Grant:
+    def _renewed(self, wanted: Wanted, abandoned: threading.Event, asker: threading.Thread) -> Grant:
         # Imported here: a valid token is handed out without loading aiohttp.
         from withings_auth.exchange import post
         from withings_auth.renewal import World, renew
@@ -172,7 +179,7 @@ class _Login:
             world = World(post=post, wait=wait)
             return renew(self._store, self._profile, wanted, secret_for=self._known_secret, world=world)
 
-        return run_to_its_end(transaction, abandoned)
+        return run_to_its_end(transaction, abandoned, asker=asker)
 
     def _known_secret(self, grant: Grant) -> str | None:
         # Checked again: under the lock it can be another login than the one that was looked at before.

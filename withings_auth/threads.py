@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Generic, TypeVar
@@ -15,6 +16,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 NOTICEABLE_SECONDS = 2.0
+ABANDONED_WAIT_SECONDS = 0.5  # how long a wait goes on at most that nobody needs any more
 
 
 class StillRunning(Exception):
@@ -39,6 +41,7 @@ class Call(Generic[T]):
             self._error = error
         self._done.set()
         self.when_done()
+        del self  # the error's traceback leads to this frame: if nobody asks for it, a cycle would keep secrets alive
 
     def finished(self, seconds: float | None = None) -> bool:
         """Waits up to `seconds` and says whether the call has returned."""
@@ -119,20 +122,33 @@ class _Abandoned(BaseException):
     """Nobody waits for the transaction any more, and no answer is on its way."""
 
 
-def run_to_its_end(transaction: Callable[[Callable[[float], None]], T], abandoned: threading.Event) -> T:
+def run_to_its_end(
+    transaction: Callable[[Callable[[float], None]], T],
+    abandoned: threading.Event,
+    *,
+    asker: threading.Thread | None = None,
+) -> T:
     """Runs a transaction in a thread that a signal to this one does not stop half way.
 
-    The transaction gets the function by which it waits. When the caller is interrupted, or sets `abandoned`, it ends at
-    its next wait; past the last of these it is waited for, at most as long as one request and one save take.
+    The transaction gets the function by which it waits. When the caller is interrupted, sets `abandoned`, or ends with
+    the process, it ends at its next wait; past the last of these it is waited for, at most as long as one request and
+    one save take. `asker` is the thread that wants the result, if not this one.
     """
+    asking = asker or threading.current_thread()
 
     def wait(seconds: float) -> None:
-        if abandoned.wait(seconds):
-            raise _Abandoned
+        until = time.monotonic() + seconds
+        while True:
+            left = max(0.0, until - time.monotonic())
+            if abandoned.wait(min(left, ABANDONED_WAIT_SECONDS)) or _ends_with_the_process(asking):
+                raise _Abandoned
+            if left <= ABANDONED_WAIT_SECONDS:
+                return
 
     call = Call(lambda: transaction(wait))
-    # Not a daemon thread: the interpreter waits for it too, should a second signal end the wait below.
-    thread = threading.Thread(target=call, name="withings-auth renewal")
+    # Not a daemon thread, though this one may be: the interpreter waits for it too, should a second signal end the wait
+    # below, or the program end while the errand of an async caller is under way.
+    thread = threading.Thread(target=call, name="withings-auth renewal", daemon=False)
     try:
         thread.start()
         call.finished()  # not `join`: interrupted, it takes the thread for ended (github.com/python/cpython, bpo-45274)
@@ -142,3 +158,7 @@ def run_to_its_end(transaction: Callable[[Callable[[float], None]], T], abandone
             call.finished()
         raise
     return call.result()
+
+
+def _ends_with_the_process(thread: threading.Thread) -> bool:
+    return not thread.is_alive() or (thread.daemon and not threading.main_thread().is_alive())
