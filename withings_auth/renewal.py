@@ -43,6 +43,8 @@ from withings_auth.wanted import JUST_RENEWED_SECONDS, Wanted
 LOCK_SLICE_SECONDS = 0.5  # how long an abandoned wait goes on
 LONGEST_WAIT_SECONDS = 12.0
 
+Traded = TokenReply | Failure | NotSent | AnswerLost
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
@@ -103,14 +105,16 @@ def _renew_under_lock(
     _refuse_the_futile(grant, wanted, world.now())
     attempts = Attempts(notes, grant)
     secret = secret_for(grant) or load_secret(store, grant.client_id)
-    try:
-        reply, sent_at = _trade(grant, profile, secret, attempts, world)
-    except LoginRequired:
-        found = load_grant(store, profile)
-        if found != grant and wanted.met_by(found, world.now()):
-            return found  # somebody who knows no lock saved a newer one
-        raise
-    successor = _successor(grant, profile, reply, sent_at)
+    result, sent_at = trade(grant, secret, attempts, world)
+    if not isinstance(result, TokenReply):
+        try:
+            raise refresh_error(result, profile=profile, deadline=attempts.deadline)
+        except LoginRequired:
+            found = load_grant(store, profile)
+            if found != grant and wanted.met_by(found, world.now()):
+                return found  # somebody who knows no lock saved a newer one
+            raise
+    successor = _successor(grant, profile, result, sent_at)
     _save(store, profile, successor, attempts.deadline)
     return successor
 
@@ -139,8 +143,8 @@ def _refuse_the_futile(grant: Grant, wanted: Wanted, now: float) -> None:
         )
 
 
-def _trade(grant: Grant, profile: str, secret: str, attempts: Attempts, world: World) -> tuple[TokenReply, float]:
-    """Returns the reply to a refresh and the moment before it was sent.
+def trade(grant: Grant, secret: str, attempts: Attempts, world: World) -> tuple[Traded, float]:
+    """Returns what came of a refresh, and the moment before it was sent. What it brings is not saved yet.
 
     Asks again once where the answer was lost, which is what the previous refresh token stays alive for, and once where
     Withings refused to act yet.
@@ -149,8 +153,6 @@ def _trade(grant: Grant, profile: str, secret: str, attempts: Attempts, world: W
     while True:
         result, sent_at = _ask(grant, secret, attempts, world)
         match result:
-            case TokenReply():
-                return result, sent_at
             case AnswerLost() if not lost:
                 lost = True
             case Failure(kind=FailureKind.TOO_MANY_REQUESTS, retry_after=seconds) if (
@@ -159,12 +161,10 @@ def _trade(grant: Grant, profile: str, secret: str, attempts: Attempts, world: W
                 refused = True
                 world.wait(seconds or 0)
             case _:
-                raise refresh_error(result, profile=profile, deadline=attempts.deadline)
+                return result, sent_at
 
 
-def _ask(
-    grant: Grant, secret: str, attempts: Attempts, world: World
-) -> tuple[TokenReply | Failure | NotSent | AnswerLost, float]:
+def _ask(grant: Grant, secret: str, attempts: Attempts, world: World) -> tuple[Traded, float]:
     """Sends the refresh once, not sooner than the guard allows, noted before and after."""
     world.wait(attempts.seconds_to_wait(world.now()))
     sent_at = world.now()
