@@ -34,7 +34,8 @@ Each fixture says how the store is to be had; every promise is a test, and its d
 
 A store that cannot have one of `opening`, `unavailable` and `forgetful` says so in `without`, with the reason. The
 tests that need it are then skipped and show the reason; without a word they fail. A store that lives within one
-process has `without = {"opening": "it is a dictionary"}`.
+process has `without = {"opening": "it is a dictionary"}`, and one that does not outlive `os.fork`, as some libraries
+do not, `without = {"fork": "…"}`.
 
 pytest must be installed; nothing else in the package needs it.
 """

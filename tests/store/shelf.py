@@ -1,0 +1,107 @@
+"""A store that somebody else might write: one JSON file for everything, and the locks of `filelock`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import filelock
+
+from withings_auth.errors import RenewalBusy, StoreNotDurable, StoreUnavailable
+
+
+class ShelfNotes:
+    """Notes in a file of their own."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def recall(self) -> str | None:
+        """Returns what was noted last."""
+        return self._path.read_bytes().decode() if self._path.exists() else None
+
+    def note(self, text: str | None) -> None:
+        """Replaces the notes."""
+        if text is None:
+            self._path.unlink(missing_ok=True)
+        else:
+            self._path.write_bytes(text.encode())
+
+
+@contextmanager
+def held(path: Path, timeout: float) -> Iterator[ShelfNotes]:
+    """Holds the path and yields the notes beside it."""
+    try:
+        with filelock.FileLock(path.with_suffix(".lock"), timeout=timeout, thread_local=False):
+            yield ShelfNotes(path.with_suffix(".note"))
+    except filelock.Timeout:
+        raise RenewalBusy(f"{path.name} is held by somebody else", hint="try again") from None
+
+
+class Shelf:
+    """Each name has a number, which grows with every change, and a text, or None once it was cleared."""
+
+    def __init__(self, path: Path, *, replace: Callable[[Path, Path], None] = os.replace) -> None:
+        self.path = path
+        self._replace = replace
+
+    @property
+    def description(self) -> str:
+        """The file."""
+        return f"the file {self.path.name}"
+
+    def load(self, name: str) -> str | None:
+        """Returns the text."""
+        return self.book().get(name, (0, None))[1]
+
+    def save(self, name: str, text: str) -> None:
+        """Replaces the text, and reads it again."""
+        self.change(name, text)
+        if self.load(name) != text:
+            raise StoreNotDurable(f"{self.description} does not hold what was written", hint="look after the disk")
+
+    def clear(self, name: str) -> bool:
+        """Takes the text away."""
+        if self.load(name) is None:
+            return False
+        self.change(name, None)
+        return True
+
+    def names(self) -> list[str]:
+        """Returns the names that have a text."""
+        return sorted(name for name, (_, text) in self.book().items() if text is not None)
+
+    def lock(self, name: str, timeout: float) -> AbstractContextManager[ShelfNotes]:
+        """Holds a file named like the record."""
+        return held(self.beside(name), timeout)
+
+    def stamp(self, name: str) -> Hashable:
+        """Returns the number."""
+        return self.book().get(name, (0, None))[0]
+
+    def book(self) -> dict[str, tuple[int, str | None]]:
+        """Reads it all."""
+        try:
+            return dict(json.loads(self.path.read_text("utf-8"))) if self.path.exists() else {}
+        except (OSError, ValueError) as error:
+            raise StoreUnavailable(f"{self.description} cannot be read: {type(error).__name__}", hint="") from None
+
+    def change(self, name: str, text: str | None) -> None:
+        """Writes one entry anew, and all others as they were."""
+        with filelock.FileLock(self.path.with_suffix(".writing"), timeout=20, thread_local=False):
+            book = self.book()
+            book[name] = (book.get(name, (0, None))[0] + 1, text)
+            self.write(json.dumps(book))
+
+    def write(self, text: str) -> None:
+        """Replaces the file in one step."""
+        written = self.path.with_suffix(".new")
+        written.write_text(text, "utf-8")
+        self._replace(written, self.path)
+
+    def beside(self, name: str) -> Path:
+        """Returns a path of the name's own, to which a suffix is added."""
+        return self.path.with_name(f"{name.replace('/', '+')}.")
