@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
 
@@ -16,9 +17,10 @@ from keyring.errors import KeyringLocked
 
 from tests.renewal.combinations import OF_REFUSALS, OF_REPETITIONS, Combinations
 from tests.renewal.processes import Ended, Processes, await_refresh
-from tests.renewal.scene import HOUR, Clock, Scene, digest
+from tests.renewal.scene import HOUR, LIFE, Clock, Scene, digest
 from tests.store.keyrings import Keyrings, MemoryKeyring
 from tests.support.keyring_daemon import SecretService
+from tests.support.programs import Cli
 from withings_auth.errors import RenewalBusy, StoreNotDurable, StoreUnavailable
 from withings_auth.model import Grant
 from withings_auth.sandbox import Sandbox
@@ -180,6 +182,20 @@ class TestHanging:
         assert desk.scene.works(desk.scene.renew(store=desk.open_store()))
 
 
+# Asks for a token with a keyring that it does not wait long for, says what came of it, and ends.
+IMPATIENT = """
+import sys
+from pathlib import Path
+from withings_auth import TokenSource
+from withings_auth.errors import StoreError
+from withings_auth.store.keyring_store import KeyringStore
+try:
+    TokenSource(store=KeyringStore(Path(sys.argv[1]), patience_seconds=1)).token()
+except StoreError as error:
+    print(type(error).__name__, error.exit_code)
+"""
+
+
 class TestSecretService:
     @pytest.fixture
     def scene(
@@ -231,6 +247,28 @@ class TestSecretService:
         secret_service.resume()
         assert self.ask(scene, processes, secret_service).digest == digest(scene.stored)
         assert scene.works(scene.stored)
+
+    def test_it_keeps_no_process_from_ending(
+        self, secret_service: SecretService, monkeypatch: pytest.MonkeyPatch, cli: Cli
+    ) -> None:
+        """“None keeps a process from ending”: a save that hangs for ever is told, and the end of the program comes."""
+        secret_service.enter(monkeypatch)
+        with Sandbox() as sandbox:
+            clock = Clock()
+            clock.at = sandbox.now() - LIFE
+            scene = Scene(KeyringStore(state_directory()), sandbox, clock)
+            scene.log_in()
+            sandbox.fail_next("slow", seconds=0.5)
+            program = cli.using(sys.executable, "-c", IMPATIENT).start(str(state_directory()))
+            await_refresh(sandbox)
+            secret_service.stop()
+            ended = program.wait(seconds=8)
+            assert ended.stdout == "StoreNotDurable 5\n"
+            assert ended.returncode == 0
+            secret_service.resume()
+            sandbox.advance(12)
+            clock.at = sandbox.now()
+            assert scene.works(scene.renew())
 
 
 def store() -> str:

@@ -83,7 +83,7 @@ class TestOneRefresh:
         assert scene.sandbox.counters.refreshes == 2
 
     def test_successors_may_follow_at_once(self, scene: Scene) -> None:
-        """The guard is for the same refresh token, not for the next one."""
+        """“The same refresh token is never sent twice within 10 seconds; successors may follow at once.”"""
         scene.log_in()
         new = scene.renew()
         scene.clock.at = new.expires_at
@@ -91,7 +91,7 @@ class TestOneRefresh:
         assert scene.clock.waited == 0
 
     def test_nothing_comes_between_answer_and_save(self, scene: Scene) -> None:
-        """Once the answer is there, nothing waits and nobody is asked before the pair is saved."""
+        """Nothing “comes between the answer and the save”: nobody waits, and nobody is asked, before that."""
         scene.log_in()
         happened: list[str] = []
 
@@ -117,6 +117,8 @@ class TestOneRefresh:
 
 
 class TestLock:
+    """The lock “cannot be had: exit 5 before any request”; no wait for it is unbounded."""
+
     def test_a_lock_that_is_never_free_is_not_waited_for_without_end(self, scene: Scene) -> None:
         """Statement 28: the wait is bounded, and ends as something that helps to try again."""
         scene.log_in()
@@ -176,6 +178,8 @@ class TestLock:
 
 
 class TestRejected:
+    """“A token rejected within 60 s of its issue is not renewed again”; any other is, once."""
+
     def test_a_rejected_token_is_renewed_though_it_looks_alive(self, scene: Scene) -> None:
         """Statement 33: clocks jump and tokens are revoked; what the server refused is renewed once."""
         old = scene.log_in(age=HOUR)
@@ -213,6 +217,8 @@ class TestRejected:
 
 
 class TestMinValid:
+    """“A token that was just renewed satisfies any caller.”"""
+
     def test_a_token_that_was_just_renewed_satisfies_any_caller(self, scene: Scene) -> None:
         """Where Withings grants less life than is asked for, asking again would never end."""
         scene.log_in()
@@ -237,6 +243,8 @@ class TestMinValid:
 
 
 class TestClock:
+    """“Life left never exceeds life granted; a clock before `obtained_at` means expired.”"""
+
     def test_life_counts_from_the_moment_before_the_request(self, scene: Scene) -> None:
         """Statement 33: a slow answer does not make a token look younger than it is."""
         scene.log_in()
@@ -275,6 +283,8 @@ class TestClock:
 
 
 class TestTooManyRequests:
+    """“A 601, which refuses before acting, is waited out under the lock (up to 12 s) and asked once more.”"""
+
     def test_it_is_waited_out_once_under_the_lock(self, scene: Scene) -> None:
         """601 refuses before acting: after the time that it names, and the guard, the same request is right."""
         scene.log_in()
@@ -292,6 +302,23 @@ class TestTooManyRequests:
         body: dict[str, object] = {} if told is None else {"wait_seconds": told}
         scene.renew(post=scene.script(refusal(601, **body), tokens()))
         assert scene.clock.waited == waited
+
+    def test_meanwhile_nobody_else_is_let_in(self, scene: Scene) -> None:
+        """Statement 28: the guard and the wait that a 601 asks for are waited out under the lock."""
+        scene.log_in()
+        scene.sandbox.fail_next("lost")
+        scene.sandbox.fail_next("too_many", wait_seconds=12)
+        shut_out: list[float] = []
+
+        def wait(seconds: float) -> None:
+            if seconds:
+                with pytest.raises(RenewalBusy), scene.store.lock(token_name("default"), 0):
+                    pass
+                shut_out.append(seconds)
+            scene.clock.wait(seconds)
+
+        assert scene.works(scene.renew(wait=wait))
+        assert shut_out == [11, 12]
 
     def test_a_second_one_is_told(self, scene: Scene) -> None:
         """Nothing happened, so no deadline is told either."""
@@ -311,6 +338,8 @@ class TestTooManyRequests:
 
 
 class TestLostAnswer:
+    """“The outcome is unknown: wait out the guard and repeat that refresh once. If that fails too, exit 4.”"""
+
     def test_it_is_repeated_once_after_the_guard(self, scene: Scene) -> None:
         """Withings keeps the previous refresh token alive for exactly this."""
         scene.log_in()
@@ -408,6 +437,8 @@ class TestLostAnswer:
 
 
 class TestTemporary:
+    """“A temporary failure hands out the stored token while it has life, unless it is the rejected one.”"""
+
     TEMPORARY = (
         [NOT_SENT],
         [LOST, LOST],
@@ -443,6 +474,8 @@ class TestTemporary:
 
 
 class TestRefusal:
+    """“A definite refusal is `LoginRequired` with Withings' words. Neither deletes anything.”"""
+
     def test_a_definite_refusal_means_log_in_and_deletes_nothing(self, scene: Scene) -> None:
         """Statement 30: with Withings' words, and what was stored is still there."""
         old = scene.log_in()
@@ -501,6 +534,23 @@ class TestRefusal:
             scene.renew()
         assert scene.sent == []
 
+    @pytest.mark.parametrize("age", [LIFE - 600, LIFE])
+    def test_nothing_that_fails_deletes_or_overwrites(self, scene: Scene, age: int) -> None:
+        """Statement 30: after every failure there is, all records are what they were, to the letter."""
+        old = scene.log_in(age=age)
+        names = scene.store.names()
+        before = [scene.store.load(name) for name in names]
+        for outcome in (
+            *(LOST, NOT_SENT, refusal(503, "invalid refresh_token"), refusal(503, "invalid client id/secret")),
+            *(refusal(601), refusal(522), refusal(2554), refusal(0), tokens(userid=666), tokens(expires_in="soon")),
+            *(Answer(http_status=502, body=b""), Answer(http_status=200, body=b"<html>"), answer([])),
+        ):
+            with pytest.raises(WithingsAuthError):
+                scene.renew(rejected=old.access_token, post=scene.script(outcome, outcome))
+            scene.clock.at += 20
+        assert scene.store.names() == names
+        assert [scene.store.load(name) for name in names] == before
+
 
 class TestReply:
     def test_tokens_of_another_person_are_not_saved(self, scene: Scene) -> None:
@@ -552,6 +602,8 @@ class TestReply:
 
 
 class TestSave:
+    """The save “is read back before it counts”; a pair that is not durable is not handed out."""
+
     @pytest.mark.parametrize("error", [StoreUnavailable("it is locked", hint="unlock it"), StoreNotDurable("it lies")])
     def test_a_failed_save_hands_out_nothing_and_says_until_when(
         self, scene: Scene, canaries: Canaries, error: StoreError
@@ -592,6 +644,8 @@ class TestSave:
 
 
 class TestSecret:
+    """“A renewal uses the record's `client_id` and `token_url`”; the secret is the caller's, or the app record's."""
+
     def test_the_saved_app_is_enough(self, scene: Scene) -> None:
         """Other programs renew without the environment of the login."""
         scene.log_in()
