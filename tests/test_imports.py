@@ -30,6 +30,10 @@ TABLE: dict[str, set[str]] = {
         "threads": "",
         "model": "errors outside",
         "wanted": "model",
+        "formats": "model",
+        "programs": "model formats",
+        "patience": "errors",
+        "pages": "errors",
         "forms": "model",
         "protocol": "outside statuses",
         "failures": "errors protocol statuses",
@@ -42,9 +46,10 @@ TABLE: dict[str, set[str]] = {
         "sandbox": "model",
         "loopback": "errors outside threads model forms protocol failures store settings exchange",
         "source": "errors threads model wanted store settings exchange renewal",
-        "calls": "errors outside model statuses protocol failures exchange",
+        "calls": "errors outside threads model statuses protocol failures exchange",
         "adapters": "errors outside",
-        "cli": "errors outside threads model protocol failures store settings signed sandbox loopback source calls",
+        "cli": "errors outside threads model wanted formats programs patience pages protocol failures store settings"
+        " signed sandbox loopback source calls",
         "__main__": "cli",
     }.items()
 }

@@ -5,16 +5,24 @@ Withings says in HTTP 200 that a token is dead. Then it is renewed once, and the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+import json
+import re
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
-from withings_auth.errors import ConfigurationError
+from withings_auth.errors import ConfigurationError, ProviderError
 from withings_auth.exchange import post
 from withings_auth.failures import call_error
 from withings_auth.model import Token
-from withings_auth.outside import origin
+from withings_auth.outside import origin, printable
 from withings_auth.protocol import Answer, Failure, Outcome, read_body
 from withings_auth.statuses import refuses_the_token
+from withings_auth.threads import Call
+
+_PATH = re.compile(r"/?([A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*)")
+_NAME = re.compile(r"[A-Za-z0-9_]+")
+_EXAMPLE = "as in: withings-auth api measure getmeas meastype=1"
 
 
 class Source(Protocol):
@@ -29,7 +37,15 @@ class Post(Protocol):
     def __call__(self, url: str, form: Mapping[str, str], /, *, access_token: str) -> Outcome: ...
 
 
-def call(source: Source, url: str, form: Mapping[str, str], *, send: Post = post) -> Answer:
+def post_interruptibly(url: str, form: Mapping[str, str], /, *, access_token: str) -> Outcome:
+    """Does what `exchange.post` does; a signal to the caller ends the wait at once, and leaves no loop half closed."""
+    sending = Call(lambda: post(url, form, access_token=access_token))
+    threading.Thread(target=sending, name="withings-auth call", daemon=True).start()
+    sending.finished()
+    return sending.result()
+
+
+def call(source: Source, url: str, form: Mapping[str, str], *, send: Post = post_interruptibly) -> Answer:
     """Posts the form with the source's access token, and returns the answer. Blocks.
 
     The answer may be a refusal, which `read_body` tells; one that refuses the token is returned only where a new token
@@ -41,6 +57,60 @@ def call(source: Source, url: str, form: Mapping[str, str], *, send: Post = post
     if _is_refused(answer):
         answer = _answer(source.token(rejected=token.access_token), url, form, send)
     return answer
+
+
+def service_path(text: str) -> str:
+    """Returns a path of the API, with its slash. Raises `ConfigurationError` for anything that is more, or less.
+
+    The token service is no part of it: a refresh token that is used up beside the store is a lost login.
+    """
+    found = _PATH.fullmatch(text)
+    if found is None or len(text) > 100:
+        raise ConfigurationError(f"“{printable(text, limit=80)}” is not a path of Withings' API", hint=_EXAMPLE)
+    if found[1].rpartition("/")[2].lower() in {"oauth2", "signature"}:
+        raise ConfigurationError(
+            f"“{found[1]}” is for logins and renewals, and is not called by hand",
+            hint="a token that works: withings-auth token; a new login: withings-auth login",
+        )
+    return f"/{found[1]}"
+
+
+def form_of(action: str, parameters: Iterable[str]) -> dict[str, str]:
+    """Returns the form for an action and its parameters, each written NAME=VALUE. Raises `ConfigurationError`."""
+    if _NAME.fullmatch(action) is None:
+        raise ConfigurationError(f"“{printable(action, limit=80)}” is not an action of Withings' API", hint=_EXAMPLE)
+    form = {"action": action}
+    for parameter in parameters:
+        name, given, value = parameter.partition("=")
+        if not given or _NAME.fullmatch(name) is None:
+            # Not repeated: somebody may have taken a token for a parameter.
+            raise ConfigurationError(f"parameter {len(form)} is not written NAME=VALUE", hint=_EXAMPLE)
+        if name in form:
+            raise ConfigurationError(f"“{printable(name, limit=80)}” is given twice", hint=_EXAMPLE)
+        if re.search("[\ud800-\udfff]", value):  # so Python writes the bytes of an argument that are no UTF-8
+            raise ConfigurationError(f"the value of “{name}” is not UTF-8", hint=_EXAMPLE)
+        form[name] = value
+    return form
+
+
+def body_of(answer: Answer) -> dict[str, Any]:
+    """Returns what stands in the answer's body. Raises what a refusal amounts to."""
+    if answer.http_status == 404:  # for `read_body` a page that is no JSON says nothing about the request
+        hint = "check the path: https://developer.withings.com/api-reference/"
+        raise ProviderError("Withings has no service at this path (HTTP 404)", hint=hint)
+    result = read_body(answer)
+    if isinstance(result, Failure):
+        raise call_error(result)
+    return result
+
+
+def envelope(answer: Answer) -> dict[str, Any] | None:
+    """Returns the whole answer, envelope and all, whatever it says; None where it is no JSON object."""
+    try:
+        content = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def _answer(token: Token, url: str, form: Mapping[str, str], send: Post) -> Answer:

@@ -161,7 +161,7 @@ class Desk:
         shown: list[str] = []
         finished = self.cli(*arguments, env={**self.env, **env}, allow=shown)
         if arguments[:1] == ("token",):
-            shown.append(finished.stdout.strip())
+            shown += [finished.stdout.strip(), *self.sandbox.live_access_tokens]
         return finished
 
     @staticmethod

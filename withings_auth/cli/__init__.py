@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 COMMANDS = {
     "login": "log in to Withings with your browser",
     "token": "print an access token that works, renewed if need be",
+    "api": "ask Withings' API one thing and print the answer as JSON",
+    "run": "start a program with an access token in its environment",
     "logout": "remove the login from this machine",
     "sandbox": "run a Withings to practise on, until Ctrl-C",
 }
@@ -94,6 +96,9 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
         else:
             commands.add_parser(name, help=summary)
     options, unknown = parser.parse_known_args(arguments)
+    if hasattr(options, "parameters") and not any(word.startswith("-") for word in unknown):
+        # argparse leaves over what stands behind a flag, once it has taken the words before (bpo-14191).
+        options.parameters, unknown = [*options.parameters, *unknown], []
     if unknown:
         # By name only: a value may be an authorization code that somebody took for an argument.
         names = [word.partition("=")[0] for word in unknown if word.startswith("-")]

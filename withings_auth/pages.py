@@ -1,0 +1,54 @@
+"""All pages of an answer as one body: Withings says `more`, and the `offset` with which to ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from withings_auth.errors import ProtocolViolation
+
+MOST_PAGES = 1000
+_PAGING = ("more", "offset")
+
+
+def has_more(body: Mapping[str, Any]) -> bool:
+    """Whether the body says that it is only the first part."""
+    return bool(body.get("more"))
+
+
+def all_pages(fetch: Callable[[Mapping[str, str]], dict[str, Any]], form: Mapping[str, str]) -> dict[str, Any]:
+    """Returns one body: the lists of all pages, in order, and else what stands on the first page.
+
+    `fetch` asks with a form and returns a body; what it raises ends everything. Raises `ProtocolViolation` where the
+    pages would have no end.
+    """
+    page = fetch(form)
+    whole = {name: value for name, value in page.items() if name not in _PAGING}
+    offset = _number(form.get("offset")) or 0
+    for _ in range(MOST_PAGES - 1):
+        if not has_more(page):
+            return whole
+        following = _number(page.get("offset"))
+        if following is None or following <= offset:
+            raise _endless("its offset does not grow")
+        offset = following
+        page = fetch({**form, "offset": str(offset)})
+        for name, value in page.items():
+            if isinstance(value, list) and isinstance(whole.setdefault(name, []), list):
+                whole[name] += value
+    if has_more(page):
+        raise _endless(f"it has more than {MOST_PAGES} pages")
+    return whole
+
+
+def _number(value: object) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 12:
+        return int(value)
+    return value if type(value) is int else None
+
+
+def _endless(why: str) -> ProtocolViolation:
+    return ProtocolViolation(
+        f"Withings' answer says that there is more, and has no end: {why}",
+        hint="ask for a shorter time with startdate and enddate, or page by page with offset=",
+    )
