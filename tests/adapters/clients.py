@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import aiohttp
 import httpx
 import requests
+from requests.adapters import HTTPAdapter
 
 from withings_auth import AsyncTokenSource, TokenSource
 from withings_auth.adapters.aiohttp import BearerMiddleware
@@ -54,9 +55,10 @@ class Client(Protocol):
 class Requests:
     """requests."""
 
-    def __init__(self, store: SecretStore, authority: Path | None) -> None:
+    def __init__(self, store: SecretStore, authority: Path | None = None, *, connections: int = 100) -> None:
         self.session = requests.Session()
         self.session.auth = RequestsBearerAuth(TokenSource(store=store))
+        self.session.mount("http://", HTTPAdapter(pool_maxsize=connections, pool_block=True))
         self.verify = str(authority) if authority else True
 
     def send(
@@ -92,9 +94,15 @@ class Requests:
 class Httpx:
     """httpx, blocking."""
 
-    def __init__(self, store: SecretStore, authority: Path | None) -> None:
+    def __init__(self, store: SecretStore, authority: Path | None = None, *, connections: int = 100) -> None:
         auth = HttpxBearerAuth(TokenSource(store=store))
-        self.client = httpx.Client(auth=auth, follow_redirects=True, verify=trusting(authority), timeout=20)
+        self.client = httpx.Client(
+            auth=auth,
+            follow_redirects=True,
+            verify=trusting(authority),
+            timeout=20,
+            limits=httpx.Limits(max_connections=connections),
+        )
 
     def send(
         self,
@@ -125,10 +133,16 @@ class Httpx:
 class AsyncHttpx:
     """httpx, async."""
 
-    def __init__(self, store: SecretStore, authority: Path | None) -> None:
+    def __init__(self, store: SecretStore, authority: Path | None = None, *, connections: int = 100) -> None:
         self.runner = asyncio.Runner()
         auth = AsyncBearerAuth(AsyncTokenSource(store=store))
-        self.client = httpx.AsyncClient(auth=auth, follow_redirects=True, verify=trusting(authority), timeout=20)
+        self.client = httpx.AsyncClient(
+            auth=auth,
+            follow_redirects=True,
+            verify=trusting(authority),
+            timeout=20,
+            limits=httpx.Limits(max_connections=connections),
+        )
 
     async def _send(
         self,
@@ -167,14 +181,14 @@ class AsyncHttpx:
 class Aiohttp:
     """aiohttp."""
 
-    def __init__(self, store: SecretStore, authority: Path | None) -> None:
+    def __init__(self, store: SecretStore, authority: Path | None = None, *, connections: int = 100) -> None:
         self.runner = asyncio.Runner()
-        self.session = self.runner.run(self._opened(store, trusting(authority)))
+        self.session = self.runner.run(self._opened(store, trusting(authority), connections))
 
-    async def _opened(self, store: SecretStore, trust: ssl.SSLContext) -> aiohttp.ClientSession:
+    async def _opened(self, store: SecretStore, trust: ssl.SSLContext, connections: int) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             middlewares=[BearerMiddleware(AsyncTokenSource(store=store))],
-            connector=aiohttp.TCPConnector(ssl=trust),
+            connector=aiohttp.TCPConnector(ssl=trust, limit=connections),
             timeout=aiohttp.ClientTimeout(20),
         )
 

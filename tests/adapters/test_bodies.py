@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import threading
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -13,9 +14,10 @@ import httpx
 import pytest
 import requests
 
-from tests.adapters.clients import Aiohttp, Client, Httpx, Requests
+from tests.adapters.clients import CLIENTS, Aiohttp, Client, Httpx, Requests
 from tests.adapters.conftest import Api, Login
-from tests.adapters.places import Reply, Seen, envelope
+from tests.adapters.places import Place, Reply, Seen, envelope
+from withings_auth.errors import ProviderUnavailable
 from withings_auth.store.base import SecretStore
 
 OCTETS = "application/octet-stream"
@@ -81,7 +83,7 @@ class TestRequests:
         login.at(api.url)
         file = made(b"before, after")
         file.read(8)
-        with closing(Requests(store, None)) as client:
+        with closing(Requests(store)) as client:
             client.send("POST", f"{api.url}/v2/user", content=file, headers={"Content-Type": OCTETS})
         assert ([seen.body for seen in api.calls], api.refreshes) == ([b"after"] * times, 1)
 
@@ -90,7 +92,7 @@ class TestRequests:
         self, login: Login, api: Api, store: SecretStore, library: type[Httpx | Aiohttp]
     ) -> None:
         login.at(api.url)
-        with closing(library(store, None)) as client:
+        with closing(library(store)) as client:
             client.send("POST", f"{api.url}/v2/user", content=io.BytesIO(b"file"), headers={"Content-Type": OCTETS})
         assert ([seen.body for seen in api.calls], api.refreshes) == ([b"file"], 1)
 
@@ -147,6 +149,38 @@ class TestAnswers:
         api.accept = lambda _: reply
         assert client.send("GET", f"{api.url}/v2/user", stream=True, opened=in_hand.set).body == reply.body
 
+    def test_nothing_that_comes_from_elsewhere_is(
+        self, client: Client, login: Login, api: Api, elsewhere: Place
+    ) -> None:
+        login.at(api.url)
+        in_hand = threading.Event()
+        reply = Reply(body=b"1" * 1000, hold=in_hand)
+        elsewhere.answer = lambda _: reply
+        assert client.send("GET", elsewhere.url, stream=True, opened=in_hand.set).body == reply.body
+
+
+class TestConnections:
+    """A session with a single connection: whoever keeps it stops the next request."""
+
+    @pytest.fixture(params=CLIENTS, ids=lambda made: made.__name__)
+    def narrow(self, request: pytest.FixtureRequest, store: SecretStore) -> Iterator[Client]:
+        with closing(request.param(store, connections=1)) as client:
+            yield client
+
+    @pytest.mark.parametrize("size", [100, 1_000_000])
+    def test_an_unread_refusal_lets_go_of_it(self, narrow: Client, login: Login, api: Api, size: int) -> None:
+        login.at(api.url)
+        api.refuse = lambda _: Reply(http_status=401, media_type="text/html", body=b"x" * size)
+        assert narrow.send("GET", f"{api.url}/v2/user", stream=True).http_status == 200
+
+    def test_so_does_a_renewal_that_fails(self, narrow: Client, login: Login, api: Api) -> None:
+        login.at(api.url, age=5)
+        api.refuse = lambda _: Reply(http_status=401, media_type="text/html", body=b"x" * 1_000_000)
+        with pytest.raises(ProviderUnavailable):
+            narrow.send("GET", f"{api.url}/v2/user", stream=True)
+        api.good = login.access_token
+        assert narrow.send("GET", f"{api.url}/v2/user").http_status == 200
+
 
 class TestSessions:
     """What else a session does goes on."""
@@ -157,7 +191,7 @@ class TestSessions:
         old = login.at(api.url).access_token
         _with_cookies(api)
         heard: list[int] = []
-        with closing(Requests(store, None)) as client:
+        with closing(Requests(store)) as client:
             client.session.hooks["response"] = [lambda response, **_: heard.append(response.json()["status"])]
             response = client.send("GET", f"{api.url}/v2/user").response
         assert (heard, [past.json()["status"] for past in response.history]) == ([0], [401])
@@ -169,7 +203,7 @@ class TestSessions:
         login.at(api.url)
         _with_cookies(api)
         heard: list[int] = []
-        with closing(Httpx(store, None)) as client:
+        with closing(Httpx(store)) as client:
             client.client.event_hooks = {"response": [lambda response: heard.append(response.status_code)]}
             response = client.send("GET", f"{api.url}/v2/user").response
         assert (heard, [past.json()["status"] for past in response.history]) == ([200, 200], [401])

@@ -44,7 +44,7 @@ class BearerAuth(httpx.Auth):
         token = self._source.token()
         _place(token, request)
         response = yield request
-        if _needs_reading(response):
+        if _needs_reading(response, token):
             response.read()
         if _is_refused(response, token):
             renewed = self._source.token(rejected=token.access_token)
@@ -68,7 +68,7 @@ class AsyncBearerAuth(httpx.Auth):
         token = await self._source.token()
         _place(token, request)
         response = yield request
-        if _needs_reading(response):
+        if _needs_reading(response, token):
             await response.aread()
         if _is_refused(response, token):
             renewed = await self._source.token(rejected=token.access_token)
@@ -88,17 +88,17 @@ def _place(token: Token, request: httpx.Request) -> bool:
     return placed
 
 
-def _needs_reading(response: httpx.Response) -> bool:
-    return rules.needs_reading(response.status_code, response.headers)
+def _needs_reading(response: httpx.Response, token: Token) -> bool:
+    return rules.carries(token, response.request.headers) and rules.needs_reading(
+        response.status_code, response.headers
+    )
 
 
 def _is_refused(response: httpx.Response, token: Token) -> bool:
     """Whether the API refused the token. After a way through another origin the last request has none."""
-    if not rules.carries(token, response.request.headers):
-        return False
-    if _needs_reading(response):
+    if _needs_reading(response, token):
         return rules.body_refuses(response.content)
-    return response.status_code == rules.TOKEN_REFUSED
+    return response.status_code == rules.TOKEN_REFUSED and rules.carries(token, response.request.headers)
 
 
 def _is_ready_again(response: httpx.Response, token: Token) -> bool:
