@@ -28,6 +28,8 @@ TABLE: dict[str, set[str]] = {
         "outside": "",
         "statuses": "",
         "threads": "",
+        "envfile": "errors",
+        "foreign": "errors outside",
         "model": "errors outside",
         "wanted": "model",
         "formats": "model",
