@@ -7,7 +7,6 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -37,7 +36,7 @@ class Client(Protocol):
     """A session with the adapter in it."""
 
     def send(self, method: str, url: str, **details: Any) -> Got:
-        """Sends one request and reads the answer; `details` are `form`, `content`, `headers`, `stream` and `opened`.
+        """Sends one request and reads the answer; `details` are those of `Call`.
 
         With `stream` the answer is read in pieces of seven bytes; `opened` is called when it is in hand, unread.
         """
@@ -52,7 +51,63 @@ class Client(Protocol):
         """Ends the session."""
 
 
-class Requests:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What is to be sent, and how the answer is to be read."""
+
+    method: str
+    url: str
+    form: Mapping[str, str] | None = None
+    content: Any = None
+    headers: Mapping[str, str] | None = None
+    stream: bool = False
+    opened: Callable[[], object] = bool
+
+
+class Blocking:
+    """A client for blocking code; together means in threads."""
+
+    def _sent(self, call: Call) -> Got:
+        raise NotImplementedError
+
+    def send(self, method: str, url: str, **details: Any) -> Got:
+        return self._sent(Call(method=method, url=url, **details))
+
+    def send_together(self, count: int, method: str, url: str, **details: Any) -> list[Got]:
+        call = Call(method=method, url=url, **details)
+        with ThreadPoolExecutor(count) as pool:
+            return list(pool.map(self._sent, [call] * count))
+
+    def one_shot(self, *chunks: bytes) -> Iterator[bytes]:
+        yield from chunks
+
+
+class Awaited:
+    """A client for asyncio, in a loop of its own; together means in tasks."""
+
+    def __init__(self) -> None:
+        self.runner = asyncio.Runner()
+
+    async def _sent(self, call: Call) -> Got:
+        raise NotImplementedError
+
+    def send(self, method: str, url: str, **details: Any) -> Got:
+        return self.runner.run(self._sent(Call(method=method, url=url, **details)))
+
+    def send_together(self, count: int, method: str, url: str, **details: Any) -> list[Got]:
+        call = Call(method=method, url=url, **details)
+
+        async def all_of_them() -> list[Got]:
+            return await asyncio.gather(*(self._sent(call) for _ in range(count)))
+
+        return self.runner.run(all_of_them())
+
+    async def one_shot(self, *chunks: bytes) -> AsyncIterator[bytes]:
+        for chunk in chunks:
+            yield chunk
+
+
+class Requests(Blocking):
     """requests."""
 
     def __init__(self, store: SecretStore, authority: Path | None = None, *, connections: int = 100) -> None:
@@ -61,128 +116,74 @@ class Requests:
         self.session.mount("http://", HTTPAdapter(pool_maxsize=connections, pool_block=True))
         self.verify = str(authority) if authority else True
 
-    def send(
-        self,
-        method: str,
-        url: str,
-        *,
-        form: Mapping[str, str] | None = None,
-        content: Any = None,
-        headers: Mapping[str, str] | None = None,
-        stream: bool = False,
-        opened: Callable[[], object] = bool,
-    ) -> Got:
-        body = form if form is not None else content
-        # `verify` with each request: a CA bundle that the environment names goes before the session's own.
+    def _sent(self, call: Call) -> Got:
         with self.session.request(
-            method, url, data=body, headers=headers, stream=stream, timeout=20, verify=self.verify
+            call.method,
+            call.url,
+            data=call.content if call.form is None else call.form,
+            headers=call.headers,
+            stream=call.stream,
+            timeout=20,
+            verify=self.verify,  # here, since a CA bundle that the environment names goes before the session's own
         ) as response:
-            opened()
-            read = b"".join(response.iter_content(7)) if stream else response.content
+            call.opened()
+            read = b"".join(response.iter_content(7)) if call.stream else response.content
             return Got(http_status=response.status_code, body=read, response=response)
-
-    def send_together(self, count: int, method: str, url: str, **details: Any) -> list[Got]:
-        return _in_threads(count, partial(self.send, method, url, **details))
-
-    def one_shot(self, *chunks: bytes) -> Iterator[bytes]:
-        yield from chunks
 
     def close(self) -> None:
         self.session.close()
 
 
-class Httpx:
+class Httpx(Blocking):
     """httpx, blocking."""
 
     def __init__(self, store: SecretStore, authority: Path | None = None, *, connections: int = 100) -> None:
         auth = HttpxBearerAuth(TokenSource(store=store))
-        self.client = httpx.Client(
-            auth=auth,
-            follow_redirects=True,
-            verify=trusting(authority),
-            timeout=20,
-            limits=httpx.Limits(max_connections=connections),
-        )
+        limits = httpx.Limits(max_connections=connections)
+        trust = trusting(authority)
+        self.client = httpx.Client(auth=auth, follow_redirects=True, verify=trust, timeout=20, limits=limits)
 
-    def send(
-        self,
-        method: str,
-        url: str,
-        *,
-        form: Mapping[str, str] | None = None,
-        content: Any = None,
-        headers: Mapping[str, str] | None = None,
-        stream: bool = False,
-        opened: Callable[[], object] = bool,
-    ) -> Got:
-        with self.client.stream(method, url, data=form, content=content, headers=headers) as response:
-            opened()
-            read = b"".join(response.iter_bytes(7)) if stream else response.read()
+    def _sent(self, call: Call) -> Got:
+        with self.client.stream(
+            call.method, call.url, data=call.form, content=call.content, headers=call.headers
+        ) as response:
+            call.opened()
+            read = b"".join(response.iter_bytes(7)) if call.stream else response.read()
             return Got(http_status=response.status_code, body=read, response=response)
-
-    def send_together(self, count: int, method: str, url: str, **details: Any) -> list[Got]:
-        return _in_threads(count, partial(self.send, method, url, **details))
-
-    def one_shot(self, *chunks: bytes) -> Iterator[bytes]:
-        yield from chunks
 
     def close(self) -> None:
         self.client.close()
 
 
-class AsyncHttpx:
+class AsyncHttpx(Awaited):
     """httpx, async."""
 
     def __init__(self, store: SecretStore, authority: Path | None = None, *, connections: int = 100) -> None:
-        self.runner = asyncio.Runner()
+        super().__init__()
         auth = AsyncBearerAuth(AsyncTokenSource(store=store))
-        self.client = httpx.AsyncClient(
-            auth=auth,
-            follow_redirects=True,
-            verify=trusting(authority),
-            timeout=20,
-            limits=httpx.Limits(max_connections=connections),
-        )
+        limits = httpx.Limits(max_connections=connections)
+        trust = trusting(authority)
+        self.client = httpx.AsyncClient(auth=auth, follow_redirects=True, verify=trust, timeout=20, limits=limits)
 
-    async def _send(
-        self,
-        method: str,
-        url: str,
-        *,
-        form: Mapping[str, str] | None = None,
-        content: Any = None,
-        headers: Mapping[str, str] | None = None,
-        stream: bool = False,
-        opened: Callable[[], object] = bool,
-    ) -> Got:
-        async with self.client.stream(method, url, data=form, content=content, headers=headers) as response:
-            opened()
-            read = b"".join([part async for part in response.aiter_bytes(7)]) if stream else await response.aread()
+    async def _sent(self, call: Call) -> Got:
+        async with self.client.stream(
+            call.method, call.url, data=call.form, content=call.content, headers=call.headers
+        ) as response:
+            call.opened()
+            pieces = response.aiter_bytes(7)
+            read = b"".join([piece async for piece in pieces]) if call.stream else await response.aread()
             return Got(http_status=response.status_code, body=read, response=response)
-
-    def send(self, method: str, url: str, **details: Any) -> Got:
-        return self.runner.run(self._send(method, url, **details))
-
-    def send_together(self, count: int, method: str, url: str, **details: Any) -> list[Got]:
-        async def all_of_them() -> list[Got]:
-            return await asyncio.gather(*(self._send(method, url, **details) for _ in range(count)))
-
-        return self.runner.run(all_of_them())
-
-    async def one_shot(self, *chunks: bytes) -> AsyncIterator[bytes]:
-        for chunk in chunks:
-            yield chunk
 
     def close(self) -> None:
         self.runner.run(self.client.aclose())
         self.runner.close()
 
 
-class Aiohttp:
+class Aiohttp(Awaited):
     """aiohttp."""
 
     def __init__(self, store: SecretStore, authority: Path | None = None, *, connections: int = 100) -> None:
-        self.runner = asyncio.Runner()
+        super().__init__()
         self.session = self.runner.run(self._opened(store, trusting(authority), connections))
 
     async def _opened(self, store: SecretStore, trust: ssl.SSLContext, connections: int) -> aiohttp.ClientSession:
@@ -192,36 +193,13 @@ class Aiohttp:
             timeout=aiohttp.ClientTimeout(20),
         )
 
-    async def _send(
-        self,
-        method: str,
-        url: str,
-        *,
-        form: Mapping[str, str] | None = None,
-        content: Any = None,
-        headers: Mapping[str, str] | None = None,
-        stream: bool = False,
-        opened: Callable[[], object] = bool,
-    ) -> Got:
-        body = form if form is not None else content
-        async with self.session.request(method, url, data=body, headers=headers) as response:
-            opened()
-            chunks = response.content.iter_chunked(7)
-            read = b"".join([part async for part in chunks]) if stream else await response.read()
+    async def _sent(self, call: Call) -> Got:
+        body = call.content if call.form is None else call.form
+        async with self.session.request(call.method, call.url, data=body, headers=call.headers) as response:
+            call.opened()
+            pieces = response.content.iter_chunked(7)
+            read = b"".join([piece async for piece in pieces]) if call.stream else await response.read()
             return Got(http_status=response.status, body=read, response=response)
-
-    def send(self, method: str, url: str, **details: Any) -> Got:
-        return self.runner.run(self._send(method, url, **details))
-
-    def send_together(self, count: int, method: str, url: str, **details: Any) -> list[Got]:
-        async def all_of_them() -> list[Got]:
-            return await asyncio.gather(*(self._send(method, url, **details) for _ in range(count)))
-
-        return self.runner.run(all_of_them())
-
-    async def one_shot(self, *chunks: bytes) -> AsyncIterator[bytes]:
-        for chunk in chunks:
-            yield chunk
 
     def close(self) -> None:
         self.runner.run(self.session.close())
@@ -237,8 +215,3 @@ def trusting(authority: Path | None) -> ssl.SSLContext:
     if authority is not None:
         context.load_verify_locations(authority)
     return context
-
-
-def _in_threads(count: int, send: partial[Got]) -> list[Got]:
-    with ThreadPoolExecutor(count) as pool:
-        return [future.result() for future in [pool.submit(send) for _ in range(count)]]
