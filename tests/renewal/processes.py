@@ -49,13 +49,14 @@ class Processes:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.kill()
+        os.killpg(self._server.pid, signal.SIGKILL)  # whoever still waits for something, too
         self._server.communicate()
 
     def __call__(self, store: str, clock: Clock, **order: object) -> Ended:
