@@ -19,7 +19,7 @@ find_python = python=; for candidate in $(PYTHONS); do \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-oldest simulate lint types format clean system dev
+.PHONY: help demo test test-oldest simulate bench lint types format clean system dev
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ test-oldest: ## all tests with the oldest versions of what we depend on
 
 simulate: $(DEV) ## play a million renewals in which everything goes wrong (SEEDS=0:1000000)
 	@PYTHONPATH=tests $(BIN)/python -m simulation.run --seeds $(or $(SEEDS),0:1000000)
+
+bench: $(DEV) ## measure what things cost, and hold it to budgets
+	@$(BIN)/python tests/bench.py
 
 lint: $(DEV) ## check style and format
 	@$(BIN)/ruff check --quiet

@@ -121,7 +121,8 @@ class KeyringStore:
     def stamp(self, name: str) -> Hashable:
         """Returns the identity and the modification time of the name's file in the index."""
         try:
-            status = os.stat(self._stamp_path(name))  # noqa: PTH116  half the time of Path.stat
+            # A Path takes as long again as the look itself, and this is all that a token from memory costs.
+            status = os.stat(f"{self._state}/{name}.stamp")  # noqa: PTH116
         except OSError:
             return None
         return status.st_ino, status.st_mtime_ns

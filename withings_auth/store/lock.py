@@ -14,6 +14,8 @@ from withings_auth.outside import printable
 from withings_auth.store.base import Notes
 from withings_auth.store.files import PRIVATE_FILE, make_private_directory, replace_file, unusable
 
+LOOK_AGAIN_SECONDS = 0.01  # filelock's own 0.05 makes a caller wait longer than what it waits for often takes
+
 
 class FileNotes:
     """Notes in a small file of their own."""
@@ -58,7 +60,7 @@ class FileLock:
         )
         try:
             make_private_directory(path.parent)
-            self._lock.acquire()
+            self._lock.acquire(poll_interval=LOOK_AGAIN_SECONDS)
         except filelock.Timeout:
             raise RenewalBusy(
                 f"another program has held the lock of this login for {timeout:.0f} seconds",

@@ -1,0 +1,57 @@
+"""`make bench` runs through, shows every cost beside its budget, and fails when one is exceeded."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.support.programs import Cli, Finished
+
+BENCH = Path(__file__).parent / "bench.py"
+COSTS = (
+    "TokenSource.token()",
+    "await AsyncTokenSource.token()",
+    "import withings_auth",
+    "withings-auth token, files",
+    "a renewal",
+    "16 callers, one renewal",
+)
+
+
+@pytest.fixture
+def bench(cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Runs one small round, in a temporary directory that is looked at afterwards."""
+    (home / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(home / "tmp"))
+    return cli.using(sys.executable, str(BENCH), "--rounds", "1", "--calls", "20")
+
+
+def run(bench: Cli, leeway: str) -> Finished:
+    return bench("--leeway", leeway, env={"PATH": os.environ["PATH"]}, seconds=60)
+
+
+def test_every_cost_is_shown_beside_its_budget(bench: Cli, home: Path) -> None:
+    """With room enough nothing is exceeded, and nothing of it stays on the machine."""
+    before = set(home.rglob("*"))
+    ran = run(bench, "1000")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    heading, *lines = ran.stdout.splitlines()
+    assert heading.split() == ["what", "takes", "times", "budget", "of"]
+    assert [line[:47].strip() for line in lines if "Secret Service" not in line] == [*COSTS[:4], *COSTS[3:]]
+    has_keyring = all(shutil.which(program) for program in ("dbus-daemon", "gnome-keyring-daemon"))
+    assert sum("Secret Service" in line for line in lines) == 2 * has_keyring
+    assert "EXCEEDED" not in ran.stdout
+    assert set(home.rglob("*")) == before
+
+
+def test_a_cost_above_its_budget_fails(bench: Cli) -> None:
+    """With no room at all everything is exceeded, and the exit code says so."""
+    ran = run(bench, "0.0001")
+    assert ran.returncode == 1
+    assert all(line.endswith("EXCEEDED") for line in ran.stdout.splitlines()[1:])
