@@ -46,7 +46,7 @@ def attempted(
     for number, result in enumerate(results):
         attempts = Attempts(notes, GRANT)
         attempts.begin(NOW + number * every)
-        attempts.end(result)
+        attempts.end(result, NOW + number * every)
     return Attempts(notes, GRANT)
 
 
@@ -177,6 +177,6 @@ class TestNotesThatCannotBeWritten:
         attempts = Attempts(notes, GRANT)
         attempts.begin(NOW)
         monkeypatch.setattr(notes, "note", ReadOnly({}, "x").note)
-        attempts.end(refused(FailureKind.TOO_MANY_REQUESTS))
+        attempts.end(refused(FailureKind.TOO_MANY_REQUESTS), NOW)
         assert attempts.deadline is None
         assert Attempts(notes, GRANT).deadline == NOW + SAFETY_NET_SECONDS

@@ -22,7 +22,7 @@ SAFETY_NET_SECONDS = 8 * 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Noted:
-    """When the refresh token was sent last, and when the first of the attempts whose outcome is unknown began."""
+    """When the last attempt began or ended, and when the first of those whose outcome is unknown began."""
 
     last_at: float | None = None
     unknown_since: float | None = None
@@ -56,19 +56,21 @@ class Attempts:
         self._noted = _Noted(last_at=now, unknown_since=now if unknown_since is None else min(now, unknown_since))
         self._write()
 
-    def end(self, result: TokenReply | Failure | NotSent | AnswerLost) -> None:
-        """Takes back what `begin` noted and is not true.
+    def end(self, result: TokenReply | Failure | NotSent | AnswerLost, now: float) -> None:
+        """Takes back what `begin` noted and is not true, and lets the guard begin now.
 
-        After tokens nothing is taken back: until they are saved the outcome is as unknown as it was, and once they
-        are, the successor has notes of its own.
+        A request can be long on its way, so that nobody knows when it arrived. After tokens nothing is noted: until
+        they are saved the outcome is as unknown as it was, and once they are, the successor has notes of its own.
         """
         match result:
+            case TokenReply():
+                return
             case NotSent():
                 self._noted = self._before
             case Failure(kind=kind) if not kind.outcome_unknown:
-                self._noted = _Noted(last_at=self._noted.last_at, unknown_since=self._before.unknown_since)
+                self._noted = _Noted(last_at=now, unknown_since=self._before.unknown_since)
             case _:
-                return
+                self._noted = _Noted(last_at=now, unknown_since=self._noted.unknown_since)
         with suppress(StoreError):  # what stays noted is the more careful, and the result matters more
             self._write()
 

@@ -171,7 +171,7 @@ def _ask(grant: Grant, secret: str, attempts: Attempts, world: World) -> tuple[T
     attempts.begin(sent_at)
     outcome = world.post(grant.token_url, refresh_form(grant, secret))
     result = read_answer(outcome) if isinstance(outcome, Answer) else outcome
-    attempts.end(result)
+    attempts.end(result, world.now())
     return result, sent_at
 
 

@@ -427,6 +427,33 @@ class TestLostAnswer:
         assert scene.clock.waited == 8
         assert scene.nobody_was_hasty()
 
+    @pytest.mark.parametrize("first", [LOST, refusal(601)])
+    def test_the_guard_begins_when_the_attempt_ends(self, scene: Scene, first: Outcome) -> None:
+        """A request can be long on its way: nobody knows how many of the 19 seconds before it arrived."""
+        scene.log_in()
+        coming = scene.script(first, tokens())
+
+        def slow(url: str, form: Mapping[str, str]) -> Outcome:
+            outcome = coming(url, form)
+            scene.clock.at += 19
+            return outcome
+
+        scene.renew(post=slow)
+        assert scene.clock.waited == 11
+
+    def test_another_process_counts_it_from_there_too(self, scene: Scene) -> None:
+        scene.log_in()
+
+        def slow(_url: str, _form: Mapping[str, str]) -> Outcome:
+            scene.clock.at += 19
+            return LOST
+
+        with pytest.raises(ProviderUnavailable):
+            scene.renew(post=slow)
+        scene.clock.waits.clear()
+        scene.renew()
+        assert scene.clock.waited == 11
+
     def test_what_was_never_sent_needs_no_guard_and_has_no_deadline(self, scene: Scene) -> None:
         scene.log_in()
         with pytest.raises(ProviderUnavailable) as caught:
