@@ -134,6 +134,13 @@ BREAKS = (
         attempts=(("            case NotSent():\n", "            case NotSent() | AnswerLost():\n"),),
     ),
     Break(
+        name="counts the guard from when the request left",
+        promise="a refresh token is sent again after 5 seconds",
+        attempts=(
+            ("last_at=now, unknown_since=self._noted", "last_at=self._noted.last_at, unknown_since=self._noted"),
+        ),
+    ),
+    Break(
         name="waits for a clock that was set back",
         promise="waits for",
         attempts=(

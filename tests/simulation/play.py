@@ -15,7 +15,7 @@ from withings_auth.wanted import Wanted
 
 from .processes import Ask, KilledError, LeftError, Machine, Process
 from .promises import BrokenError, Promises
-from .schedule import Deed, Event, Schedule
+from .schedule import Deed, Event, Mishap, Schedule
 from .service import APP, TOKEN_URL, Service
 
 START = 1_700_000_000.0
@@ -318,7 +318,7 @@ class Play:
     def notes(self, process: Process) -> None:
         """Something was noted beside the lock."""
         if process.ask is not None:
-            process.ask.noted_at = process.ask.looked_at
+            self.promises.noted(process.ask)
 
     def waits(self, process: Process, seconds: float) -> None:
         """A process waits."""
@@ -326,13 +326,18 @@ class Play:
         if process.ask is not None:
             process.ask.waited_seconds += seconds
 
-    def sends(self, process: Process, url: str, form: Mapping[str, str]) -> tuple[Outcome, float]:
+    def next_mishap(self) -> Mishap | None:
+        """How the next answer goes wrong, if it does."""
+        return next(self._mishaps, None)
+
+    def sends(
+        self, process: Process, url: str, form: Mapping[str, str], mishap: Mishap | None
+    ) -> tuple[Outcome, float]:
         """A request leaves, or tries to; returns what comes of it, and after how many seconds."""
         ask = process.ask
         assert ask is not None
         assert url == TOKEN_URL
         refresh_token = form["refresh_token"]
-        mishap = next(self._mishaps, None)
         wrong = f"; what goes wrong: {mishap.written()}" if mishap else ""
         self.happened(process, f"sends the refresh token {_short(refresh_token)}{wrong}")
         ask.requests += 1

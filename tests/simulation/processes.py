@@ -32,6 +32,15 @@ class LeftError(BaseException):
     """Nobody waits for the process any more, as `source` has it."""
 
 
+@dataclass(slots=True)
+class Sent:
+    """When a refresh token was sent, as far as whoever keeps the guard can know; and after how many jumps."""
+
+    at: float
+    arrived_at: float
+    jumps: int
+
+
 @dataclass(slots=True, kw_only=True)
 class Ask:
     """What one process has done, and what has been done to it, since it asked."""
@@ -43,6 +52,7 @@ class Ask:
     requests: int = 0
     looked_at: float = 0.0
     noted_at: float | None = None
+    sent: Sent | None = None
     trouble: list[str] = field(default_factory=list)
     nobody_logged_in: bool = False
     refused: bool = False
@@ -202,7 +212,10 @@ class Machine:
     def post(self, url: str, form: Mapping[str, str]) -> Outcome:
         process = self._stop()
         process.in_flight = True
-        outcome, seconds = self._play.sends(process, url, form)
+        mishap = self._play.next_mishap()
+        if mishap is not None and mishap.seconds_before:
+            self._stop(mishap.seconds_before)
+        outcome, seconds = self._play.sends(process, url, form, mishap)
         self._stop(seconds)
         process.in_flight = False
         return outcome

@@ -20,9 +20,10 @@ from withings_auth.errors import (
 from withings_auth.failures import local_time
 from withings_auth.model import Grant
 
+from .processes import Ask, Sent
+
 if TYPE_CHECKING:
     from .play import Play
-    from .processes import Ask
 
 GUARD_SECONDS = 10.0
 GRACE_SECONDS = 8 * 3600.0
@@ -43,7 +44,7 @@ class Promises:
         self._play = play
         self.stored: Grant | None = None
         self._durable: set[str] = set()
-        self._sent: dict[str, tuple[float, int]] = {}
+        self._sent: dict[str, Sent] = {}
         self._unheard: dict[str, tuple[float, int]] = {}
         self._again: set[str] = set()
         self._ended: set[str] = set()
@@ -69,16 +70,26 @@ class Promises:
             raise BrokenError("a token is renewed that is not a minute old")
         if self._is_good(stored, ask) and well:
             raise BrokenError("a token is renewed that would have done")
-        # Counted from when it was noted: on its way a request can be held up, and Withings' 601 is there for that.
-        at = play.true if ask.noted_at is None else ask.noted_at
-        ask.noted_at = None
+        self._hear_of_the_last(ask)
         earlier = self._sent.get(refresh_token)
-        if earlier is not None and at - earlier[0] < GUARD_SECONDS and earlier[1] == play.jumps:
-            raise BrokenError(f"a refresh token is sent again after {at - earlier[0]:g} seconds")
-        self._sent[refresh_token] = at, ask.jumps_before
+        if earlier is not None and play.true - earlier.at < GUARD_SECONDS and earlier.jumps == play.jumps:
+            raise BrokenError(f"a refresh token is sent again after {play.true - earlier.at:g} seconds")
+        at = play.true if ask.noted_at is None else ask.noted_at
+        ask.sent = self._sent[refresh_token] = Sent(at, play.true, ask.jumps_before)
+        ask.noted_at = None
         if not play.service.is_alive(refresh_token):
             ask.refused = True
             self._login_ended(refresh_token)
+
+    def noted(self, ask: Ask) -> None:
+        """Something was noted: when a request leaves, and later what is known of the one before."""
+        self._hear_of_the_last(ask)
+        ask.noted_at = ask.looked_at
+
+    def _hear_of_the_last(self, ask: Ask) -> None:
+        """Who was killed on the way can only have noted when the request left; who lives on knows that it arrived."""
+        if ask.sent is not None:
+            ask.sent.at, ask.sent = ask.sent.arrived_at, None
 
     def _login_ended(self, refresh_token: str) -> None:
         """Withings ends a login where a person did, or eight hours after a renewal of which nobody heard."""

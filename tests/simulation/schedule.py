@@ -44,14 +44,19 @@ class Event(NamedTuple):
 
 
 class Mishap(NamedTuple):
-    """How an answer goes wrong: a fault of the sandbox with its details, or `not_sent`."""
+    """How an answer goes wrong: a fault of the sandbox with its details, or `not_sent`.
+
+    `seconds_before` is how long the request is on its way.
+    """
 
     kind: str
     details: Mapping[str, object]
+    seconds_before: float = 0.0
 
     def written(self) -> str:
         """Returns the kind, with what is special about it."""
-        return " ".join([self.kind, *(f"{name}={value}" for name, value in self.details.items())])
+        on_its_way = f"{self.seconds_before:g} s on its way, then " if self.seconds_before else ""
+        return on_its_way + " ".join([self.kind, *(f"{name}={value}" for name, value in self.details.items())])
 
 
 class StoreFault(NamedTuple):
@@ -122,8 +127,9 @@ _STEPS = _table(*((steps, 3) for steps in range(13)), (13, 2), (14, 2), (UNTIL_Q
 _ACTED = {"performs": True}
 _MISHAPS = _table(
     (None, 18),
-    (Mishap("lost", {}), 12),
-    (Mishap("lost_before", {}), 4),
+    (Mishap("lost", {}), 11),
+    (Mishap("lost", {}, seconds_before=15.0), 2),
+    (Mishap("lost_before", {}), 3),
     (Mishap("truncated", {}), 2),
     (Mishap("not_sent", {}), 4),
     (Mishap("slow", {"seconds": 9.0}), 3),
