@@ -48,7 +48,7 @@ class TestStraight:
     def test_another_origin_does_not(self, client: Client, login: Login, api: Api, elsewhere: Place) -> None:
         """Statement 26: neither another port nor another name of the same machine, and its 401 renews nothing."""
         api.good = login.at(api.url).access_token
-        elsewhere.answer = api.accept = lambda _: envelope(401)
+        elsewhere.answer = lambda _: Reply(http_status=401)
         client.send("GET", f"{elsewhere.url}/v2/user")
         client.send("GET", f"http://localhost:{api.port}/v2/user")
         assert tokens([*elsewhere.seen, *api.seen]) == [None, None]

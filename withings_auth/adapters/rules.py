@@ -1,8 +1,8 @@
 """What the three adapters have in common: where a token may go, and which answers say that it is dead.
 
-Withings says so with HTTP 200 and a status of 401 in the body. The other numbers of that family (100 to 102 and 200)
-are documented as failed authentication too, but have never been seen with a bearer token; a renewal for them could be
-in vain, and each renewal ends the token that other programs hold.
+Withings says so with HTTP 200 and a status of 401 in the body. The rest of that number's family (100 to 102 and 200) is
+documented as failed authentication too, but no report shows one for a dead access token. A renewal for them could be in
+vain, and each renewal may end the token that other programs hold.
 """
 
 from __future__ import annotations
