@@ -639,13 +639,6 @@ from withings_auth.store.file_store import FileStore
 
 source = AsyncTokenSource(store=FileStore(Path(sys.argv[1])))
 """
-ENDS_BY_AN_ERROR = """
-async def main():
-    asyncio.create_task(source.token())
-    sys.stdin.readline()
-    sys.exit(7)
-asyncio.run(main())
-"""
 ENDS_BY_A_TIME_OUT = """
 async def main():
     try:
@@ -713,7 +706,7 @@ class TestProcess:
         log_in(store, sandbox, age=LIFE)
         with file_lock(directory / "token" / "default.lock", 5):
             ended = cli.using(sys.executable, "-c")(PROGRAM + end, str(directory), seconds=15)
-        assert ended.returncode == 7
+        assert ended.returncode == 7, (ended, since.requests)
         assert "Traceback" not in ended.stderr  # only asyncio's own word on a loop that is left with a task pending
         assert since.requests == 0
 

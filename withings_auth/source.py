@@ -102,7 +102,7 @@ class AsyncTokenSource:
         key = asyncio.get_running_loop(), wanted
         while True:
             errand = self._errands.get(key)
-            if errand is None or errand.cancelling():
+            if errand is None:
                 errand = asyncio.create_task(self._sent(wanted), name="withings-auth token")
                 errand.add_done_callback(partial(self._forget, key))
                 self._errands[key] = errand
@@ -115,8 +115,7 @@ class AsyncTokenSource:
                 del errand  # an error's traceback holds this frame: without this a cycle keeps secrets alive
 
     def _forget(self, key: tuple[asyncio.AbstractEventLoop, Wanted], ended: asyncio.Task[Grant]) -> None:
-        if self._errands.get(key) is ended:
-            del self._errands[key]
+        del self._errands[key]
         if not ended.cancelled():
             ended.exception()  # if all who waited are gone, nobody else looks at it
 
