@@ -69,13 +69,16 @@ BREAKS = (
     Break(
         name="counts the life from when the answer came",
         promise="seconds too long",
-        renewal=(("(result)\n    return result, sent_at\n", "(result)\n    return result, world.now()\n"),),
+        renewal=(("_successor(grant, profile, result, sent_at)", "_successor(grant, profile, result, world.now())"),),
     ),
     Break(
         name="clears the record when Withings refuses",
         promise="a renewal removes the login",
         renewal=(
-            ("    except LoginRequired:\n", "    except LoginRequired:\n        store.clear(token_name(profile))\n"),
+            (
+                "found = load_grant(store, profile)",
+                "store.clear(token_name(profile)); found = load_grant(store, profile)",
+            ),
         ),
     ),
     Break(
@@ -116,7 +119,9 @@ BREAKS = (
     Break(
         name="gives up after the first lost answer and forgets it",
         promise="no deadline is noted",
-        renewal=(("    attempts.end(result)\n", "    attempts.end(result)\n    attempts._notes.note(None)\n"),),
+        renewal=(
+            ("attempts.end(result, world.now())", "attempts.end(result, world.now()); attempts._notes.note(None)"),
+        ),
     ),
     Break(
         name="notes nothing",
