@@ -41,6 +41,7 @@ TABLE: dict[str, set[str]] = {
         "failures": "errors protocol statuses",
         "store": "errors outside threads model",
         "settings": "errors outside model store",
+        "configuration": "errors outside model store",
         "exchange": "outside threads protocol",
         "attempts": "errors model protocol store",
         "renewal": "errors statuses model wanted forms protocol failures store attempts",
@@ -50,8 +51,12 @@ TABLE: dict[str, set[str]] = {
         "source": "errors threads model wanted store settings exchange renewal",
         "calls": "errors outside threads model statuses protocol failures exchange",
         "adapters": "errors outside",
+        "repetition": "errors statuses",
+        "standing": "errors model outside store attempts",
+        "checking": "errors statuses calls repetition",
+        "leaving": "errors outside threads model store signed repetition",
         "cli": "errors outside threads model wanted formats programs patience pages protocol failures store settings"
-        " signed sandbox loopback source calls",
+        " signed sandbox loopback source calls standing checking leaving statuses envfile configuration",
         "__main__": "cli",
     }.items()
 }
@@ -65,6 +70,7 @@ LIBRARIES: dict[str, set[str]] = {
     "keyring": {"store/backends.py"},
     "filelock": {"store/lock.py"},
     "platformdirs": {"settings.py"},
+    "tomlkit": {"configuration.py"},
 }
 
 

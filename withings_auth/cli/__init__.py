@@ -23,7 +23,10 @@ COMMANDS = {
     "token": "print an access token that works, renewed if need be",
     "api": "ask Withings' API one thing and print the answer as JSON",
     "run": "start a program with an access token in its environment",
+    "status": "say how the login stands: whose it is, and until when",
+    "list": "list the profiles on this machine, and how each stands",
     "logout": "remove the login from this machine",
+    "configure": "say which app is yours, and check or change its secret",
     "sandbox": "run a Withings to practise on, until Ctrl-C",
 }
 

@@ -1,48 +1,91 @@
-"""`withings-auth logout`: remove every local copy of a login."""
+"""`withings-auth logout`: remove every local copy of a login and, when asked, end the access at Withings."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Callable
 
 from withings_auth.cli.options import add_profile, open_store, settings
-from withings_auth.cli.terminal import tell
-from withings_auth.errors import StoreCorrupt
+from withings_auth.cli.spans import wait_and_tell
+from withings_auth.cli.terminal import PROGRAM, is_terminal, report, tell
+from withings_auth.errors import ConfigurationError, WithingsAuthError
+from withings_auth.leaving import Leaving, accesses, end_access
 from withings_auth.model import Grant
-from withings_auth.outside import is_loopback_url
+from withings_auth.settings import Settings
 from withings_auth.store.base import SecretStore
-from withings_auth.store.records import LOCK_PATIENCE_SECONDS, clear_unused_app, stored_grant, token_name
+from withings_auth.store.records import profiles
 
-EXAMPLE = "example:\n  withings-auth logout"
+EXAMPLE = (
+    "examples:\n"
+    "  withings-auth logout\n"
+    "  withings-auth logout --revoke         (also end the app's access at Withings)\n"
+    "  withings-auth logout --all            (every profile on this machine)\n\n"
+    "The local copies are removed even if Withings cannot be asked.\n"
+    "exit code: 0 all is done; 1 Withings refused; 2 the client secret is wrong or gone; 3 nobody is logged in whose\n"
+    "access could be revoked; 4 Withings gave no answer; 5 the store failed"
+)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Adds the command's flags."""
     add_profile(parser)
+    parser.add_argument("--all", action="store_true", help="every profile, and the credentials of every app")
+    parser.add_argument(
+        "--revoke",
+        action="store_true",
+        help="before that, end the access at Withings: of every program and machine of this app and person",
+    )
+    parser.add_argument("--yes", action="store_true", help="do not ask whether to --revoke, as only a terminal is")
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Removes the profile's tokens, and the app's secret with its last login. Raises `StoreError`, `RenewalBusy`."""
+    """Removes what was asked for, tells what could not be done, and returns the exit code of the first trouble."""
+    if options.all and options.profile:
+        raise ConfigurationError("--all is every profile, and --profile names one", hint=f"{PROGRAM} logout --all")
     found = settings(options)
     store = open_store(found)
-    name = token_name(found.profile)
-    with store.lock(name, LOCK_PATIENCE_SECONDS) as notes:
-        grant = _readable_grant(store, found.profile)
-        client_id = grant.client_id if grant else found.client_id
-        removed = store.clear(name)
-        notes.note(None)
-    if client_id is not None:
-        removed = clear_unused_app(store, client_id) or removed
-    if removed:
-        tell(f"Logged out: profile {found.profile} is removed from {store.description}.")
-        if grant is not None and not is_loopback_url(grant.token_url):
-            tell("Withings itself still lists the app; disconnect it in the settings of your Withings account.")
-    else:
-        tell(f"Nobody was logged in as profile {found.profile}.")
-    return 0
+    # The set profile too: a keyring's index may have been lost, and reading repairs it.
+    names = sorted({*profiles(store), found.profile}) if options.all else [found.profile]
+    if options.revoke and _announce(store, names) and not options.yes and is_terminal():
+        _ask()
+    leaving = Leaving(store, tell=tell, end_access=_revocation(store, found) if options.revoke else None)
+    removed = [leaving.leave(name) for name in names]
+    if not (any(removed) or leaving.troubles or options.revoke):
+        tell("Nobody was logged in." if options.all else f"Nobody was logged in as profile {found.profile}.")
+    leaving.remove_apps(found.client_id, every=options.all)
+    leaving.finish()
+    codes = [report(error) for error in leaving.troubles]
+    return codes[0] if codes else 0
 
 
-def _readable_grant(store: SecretStore, profile: str) -> Grant | None:
-    try:
-        return stored_grant(store, profile)
-    except StoreCorrupt:
-        return None  # removing what cannot be read is what a person asks for here
+def _announce(store: SecretStore, names: list[str]) -> bool:
+    """Says what else a revocation ends. Returns whether there is anything to revoke."""
+    ending = accesses(store, names)
+    for access in dict.fromkeys(ending.values()):
+        tell(f"Revoking ends all access of the app {access.client_id} to the data of user {access.userid}:")
+        tell("in every program and on every machine, and its notifications.")
+        for name, other in accesses(store, sorted({*profiles(store)} - {*names})).items():
+            if other == access:
+                tell(f"Profile {name} on this machine is of the same app and person, and ends with it.")
+    return bool(ending)
+
+
+def _ask() -> None:
+    """Raises unless a person says yes; nothing has been done then."""
+    sys.stderr.write("Go on? [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise WithingsAuthError(
+            "not confirmed: nothing was removed and nothing was revoked",
+            hint=f"without revoking: {PROGRAM} logout; without being asked: {PROGRAM} logout --revoke --yes",
+        )
+
+
+def _revocation(store: SecretStore, found: Settings) -> Callable[[Grant], None]:
+    def end(grant: Grant) -> None:
+        # The secret of the environment belongs to the client id beside it, as for a renewal.
+        known = found.client_secret if found.client_id == grant.client_id else None
+        end_access(store, grant, known, wait=wait_and_tell)
+
+    return end
