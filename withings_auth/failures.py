@@ -150,8 +150,8 @@ def _answered_error(failed: Failure) -> WithingsAuthError:
 def _unknown_app(failed: Failure) -> ConfigurationError:
     return ConfigurationError(
         f"Withings does not know this client id with this client secret{_said(failed)}",
-        hint=f"copy both again from your app at {DASHBOARD} into WITHINGS_CLIENT_ID and WITHINGS_CLIENT_SECRET,"
-        " then: withings-auth login",
+        hint=f"copy both again from your app at {DASHBOARD} into: withings-auth configure"
+        " (WITHINGS_CLIENT_ID and WITHINGS_CLIENT_SECRET, where they are set, come first)",
     )
 
 

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import math
-import sys
 from contextlib import ExitStack
 from dataclasses import replace
 
+from withings_auth.cli.apps import ask_for_secret, known_app
 from withings_auth.cli.keyboard import typed_lines
 from withings_auth.cli.options import add_profile, open_store, settings
 from withings_auth.cli.signals import run_interruptible
 from withings_auth.cli.terminal import PROGRAM, is_terminal, show, tell
 from withings_auth.errors import ConfigurationError
+from withings_auth.failures import DASHBOARD
 from withings_auth.loopback.addresses import addresses
 from withings_auth.loopback.login import DEFAULT_TIMEOUT_SECONDS, login
 from withings_auth.model import ALL_SCOPES, DEFAULT_REDIRECT_URI, App
-from withings_auth.outside import is_client_secret, is_loopback_url
+from withings_auth.outside import is_loopback_url
 from withings_auth.settings import Settings
 from withings_auth.store.base import SecretStore
-from withings_auth.store.records import stored_app, stored_grant
+from withings_auth.store.records import stored_grant
 
 SANDBOX_PROFILE = "sandbox"
 EXAMPLE = (
@@ -84,6 +84,11 @@ def execute(options: argparse.Namespace) -> int:
         if options.sandbox:
             app, found = _sandbox_app(options, found, store, held)
         else:
+            if is_terminal() and known_app(found, store).client_id is None:
+                from withings_auth.cli.configure import set_up  # here, because most logins have an app
+
+                set_up(found, store, pasting=options.paste)
+                found = _read(options)
             app = _own_app(options, found, store)
         run_interruptible(
             lambda: login(
@@ -124,46 +129,20 @@ def _read(options: argparse.Namespace) -> Settings:
 
 def _own_app(options: argparse.Namespace, found: Settings, store: SecretStore) -> App:
     """Returns the app from flags, environment, configuration, and what an earlier login saved of it."""
-    client_id = found.client_id or _earlier_client_id(store, found.profile)
-    if client_id is None:
+    known = known_app(found, store)
+    if known.client_id is None:
         raise ConfigurationError(
             "no app to log in with: the client id is not set",
-            hint="register an app at https://developer.withings.com/dashboard/ and set WITHINGS_CLIENT_ID and"
-            f" WITHINGS_CLIENT_SECRET; for a trial without an account: {PROGRAM} login --sandbox",
+            hint=f"register an app at {DASHBOARD}, then: {PROGRAM} configure, which also shows what to type there;"
+            f" for a trial without an account: {PROGRAM} login --sandbox",
         )
-    saved = stored_app(store, client_id)
-    redirect_uri = found.redirect_uri or (saved.redirect_uri if saved else DEFAULT_REDIRECT_URI)
-    addresses(redirect_uri, found.listen, nowhere=options.paste)  # refused before anybody is asked for anything
-    # A secret in the environment belongs to the client id that stands beside it.
-    known = found.client_secret if found.environment_client_id in {None, client_id} else None
+    addresses(known.redirect_uri, found.listen, nowhere=options.paste)  # refused before anybody is asked for anything
     return App(
-        client_id=client_id,
-        client_secret=known or (saved.client_secret if saved else _ask_for_secret()),
-        redirect_uri=redirect_uri,
-        scopes=found.scopes or (saved.scopes if saved else ALL_SCOPES),
+        client_id=known.client_id,
+        client_secret=known.client_secret or ask_for_secret(),
+        redirect_uri=known.redirect_uri,
+        scopes=known.scopes,
     )
-
-
-def _earlier_client_id(store: SecretStore, profile: str) -> str | None:
-    grant = stored_grant(store, profile)
-    return grant.client_id if grant else None
-
-
-def _ask_for_secret() -> str:
-    if not is_terminal():
-        raise ConfigurationError(
-            "the client secret is not set, and there is no terminal to ask for it",
-            hint="set WITHINGS_CLIENT_SECRET in the environment",
-        )
-    try:
-        secret = getpass.getpass("Client secret (it is not shown): ", stream=sys.stderr).strip()
-    except EOFError:
-        secret = ""
-    if not is_client_secret(secret):
-        raise ConfigurationError(
-            "that is no client secret", hint="copy it again from https://developer.withings.com/dashboard/"
-        )
-    return secret
 
 
 def _sandbox_app(

@@ -17,7 +17,7 @@ from withings_auth.outside import LOOPBACK_HOSTS, PORT_OF_SCHEME, parsed_url, pr
 
 _WAYS_ROUND = (
     "if something of yours forwards that address to this machine, say where to listen: --listen 127.0.0.1:PORT;"
-    " to paste the address that the browser ends at: --paste; or register http://localhost:8000 and use that"
+    " to paste the address that the browser ends at: login --paste; or register http://localhost:8000 and use that"
 )
 
 
