@@ -18,14 +18,14 @@ def patiently(
     ask: Callable[[], T],
     *,
     limit_seconds: float,
-    tell: Callable[[WithingsAuthError], None] = lambda _: None,
+    tell: Callable[[str], None] = lambda _: None,
     sleep: Callable[[float], None] = time.sleep,
     steady: Callable[[], float] = time.monotonic,
 ) -> T:
     """Returns what `ask` returns, asking again after each temporary failure until the limit is over.
 
-    The pauses grow, and are never shorter than the failure says; the last try is made at the limit. `tell` hears of the
-    first failure. Raises the last one, and at once one that is not temporary, or whose own time lies past the limit.
+    The pauses grow, and are never shorter than the failure says; the last try is made at the limit. `tell` hears what
+    the first failure says. Raises the last one, and at once one that is not temporary, or whose own time lies beyond.
     """
     give_up_at = steady() + limit_seconds
     pause = FIRST_PAUSE_SECONDS
@@ -37,8 +37,10 @@ def patiently(
             left, said = give_up_at - steady(), error.retry_after or 0
             if not error.temporary or left <= 0 or said > left:
                 raise
-            if not told:
-                tell(error)
-            told = True
+            failure = str(error)
+        # The error is gone from here on: where its traceback is taken down, a Ctrl-C can be swallowed.
+        if not told:
+            tell(failure)
+        told = True
         sleep(min(max(pause, said), left))
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

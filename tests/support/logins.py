@@ -13,8 +13,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from withings_auth.model import ALL_SCOPES, App, Grant
 from withings_auth.sandbox import Sandbox, Switches
 from withings_auth.sandbox.visitor import LastPage, visit
+from withings_auth.store.file_store import FileStore
+from withings_auth.store.records import app_name, token_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -155,6 +158,26 @@ class Desk:
         pending = self.start(*flags)
         pending.allow(person=person)
         return pending.wait()
+
+    def put_login(self, *, age: int = 600, scopes: tuple[str, ...] = ALL_SCOPES) -> Grant:
+        """A login of so many seconds ago, put into the store without a browser."""
+        pair = self.sandbox.issue_pair(scopes=scopes)
+        issued = int(time.time()) - age
+        grant = Grant(
+            access_token=pair.access_token,
+            refresh_token=pair.refresh_token,
+            obtained_at=issued,
+            expires_at=issued + 10_800,
+            scopes=pair.scopes,
+            userid=str(pair.userid),
+            client_id=self.sandbox.client_id,
+            token_url=self.sandbox.endpoints.token_url,
+        )
+        app = App(client_id=self.sandbox.client_id, client_secret=self.sandbox.client_secret)
+        store = FileStore(self.directory)
+        store.save(app_name(app.client_id), app.written())
+        store.save(token_name("default"), grant.written())
+        return grant
 
     def run(self, *arguments: str, **env: str | None) -> Finished:
         """Another command of the same person."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from withings_auth.cli.options import add_profile, open_store, settings
 from withings_auth.cli.terminal import PROGRAM, answer, answer_json, is_terminal, tell
-from withings_auth.errors import ConfigurationError, WithingsAuthError
+from withings_auth.errors import ConfigurationError
 from withings_auth.formats import SHELLS, fields, header, shell_line, shell_of
 from withings_auth.model import Token
 from withings_auth.outside import is_opaque_token
@@ -116,10 +116,10 @@ def _new(source: TokenSource, found: Settings, store: SecretStore) -> Token:
     return token
 
 
-def _waiting(seconds: float) -> Callable[[WithingsAuthError], None]:
-    def told(error: WithingsAuthError) -> None:
+def _waiting(seconds: float) -> Callable[[str], None]:
+    def told(failure: str) -> None:
         if is_terminal():
-            tell(f"Trying again for {seconds:g} seconds (Ctrl-C stops): {error}")
+            tell(f"Trying again for {seconds:g} seconds (Ctrl-C stops): {failure}")
 
     return told
 
