@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from withings_auth.errors import LoginRequired, RenewalBusy, StoreError, WithingsAuthError
 from withings_auth.model import Grant
-from withings_auth.protocol import Answer, Outcome
-from withings_auth.renewal import World, renew
+from withings_auth.renewal import World
 from withings_auth.store.base import Notes
 from withings_auth.wanted import Wanted
 
-from .processes import Ask, KilledError, LeftError, Machine, Process
+from .machine import NAME, Machine, short
+from .processes import Ask, KilledError, LeftError, Process
 from .promises import BrokenError, Promises
-from .schedule import Deed, Event, Mishap, Schedule
+from .schedule import Deed, Event, Schedule
 from .service import APP, TOKEN_URL, Service
 
 START = 1_700_000_000.0
@@ -23,42 +22,7 @@ LIFE_SECONDS = 10_800
 MOST_STEPS = 3_000
 PATIENCE_OF_A_LOGIN_SECONDS = 120.0
 
-AGAIN = "PYTHONPATH=tests .venv/bin/python -m simulation.run"
-
 Renew = Callable[..., Grant]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """A promise that a play did not keep (None: all were kept), and what happened until then."""
-
-    schedule: Schedule
-    promise: str | None
-    trace: tuple[str, ...]
-
-    def written(self) -> str:
-        """Returns all that a person needs to understand it, and the command that shows it again."""
-        again = f"again: {AGAIN} --replay {self.schedule.seed}"
-        end = "all promises were kept" if self.promise is None else f"BROKEN: {self.promise}"
-        return "\n".join([self.schedule.written(), *self.trace, end, again])
-
-
-def play(schedule: Schedule, tally: Counter[str], *, renew: Renew = renew) -> Found | None:
-    """Plays the schedule; returns the promise that was not kept, None where all were."""
-    if (promise := Play(schedule, tally, renew).broken()) is None:
-        return None
-    found = replay(schedule, renew=renew)
-    assert found is not None, f"schedule {schedule.seed} did not go the same way twice: {promise}"
-    return found
-
-
-def replay(schedule: Schedule, *, renew: Renew = renew, always: bool = False) -> Found | None:
-    """Plays the schedule once more and writes down what happens; with `always` also where all goes well."""
-    trace: list[str] = []
-    promise = Play(schedule, Counter(), renew, trace).broken()
-    if promise is None and not always:
-        return None
-    return Found(schedule=schedule, promise=promise, trace=tuple(trace))
 
 
 class Play:
@@ -71,12 +35,10 @@ class Play:
         self.jumps = 0
         self._asleep_seconds = 0.0
         self._trace = trace
-        self._schedule = schedule
+        self.schedule = schedule
         self._renew = renew
         self._picked = 0
         self._told: WithingsAuthError | None = None
-        self._mishaps = iter(schedule.mishaps)
-        self.store_faults = schedule.store_faults
         self.service = Service(lambda: self.true, schedule.switches)
         self.processes = [Process(name="A"), Process(name="B"), Process(name="C")]
         self.active = self.processes[0]
@@ -101,8 +63,8 @@ class Play:
         """Plays; returns what was not kept."""
         try:
             self._log_in_at_once()
-            self.true += self._schedule.token_age_seconds
-            for event in self._schedule.events:
+            self.true += self.schedule.token_age_seconds
+            for event in self.schedule.events:
                 self._run(event.after_steps)
                 self._do(event)
             self._run(MOST_STEPS)
@@ -139,7 +101,7 @@ class Play:
         while not (ready := [process for process in busy if self._is_ready(process)]):
             self.true = min(process.wakes_at for process in busy)
         if len(ready) > 1:
-            picks = self._schedule.picks
+            picks = self.schedule.picks
             self._picked += 1
             self._go_on(ready[picks[self._picked % len(picks)] % len(ready)])
         else:
@@ -188,7 +150,7 @@ class Play:
 
     def _ask(self, process: Process, min_valid: float, rejected: str | None) -> None:
         ask = Ask(min_valid=min_valid, rejected=rejected, jumps_before=self.jumps)
-        refused = f", {_short(rejected)} having been refused" if rejected else ""
+        refused = f", {short(rejected)} having been refused" if rejected else ""
         if self._start(process, lambda: self._transaction(process, ask), f"asks for {min_valid:g} s{refused}", ask):
             self.tally["asks"] += 1
 
@@ -218,7 +180,7 @@ class Play:
             self._told = error
             self.promises.failed(ask, error)
         else:
-            self.happened(process, f"has the access token {_short(grant.access_token)}")
+            self.happened(process, f"has the access token {short(grant.access_token)}")
             self.promises.handed_out(ask, grant)
             self.tally["tokens handed out"] += 1
             process.held = grant.access_token
@@ -230,7 +192,7 @@ class Play:
     def _works(self, process: Process) -> bool:
         assert process.held is not None
         taken = self.service.takes(process.held)
-        self.happened(process, f"uses {_short(process.held)}, which is {'taken' if taken else 'refused'}")
+        self.happened(process, f"uses {short(process.held)}, which is {'taken' if taken else 'refused'}")
         self.tally["tokens taken" if taken else "tokens refused"] += 1
         return taken
 
@@ -285,8 +247,8 @@ class Play:
 
         def save() -> None:
             try:
-                with self.machine.lock("token/default", PATIENCE_OF_A_LOGIN_SECONDS):
-                    self.machine.save("token/default", grant.written())
+                with self.machine.lock(NAME, PATIENCE_OF_A_LOGIN_SECONDS):
+                    self.machine.save(NAME, grant.written())
             except (StoreError, RenewalBusy, KilledError):
                 return
 
@@ -307,80 +269,18 @@ class Play:
 
     def _log_out(self) -> None:
         try:
-            with self.machine.lock("token/default", PATIENCE_OF_A_LOGIN_SECONDS) as notes:
-                self.machine.clear("token/default")
+            with self.machine.lock(NAME, PATIENCE_OF_A_LOGIN_SECONDS) as notes:
+                self.machine.clear(NAME)
                 notes.note(None)
         except (StoreError, RenewalBusy, KilledError):
             return
-
-    # What the processes do, as the machine reports it
-
-    def notes(self, process: Process) -> None:
-        """Something was noted beside the lock."""
-        if process.ask is not None:
-            self.promises.noted(process.ask)
-
-    def waits(self, process: Process, seconds: float) -> None:
-        """A process waits."""
-        self.happened(process, f"waits for {seconds:g} s")
-        if process.ask is not None:
-            process.ask.waited_seconds += seconds
-
-    def next_mishap(self) -> Mishap | None:
-        """How the next answer goes wrong, if it does."""
-        return next(self._mishaps, None)
-
-    def sends(
-        self, process: Process, url: str, form: Mapping[str, str], mishap: Mishap | None
-    ) -> tuple[Outcome, float]:
-        """A request leaves, or tries to; returns what comes of it, and after how many seconds."""
-        ask = process.ask
-        assert ask is not None
-        assert url == TOKEN_URL
-        refresh_token = form["refresh_token"]
-        wrong = f"; what goes wrong: {mishap.written()}" if mishap else ""
-        self.happened(process, f"sends the refresh token {_short(refresh_token)}{wrong}")
-        ask.requests += 1
-        self.tally["requests"] += 1
-        if mishap is None or mishap.kind != "not_sent":
-            self.promises.request(ask, refresh_token)
-        if mishap is not None:
-            ask.trouble.append(mishap.kind)
-            self.tally[f"answers: {mishap.kind}"] += 1
-        counters = self.service.provider.world.counters
-        refreshes = counters.refreshes
-        outcome, seconds = self.service.trade(form, mishap)
-        if counters.refreshes > refreshes:
-            self.tally["refreshes"] += 1
-            self.promises.renewed(ask, refresh_token)
-            if isinstance(outcome, Answer):
-                ask.heard = refresh_token
-        ask.told_to_wait = ask.told_to_wait or (isinstance(outcome, Answer) and b'"status": 601' in outcome.body)
-        self.promises.answers(ask, refresh_token)
-        return outcome, seconds
-
-    def saves(self, process: Process, text: str) -> None:
-        """A record lands in the store."""
-        grant = Grant.read(text)
-        self.happened(process, f"saves {_short(grant.access_token)} with {_short(grant.refresh_token)}")
-        if process.ask is None:
-            self.promises.login_saved(grant)
-        else:
-            self.promises.saved(process.ask, grant)
-
-    def clears(self, process: Process) -> None:
-        """A record is removed."""
-        self.happened(process, "removes the login")
-        if process.ask is not None:
-            raise BrokenError("a renewal removes the login")
-        self.promises.login_saved(None)
 
     # The end
 
     def _heal(self) -> None:
         """Nothing goes wrong any more and the clock is right: who asks now has a token that works, or must log in."""
         self.happened(None, "all is well again")
-        self.store_faults, self._mishaps = (), iter(())
+        self.machine.heal()
         if self.offset:
             self._jump(-self.offset)
         process = self.processes[2]
@@ -415,7 +315,3 @@ class _Slip:
 
     def note(self, text: str | None) -> None:
         raise AssertionError(f"nobody notes from outside: {text}")
-
-
-def _short(token: str) -> str:
-    return f"#{token[-40:].lstrip('0')}"

@@ -111,7 +111,7 @@ class Promises:
             self._again.add(refresh_token)
         self._unheard.setdefault(refresh_token, (self._play.true, ask.jumps_before))
 
-    def answers(self, ask: Ask, refresh_token: str) -> None:
+    def answered(self, ask: Ask, refresh_token: str) -> None:
         """Withings has done what it does; if the process hears of no success, it owes its user the deadline."""
         ask.unheard = refresh_token if refresh_token in self._unheard else None
 

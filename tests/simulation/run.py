@@ -14,24 +14,13 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from multiprocessing import Pool
 
-from withings_auth.renewal import renew
-
-from .play import Found, Renew, play, replay
+from .playing import play_all, replay
 from .schedule import drawn
 
 BLOCK = 2_000
 MOST_SHOWN = 3
-
-
-def play_all(seeds: range, tally: Counter[str], *, renew: Renew = renew) -> Iterator[Found]:
-    """Plays the schedules of the seeds and yields what was found; `tally` counts what happened."""
-    for seed in seeds:
-        tally["schedules"] += 1
-        if (found := play(drawn(seed), tally, renew=renew)) is not None:
-            yield found
 
 
 def _block(seeds: range) -> tuple[Counter[str], list[str]]:
@@ -72,8 +61,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.seeds is not None:
         return _play_with_all_cores(options.seeds)
-    found = replay(drawn(options.replay), always=True)
-    assert found is not None
+    found = replay(drawn(options.replay))
     print(found.written())
     return 0 if found.promise is None else 1
 

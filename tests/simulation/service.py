@@ -72,11 +72,11 @@ class Service:
             return False
         return True
 
-    def trade(self, form: Mapping[str, str], mishap: Mishap | None) -> tuple[Outcome, float]:
-        """Answers one request to the token service; returns the outcome and the seconds until it is known."""
+    def trade(self, form: Mapping[str, str], mishap: Mishap | None) -> tuple[Outcome, float, bool]:
+        """Answers a refresh: what the client sees of it, after how many seconds, and whether tokens were issued."""
         if mishap is not None:
             if mishap.kind == "not_sent":
-                return NotSent(why="Connection refused"), 0.0
+                return NotSent(why="Connection refused"), 0.0, False
             self.provider.faults.order(mishap.kind, times=1, where="token", details=mishap.details)
         refreshes = self.provider.world.counters.refreshes
         before = self.provider.ledger.live_refresh_tokens()
@@ -84,14 +84,15 @@ class Service:
             method="POST", path="/v2/oauth2", origin=ORIGIN, body=urlencode(form).encode(), headers=_HEADERS
         )
         reply = self._routes.answer(request)
-        if self.provider.world.counters.refreshes > refreshes:
+        renewed = self.provider.world.counters.refreshes > refreshes
+        if renewed:
             self._note_successor(form["refresh_token"], before)
         if reply.delay_seconds > TIME_LIMIT_SECONDS:
-            return AnswerLost(why="no answer in time"), TIME_LIMIT_SECONDS
+            return AnswerLost(why="no answer in time"), TIME_LIMIT_SECONDS, renewed
         if reply.delivery != "whole":
-            return AnswerLost(why="the connection was closed"), 0.0
+            return AnswerLost(why="the connection was closed"), 0.0, renewed
         answer = Answer(http_status=reply.http_status, body=reply.body, retry_after=retry_after_seconds(reply.headers))
-        return answer, reply.delay_seconds
+        return answer, reply.delay_seconds, renewed
 
     def _note_successor(self, refresh_token: str, before: tuple[str, ...]) -> None:
         known = self.successors.setdefault(refresh_token, {})
