@@ -57,6 +57,11 @@ BREAKS = (
         renewal=(("            for _ in range(2):\n", "            held.close()\n            for _ in range(2):\n"),),
     ),
     Break(
+        name="waits for the lock as long as it takes",
+        promise="waits for the lock without end",
+        renewal=(("if world.steady() >= give_up_at:", "if False:"),),
+    ),
+    Break(
         name="repeats a lost answer without waiting",
         promise="a refresh token is sent again after",
         renewal=(("    world.wait(attempts.seconds_to_wait(world.now()))\n", ""),),

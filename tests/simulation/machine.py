@@ -134,6 +134,7 @@ class Machine:
 
     def acquire(self, timeout: float) -> None:
         """Takes the lock, or raises what a store raises."""
+        self._play.promises.tries_the_lock(self._play.active.ask)
         process = self._stop()
         if self._fault(process, "lock"):
             raise StoreUnavailable("the lock file cannot be opened")

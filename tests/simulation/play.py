@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from withings_auth.errors import LoginRequired, RenewalBusy, StoreError, WithingsAuthError
+from withings_auth.errors import LoginRequired, WithingsAuthError
 from withings_auth.model import Grant
 from withings_auth.renewal import World
 from withings_auth.store.base import Notes
 from withings_auth.wanted import Wanted
 
-from .machine import NAME, Machine, short
+from .machine import Machine, short
+from .person import logged_in, login, logout
 from .processes import Ask, KilledError, LeftError, Process
 from .promises import BrokenError, Promises
 from .schedule import Deed, Event, Schedule
-from .service import APP, TOKEN_URL, Service
+from .service import APP, Service
 
 START = 1_700_000_000.0
-LIFE_SECONDS = 10_800
 MOST_STEPS = 3_000
-PATIENCE_OF_A_LOGIN_SECONDS = 120.0
 
 Renew = Callable[..., Grant]
 
@@ -62,7 +61,7 @@ class Play:
     def broken(self) -> str | None:
         """Plays; returns what was not kept."""
         try:
-            self._log_in_at_once()
+            logged_in(self)
             self.true += self.schedule.token_age_seconds
             for event in self.schedule.events:
                 self._run(event.after_steps)
@@ -136,9 +135,9 @@ class Play:
             case Deed.JUMP:
                 self._jump(event.amount)
             case Deed.LOG_IN:
-                self.tally["logins"] += self._start(process, self._log_in(), "logs in")
+                self.tally["logins"] += self._start(process, login(self), "logs in")
             case Deed.LOG_OUT:
-                self.tally["logouts"] += self._start(process, self._log_out, "logs out")
+                self.tally["logouts"] += self._start(process, logout(self), "logs out")
             case Deed.EXPIRE:
                 self.service.provider.expire_access_token()
                 self.happened(None, "Withings ends all access tokens")
@@ -149,7 +148,7 @@ class Play:
     # What is done
 
     def _ask(self, process: Process, min_valid: float, rejected: str | None) -> None:
-        ask = Ask(min_valid=min_valid, rejected=rejected, jumps_before=self.jumps)
+        ask = Ask(min_valid=min_valid, rejected=rejected, jumps_before=self.jumps, began=self.steady)
         refused = f", {short(rejected)} having been refused" if rejected else ""
         if self._start(process, lambda: self._transaction(process, ask), f"asks for {min_valid:g} s{refused}", ask):
             self.tally["asks"] += 1
@@ -235,45 +234,6 @@ class Play:
         for process in self.processes:
             if process.ask is not None:
                 process.ask.trouble.append(what)
-
-    def _log_in_at_once(self) -> None:
-        grant = self._new_grant()
-        self.machine.record = grant.written()
-        self.promises.login_saved(grant)
-
-    def _log_in(self) -> Callable[[], None]:
-        grant = self._new_grant()
-        self.happened(None, "a person grants access again")
-
-        def save() -> None:
-            try:
-                with self.machine.lock(NAME, PATIENCE_OF_A_LOGIN_SECONDS):
-                    self.machine.save(NAME, grant.written())
-            except (StoreError, RenewalBusy, KilledError):
-                return
-
-        return save
-
-    def _new_grant(self) -> Grant:
-        access_token, refresh_token = self.service.log_in()
-        return Grant(
-            access_token=access_token,
-            refresh_token=refresh_token,
-            obtained_at=int(self.wall),
-            expires_at=int(self.wall) + LIFE_SECONDS,
-            scopes=APP.scopes,
-            userid="38210457",
-            client_id=APP.client_id,
-            token_url=TOKEN_URL,
-        )
-
-    def _log_out(self) -> None:
-        try:
-            with self.machine.lock(NAME, PATIENCE_OF_A_LOGIN_SECONDS) as notes:
-                self.machine.clear(NAME)
-                notes.note(None)
-        except (StoreError, RenewalBusy, KilledError):
-            return
 
     # The end
 

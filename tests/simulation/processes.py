@@ -35,6 +35,7 @@ class Ask:
     min_valid: float
     rejected: str | None
     jumps_before: int
+    began: float
     waited_seconds: float = 0.0
     requests: int = 0
     looked_at: float = 0.0

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 GUARD_SECONDS = 10.0
 GRACE_SECONDS = 8 * 3600.0
 JUST_RENEWED_SECONDS = 60.0
+LOCK_PATIENCE_SECONDS = 120.0
 MOST_REQUESTS = 6  # twice, where a renewal brings tokens without life: lost, refused, asked again
 LONGEST_WAIT_SECONDS = 2 * (3 * 11 + 12.0)
 _DEADLINE = re.compile(r"before (\d{4}-\d\d-\d\d \d\d:\d\d)")
@@ -54,6 +55,11 @@ class Promises:
         self.stored = grant
         if grant is not None:
             self._durable.add(grant.access_token)
+
+    def tries_the_lock(self, ask: Ask | None) -> None:
+        """Nobody goes on waiting for a lock when two minutes are over."""
+        if ask is not None and self._play.steady - ask.began > LOCK_PATIENCE_SECONDS:
+            raise BrokenError("one who asks for a token waits for the lock without end")
 
     def request(self, ask: Ask, refresh_token: str) -> None:
         """A refresh is about to reach Withings: it is the only one, due, wanted, and with the stored token."""

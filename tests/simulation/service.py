@@ -1,4 +1,8 @@
-"""Withings in the play: the sandbox's own rules and answers, without a socket, by the play's true clock."""
+"""Withings in the play: the sandbox's own rules and answers, without a socket, by the play's true clock.
+
+A request arrives before its time limit or never. One that was carried out long after that could end a pair that was
+handed out meanwhile, and no client can do anything about it.
+"""
 
 from __future__ import annotations
 
