@@ -28,7 +28,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words and flags."""
     parser.add_argument("path", metavar="PATH", help="the service, as in measure or v2/user")
     parser.add_argument("action", metavar="ACTION", help="what it is to do, as in getmeas")
-    parser.add_argument("parameters", metavar="NAME=VALUE", nargs="*", help="what to tell it, as in meastype=1")
+    parser.add_argument(
+        "parameters", metavar="NAME=VALUE", nargs="*", default=[], help="what to tell it, as in meastype=1"
+    )
     add_profile(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--paginate", action="store_true", help="all pages as one, where the answer has several")
