@@ -48,6 +48,7 @@ TABLE: dict[str, set[str]] = {
         "signed": "errors outside model forms protocol failures exchange",
         "sandbox": "model",
         "loopback": "errors outside threads model forms protocol failures store settings exchange",
+        "adoption": "errors foreign model protocol failures store attempts renewal loopback",
         "source": "errors threads model wanted store settings exchange renewal",
         "calls": "errors outside threads model statuses protocol failures exchange",
         "adapters": "errors outside",
@@ -56,7 +57,8 @@ TABLE: dict[str, set[str]] = {
         "checking": "errors statuses calls repetition",
         "leaving": "errors outside threads model store signed repetition",
         "cli": "errors outside threads model wanted formats programs patience pages protocol failures store settings"
-        " signed sandbox loopback source calls standing checking leaving statuses envfile configuration",
+        " signed sandbox loopback source calls standing checking leaving statuses envfile configuration foreign"
+        " adoption exchange renewal",
         "__main__": "cli",
     }.items()
 }

@@ -30,14 +30,21 @@ def refresh_error(failed: Failure | NotSent | AnswerLost, *, profile: str, deadl
         return LoginRequired(
             f"Withings has ended the login of profile {profile}{_said(failed)}", hint=login_hint(profile)
         )
-    error = _common_error(failed)
-    if deadline is not None:  # the error keeps its class, its status and its own hint
-        until = local_time(deadline)
-        error.args = (
-            f"{error}; whether the login was renewed is not known, and a new try is sure only before {until}",
+    return _until(deadline, _common_error(failed), "ask for a token again")
+
+
+def import_error(failed: Failure | NotSent | AnswerLost, *, deadline: float | None) -> WithingsAuthError:
+    """Returns the error for a refresh, with the refresh token in another tool's file, that brought no tokens.
+
+    `deadline` is as for `refresh_error`.
+    """
+    if isinstance(failed, Failure) and failed.kind in {FailureKind.REFRESH_TOKEN_REFUSED, FailureKind.CODE_REFUSED}:
+        return LoginRequired(
+            f"Withings does not accept the refresh token in the file{_said(failed)}",
+            hint="it was used since, is older than a year, or belongs to another app (--client-id ID): nothing was"
+            " saved; to log in instead: withings-auth login",
         )
-        error.hint = f"ask for a token again before that time; {error.hint}"
-    return error
+    return _until(deadline, _common_error(failed), "import the file again")
 
 
 def code_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
@@ -87,6 +94,17 @@ def call_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
 def local_time(moment: float) -> str:
     """Returns Unix seconds as a person reads them, in the machine's time zone."""
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))
+
+
+def _until(deadline: float | None, error: WithingsAuthError, again: str) -> WithingsAuthError:
+    """Adds until when a refresh of unknown outcome can be repeated; the error keeps its class, status and own hint."""
+    if deadline is not None:
+        until = local_time(deadline)
+        error.args = (
+            f"{error}; whether the login was renewed is not known, and a new try is sure only before {until}",
+        )
+        error.hint = f"{again} before that time; {error.hint}"
+    return error
 
 
 def _common_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from keyword import iskeyword
 from typing import TYPE_CHECKING, NoReturn
 
 from withings_auth import __version__
@@ -27,6 +28,7 @@ COMMANDS = {
     "list": "list the profiles on this machine, and how each stands",
     "logout": "remove the login from this machine",
     "configure": "say which app is yours, and check or change its secret",
+    "import": "take over a login that another tool left in a file",
     "sandbox": "run a Withings to practise on, until Ctrl-C",
 }
 
@@ -85,7 +87,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     for name, summary in COMMANDS.items():
         # Only the command that runs is imported: a token must not wait for what a login needs.
         if name == wanted:
-            module = import_module(f"withings_auth.cli.{name}")
+            module = import_module(f"withings_auth.cli.{name}{'_' if iskeyword(name) else ''}")
             command = commands.add_parser(
                 name,
                 help=summary,

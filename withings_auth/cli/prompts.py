@@ -32,8 +32,11 @@ def ask_hidden(question: str, *, wrong: Wrong, default: str | None = None) -> st
 
 
 def confirm(question: str) -> bool:
-    """Returns whether a person said yes; no is the default."""
-    return _typed(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+    """Returns whether a person said yes; no is the default, and what the end of the input means."""
+    try:
+        return _typed(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+    except ConfigurationError:
+        return False
 
 
 def _right(answer: Callable[[], str], wrong: Wrong) -> str:

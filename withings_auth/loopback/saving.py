@@ -17,7 +17,7 @@ from withings_auth.store.records import (
     token_name,
 )
 
-_WAYS_ON = "use a profile of its own with --profile NAME, or replace the login with --replace"
+WAYS_ON = "use a profile of its own with --profile NAME, or replace the login with --replace"
 
 
 def prove_writable(store: SecretStore, app: App) -> None:
@@ -49,7 +49,7 @@ def save_login(store: SecretStore, profile: str, app: App, grant: Grant, *, repl
         if owner is not None and not replace:
             refuse_other_owner(profile, owner, grant.client_id, grant.token_url)
             _refuse_other_person(profile, owner, grant)
-        _refuse_second_profile(store, profile, grant)
+        refuse_second_profile(store, profile, grant)
         with store.lock(app_name(app.client_id), LOCK_PATIENCE_SECONDS):
             if stored_app(store, app.client_id) != app:
                 store.save(app_name(app.client_id), app.written())
@@ -63,14 +63,17 @@ def _refuse_other_person(profile: str, owner: Grant, grant: Grant) -> None:
     if owner.userid != grant.userid:
         raise WrongAccount(
             f"user {grant.userid} signed in, but profile {profile} belongs to user {owner.userid}: nothing was saved",
-            hint=f"{_WAYS_ON}, or sign in as user {owner.userid}: --switch-user has Withings ask who you are",
+            hint=f"{WAYS_ON}, or sign in as user {owner.userid}: --switch-user has Withings ask who you are",
             userid=grant.userid,
             owner=owner.userid,
         )
 
 
-def _refuse_second_profile(store: SecretStore, profile: str, grant: Grant) -> None:
-    """Two profiles of one person would end each other's tokens, if a second consent does that (nobody knows)."""
+def refuse_second_profile(store: SecretStore, profile: str, grant: Grant) -> None:
+    """Raises `WrongAccount` where the person has another profile for the same app.
+
+    Two of them would end each other's tokens, if a second consent does that (nobody knows).
+    """
     for other in profiles(store):
         if other == profile:
             continue
@@ -99,6 +102,6 @@ def _owner(store: SecretStore, profile: str, *, replace: bool) -> Grant | None:
 def refuse_other_owner(profile: str, owner: Grant, client_id: str, token_url: str) -> None:
     """Raises `WrongAccount` where the profile's login belongs to another app or to another service."""
     if owner.client_id != client_id:
-        raise WrongAccount(f"profile {profile} belongs to another app (client id)", hint=_WAYS_ON)
+        raise WrongAccount(f"profile {profile} belongs to another app (client id)", hint=WAYS_ON)
     if owner.token_url != token_url:
-        raise WrongAccount(f"profile {profile} belongs to another service ({owner.api_url})", hint=_WAYS_ON)
+        raise WrongAccount(f"profile {profile} belongs to another service ({owner.api_url})", hint=WAYS_ON)
