@@ -62,7 +62,7 @@ def _played(written: str, desk: Desk, home: Path) -> Iterator[str]:
             case "write":
                 yield line
                 _write(home, *rest.split(" ", 1))
-            case "#" | "":
+            case "#" | "" if not line.startswith(" "):  # which is output, as JSON has it
                 yield line
             case _:
                 continue  # the output that is expected, which the run itself returns
