@@ -190,7 +190,7 @@ from withings_auth import TokenSource
 from withings_auth.errors import StoreError
 from withings_auth.store.keyring_store import KeyringStore
 try:
-    TokenSource(store=KeyringStore(Path(sys.argv[1]), patience_seconds=1)).token()
+    TokenSource(store=KeyringStore(Path(sys.argv[1]), patience_seconds=1.5)).token()
 except StoreError as error:
     print(type(error).__name__, error.exit_code)
 """
@@ -209,8 +209,8 @@ class TestSecretService:
 
     def begin(self, scene: Scene, processes: Processes, service: SecretService) -> int:
         """Lets a process begin to renew, and returns when Withings has renewed and its answer is on its way."""
-        scene.sandbox.fail_next("slow", seconds=0.5)
-        pid = processes.begin(store(), scene.clock, environ=service.environ, patience_seconds=0.5)
+        scene.sandbox.fail_next("slow", seconds=1.0)
+        pid = processes.begin(store(), scene.clock, environ=service.environ, patience_seconds=1.5)
         await_refresh(scene.sandbox)
         return pid
 
@@ -227,7 +227,7 @@ class TestSecretService:
         secret_service.stop()
         told = processes.end(scene.clock)
         assert (told.error, told.exit_code) == ("StoreNotDurable", 5)
-        assert "within 0 seconds" in told.words
+        assert "within 2 seconds" in told.words
         secret_service.resume()
         scene.clock.at += later
         told = self.ask(scene, processes, secret_service)
@@ -242,7 +242,7 @@ class TestSecretService:
         secret_service.stop()
         os.kill(pid, signal.SIGKILL)
         assert processes.end(scene.clock).returncode == -signal.SIGKILL
-        meanwhile = processes(store(), scene.clock, environ=secret_service.environ, patience_seconds=0.5)
+        meanwhile = processes(store(), scene.clock, environ=secret_service.environ, patience_seconds=1.5)
         assert (meanwhile.error, meanwhile.exit_code) == ("StoreUnavailable", 5)
         secret_service.resume()
         assert self.ask(scene, processes, secret_service).digest == digest(scene.stored)
@@ -258,7 +258,7 @@ class TestSecretService:
             clock.at = sandbox.now() - LIFE
             scene = Scene(KeyringStore(state_directory()), sandbox, clock)
             scene.log_in()
-            sandbox.fail_next("slow", seconds=0.5)
+            sandbox.fail_next("slow", seconds=1.0)
             program = cli.using(sys.executable, "-c", IMPATIENT).start(str(state_directory()))
             await_refresh(sandbox)
             secret_service.stop()

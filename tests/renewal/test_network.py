@@ -19,15 +19,17 @@ PATIENCE_SECONDS = 0.05
 
 
 def impatient(scene: Scene, *, times: int) -> Post:
-    """Waits so many times for hardly any answer, and then as long as a program does."""
+    """Asks a Withings that acts and stays silent, so many times, and then one that answers."""
 
     def impatiently(url: str, form: Mapping[str, str]) -> Outcome:
         if len(scene.sent) >= times:
             return scene.post(url, form)
         scene.sent.append(Sent(at=scene.clock(), url=url, form=form))
-        # On a busy machine not even the connection may be there in so short a time.
+        scene.sandbox.fail_next("slow", seconds=HANGS_SECONDS)
+        # On a busy machine not even the connection may be there in so short a time, or nothing but the connection.
         while isinstance(outcome := post(url, form, time_limit_seconds=PATIENCE_SECONDS), NotSent):
             pass
+        scene.sandbox.clear_faults()
         assert outcome == AnswerLost(why=f"no answer within {PATIENCE_SECONDS} seconds")
         return outcome
 
@@ -40,7 +42,6 @@ class TestHanging:
         for combination in everywhere:
             with combination as scene:
                 scene.log_in()
-                scene.sandbox.fail_next("slow", seconds=HANGS_SECONDS)
                 new = scene.renew(post=impatient(scene, times=1))
                 assert scene.works(new)
                 assert scene.stored == new
@@ -50,7 +51,6 @@ class TestHanging:
     def test_the_repetition_hangs_too(self, scene: Scene, later: int) -> None:
         """“If that fails too, exit 4, and the message names the time, eight hours after the first try.”"""
         old = scene.log_in()
-        scene.sandbox.fail_next("slow", seconds=HANGS_SECONDS, times=2)
         with pytest.raises(ProviderUnavailable, match="only before 2023-11-15 09:13") as caught:
             scene.renew(post=impatient(scene, times=2))
         assert caught.value.exit_code == 4
@@ -62,7 +62,6 @@ class TestHanging:
     def test_who_can_be_served_is_served(self, scene: Scene) -> None:
         """“A temporary failure hands out the stored token while it has life.”"""
         old = scene.log_in(age=LIFE - 600)
-        scene.sandbox.fail_next("slow", seconds=HANGS_SECONDS, times=2)
         assert scene.renew(min_valid=900, post=impatient(scene, times=2)) == old
 
 
