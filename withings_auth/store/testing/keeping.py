@@ -96,12 +96,16 @@ class KeepingPromises(Given):
         texts = ("old " * 200, "new " * 250)
         store.save(TOKEN, texts[0])
         read: set[str | None] = set()
+        failed: list[StoreError] = []
         done = threading.Event()
 
         def reading() -> None:
             reader = another()
-            while not done.is_set():
-                read.add(reader.load(TOKEN))
+            try:
+                while not done.is_set():
+                    read.add(reader.load(TOKEN))
+            except StoreError as error:
+                failed.append(error)
 
         thread = threading.Thread(target=reading, daemon=True)
         thread.start()
@@ -111,6 +115,7 @@ class KeepingPromises(Given):
         finally:
             done.set()
             thread.join(20)
+        assert failed == []
         assert read <= set(texts)
 
     def test_the_stamp_stays_while_nothing_changes(
