@@ -14,7 +14,9 @@ import pytest
 
 from tests.renewal.processes import Ended, Processes
 from tests.renewal.scene import HOUR, LIFE, Clock, Scene, digest
+from tests.store.keyrings import Keyrings, MemoryKeyring
 from tests.support.programs import Cli
+from withings_auth.errors import StoreNotDurable, StoreUnavailable
 from withings_auth.sandbox import Sandbox
 from withings_auth.store.file_store import FileStore
 
@@ -44,9 +46,17 @@ class Disk:
         with ballast.open("r+b") as file:
             file.truncate(ballast.stat().st_size - 4096 * but_pages)
 
+    def fill_with_empty_files(self) -> None:
+        """Leaves room for content, and for no file to put it in."""
+        self.mount("remount,nr_inodes=100")
+        with suppress(OSError):
+            for number in range(100):
+                (self.place / f"ballast {number}").touch()
+
     def make_room(self) -> None:
         """Takes the ballast away."""
-        (self.place / "ballast").unlink()
+        for path in self.place.glob("ballast*"):
+            path.unlink()
 
     def ask(self, **order: object) -> Ended:
         """Lets a fresh process ask for a token."""
@@ -104,14 +114,10 @@ class TestLock:
     def test_no_room_for_a_lock_file(self, disk: Disk) -> None:
         """A disk without a single inode left."""
         disk.scene.log_in()
-        disk.mount("remount,nr_inodes=100")
-        with suppress(OSError):
-            for number in range(100):
-                (disk.place / f"empty {number}").touch()
+        disk.fill_with_empty_files()
         assert is_exit_5(disk.ask(), "StoreUnavailable", "No space left on device")
         assert disk.scene.sandbox.counters.token_requests == 0
-        for path in disk.place.glob("empty *"):
-            path.unlink()
+        disk.make_room()
         assert disk.works_again()
 
     def test_a_directory_in_its_place(self, file_scene: Scene, directory: Path, processes: Processes) -> None:
@@ -170,3 +176,39 @@ class TestSave:
         assert file_scene.stored == old
         assert processes(f"file:{directory}", file_scene.clock).digest == digest(file_scene.stored)
         assert file_scene.works(file_scene.stored)
+
+
+class TestStateDirectory:
+    """The records rest in a keyring; lock, notes and index lie on the disk."""
+
+    def test_it_is_read_only(self, disk: Disk, sandbox: Sandbox, clock: Clock) -> None:
+        """Exit 5 before any request, as for files."""
+        scene = Scene(Keyrings(disk.place / "state")(), sandbox, clock)
+        scene.log_in()
+        disk.mount("remount,ro")
+        with pytest.raises(StoreUnavailable, match="Read-only file system") as caught:
+            scene.renew()
+        assert caught.value.exit_code == 5
+        assert scene.sent == []
+        disk.mount("remount,rw")
+        assert scene.works(scene.renew())
+
+    def test_it_has_no_room_for_the_index_once_the_keyring_has_the_new_pair(
+        self, disk: Disk, sandbox: Sandbox, clock: Clock
+    ) -> None:
+        """A save that cannot be told to others does not count; yet it is there, and the next one asks nobody."""
+
+        class Filling(MemoryKeyring):
+            def set_password(self, service: str, username: str, password: str) -> None:
+                super().set_password(service, username, password)
+                if scene.sent:
+                    disk.fill_with_empty_files()
+
+        open_store = Keyrings(disk.place / "state", Filling())
+        scene = Scene(open_store(), sandbox, clock)
+        scene.log_in()
+        with pytest.raises(StoreNotDurable, match="No space left on device"):
+            scene.renew()
+        disk.make_room()
+        assert scene.works(scene.renew(store=open_store()))
+        assert len(scene.sent) == 1
