@@ -117,6 +117,31 @@ BREAKS = (
         renewal=(("                if grant.seconds_left(world.now()) > 0:\n", "                if True:\n"),),
     ),
     Break(
+        name="is content with any life",
+        promise="does not live as long as was asked",
+        renewal=(("    if wanted.met_by(grant,", "    if replace(wanted, min_valid=0).met_by(grant,"),),
+    ),
+    Break(
+        name="gives up at the first lost answer",
+        promise="nothing went wrong that cannot be mended",
+        renewal=(("case AnswerLost() if not lost:", "case AnswerLost() if False:"),),
+    ),
+    Break(
+        name="repeats lost answers without end",
+        promise="sends the same refresh token again and again",
+        renewal=(("case AnswerLost() if not lost:", "case AnswerLost():"),),
+    ),
+    Break(
+        name="does not wait out a 601",
+        promise="nothing went wrong that cannot be mended",
+        renewal=(("not refused and", "False and"),),
+    ),
+    Break(
+        name="tells a deadline that comes too late",
+        promise="comes after",
+        renewal=(("deadline=attempts.deadline)", "deadline=attempts.deadline and attempts.deadline + 3600)"),),
+    ),
+    Break(
         name="does not tell the deadline",
         promise="no deadline is told",
         renewal=(("deadline=attempts.deadline)", "deadline=None)"),),

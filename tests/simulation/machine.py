@@ -16,7 +16,7 @@ from withings_auth.errors import RenewalBusy, StoreError, StoreNotDurable, Store
 from withings_auth.model import Grant
 from withings_auth.protocol import Answer, Outcome
 
-from .processes import KilledError, LeftError, Process
+from .processes import TOO_MANY, KilledError, LeftError, Process
 from .promises import BrokenError
 from .schedule import Mishap
 from .service import TOKEN_URL
@@ -214,11 +214,12 @@ class Machine:
         wrong = f"; what goes wrong: {mishap.written()}" if mishap else ""
         play.happened(process, f"sends the refresh token {short(refresh_token)}{wrong}")
         play.tally["requests"] += 1
-        ask.requests += 1
+        ask.requests = ask.requests + 1 if ask.sends == refresh_token else 1
+        ask.sends = refresh_token
         if mishap is None or mishap.kind != "not_sent":
             play.promises.request(ask, refresh_token)
         if mishap is not None:
-            ask.trouble.append(mishap.kind)
+            ask.trouble.append(mishap.trouble)
             play.tally[f"answers: {mishap.kind}"] += 1
         outcome, seconds, renewed = play.service.trade(form, mishap)
         if renewed:
@@ -226,7 +227,10 @@ class Machine:
             play.promises.renewed(ask, refresh_token)
         if isinstance(outcome, Answer):
             ask.heard = refresh_token if renewed else ask.heard
-            ask.told_to_wait |= b'"status": 601' in outcome.body
+            if b'"status": 601' in outcome.body:
+                ask.told_to_wait = True
+                if mishap is None or mishap.kind != TOO_MANY:
+                    ask.trouble.append(TOO_MANY)
         play.promises.answered(ask, refresh_token)
         return outcome, seconds
 

@@ -28,6 +28,10 @@ class Sent:
     jumps: int
 
 
+LOST = {"lost", "lost_before", "truncated", "slow"}
+TOO_MANY = "too_many"
+
+
 @dataclass(slots=True, kw_only=True)
 class Ask:
     """What one process has done, and what has been done to it, since it asked."""
@@ -37,6 +41,7 @@ class Ask:
     jumps_before: int
     began: float
     waited_seconds: float = 0.0
+    sends: str | None = None
     requests: int = 0
     looked_at: float = 0.0
     noted_at: float | None = None
@@ -48,6 +53,12 @@ class Ask:
     unheard: str | None = None
     told_to_wait: bool = False
     saved: str | None = None
+
+    @property
+    def excused(self) -> bool:
+        """Whether more has gone wrong than one lost answer and one 601, which are mended on the spot."""
+        lost, waits = sum(what in LOST for what in self.trouble), self.trouble.count(TOO_MANY)
+        return lost > 1 or waits > 1 or lost + waits < len(self.trouble)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

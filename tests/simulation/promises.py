@@ -29,8 +29,8 @@ GUARD_SECONDS = 10.0
 GRACE_SECONDS = 8 * 3600.0
 JUST_RENEWED_SECONDS = 60.0
 LOCK_PATIENCE_SECONDS = 120.0
-MOST_REQUESTS = 6  # twice, where a renewal brings tokens without life: lost, refused, asked again
-LONGEST_WAIT_SECONDS = 2 * (3 * 11 + 12.0)
+MOST_REQUESTS = 3  # lost, refused for now, asked again
+LONGEST_WAIT_SECONDS = 2 * (3 * 11 + 12.0)  # twice, where a renewal brings tokens without life
 _DEADLINE = re.compile(r"before (\d{4}-\d\d-\d\d \d\d:\d\d)")
 
 
@@ -67,7 +67,7 @@ class Promises:
         if sum(process.in_flight for process in play.processes) > 1:
             raise BrokenError("two refreshes are in flight")
         if ask.requests > MOST_REQUESTS:
-            raise BrokenError("one who asks for a token makes Withings answer without end")
+            raise BrokenError("one who asks for a token sends the same refresh token again and again")
         if stored is None or stored.refresh_token != refresh_token:
             raise BrokenError("a refresh token is sent that is not the stored one")
         age = play.wall - stored.obtained_at
@@ -162,8 +162,8 @@ class Promises:
             raise BrokenError("the token is handed out that was reported as refused")
         if not grant.obtained_at <= self._play.wall < grant.expires_at:
             raise BrokenError("a token is handed out that has no life")
-        if not self._is_good(grant, ask) and not ask.trouble:
-            raise BrokenError("a token is handed out that does not live as long as was asked, and all went well")
+        if not self._is_good(grant, ask) and not ask.excused:
+            raise BrokenError("a token is handed out that does not live as long as was asked")
         self._play.tally["stored tokens that had to do"] += bool(ask.requests) and grant.access_token != ask.saved
         self._bounded(ask)
 
@@ -174,8 +174,8 @@ class Promises:
             if not (ask.nobody_logged_in or ask.refused):
                 raise BrokenError("somebody is told to log in though the login lives")
             return
-        if not ask.trouble and not self._is_futile(ask, error):
-            raise BrokenError(f"all went well, and yet: {type(error).__name__}: {error}")
+        if not ask.excused and not self._is_futile(ask, error):
+            raise BrokenError(f"nothing went wrong that cannot be mended, and yet: {type(error).__name__}: {error}")
         self.deadline_stands()
         stored = self.stored
         telling = isinstance(error, ProviderError | StoreNotDurable)

@@ -15,6 +15,7 @@ T = TypeVar("T")
 
 HOUR = 3600.0
 UNTIL_QUIET = 1_000
+TOO_LONG_SECONDS = 13  # twelve are waited out
 
 
 class Deed(Enum):
@@ -52,6 +53,11 @@ class Mishap(NamedTuple):
     kind: str
     details: Mapping[str, object]
     seconds_before: float = 0.0
+
+    @property
+    def trouble(self) -> str:
+        """Returns the kind, told apart where it is more than a process mends on the spot."""
+        return f"{self.kind} for long" if self.details.get("wait_seconds") == TOO_LONG_SECONDS else self.kind
 
     def written(self) -> str:
         """Returns the kind, with what is special about it."""
@@ -136,7 +142,7 @@ _MISHAPS = _table(
     (Mishap("slow", {"seconds": 30.0}), 2),
     (Mishap("too_many", {"wait_seconds": 3}), 3),
     (Mishap("too_many", {"wait_seconds": 12}), 2),
-    (Mishap("too_many", {"wait_seconds": 13}), 2),
+    (Mishap("too_many", {"wait_seconds": TOO_LONG_SECONDS}), 2),
     (Mishap("bad_gateway", {}), 2),
     (Mishap("bad_gateway", _ACTED), 2),
     (Mishap("html", _ACTED), 2),
