@@ -20,5 +20,5 @@ def span(seconds: float) -> str:
 
 def wait_and_tell(seconds: float) -> None:
     """Sleeps, and says why."""
-    tell(f"Withings asks to wait {seconds:.0f} seconds; waiting.")
+    tell(f"Withings asks to wait {seconds:.0f} s; waiting.")
     time.sleep(seconds)

@@ -1,0 +1,95 @@
+"""`list`: every profile on the machine in one table, whatever state each is in."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.profiles import DAY, YEAR, move_to_keyring, put
+
+if TYPE_CHECKING:
+    from tests.support.keyring_daemon import SecretService
+    from tests.support.logins import Desk
+
+MOMENT = r"[\d-]{10} \d\d:\d\d"
+
+
+def test_the_table_is_aligned(desk: Desk) -> None:
+    """One line a profile, in the order of their names, the columns under their heads."""
+    put(desk, "second", person=2, age=11_000)
+    put(desk, "a-rather-long-name")
+    finished = desk.run("list")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    head, first, second = finished.stdout.splitlines()
+    assert re.fullmatch(r"PROFILE +USER +ACCESS TOKEN +LOGIN", head)
+    assert re.fullmatch(rf"a-rather-long-name  38210457  good for 2 h \d+ min  until {MOMENT}", first)
+    assert re.fullmatch(rf"second              38210461  expired +until {MOMENT}", second)
+    assert head.index("ACCESS TOKEN") == first.index("good for") == second.index("expired")
+
+
+def test_one_that_cannot_be_read_does_not_hide_the_others(desk: Desk) -> None:
+    """It is shown as broken, its error is told with its name, and the exit code is the store's."""
+    put(desk, "first")
+    put(desk, "second", person=2)
+    (desk.directory / "token" / "second.json").write_text("not JSON at all")
+    finished = desk.run("list")
+    assert finished.returncode == 5
+    assert re.search(r"(?m)^second +\? +cannot be read +\?$", finished.stdout)
+    assert re.search(r"(?m)^first +38210457 ", finished.stdout)
+    assert "error: profile second: the stored token record is not one that withings-auth wrote" in finished.stderr
+
+
+def test_a_file_with_a_hostile_name_reaches_no_terminal(desk: Desk) -> None:
+    """Statement 22: what a file is called is text from outside."""
+    put(desk)
+    (desk.directory / "token" / "\x1b[2Jowned.json").write_text("{}")
+    finished = desk.run("list")
+    assert finished.returncode == 5
+    assert "\x1b" not in finished.stdout + finished.stderr
+    assert "\\x1b[2Jowned" in finished.stdout
+
+
+@pytest.mark.parametrize(("age", "code", "login"), [(YEAR - DAY, 0, "until "), (YEAR + DAY, 3, "log in again")])
+def test_its_exit_code_is_that_of_the_worst(desk: Desk, age: int, code: int, login: str) -> None:
+    """One login that has ended is enough for 3."""
+    put(desk)
+    put(desk, "old", person=2, age=age)
+    finished = desk.run("list")
+    assert finished.returncode == code
+    assert re.search(rf"(?m)^old .*  {login}", finished.stdout)
+
+
+def test_nobody(desk: Desk) -> None:
+    """An empty answer, exit 3, and what to type."""
+    finished = desk.run("list")
+    assert (finished.returncode, finished.stdout) == (3, "")
+    assert "hint: log in: withings-auth login" in finished.stderr
+    assert json.loads(desk.run("list", "--json").stdout) == {"format_version": 1, "profiles": []}
+
+
+def test_as_json(desk: Desk) -> None:
+    """The fields of `status` for each, and the error of one that cannot be read; no secret in either."""
+    put(desk, "first")
+    put(desk, "second", person=2)
+    (desk.directory / "token" / "second.json").write_text("not JSON at all")
+    finished = desk.run("list", "--json")
+    first, second = json.loads(finished.stdout)["profiles"]
+    assert (first["profile"], first["userid"], first["usable"]) == ("first", "38210457", True)
+    assert second == {
+        "profile": "second",
+        "usable": False,
+        "error": "the stored token record is not one that withings-auth wrote",
+    }
+    assert finished.returncode == 5
+
+
+def test_a_keyring_whose_index_is_lost(desk: Desk, secret_service: SecretService) -> None:
+    """The set profile is looked for all the same, as `token` would find it."""
+    put(desk)
+    move_to_keyring(desk, secret_service)
+    finished = desk.run("list")
+    assert finished.returncode == 0, finished.stderr
+    assert re.search(r"(?m)^default +38210457 ", finished.stdout)
