@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 from greenlet import greenlet  # type: ignore[import-untyped]
 
 
+LOST = {"lost", "lost_before", "truncated", "slow"}
+TOO_MANY = "too_many"
+
+
 class KilledError(BaseException):
     """Unwinds a process that exists no more."""
 
@@ -28,13 +32,13 @@ class Sent:
     jumps: int
 
 
-LOST = {"lost", "lost_before", "truncated", "slow"}
-TOO_MANY = "too_many"
-
-
 @dataclass(slots=True, kw_only=True)
 class Ask:
-    """What one process has done, and what has been done to it, since it asked."""
+    """What one process has done, and what has been done to it, since it asked.
+
+    Of the refresh tokens: `sends` was sent last, `requests` times; for `heard` Withings' new tokens have arrived; for
+    `unheard` they were issued, and may be lost. `saved` is the access token that was stored.
+    """
 
     min_valid: float
     rejected: str | None

@@ -24,8 +24,8 @@ class Deed(Enum):
     ASK = "asks for a token that lives {amount:g} s"
     REJECT = "reports its token as refused, and asks for one that lives {amount:g} s"
     USE = "uses its token, and asks again if that is refused"
-    KILL = "is killed"
-    LEAVE = "is not waited for any more"
+    KILL = "one of those who are busy is killed"
+    LEAVE = "one of those who are busy is not waited for any more"
     PASS = "{amount:g} s pass"
     SUSPEND = "the machine sleeps for {amount:g} s"
     JUMP = "the machine's clock jumps by {amount:g} s"
@@ -36,7 +36,7 @@ class Deed(Enum):
 
 
 class Event(NamedTuple):
-    """A deed, and how many steps of the processes come before it."""
+    """A deed, and how many steps of the processes come before it. `who` is one of the three, or of the busy ones."""
 
     after_steps: int
     deed: Deed
@@ -106,7 +106,7 @@ class Schedule:
         return "\n".join(lines)
 
 
-_OF_A_PROCESS = {Deed.ASK, Deed.REJECT, Deed.USE, Deed.KILL, Deed.LEAVE}
+_OF_A_PROCESS = {Deed.ASK, Deed.REJECT, Deed.USE}
 
 
 def _table(*weighted: tuple[T, int]) -> tuple[T, ...]:
