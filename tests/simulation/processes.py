@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 from greenlet import greenlet  # type: ignore[import-untyped]
 
-
 LOST = {"lost", "lost_before", "truncated", "slow"}
 TOO_MANY = "too_many"
 
