@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 import threading
@@ -462,6 +463,12 @@ class TestAnywhere:
         assert set(asyncio.run(main())) == {load_grant(store, "default").token}
         assert since.requests == since.refreshes == 1
 
+    def test_without_a_login_nobody_is_asked_for_one(self, store: Gated) -> None:
+        """Statement 32: it says what to type, starts no browser, and waits for nobody."""
+        with pytest.raises(LoginRequired) as caught:
+            asyncio.run(AsyncTokenSource("work", store=store).token())
+        assert caught.value.hint == "log in: withings-auth login --profile work"
+
     def test_it_is_at_the_front_door(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
         monkeypatch.setenv("WITHINGS_AUTH_STORE", f"file:{directory}")
         grant = log_in(FileStore(directory), sandbox, profile="work")
@@ -655,6 +662,52 @@ except TimeoutError:
     sys.exit(7)
 """
 CLOSES_ITS_LOOP = LEAVES_ITS_LOOP.replace("    sys.exit", "    loop.close(); sys.exit")
+FORKS = """
+import os
+from withings_auth.store.file_store import FileStore
+
+def child(is_right):
+    if (pid := os.fork()) == 0:
+        os._exit(0 if is_right() else 1)
+    return os.waitpid(pid, 0)[1]
+
+first = asyncio.run(source.token())
+print(child(lambda: asyncio.run(source.token()) == first))
+print(child(lambda: FileStore(Path(sys.argv[1])).clear("token/default")))
+try:
+    asyncio.run(source.token())
+except Exception as error:
+    print(type(error).__name__)
+"""
+FORKS_IN_THE_MIDDLE = """
+import os
+
+async def main():
+    asking = asyncio.create_task(source.token())
+    await asyncio.sleep(0)
+    print("asking", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+    if (pid := os.fork()) == 0:
+        import threading
+        found = []
+        thread = threading.Thread(target=lambda: found.append(asyncio.run(source.token())))
+        thread.start()
+        thread.join()
+        sys.stdout.write(f"{len(found)}\\n")
+        sys.stdout.flush()
+        os._exit(0)
+    await asking
+    print(os.waitpid(pid, 0)[1])
+asyncio.run(main())
+"""
+EAGER = """
+async def main():
+    asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+    first = await asyncio.gather(*(source.token() for _ in range(5)))
+    again = await asyncio.gather(*(source.token(rejected="another") for _ in range(5)))
+    print(len({*first, *again}))
+asyncio.run(main())
+"""
 WAITS = """
 asyncio.run(source.token())
 """
@@ -717,5 +770,37 @@ class TestProcess:
         log_in(store, sandbox, age=LIFE)
         ended = cli.using(sys.executable, "-X", "dev", "-W", "error", "-c")(
             PROGRAM + ALL_SORTS, str(directory), env={"PYTHONASYNCIODEBUG": "1"}
+        )
+        assert (ended.returncode, ended.stdout, ended.stderr) == (0, "1\n", "")
+
+    def test_forked_children(self, cli: Cli, store: FileStore, directory: Path, sandbox: Sandbox, since: Since) -> None:
+        """After a fork each has its own copy, with what was in memory; what the child does, the parent notices."""
+        log_in(store, sandbox, age=LIFE)
+        ended = cli.using(sys.executable, "-c")(PROGRAM + FORKS, str(directory))
+        assert (ended.returncode, ended.stdout, ended.stderr) == (0, "0\n0\nLoginRequired\n", "")
+        assert since.requests == since.refreshes == 1
+
+    def test_a_fork_while_an_errand_is_under_way(
+        self, cli: Cli, store: FileStore, directory: Path, sandbox: Sandbox, since: Since
+    ) -> None:
+        """Statement 28: the child does not wait for a task that only the parent has; it has what the parent renews."""
+        log_in(store, sandbox, age=LIFE)
+        sandbox.fail_next("slow", seconds=2)
+        program = cli.using(sys.executable, "-c").start(PROGRAM + FORKS_IN_THE_MIDDLE, str(directory), stdin=True)
+        program.stdout.line("asking")
+        until(lambda: since.refreshes == 1)
+        program.type("\n")
+        ended = program.wait()
+        assert (ended.returncode, ended.stdout, ended.stderr) == (0, "asking\n1\n0\n", "")
+        assert since.requests == since.refreshes == 1
+
+    @pytest.mark.parametrize("python", NEWER, ids=lambda path: path.parts[-3])
+    def test_tasks_that_start_eagerly(
+        self, cli: Cli, store: FileStore, directory: Path, sandbox: Sandbox, python: Path
+    ) -> None:
+        """Python 3.12 and newer can run a task's first step where it is made: errands are shared all the same."""
+        log_in(store, sandbox)
+        ended = cli.using(str(python), "-c")(
+            PROGRAM + EAGER, str(directory), env={"PYTHONPATH": os.fspath(Path(__file__).parents[1])}
         )
         assert (ended.returncode, ended.stdout, ended.stderr) == (0, "1\n", "")
