@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import sys
+import sysconfig
 import threading
 import time
 from collections import Counter
@@ -800,7 +801,6 @@ class TestProcess:
     ) -> None:
         """Python 3.12 and newer can run a task's first step where it is made: errands are shared all the same."""
         log_in(store, sandbox)
-        ended = cli.using(str(python), "-c")(
-            PROGRAM + EAGER, str(directory), env={"PYTHONPATH": os.fspath(Path(__file__).parents[1])}
-        )
+        ours = (os.fspath(Path(__file__).parents[1]), sysconfig.get_path("purelib"))
+        ended = cli.using(str(python), "-c")(PROGRAM + EAGER, str(directory), env={"PYTHONPATH": os.pathsep.join(ours)})
         assert (ended.returncode, ended.stdout, ended.stderr) == (0, "1\n", "")
