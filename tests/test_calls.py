@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 
@@ -68,6 +69,15 @@ def test_nobody_hears_the_token_but_its_api(scene: Scene) -> None:
 
     with pytest.raises(ConfigurationError):
         call(TokenSource(store=scene.store), "https://elsewhere.invalid/measure", WEIGHTS, send=send)
+
+
+def test_it_works_where_a_loop_is_running(scene: Scene) -> None:
+    """As in a notebook; it blocks the loop, which is the caller's choice."""
+
+    async def main() -> Answer:
+        return call(TokenSource(store=scene.store), url(scene), WEIGHTS)
+
+    assert body_of(asyncio.run(main()))["measuregrps"]
 
 
 def test_no_answer_is_temporary(scene: Scene) -> None:

@@ -85,7 +85,7 @@ def test_a_real_shell_reads_the_line(program: str) -> None:
         ("/usr/bin/zsh", "zsh"),
         ("/opt/homebrew/bin/fish", "fish"),
         ("/usr/bin/pwsh", "powershell"),
-        ("C:/Program Files/Git/usr/bin/bash.exe", "bash"),
+        ("C:/msys64/usr/bin/zsh.exe", "zsh"),
         ("/bin/sh", "bash"),
         ("/usr/sbin/nologin", "bash"),
         ("", "bash"),

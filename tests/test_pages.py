@@ -71,7 +71,7 @@ def test_an_offset_that_does_not_grow_is_an_error(offset: object) -> None:
     assert caught.value.exit_code == 1
 
 
-@pytest.mark.parametrize("offset", [0, None])
+@pytest.mark.parametrize("offset", [0, None, True])
 def test_the_first_offset_must_lead_on_too(offset: object) -> None:
     _, fetch = playing({"more": 1, "offset": offset})
     with pytest.raises(ProtocolViolation, match="does not grow"):

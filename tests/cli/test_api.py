@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 
 import pytest
@@ -218,17 +219,20 @@ class TestRefusals:
         assert (finished.returncode, finished.stdout, desk.sandbox.counters.data_requests) == (2, "", 0)
         assert "hint: " in finished.stderr
 
-    def test_ctrl_c_ends_a_slow_call_at_once(self, desk: Desk) -> None:
+    @pytest.mark.parametrize(
+        ("number", "code", "said"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "terminated")]
+    )
+    def test_a_signal_ends_a_slow_call_at_once(self, desk: Desk, number: str, code: int, said: str) -> None:
         """And quietly, while the answer may still be on its way."""
         desk.put_login()
         desk.sandbox.fail_next("slow", where="measure", seconds=20.0)
-        program = desk.cli.on_terminal("api", *WEIGHTS, env={**desk.env, "PYTHONDEVMODE": "1"})
+        program = desk.cli.start("api", *WEIGHTS, env={**desk.env, "PYTHONDEVMODE": "1"})
         desk.wait_for(lambda: desk.sandbox.counters.faults == 1)
         began = time.monotonic()
-        program.type("\x03")
+        program.signal(signal.Signals[number])
         finished = program.wait(seconds=10)
-        assert (finished.returncode, time.monotonic() - began < 2) == (130, True)
-        assert finished.screen == "^Cwithings-auth: error: interrupted\n"
+        assert (finished.returncode, time.monotonic() - began < 2) == (code, True)
+        assert finished.stderr == f"withings-auth: error: {said}\n"
 
     def test_its_help_has_an_example(self, desk: Desk) -> None:
         assert "withings-auth api measure getmeas meastype=1" in desk.run("api", "--help").stdout
