@@ -144,7 +144,7 @@ class WritingInPlace(Shelf):
 
     def write(self, text: str) -> None:
         self.path.write_text(text[:100])
-        time.sleep(0.001)
+        time.sleep(0.01)
         self.path.write_text(text)
 
     def book(self) -> dict[str, tuple[int, str | None]]:
@@ -158,7 +158,7 @@ class WritingInTwoSteps(Shelf):
 
     def change(self, name: str, text: str | None) -> None:
         super().change(name, None)
-        time.sleep(0.01)
+        time.sleep(0.03)
         super().change(name, text)
 
 

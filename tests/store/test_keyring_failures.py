@@ -45,6 +45,10 @@ USES: dict[str, Callable[[SecretStore], object]] = {
 every_use = pytest.mark.parametrize("use", USES.values(), ids=USES)
 
 
+class ItemNotFoundException(Exception):
+    """What secretstorage raises where an item has just gone."""
+
+
 class ForeignError(Exception):
     """What pywintypes raises is no OSError and no KeyringError."""
 
@@ -139,6 +143,31 @@ class TestLying:
         """keyring's fail backend is told as what it is."""
         with pytest.raises(StoreUnavailable, match="no usable keyring"):
             Keyrings(tmp_path, FAIL())().load(TOKEN)
+
+    @pytest.mark.parametrize(
+        "error", [InitError("Failed to create the collection: Prompt dismissed.."), ItemNotFoundException("no item")]
+    )
+    @every_use
+    def test_what_is_missing_for_a_moment_is_asked_for_again(
+        self, tmp_path: Path, use: Callable[[SecretStore], object], error: Exception
+    ) -> None:
+        """GNOME's keyring is without its collection while it writes it anew; a save must not be lost to that."""
+
+        class Rewriting(MemoryKeyring):
+            missing = False
+
+            def happens(self, secret: str = "") -> None:  # noqa: ARG002  it is all the same here
+                if self.missing:
+                    self.missing = False
+                    raise error
+
+        keyring = Rewriting()
+        store = Keyrings(tmp_path, keyring)()
+        store.save(TOKEN, RECORD)
+        keyring.missing = True
+        use(store)
+        assert not keyring.missing
+        assert store.load(TOKEN) == (None if use is USES["clear"] else RECORD)
 
     def test_each_save_asks_the_keyring_once(self, tmp_path: Path) -> None:
         """One set_password per save, so that a person is asked at most once."""

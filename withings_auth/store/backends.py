@@ -11,18 +11,23 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import TypeVar
 
 from keyring import backend as keyring_backend
 from keyring import core as keyring_core
-from keyring.errors import KeyringLocked, NoKeyringError
+from keyring.errors import InitError, KeyringLocked, NoKeyringError
 
 from withings_auth.errors import StoreUnavailable
 from withings_auth.outside import printable
 
+T = TypeVar("T")
+
+MISSING_SECONDS = 0.1
 USER_RUNTIME_DIRECTORIES = Path("/run/user")
 
 _DESKTOP_KEYRING = "the keyring of this desktop (Secret Service)"
@@ -50,6 +55,10 @@ class Backend:
     replaces_by_deleting: bool
     largest_record_bytes: int | None = None
     """Of UTF-16."""
+    named: bool = False
+    """By a person, so that no other one is asked."""
+    protects: bool = True
+    """Whether it is known to."""
 
 
 def find_backend() -> Backend:
@@ -63,18 +72,37 @@ def find_backend() -> Backend:
             hint=f"name another one, or none; {remedies()}",
         ) from error
     if named is not None:
-        return _chosen(named)
-    usable: list[tuple[float, Backend]] = []
-    reasons: list[str] = []
-    for module, name, _ in _PROTECTING.get(sys.platform, _PROTECTING["linux"]):
-        try:
-            found = getattr(import_module(module), name)
-            usable.append((float(found.priority), _chosen(found())))
-        except Exception as error:  # noqa: BLE001  the keyring's edge: a backend may raise anything
-            reasons.append(f"{module.rpartition('.')[2]}: {described(error)}")
+        return _chosen(named, named=True)
+    usable, reasons = _protecting()
     if not usable:
         raise StoreUnavailable(f"no usable keyring: {'; '.join([*reasons, *_refused()])}", hint=remedies())
-    return max(usable, key=lambda candidate: candidate[0])[1]
+    return usable[0]
+
+
+def reasons_against_others(chosen: Backend) -> list[str]:
+    """Says of each other keyring on this machine why it is not used; of none where the chosen one was named. Slow."""
+    if chosen.named:
+        return []
+    usable, reasons = _protecting()
+    modules = [type(backend.keyring).__module__ for backend in usable]
+    ours = type(chosen.keyring).__module__
+    second = [f"{module.rpartition('.')[2]}: comes after it" for module in modules if module != ours]
+    return [*second, *reasons, *_refused()]
+
+
+def ask(backend: Backend, call: Callable[[Backend], T]) -> T:
+    """Makes a call, and once more where GNOME's keyring was without its collection, or without the item just found.
+
+    That lasts for a moment, while it writes its file anew: seen once in a thousand calls beside somebody's saves.
+    """
+    try:
+        return call(backend)
+    except Exception as error:
+        # By its name: secretstorage, which raises it, is not there on every system.
+        if not isinstance(error, InitError) and type(error).__name__ != "ItemNotFoundException":
+            raise
+    time.sleep(MISSING_SECONDS)
+    return call(backend)
 
 
 def remedies() -> str:
@@ -136,7 +164,21 @@ def session_bus_address(environ: Mapping[str, str]) -> str | None:
     return f"unix:path={bus}" if ours else None
 
 
-def _chosen(keyring: keyring_backend.KeyringBackend) -> Backend:
+def _protecting() -> tuple[list[Backend], list[str]]:
+    """Returns the usable ones among the known protecting keyrings, the best first, and why the others are not."""
+    usable: list[tuple[float, Backend]] = []
+    reasons: list[str] = []
+    for module, name, _ in _PROTECTING.get(sys.platform, _PROTECTING["linux"]):
+        try:
+            found = getattr(import_module(module), name)
+            usable.append((float(found.priority), _chosen(found())))
+        except Exception as error:  # noqa: BLE001  the keyring's edge: a backend may raise anything
+            reasons.append(f"{module.rpartition('.')[2]}: {described(error)}")
+    best_first = sorted(usable, key=lambda candidate: candidate[0], reverse=True)
+    return [backend for _, backend in best_first], reasons
+
+
+def _chosen(keyring: keyring_backend.KeyringBackend, *, named: bool = False) -> Backend:
     module, name = type(keyring).__module__, type(keyring).__name__
     known = {(m, n): text for choices in _PROTECTING.values() for m, n, text in choices}
     return Backend(
@@ -144,6 +186,8 @@ def _chosen(keyring: keyring_backend.KeyringBackend) -> Backend:
         description=known.get((module, name), f"the keyring {module}.{name}"),
         replaces_by_deleting=module == "keyring.backends.macOS",
         largest_record_bytes=_LARGEST_WINDOWS_CREDENTIAL_BYTES if module == "keyring.backends.Windows" else None,
+        named=named,
+        protects=(module, name) in known,
     )
 
 

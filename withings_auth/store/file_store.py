@@ -40,6 +40,11 @@ class FileStore:
         """The directory, as “files in …”."""
         return f"files in {printable(str(self._directory))}"
 
+    @property
+    def directory(self) -> Path:
+        """Where the files lie."""
+        return self._directory
+
     def load(self, name: str) -> str | None:
         """Returns the record, refusing a file that others could have read or written."""
         path = self._path(name)

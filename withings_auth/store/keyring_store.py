@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from withings_auth.errors import StoreError, StoreNotDurable, StoreUnavailable
-from withings_auth.store.backends import Backend, failure, find_backend, remedies, tells, unlock_hint
+from withings_auth.store.backends import Backend, ask, failure, find_backend, remedies, tells, unlock_hint
 from withings_auth.store.base import Notes
 from withings_auth.store.files import PRIVATE_FILE, make_private_directory, replace_file, unusable
 from withings_auth.store.lock import FileLock, FileNotes
@@ -152,7 +152,7 @@ class KeyringStore:
 
     def _call(self, call: Callable[[Backend], T]) -> T:
         self._backend = self._backend or self._choose()
-        return call(self._backend)
+        return ask(self._backend, call)
 
     def _silent(self, doing: str) -> StoreUnavailable:
         return StoreUnavailable(
