@@ -243,6 +243,27 @@ class TestRevoke:
         assert "of user 38210457 is ended" in finished.stderr
         assert "Withings has ended the app's access to the data of user 38210461." in finished.stderr
 
+    @pytest.mark.parametrize(("readable", "broken", "code"), [("a", "b", 4), ("b", "a", 5)])
+    def test_the_exit_code_is_that_of_the_first_trouble(
+        self, open_desk: Desk, readable: str, broken: str, code: int
+    ) -> None:
+        """Statement 34: and every trouble is told."""
+        put(open_desk, broken)
+        (open_desk.directory / "token" / f"{broken}.json").write_text("not JSON at all")
+        put(open_desk, readable)
+        open_desk.sandbox.fail_next("lost_before", where="signature")
+        finished = open_desk.run("logout", "--all", "--revoke")
+        assert (finished.returncode, what_is_left(open_desk)) == (code, set())
+        assert finished.stderr.count("withings-auth: error: ") == 2
+
+    def test_from_a_real_keyring(self, open_desk: Desk, secret_service: SecretService) -> None:
+        """The secret that signs is read there, under the lock, before it is removed."""
+        put(open_desk)
+        move_to_keyring(open_desk, secret_service)
+        finished = open_desk.run("logout", "--revoke", WITHINGS_CLIENT_SECRET=None)
+        assert finished.returncode == 0, finished.stderr
+        assert (secret_service.services(), open_desk.sandbox.counters.revocations) == ([], 1)
+
 
 class TestAtATerminal:
     def answered(self, desk: Desk, keys: str) -> Finished:

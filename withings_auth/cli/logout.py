@@ -36,7 +36,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="before that, end the access at Withings: of every program and machine of this app and person",
     )
-    parser.add_argument("--yes", action="store_true", help="do not ask whether to --revoke, as only a terminal is")
+    parser.add_argument(
+        "--yes", action="store_true", help="--revoke without asking; only a person at a terminal is asked"
+    )
 
 
 def execute(options: argparse.Namespace) -> int:

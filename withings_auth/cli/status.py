@@ -24,7 +24,7 @@ from withings_auth.store.base import SecretStore
 EXAMPLE = (
     "examples:\n"
     "  withings-auth status\n"
-    "  withings-auth status --check || notify-send 'Withings: log in again'\n\n"
+    "  withings-auth status --check || [ $? -ne 3 ] || notify-send 'Log in to Withings again'\n\n"
     "exit code: 0 the login is usable, 3 log in, 5 the store cannot be read; with --check also 4: Withings gave no\n"
     "answer, try again. Without --check nothing is asked of Withings and nothing is renewed."
 )
