@@ -6,6 +6,7 @@ A transcript in `transcripts/` begins with its promise (`# …`) and is a list o
     env NAME=VALUE               a variable from here on; without a value it is removed
     age 10800                    the stored login grows older by so many seconds
     write PATH TEXT              a file in the person's home, for the person alone
+    foreign PATH                 the same, with a login of the sandbox's first person as withings-sync keeps it
     $ withings-auth token        a command, then its whole output: `2> ` stands before what stderr got
     exit 3                       with which the command ended
 
@@ -15,6 +16,7 @@ What differs between runs is named: PORT, STORE, HOME, TOKEN, STATE, CLIENT_ID, 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -47,11 +49,11 @@ def _played(written: str, desk: Desk, home: Path) -> Iterator[str]:
         match word:
             case "$":
                 yield line
-                yield from _run(_filled_in(rest, desk), desk, home)
+                yield from _run(_filled_in(rest, desk, home), desk, home)
             case "env":
                 yield line
                 name, _, value = rest.partition("=")
-                desk.env[name] = _filled_in(value, desk) or None
+                desk.env[name] = _filled_in(value, desk, home) or None
             case "sandbox":
                 yield line
                 method, *arguments = rest.split()
@@ -62,6 +64,11 @@ def _played(written: str, desk: Desk, home: Path) -> Iterator[str]:
             case "write":
                 yield line
                 _write(home, *rest.split(" ", 1))
+            case "foreign":
+                yield line
+                pair = desk.sandbox.issue_pair()
+                tokens = {"access_token": pair.access_token, "refresh_token": pair.refresh_token}
+                _write(home, rest, json.dumps({**tokens, "userid": pair.userid, "authentification_code": "spent"}))
             case "#" | "" if not line.startswith(" "):  # which is output, as JSON has it
                 yield line
             case _:
@@ -86,8 +93,11 @@ def _run(command: str, desk: Desk, home: Path) -> Iterator[str]:
     yield f"exit {finished.returncode}"
 
 
-def _filled_in(text: str, desk: Desk) -> str:
-    return text.replace("PORT", str(desk.port)).replace("CLIENT_ID_HERE", desk.sandbox.client_id)
+def _filled_in(text: str, desk: Desk, home: Path) -> str:
+    here = {"PORT": str(desk.port), "CLIENT_ID_HERE": desk.sandbox.client_id, "HOME": str(home)}
+    for name, value in here.items():
+        text = text.replace(name, value)
+    return text
 
 
 def _named(text: str, desk: Desk, home: Path) -> str:

@@ -137,8 +137,8 @@ def _tell_success(grant: Grant, login: ForeignLogin, file: str, found: Settings,
     profile = "" if found.profile == "default" else f" --profile {found.profile}"
     tell(f"Imported: Withings user {grant.userid}, profile {found.profile}.")
     tell(f"Saved in {store.description}. The access token is good until {until} and is renewed when it is asked for.")
-    tell(f"The login in {where} is dead from now on: Withings has given a new one for it. What used it must not go on")
-    tell(f"with it; it can ask {PROGRAM} token{profile}, or log in for itself.")
+    tell(f"The login in {where} is dead from now on: Withings has given a new one for it.")
+    tell(f"What used it can ask {PROGRAM} token{profile} instead, or log in for itself.")
     if login.client_secret is not None:
         tell(f"{where} also holds the app's client secret, which is not dead, and is saved here too.")
 
