@@ -56,9 +56,11 @@ TABLE: dict[str, set[str]] = {
         "standing": "errors model outside store attempts",
         "checking": "errors statuses calls repetition",
         "leaving": "errors outside threads model store signed repetition",
+        "doctor": "errors outside threads model statuses protocol failures store settings exchange signed loopback"
+        " source repetition standing checking",
         "cli": "errors outside threads model wanted formats programs patience pages protocol failures store settings"
         " signed sandbox loopback source calls standing checking leaving statuses envfile configuration foreign"
-        " adoption exchange renewal",
+        " adoption exchange renewal doctor",
         "__main__": "cli",
     }.items()
 }

@@ -11,6 +11,8 @@ import os
 import socket
 import urllib.request
 from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -78,6 +80,7 @@ async def _post(
             body=body[:LARGEST_BODY_BYTES],
             oversized=len(body) > LARGEST_BODY_BYTES,
             retry_after=retry_after_seconds(response.headers),
+            date=_date_seconds(response.headers),
         )
 
 
@@ -88,6 +91,15 @@ async def _read_at_most(stream: aiohttp.StreamReader, limit: int) -> bytes:
         if len(body) > limit:
             break
     return bytes(body)
+
+
+def _date_seconds(headers: Mapping[str, str]) -> float | None:
+    """Returns the Date header in Unix seconds; None where it is absent or no date."""
+    try:
+        date = parsedate_to_datetime(headers.get("Date", ""))
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _in_words(error: Exception, time_limit_seconds: float) -> str:

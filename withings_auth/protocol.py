@@ -30,6 +30,8 @@ class Answer:
     body: bytes = field(repr=False)
     retry_after: float | None = None
     oversized: bool = False
+    date: float | None = field(default=None, compare=False)
+    """The server's time in Unix seconds, where it told one; two answers are the same whenever they came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

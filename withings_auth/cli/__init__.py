@@ -29,6 +29,7 @@ COMMANDS = {
     "logout": "remove the login from this machine",
     "configure": "say which app is yours, and check or change its secret",
     "import": "take over a login that another tool left in a file",
+    "doctor": "check this machine, and say what is wrong and what to do about it",
     "sandbox": "run a Withings to practise on, until Ctrl-C",
 }
 

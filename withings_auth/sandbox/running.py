@@ -7,6 +7,8 @@ import secrets
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from dataclasses import replace
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Self
 
 from withings_auth.model import Endpoints
@@ -124,7 +126,9 @@ class Sandbox:
 
     def _answer(self, request: Request) -> Reply:
         with self._lock:
-            return self._routes.answer(request)
+            reply = self._routes.answer(request)
+            date = formatdate(self._world.clock.now(), usegmt=True)
+        return replace(reply, headers={"Date": date, **reply.headers})
 
     # Where it is and who belongs to it
 

@@ -1,0 +1,132 @@
+"""Withings: whether it answers, what time it says, whether it knows the app, and whether the login holds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from withings_auth.checking import check
+from withings_auth.doctor.findings import Found, failed, ok, skipped, warning
+from withings_auth.errors import LoginRequired, ProviderError, ProviderUnavailable, WithingsAuthError, login_hint
+from withings_auth.exchange import post
+from withings_auth.failures import local_time, signed_error
+from withings_auth.model import App
+from withings_auth.protocol import Answer, Outcome
+from withings_auth.repetition import past_the_guard
+from withings_auth.settings import Settings
+from withings_auth.signed import SIGNATURE_PATH, check_app
+from withings_auth.source import TokenSource, refuse_contradiction
+from withings_auth.standing import Standing, standing
+from withings_auth.statuses import lacks_permission
+from withings_auth.store.base import SecretStore
+
+REQUEST_SECONDS = 5.0
+WORTH_A_LOOK_SECONDS = 30.0  # the life of an authorization code
+TOO_FAR_SECONDS = 300.0
+
+Post = Callable[[str, Mapping[str, str]], Outcome]
+_post: Post = partial(post, time_limit_seconds=REQUEST_SECONDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What came of a first request, and between which two moments of our clock (Unix seconds)."""
+
+    outcome: Outcome
+    before: float
+    after: float
+
+
+def ask(api_url: str, *, send: Post = _post, now: Callable[[], float] = time.time) -> Asked:
+    """Asks the token service's host for anything: a refusal bears its date as well.
+
+    The request names no app and no person.
+    """
+    before = now()
+    outcome = send(f"{api_url}{SIGNATURE_PATH}", {"action": "getnonce"})
+    return Asked(outcome=outcome, before=before, after=now())
+
+
+def clock(asked: Asked) -> Found:
+    """Compares our clock with the date that the answer bears."""
+    if not isinstance(asked.outcome, Answer):
+        error = signed_error(asked.outcome)
+        return failed(str(error), f"{error.hint}; where a proxy is needed, HTTPS_PROXY must name it")
+    if asked.outcome.date is None:
+        return warning("cannot tell: the answer from Withings bears no date")
+    # The date has whole seconds, cut off, and is of some moment between the two.
+    off = (asked.before + asked.after) / 2 - (asked.outcome.date + 0.5)
+    if abs(off) <= (asked.after - asked.before) / 2 + 1:
+        return ok("as Withings' own, to the second")
+    words = f"{_span(abs(off))} {'ahead of' if off > 0 else 'behind'} Withings'"
+    if abs(off) <= WORTH_A_LOOK_SECONDS:
+        return ok(words)
+    remedy = "have it set by the network (timedatectl set-ntp true): codes live 30 seconds, signatures bear the time"
+    return (failed if abs(off) > TOO_FAR_SECONDS else warning)(words, remedy)
+
+
+def app_accepted(client_id: str, client_secret: str, api_url: str, *, send: Post = _post) -> Found:
+    """Has Withings say whether client id and secret belong together. Raises `ConfigurationError` where they do not."""
+    app = App(client_id=client_id, client_secret=client_secret)
+    try:
+        past_the_guard(lambda: check_app(app, api_url, send=send))
+    except ProviderUnavailable as error:
+        return warning(f"cannot tell: {error}", error.hint)
+    except ProviderError as error:
+        if lacks_permission(error.status):
+            # The service is documented, and nobody has said whether free apps may use it.
+            return skipped(f"cannot tell: {error}")
+        raise
+    return ok("Withings accepts this client id with this client secret")
+
+
+def login(stands: Standing | None, settings: Settings) -> Found:
+    """Says how the login stands as far as this machine knows. Raises `ConfigurationError` for another app's login."""
+    profile = settings.profile
+    if stands is None:
+        return warning("nobody is logged in", login_hint(profile))
+    refuse_contradiction(profile, stands.grant, settings, None)
+    words = f"user {stands.grant.userid}, {', '.join(stands.grant.scopes)}; lasts until {local_time(stands.ends_at)}"
+    if not stands.usable:
+        why = "the login is over a year old" if stands.has_ended else "its app's client secret is not saved any more"
+        return failed(f"{words}; cannot be renewed: {why}", login_hint(profile))
+    if stands.unknown_until is not None:
+        until = local_time(stands.unknown_until)
+        return warning(
+            f"{words}; whether its last renewal was carried out is not known",
+            f"a new try is sure only before {until}: withings-auth token",
+        )
+    if not stands.secret_known:
+        return warning(f"{words}; its app's client secret is not saved any more", "save it: withings-auth configure")
+    if stands.ends_soon:
+        return warning(f"{words}, which is soon", "renew it: withings-auth token --renew")
+    return ok(words)
+
+
+def how_it_stands(store: SecretStore, settings: Settings) -> Standing | None:
+    """Returns how the profile's login stands; None where nobody is logged in. Raises `StoreError`."""
+    given_for = settings.client_id if settings.client_secret else None
+    return standing(store, settings.profile, time.time(), secret_given_for=given_for)
+
+
+def token(store: SecretStore, profile: str, api_url: str, *, wait: Callable[[float], None]) -> Found:
+    """Has Withings say whether the access token works; a dead one is renewed first, as any program would."""
+    try:
+        asked = check(TokenSource(profile, store=store), profile, api_url, wait=wait)
+    except LoginRequired:
+        raise
+    except WithingsAuthError as error:
+        if not error.temporary:
+            raise
+        return warning(f"cannot tell: {error}", error.hint)
+    if asked:
+        return ok("Withings accepts the access token")
+    return ok("a token could be had; the granted scopes allow none of the calls that would check it")
+
+
+def _span(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.0f} hours"
