@@ -17,15 +17,12 @@ from withings_auth.store.files import make_private_directory, replace_file
 from withings_auth.store.records import LOCK_PATIENCE_SECONDS, app_name
 
 
-def save_app(store: SecretStore, file: Path, app: App, *, listen: str | None = None) -> None:
-    """Saves the app: its record in the store, then what is not secret in the file.
+def save_app(store: SecretStore, app: App, file: Path, values: Mapping[str, str]) -> None:
+    """Saves the app: its record in the store, then these values in the file.
 
     Raises `StoreError` and `RenewalBusy`, with nothing changed, and `ConfigurationError` where the file cannot be
     written, though the record is saved.
     """
-    values = {"client_id": app.client_id, "redirect_uri": app.redirect_uri, "scopes": ",".join(app.scopes)}
-    if listen is not None:
-        values["listen"] = listen
     with store.lock(app_name(app.client_id), LOCK_PATIENCE_SECONDS):
         store.save(app_name(app.client_id), app.written())
         try:

@@ -219,6 +219,14 @@ class TestConfigFile:
         write_config(config, {"client_id": "abc"})
         assert tomllib.loads(config.read_text()) == {"profile": "me", "client_id": "abc"}
 
+    def test_only_what_was_said_is_written(self, bare: Desk, config: Path) -> None:
+        """A new secret leaves the file alone, whatever variables say of the rest."""
+        write(config, f"client_id = '{bare.sandbox.client_id}'\n")
+        os.utime(config, (1, 1))
+        finished = configure(bare, secret="hush", WITHINGS_SCOPES="user.info", WITHINGS_REDIRECT_URI=bare.redirect_uri)
+        assert finished.returncode == 0
+        assert config.stat().st_mtime == 1
+
     def test_a_symbolic_link_is_written_through(self, bare: Desk, config: Path, home: Path) -> None:
         """As of those who keep their dot files elsewhere."""
         target = write(home / "dotfiles" / "withings.toml", "# kept\n")
@@ -287,6 +295,15 @@ class TestLater:
         assert "The client secret of the earlier app, which no login uses, is removed." in third.stderr
         assert not (bare.directory / "app" / "second.json").exists()
         assert tomllib.loads(config.read_text())["client_id"] == "third"
+
+    def test_a_login_that_cannot_be_read_is_no_reason_to_fail(self, bare: Desk) -> None:
+        """The app is saved, and exit 0 says so."""
+        assert whole(bare).returncode == 0
+        write(bare.directory / "token" / "default.json", "not ours").parent.chmod(0o700)
+        finished = configure(bare, "--client-id", "second", secret="hush")
+        assert finished.returncode == 0
+        assert "Next: withings-auth login" in finished.stderr
+        assert saved_app(bare)["client_secret"] == bare.sandbox.client_secret  # that login may need it
 
     def test_a_variable_that_comes_first_is_told(self, bare: Desk) -> None:
         """By its name, never by its value; one that says the same is not worth a word."""

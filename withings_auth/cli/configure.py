@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -13,7 +14,7 @@ from withings_auth.cli.options import add_profile, open_store, settings
 from withings_auth.cli.prompts import Wrong, ask, confirm
 from withings_auth.cli.terminal import PROGRAM, is_terminal, tell
 from withings_auth.configuration import save_app
-from withings_auth.errors import ConfigurationError, ProviderError
+from withings_auth.errors import ConfigurationError, ProviderError, RenewalBusy, StoreError
 from withings_auth.failures import DASHBOARD
 from withings_auth.loopback import browser
 from withings_auth.loopback.addresses import addresses
@@ -106,7 +107,7 @@ def set_up(
     if before_saving:
         check(app, found)
     file = config_directory() / CONFIG_FILE
-    save_app(store, file, app, listen=given.listen)
+    save_app(store, app, file, _to_write(app, given, everything=asks_all))
     tell(f"Saved: the client secret in {store.description}, the rest in {printable(str(file))}.")
     _tell_consequences(app, found, store)
 
@@ -131,6 +132,16 @@ def check(app: App, found: Settings) -> None:
             hint=f"this says neither that the client secret is right nor that it is wrong; {PROGRAM} login will tell",
         ) from None
     tell("Withings accepts this client id with this client secret.")
+
+
+def _to_write(app: App, given: Given, *, everything: bool) -> dict[str, str]:
+    """Returns what config.toml is to say: which app it is, and of the rest what was said now."""
+    said = {
+        "redirect_uri": app.redirect_uri if everything else given.redirect_uri,
+        "scopes": ",".join(app.scopes) if everything or given.scopes else None,
+        "listen": given.listen,
+    }
+    return {"client_id": app.client_id, **{name: value for name, value in said.items() if value is not None}}
 
 
 def _asked(known: KnownApp, found: Settings, store: SecretStore, wrong_uri: Wrong, *, everything: bool) -> App:
@@ -208,10 +219,13 @@ def _tell_consequences(app: App, before: Settings, store: SecretStore) -> None:
         if os.environ.get(name, "") not in {"", value}:
             tell(f"{PROGRAM}: warning: {name} in the environment says something else, and comes before what is saved")
     earlier = before.client_id if before.environment_client_id is None else None
-    if earlier not in {None, app.client_id} and clear_unused_app(store, str(earlier)):
-        tell("The client secret of the earlier app, which no login uses, is removed.")
+    with suppress(StoreError, RenewalBusy):  # the app is saved, which is what counts
+        if earlier not in {None, app.client_id} and clear_unused_app(store, str(earlier)):
+            tell("The client secret of the earlier app, which no login uses, is removed.")
     profile = "" if before.profile == "default" else f" --profile {before.profile}"
-    grant = stored_grant(store, before.profile)
+    grant = None
+    with suppress(StoreError):  # a record that is not ours is the login's trouble
+        grant = stored_grant(store, before.profile)
     if grant is None:
         tell(f"Next: {PROGRAM} login{profile}")
     elif grant.client_id == app.client_id:
