@@ -172,12 +172,15 @@ class KeyringStore:
     def _write(self, backend: Backend, name: str, text: str) -> None:
         _refuse_too_large(backend, text)
         target, *spares = _services(backend, name)
+        before = backend.keyring.get_password(target, USERNAME)
         # A spare is written only beside a record: without one, the spare that a crash left is the only copy.
-        if spares and backend.keyring.get_password(target, USERNAME) is not None:
+        if spares and before is not None:
             for service in spares:
                 backend.keyring.set_password(service, USERNAME, text)
         backend.keyring.set_password(target, USERNAME, text)
         if backend.keyring.get_password(target, USERNAME) != text:
+            if before is not None:
+                backend.keyring.set_password(target, USERNAME, before)  # half of the new record is worse than the old
             raise StoreNotDurable(
                 f"{backend.description} accepted a record and does not hold it",
                 hint="this keyring cannot be relied on; name another one in PYTHON_KEYRING_BACKEND",
