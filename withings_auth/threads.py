@@ -118,10 +118,6 @@ async def in_thread(function: Callable[[], T]) -> T:
     return call.result()
 
 
-class _Abandoned(BaseException):
-    """Nobody waits for the transaction any more, and no answer is on its way."""
-
-
 def run_to_its_end(
     transaction: Callable[[Callable[[float], None]], T],
     abandoned: threading.Event,
@@ -141,7 +137,7 @@ def run_to_its_end(
         while True:
             left = max(0.0, until - time.monotonic())
             if abandoned.wait(min(left, ABANDONED_WAIT_SECONDS)) or _ends_with_the_process(asking):
-                raise _Abandoned
+                raise SystemExit  # if anybody sees it, it is a daemon thread at the end, and of this it says nothing
             if left <= ABANDONED_WAIT_SECONDS:
                 return
 
