@@ -98,6 +98,15 @@ class TestWithoutATerminal:
         assert not config.exists()
         assert not list(bare.directory.rglob("*.json"))
 
+    def test_a_secret_in_the_environment_belongs_to_the_client_id_beside_it(self, bare: Desk) -> None:
+        """It is taken for that one, and for no other."""
+        both = {"WITHINGS_CLIENT_ID": bare.sandbox.client_id, "WITHINGS_CLIENT_SECRET": bare.sandbox.client_secret}
+        other = configure(bare, "--client-id", "other", **both)
+        assert other.returncode == 2
+        assert "not set: the client secret" in other.stderr
+        assert configure(bare, **both).returncode == 0
+        assert saved_app(bare)["client_secret"] == bare.sandbox.client_secret
+
     @pytest.mark.parametrize(
         ("flags", "secret", "reason"),
         [
@@ -428,6 +437,7 @@ class TestOnATerminal:
         program.screen.expect("Client secret ")
         program.type("two words\n")
         program.screen.expect("That will not do: a client secret has visible characters only")
+        program.screen.expect("Client secret ")  # what is typed before the question is thrown away
         program.type("\n")
         program.screen.expect("Redirect URI")
         for _ in range(3):
