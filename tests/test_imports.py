@@ -51,7 +51,7 @@ TABLE: dict[str, set[str]] = {
         "adoption": "errors foreign model protocol failures store attempts renewal loopback",
         "source": "errors threads model wanted store settings exchange renewal",
         "calls": "errors outside threads model statuses protocol failures exchange",
-        "adapters": "errors outside",
+        "adapters": "errors outside statuses",
         "repetition": "errors statuses",
         "standing": "errors model outside store attempts",
         "checking": "errors statuses calls repetition",

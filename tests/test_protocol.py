@@ -360,7 +360,7 @@ class TestFailures:
         body = json.dumps({"status": 0, "body": TOKENS}).encode()
         result = read_answer(Answer(http_status=200, body=body, oversized=True))
         assert isinstance(result, Failure)
-        assert (result.kind, result.words) == (FailureKind.MALFORMED, "the answer is larger than 1 MiB")
+        assert (result.kind, result.words) == (FailureKind.MALFORMED, "the answer is too large")
 
     @pytest.mark.parametrize(
         ("told", "seconds"),

@@ -17,11 +17,12 @@ from withings_auth.failures import call_error
 from withings_auth.model import Token
 from withings_auth.outside import origin, printable
 from withings_auth.protocol import Answer, Failure, Outcome, read_body
-from withings_auth.statuses import refuses_the_token
+from withings_auth.statuses import TOKEN_REFUSED
 from withings_auth.threads import Call
 
 _PATH = re.compile(r"/?([A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*)")
 _NAME = re.compile(r"[A-Za-z0-9_]+")
+LARGEST_DATA_BYTES = 64 * 1024 * 1024  # a page of Withings' data has some hundred kilobytes at most
 _EXAMPLE = "as in: withings-auth api measure getmeas meastype=1"
 
 
@@ -39,7 +40,7 @@ class Post(Protocol):
 
 def post_interruptibly(url: str, form: Mapping[str, str], /, *, access_token: str) -> Outcome:
     """Does what `exchange.post` does; a signal to the caller ends the wait at once, and leaves no loop half closed."""
-    sending = Call(lambda: post(url, form, access_token=access_token))
+    sending = Call(lambda: post(url, form, access_token=access_token, largest_body_bytes=LARGEST_DATA_BYTES))
     threading.Thread(target=sending, name="withings-auth call", daemon=True).start()
     sending.finished()
     return sending.result()
@@ -124,4 +125,4 @@ def _answer(token: Token, url: str, form: Mapping[str, str], send: Post) -> Answ
 
 def _is_refused(answer: Answer) -> bool:
     result = read_body(answer)
-    return isinstance(result, Failure) and (answer.http_status == 401 or refuses_the_token(result.status))
+    return isinstance(result, Failure) and TOKEN_REFUSED in {answer.http_status, result.status}

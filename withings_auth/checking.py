@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from withings_auth.calls import Post, Source, body_of, call, post_interruptibly
 from withings_auth.errors import LoginRequired, ProviderError, login_hint
 from withings_auth.repetition import past_the_guard
-from withings_auth.statuses import refuses_the_token
+from withings_auth.statuses import TOKEN_REFUSED
 
 
 def cheapest_call(scopes: Collection[str], now: float) -> tuple[str, dict[str, str]] | None:
@@ -53,6 +53,6 @@ def check(
     try:
         return past_the_guard(ask, wait=wait)
     except ProviderError as error:
-        if refuses_the_token(error.status):
+        if error.status == TOKEN_REFUSED:
             raise LoginRequired(f"{error}; a new one fared no better", hint=login_hint(profile)) from error
         raise

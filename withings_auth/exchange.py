@@ -33,6 +33,7 @@ def post(
     *,
     access_token: str | None = None,
     time_limit_seconds: float = TIME_LIMIT_SECONDS,
+    largest_body_bytes: int = LARGEST_BODY_BYTES,
 ) -> Outcome:
     """Posts the form, with the access token in its header if there is one, and returns what came of it in time.
 
@@ -40,7 +41,9 @@ def post(
     """
     way = _Way()
     try:
-        return asyncio.run(_post(URL(url, encoded=True), form, access_token, time_limit_seconds, way))
+        return asyncio.run(
+            _post(URL(url, encoded=True), form, access_token, time_limit_seconds, largest_body_bytes, way)
+        )
     except (aiohttp.ClientError, OSError) as error:
         why = _in_words(error, time_limit_seconds)
         return AnswerLost(why=why) if way.connected else NotSent(why=why)
@@ -56,7 +59,12 @@ class _Way:
 
 
 async def _post(
-    url: URL, form: Mapping[str, str], access_token: str | None, time_limit_seconds: float, way: _Way
+    url: URL,
+    form: Mapping[str, str],
+    access_token: str | None,
+    time_limit_seconds: float,
+    largest_body_bytes: int,
+    way: _Way,
 ) -> Answer:
     tracing = aiohttp.TraceConfig()
     tracing.on_connection_create_end.append(way.note_connection)
@@ -74,11 +82,11 @@ async def _post(
             proxy=_proxy_for(url),
         ) as response,
     ):
-        body = await _read_at_most(response.content, LARGEST_BODY_BYTES)
+        body = await _read_at_most(response.content, largest_body_bytes)
         return Answer(
             http_status=response.status,
-            body=body[:LARGEST_BODY_BYTES],
-            oversized=len(body) > LARGEST_BODY_BYTES,
+            body=body[:largest_body_bytes],
+            oversized=len(body) > largest_body_bytes,
             retry_after=retry_after_seconds(response.headers),
             date=_date_seconds(response.headers),
         )

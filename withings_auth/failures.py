@@ -16,7 +16,7 @@ from withings_auth.errors import (
     login_hint,
 )
 from withings_auth.protocol import AnswerLost, Failure, NotSent
-from withings_auth.statuses import FailureKind, lacks_permission, refuses_the_signature, refuses_the_token
+from withings_auth.statuses import TOKEN_REFUSED, FailureKind, lacks_permission, refuses_the_signature
 
 DASHBOARD = "https://developer.withings.com/dashboard/"
 
@@ -79,7 +79,7 @@ def signed_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
 def call_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
     """Returns the error for a call with an access token that brought no data."""
     match failed:
-        case Failure(status=status) if refuses_the_token(status):
+        case Failure(status=status) if status == TOKEN_REFUSED:
             hint = "a new one fared no better: log in again, withings-auth login"
             return ProviderError(f"Withings refuses the access token{_said(failed)}", status=status, hint=hint)
         case Failure(status=status) if lacks_permission(status):

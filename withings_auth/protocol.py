@@ -91,7 +91,7 @@ def read_body(answer: Answer) -> dict[str, Any] | Failure:
 
 def _content(answer: Answer) -> dict[str, Any] | Failure:
     if answer.oversized:
-        return _malformed("the answer is larger than 1 MiB")
+        return _malformed("the answer is too large")
     if 300 <= answer.http_status < 400:
         return _unavailable(f"a redirect (HTTP {answer.http_status})", answer)
     if answer.http_status >= 500:

@@ -107,13 +107,11 @@ def _renew_under_lock(
     secret = secret_for(grant) or load_secret(store, grant.client_id)
     result, sent_at = trade(grant, secret, attempts, world)
     if not isinstance(result, TokenReply):
-        try:
-            raise refresh_error(result, profile=profile, deadline=attempts.deadline)
-        except LoginRequired:
-            found = load_grant(store, profile)
-            if found != grant and wanted.met_by(found, world.now()):
-                return found  # somebody who knows no lock saved a newer one
-            raise
+        error = refresh_error(result, profile=profile, deadline=attempts.deadline)
+        found = load_grant(store, profile) if isinstance(error, LoginRequired) else grant
+        if found != grant and wanted.met_by(found, world.now()):
+            return found  # somebody who knows no lock saved a newer one
+        raise error
     successor = _successor(grant, profile, result, sent_at)
     _save(store, profile, successor, attempts.deadline)
     return successor

@@ -89,7 +89,7 @@ BREAKS = (
     Break(
         name="takes an outage for the end of the login",
         promise="somebody is told to log in though the login lives",
-        renewal=(("raise refresh_error(result,", 'raise LoginRequired("over") or refresh_error(result,'),),
+        renewal=(("error = refresh_error(result,", 'error = LoginRequired("over") or refresh_error(result,'),),
     ),
     Break(
         name="hands out the refused token when Withings cannot be reached",

@@ -19,6 +19,7 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.payload import BytesPayload
 
 from withings_auth.adapters import rules
+from withings_auth.statuses import TOKEN_REFUSED
 
 if TYPE_CHECKING:
     from withings_auth.model import Token
@@ -71,7 +72,7 @@ async def _sent(request: ClientRequest, handler: ClientHandlerType) -> ClientRes
 
 async def _is_refused(response: ClientResponse) -> bool:
     if not rules.needs_reading(response.status, response.headers):
-        return response.status == rules.TOKEN_REFUSED
+        return response.status == TOKEN_REFUSED
     body = await response.read()
     response.content = _stream_of(body)
     return rules.body_refuses(body)

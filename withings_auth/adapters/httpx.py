@@ -21,6 +21,7 @@ except ImportError as missing:
     raise ImportError("withings_auth.adapters.httpx needs httpx: pip install 'withings-auth[httpx]'") from missing
 
 from withings_auth.adapters import rules
+from withings_auth.statuses import TOKEN_REFUSED
 
 if TYPE_CHECKING:
     from withings_auth.model import Token
@@ -98,7 +99,7 @@ def _is_refused(response: httpx.Response, token: Token) -> bool:
     """Whether the API refused the token. After a way through another origin the last request has none."""
     if _needs_reading(response, token):
         return rules.body_refuses(response.content)
-    return response.status_code == rules.TOKEN_REFUSED and rules.carries(token, response.request.headers)
+    return response.status_code == TOKEN_REFUSED and rules.carries(token, response.request.headers)
 
 
 def _is_ready_again(response: httpx.Response, token: Token) -> bool:

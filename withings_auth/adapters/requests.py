@@ -27,6 +27,7 @@ except ImportError as missing:
     ) from missing
 
 from withings_auth.adapters import rules
+from withings_auth.statuses import TOKEN_REFUSED
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
@@ -87,7 +88,7 @@ def _is_refused(response: Response, token: Token) -> bool:
         return False
     if rules.needs_reading(response.status_code, response.headers):
         return rules.body_refuses(response.content)
-    return response.status_code == rules.TOKEN_REFUSED
+    return response.status_code == TOKEN_REFUSED
 
 
 def _is_rewound(request: PreparedRequest) -> bool:

@@ -1,8 +1,6 @@
 """What the three adapters have in common: where a token may go, and which answers say that it is dead.
 
-Withings says so with HTTP 200 and a status of 401 in the body. The rest of that number's family (100 to 102 and 200) is
-documented as failed authentication too, but no report shows one for a dead access token. A renewal for them could be in
-vain, and each renewal may end the token that other programs hold.
+Withings says so with HTTP 200 and a status of 401 in the body.
 """
 
 from __future__ import annotations
@@ -15,12 +13,12 @@ from urllib.parse import urlsplit
 
 from withings_auth.errors import ConfigurationError
 from withings_auth.outside import PORT_OF_SCHEME
+from withings_auth.statuses import TOKEN_REFUSED
 
 if TYPE_CHECKING:
     from withings_auth.model import Token
     from withings_auth.source import AsyncTokenSource, TokenSource
 
-TOKEN_REFUSED = 401  # both the HTTP status and the one in the body
 LARGEST_REFUSAL_BYTES = 65_536  # a refusal has some 150 bytes; what is larger is data
 
 
