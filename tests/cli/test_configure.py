@@ -404,7 +404,7 @@ class TestOnATerminal:
         program = bare.cli.on_terminal("configure", env=bare.env)
         program.screen.expect(re.escape(f"Client id [{bare.sandbox.client_id}]: "))
         program.type("\n")
-        program.screen.expect(re.escape("Client secret (it is not shown; Enter keeps the known one): "))
+        program.screen.expect(re.escape("Client secret (it is not shown; Enter keeps the saved one): "))
         program.type("\n")
         program.screen.expect(re.escape(f"[{bare.redirect_uri}]: "))
         program.type("\n")
@@ -414,6 +414,17 @@ class TestOnATerminal:
         assert finished.returncode == 0
         assert "dashboard" not in finished.screen
         assert (config.read_text(), saved_app(bare)) == before
+
+    def test_enter_takes_the_secret_in_the_environment(self, bare: Desk) -> None:
+        """Which is said, since it is not the saved one."""
+        assert whole(bare, secret="wrong").returncode == 0
+        env = {**bare.env, "WITHINGS_CLIENT_SECRET": bare.sandbox.client_secret}
+        program = bare.cli.on_terminal("configure", env=env)
+        for question in ("Client id ", "Enter takes WITHINGS_CLIENT_SECRET", "Redirect URI", "Scopes"):
+            program.screen.expect(question)
+            program.type("\n")
+        assert program.wait().returncode == 0
+        assert saved_app(bare)["client_secret"] == bare.sandbox.client_secret
 
     def test_a_secret_of_one_app_is_not_kept_for_another(self, bare: Desk) -> None:
         """A secret is only ever sent with its own client id."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.keyring_daemon import SecretService
 from tests.support.logins import Desk
 from tests.support.programs import Finished
 
@@ -80,6 +81,23 @@ def test_it_is_read_from_standard_input(desk: Desk, file: Path) -> None:
     refused = desk.cli("import", "-", "--remove", stdin=file.read_text(), env=desk.env)
     assert refused.returncode == 2
     assert "standard input cannot be removed" in refused.stderr
+
+
+def test_app_and_login_rest_in_a_real_keyring(desk: Desk, file: Path, secret_service: SecretService) -> None:
+    """Statement 24: configured, imported and renewed there, without a secret in any file."""
+    desk.env.update(secret_service.environ)
+    desk.env |= {"WITHINGS_AUTH_STORE": None, "WITHINGS_CLIENT_ID": None, "WITHINGS_CLIENT_SECRET": None}
+    flags = ("--client-id", desk.sandbox.client_id, "--redirect-uri", desk.redirect_uri, "--secret-stdin")
+    assert desk.cli("configure", *flags, stdin=desk.sandbox.client_secret, env=desk.env).returncode == 0
+    finished = take(desk, file, "--remove")
+    assert finished.returncode == 0, finished.stderr
+    assert "Saved in the keyring of this desktop (Secret Service)." in finished.stderr
+    app = f"withings-auth/app/{desk.sandbox.client_id}"
+    assert secret_service.services() == [app, "withings-auth/token/default"]
+    assert desk.run("token").returncode == 0
+    written = [path.read_bytes() for path in Path.home().rglob("*") if path.is_file() and "withings-auth" in str(path)]
+    assert written
+    assert not any(secret.encode() in content for secret in desk.sandbox.secrets for content in written)
 
 
 class TestTheFile:

@@ -154,7 +154,10 @@ def _asked(known: KnownApp, found: Settings, store: SecretStore, wrong_uri: Wron
         secret = given_secret or known_app(found, store, client_id).client_secret
         known = replace(known, client_id=client_id, client_secret=secret)
     if everything or known.client_secret is None:
-        note = "it is not shown" if known.client_secret is None else "it is not shown; Enter keeps the known one"
+        note = "it is not shown"
+        if known.client_secret is not None:
+            is_set = known.client_secret == found.client_secret
+            note += "; Enter takes WITHINGS_CLIENT_SECRET" if is_set else "; Enter keeps the saved one"
         known = replace(known, client_secret=ask_for_secret(note, default=known.client_secret))
     if everything:
         uri = ask("Redirect URI, exactly as it is registered", wrong=wrong_uri, default=known.redirect_uri)
