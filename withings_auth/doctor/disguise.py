@@ -13,8 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from withings_auth.doctor.findings import Finding, Found
+from withings_auth.outside import LOOPBACK_HOSTS, parsed_url
 
 SHOWN_OF_AN_ID = 4  # characters: enough to tell two apart
+_OF_WITHINGS = (".withings.com", ".withings.net", ".withingsmed.net")
 _TOLD_BY = 12  # characters of a long id by which it is known, also where a text was cut short in its midst
 
 
@@ -39,6 +41,13 @@ class Disguise:
         """Shows the name of a machine as `HOST`; localhost is everybody's."""
         if name not in {"", "localhost"}:
             self._hide(rf"(?<![\w-]){re.escape(name)}(?![\w-])", "HOST", ignore_case="." in name)
+
+    def hide_host_of(self, url: str) -> None:
+        """Hides the host of a URL, unless it is this machine itself or Withings."""
+        parts = parsed_url(url)
+        host = parts.hostname if parts and parts.hostname else ""
+        if host not in LOOPBACK_HOSTS and not host.endswith(_OF_WITHINGS):
+            self.hide_host(host)
 
     def hide_id(self, text: str | None) -> None:
         """Shows the beginning of an id alone."""

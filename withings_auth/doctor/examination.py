@@ -12,7 +12,6 @@ from withings_auth.doctor.findings import Finding, Found, Verdict, skipped, trie
 from withings_auth.doctor.probe import place_of
 from withings_auth.doctor.setup import KnownApp
 from withings_auth.model import DEFAULT_REDIRECT_URI
-from withings_auth.outside import LOOPBACK_HOSTS, parsed_url
 from withings_auth.protocol import Answer
 from withings_auth.settings import Settings, state_directory
 from withings_auth.standing import Standing
@@ -65,6 +64,7 @@ def _found(means: Means, disguise: Disguise) -> Iterator[_Named]:
         yield from _skip((*_STORE, *_SETUP, *_SERVICE), "the settings cannot be read")
         return
     disguise.hide_id(settings.client_id)
+    disguise.hide_host_of(settings.endpoints.api_url)
     yield "Settings", tried(partial(setup.settings, settings))
     store = tried(partial(means.open_store, settings))
     if isinstance(store, Found):
@@ -98,9 +98,7 @@ def _of_the_app(means: Means, disguise: Disguise, settings: Settings, store: Sec
         known = tried(partial(means.known_app, settings, store), seconds=None)
     app = None if isinstance(known, Found) else known
     uri = (app.redirect_uri if app else settings.redirect_uri) or DEFAULT_REDIRECT_URI
-    parts = parsed_url(uri)
-    if parts is not None and parts.hostname not in LOOPBACK_HOSTS:
-        disguise.hide_host(parts.hostname or "")
+    disguise.hide_host_of(uri)
     disguise.hide_id(app.client_id if app else None)
     yield "App", known if isinstance(known, Found) else tried(partial(setup.app, known, settings))
     yield "Redirect URI", tried(partial(setup.redirect_uri, uri, settings.listen))

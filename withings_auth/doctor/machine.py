@@ -17,7 +17,7 @@ from withings_auth.loopback.browser import NotStarted, choose
 from withings_auth.loopback.surroundings import Surroundings, surroundings, this_machine
 from withings_auth.outside import printable
 
-_PACKAGES = ("aiohttp", "yarl", "keyring", "filelock", "platformdirs", "tomlkit")
+PACKAGES = ("aiohttp", "yarl", "keyring", "filelock", "platformdirs", "tomlkit")
 _ON_LINUX = ("secretstorage", "jeepney")  # what keyring needs for the Secret Service
 _NAMES = {"linux": "Linux", "darwin": "macOS", "win32": "Windows"}
 
@@ -28,9 +28,9 @@ def python() -> Found:
     return ok(f"{platform.python_implementation()} {platform.python_version()} ({program}) on {platform.machine()}")
 
 
-def packages() -> Found:
+def packages(names: tuple[str, ...] = PACKAGES) -> Found:
     """Says the versions of withings-auth and of what it is made of."""
-    wanted = _PACKAGES + (_ON_LINUX if sys.platform == "linux" else ())
+    wanted = names + (_ON_LINUX if sys.platform == "linux" else ())
     versions = {name: _version(name) for name in wanted}
     said = ", ".join(f"{name} {number or 'is missing'}" for name, number in versions.items())
     words = f"withings-auth {__version__}; {said}"
@@ -39,9 +39,9 @@ def packages() -> Found:
     return warning(words, "install it again with all that it needs: pip install --force-reinstall withings-auth")
 
 
-def place(environ: Mapping[str, str] | None = None) -> Found:
+def place(around: Surroundings | None = None) -> Found:
     """Says where the program runs, as far as it matters to a browser."""
-    around = _around(environ)
+    around = around or surroundings(os.environ, this_machine())
     marks = (
         ("under WSL", around.under_wsl),
         ("in a container", around.in_container),
@@ -51,10 +51,10 @@ def place(environ: Mapping[str, str] | None = None) -> Found:
     return ok(", ".join([_NAMES.get(around.platform, around.platform), *(words for words, holds in marks if holds)]))
 
 
-def browser(environ: Mapping[str, str] | None = None) -> Found:
+def browser(environ: Mapping[str, str] | None = None, around: Surroundings | None = None) -> Found:
     """Says which browser a login would open; of a command that was named the program alone is shown."""
     environ = os.environ if environ is None else environ
-    chosen = choose(None, environ, _around(environ))
+    chosen = choose(None, environ, around or surroundings(environ, this_machine()))
     if isinstance(chosen, NotStarted):
         return warning(
             f"none would be opened: {chosen.why}",
@@ -68,10 +68,6 @@ def browser(environ: Mapping[str, str] | None = None) -> Found:
             return warning(f"{shown}, named by BROWSER, is not there", "correct or unset BROWSER")
         return ok(f"{shown}, named by BROWSER")
     return ok(shown)
-
-
-def _around(environ: Mapping[str, str] | None) -> Surroundings:
-    return surroundings(os.environ if environ is None else environ, this_machine())
 
 
 def _program(command: str) -> str:

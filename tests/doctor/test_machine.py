@@ -1,0 +1,99 @@
+"""What is said of the machine: which browser would be opened there, and which packages are missing."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.canaries import Canaries
+from withings_auth import __version__
+from withings_auth.doctor import machine
+from withings_auth.doctor.findings import Verdict
+from withings_auth.loopback.surroundings import Machine, surroundings
+
+LINUX = Machine(platform="linux")
+
+
+def program(directory: Path, name: str) -> dict[str, str]:
+    """A program of that name, and the environment that leads to it."""
+    path = directory / name
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return {"PATH": str(directory)}
+
+
+def test_python_is_named_without_its_path() -> None:
+    words = machine.python().words
+    assert f" {sys.version.split()[0]} " in words
+    assert "/" not in words
+
+
+def test_the_versions_of_all_that_it_is_made_of() -> None:
+    """The project's own list of what it needs is the list that is shown."""
+    import tomllib
+
+    found = machine.packages()
+    assert found.words.startswith(f"withings-auth {__version__}; aiohttp ")
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    needed = {requirement.partition(">=")[0] for requirement in project["dependencies"]}
+    shown = {part.split()[0] for part in found.words.partition("; ")[2].split(", ")}
+    assert needed <= shown
+    assert found.verdict is Verdict.OK
+
+
+def test_a_package_that_is_missing_is_a_warning() -> None:
+    found = machine.packages(("aiohttp", "no-such-package-of-ours"))
+    assert found.verdict is Verdict.WARNING
+    assert "no-such-package-of-ours is missing" in found.words
+    assert found.remedy
+
+
+@pytest.mark.parametrize(
+    ("environ", "on", "words"),
+    [
+        ({"DISPLAY": ":0"}, LINUX, "Linux, with a display"),
+        ({}, LINUX, "Linux, without a display"),
+        ({"container": "podman"}, LINUX, "Linux, in a container, without a display"),
+        ({"SSH_TTY": "/dev/pts/0"}, LINUX, "Linux, in a session over SSH, without a display"),
+        ({"WSL_DISTRO_NAME": "Debian"}, LINUX, "Linux, under WSL, without a display"),
+        ({}, Machine(platform="darwin"), "macOS, with a display"),
+        ({}, Machine(platform="freebsd14"), "freebsd14, without a display"),
+    ],
+)
+def test_where_it_runs(environ: dict[str, str], on: Machine, words: str) -> None:
+    assert machine.place(surroundings(environ, on)).words == words
+
+
+class TestBrowser:
+    def test_a_named_one_is_said_by_its_program_alone(self, tmp_path: Path, canaries: Canaries) -> None:
+        """Statement 23: what a command is given besides may be a secret."""
+        secret = canaries.plant("an argument of BROWSER")
+        environ = program(tmp_path, "my-browser") | {"BROWSER": f"{tmp_path}/my-browser --password {secret} %s"}
+        found = machine.browser(environ)
+        assert (found.verdict, found.words) == (Verdict.OK, "my-browser, named by BROWSER")
+
+    def test_one_of_several_named_ones_is_enough(self, tmp_path: Path) -> None:
+        environ = program(tmp_path, "second") | {"BROWSER": "first:second"}
+        assert machine.browser(environ).words == "first, else second, named by BROWSER"
+
+    @pytest.mark.parametrize("named", ["no-such-browser", "'unbalanced"])
+    def test_a_named_one_that_is_not_there(self, tmp_path: Path, named: str) -> None:
+        found = machine.browser({"PATH": str(tmp_path), "BROWSER": named})
+        assert (found.verdict, found.remedy) == (Verdict.WARNING, "correct or unset BROWSER")
+
+    def test_none_would_be_seen(self) -> None:
+        """Over SSH nothing is opened, and the ways round are named."""
+        environ = {"SSH_TTY": "/dev/pts/0", "DISPLAY": ":0"}
+        found = machine.browser(environ, surroundings(environ, LINUX))
+        assert (found.verdict, found.words) == (
+            Verdict.WARNING,
+            "none would be opened: this is a session over SSH",
+        )
+        assert "--paste" in found.remedy
+
+    def test_an_installed_one(self, tmp_path: Path) -> None:
+        environ = program(tmp_path, "firefox") | {"DISPLAY": ":0"}
+        found = machine.browser(environ, surroundings(environ, LINUX))
+        assert (found.verdict, found.words) == (Verdict.OK, "firefox")

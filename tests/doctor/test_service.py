@@ -1,0 +1,172 @@
+"""What Withings says of the clock, the app and the login; the sandbox answers, or an answer as it would come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+import pytest
+
+from tests.support.canaries import Canaries
+from tests.support.logins import free_port
+from withings_auth.doctor import service
+from withings_auth.doctor.findings import Found, Verdict, ok, tried
+from withings_auth.doctor.service import Asked
+from withings_auth.errors import ConfigurationError
+from withings_auth.model import Grant
+from withings_auth.protocol import Answer, AnswerLost, NotSent, Outcome
+from withings_auth.sandbox import Sandbox
+from withings_auth.settings import Settings, read_settings
+from withings_auth.standing import Standing
+
+NOON = 1_800_000_000.0
+SUSPECT_HINT = "codes live 30 seconds"
+
+
+@pytest.fixture
+def sandbox(canaries: Canaries) -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        yield running
+        for number, secret in enumerate(running.secrets):
+            canaries.plant(f"the sandbox's secret {number}", secret)
+
+
+def dated(date: float | None, *, took: float = 0.2, outcome: Outcome | None = None) -> Asked:
+    """A request sent at noon whose answer bears this date."""
+    answer = Answer(http_status=200, body=b"{}", date=date)
+    return Asked(outcome=outcome or answer, before=NOON, after=NOON + took)
+
+
+class TestClock:
+    @pytest.mark.parametrize(
+        ("off", "verdict", "words"),
+        [
+            (0, Verdict.OK, "as Withings' own, to the second"),
+            (-1, Verdict.OK, "as Withings' own, to the second"),
+            (12, Verdict.OK, "12 seconds behind Withings'"),
+            (-12, Verdict.OK, "12 seconds ahead of Withings'"),
+            (29, Verdict.OK, "29 seconds behind Withings'"),
+            (31, Verdict.WARNING, "31 seconds behind Withings'"),
+            (-240, Verdict.WARNING, "4 minutes ahead of Withings'"),
+            (330, Verdict.FAILED, "6 minutes behind Withings'"),
+            (-86_400, Verdict.FAILED, "24 hours ahead of Withings'"),
+        ],
+    )
+    def test_how_far_it_is_off(self, off: float, verdict: Verdict, words: str) -> None:
+        """More than 30 seconds is worth a look, more than five minutes a failure; the remedy says why it matters."""
+        found = service.clock(dated(NOON + off))
+        assert (found.verdict, found.words) == (verdict, words)
+        assert (SUSPECT_HINT in found.remedy) == (verdict is not Verdict.OK)
+
+    def test_a_slow_answer_is_no_wrong_clock(self) -> None:
+        """It may have been dated at any moment between question and answer."""
+        assert service.clock(dated(NOON + 4, took=4.5)).words == "as Withings' own, to the second"
+        assert service.clock(dated(NOON, took=4.5)).words == "as Withings' own, to the second"
+
+    def test_an_answer_without_a_date_tells_nothing(self) -> None:
+        assert service.clock(dated(None)).verdict is Verdict.WARNING
+
+    @pytest.mark.parametrize("outcome", [NotSent(why="no way"), AnswerLost(why="cut off")])
+    def test_no_answer_is_a_failure(self, outcome: Outcome) -> None:
+        found = service.clock(dated(None, outcome=outcome))
+        assert (found.verdict, "HTTPS_PROXY" in found.remedy) == (Verdict.FAILED, True)
+
+    def test_the_date_of_a_real_answer_is_read(self, sandbox: Sandbox) -> None:
+        """A refusal bears it too; no nonce is given out for that."""
+        assert service.clock(service.ask(sandbox.url)) == ok("as Withings' own, to the second")
+        sandbox.advance(3600)
+        assert service.clock(service.ask(sandbox.url)).words == "60 minutes behind Withings'"
+        assert sandbox.counters.nonces == 0
+
+    def test_a_port_where_nobody_listens(self) -> None:
+        found = service.clock(service.ask(f"http://127.0.0.1:{free_port()}"))
+        assert (found.verdict, found.words[:32]) == (Verdict.FAILED, "Withings cannot be reached: Conn")
+
+
+class TestCredentials:
+    def test_right_ones(self, sandbox: Sandbox) -> None:
+        found = service.app_accepted(sandbox.client_id, sandbox.client_secret, sandbox.url)
+        assert found == ok("Withings accepts this client id with this client secret")
+        assert sandbox.counters.nonces == 1
+
+    def test_a_wrong_secret(self, sandbox: Sandbox) -> None:
+        with pytest.raises(ConfigurationError, match="does not know this client id with this client secret"):
+            service.app_accepted(sandbox.client_id, "wrong", sandbox.url)
+
+    def test_an_outage_tells_nothing(self, sandbox: Sandbox) -> None:
+        sandbox.fail_next("html", where="signature")
+        found = service.app_accepted(sandbox.client_id, sandbox.client_secret, sandbox.url)
+        assert (found.verdict, found.words[:12]) == (Verdict.WARNING, "cannot tell:")
+
+    def test_an_app_that_may_not_use_the_service_learns_nothing(self) -> None:
+        """Nobody has said whether free apps may."""
+
+        def refuse(_url: str, _form: Mapping[str, str]) -> Outcome:
+            return Answer(http_status=200, body=b'{"status": 2553, "body": {}, "error": "no contract"}')
+
+        found = service.app_accepted("abc", "s3cret", "https://wbsapi.withings.net", send=refuse)
+        assert (found.verdict, found.words[:12]) == (Verdict.SKIPPED, "cannot tell:")
+
+    def test_another_refusal_is_a_failure(self) -> None:
+        def refuse(_url: str, _form: Mapping[str, str]) -> Outcome:
+            return Answer(http_status=200, body=b'{"status": 2554, "body": {}, "error": "Not implemented"}')
+
+        found = tried(lambda: service.app_accepted("abc", "s3cret", "https://wbsapi.withings.net", send=refuse))
+        assert found.verdict is Verdict.FAILED
+
+
+def standing(now: float = NOON, *, secret_known: bool = True, unknown_until: float | None = None) -> Standing:
+    """A login that was renewed at noon, looked at later."""
+    grant = Grant(
+        access_token="a" * 40,
+        refresh_token="b" * 40,
+        obtained_at=int(NOON),
+        expires_at=int(NOON) + 10_800,
+        scopes=("user.info",),
+        userid="38210457",
+        client_id="an-app",
+        token_url="https://wbsapi.withings.net/v2/oauth2",
+    )
+    return Standing(profile="default", grant=grant, seen_at=now, secret_known=secret_known, unknown_until=unknown_until)
+
+
+def said(stands: Standing | None, environ: Mapping[str, str] | None = None) -> Found:
+    """The finding of `login`, as the checklist gets it."""
+    settings: Settings = read_settings({}, environ or {})
+    return tried(lambda: service.login(stands, settings))
+
+
+DAY = 86_400
+
+
+class TestLogin:
+    def test_a_good_one(self) -> None:
+        until = time.strftime("%Y-%m-%d %H:%M", time.localtime(NOON + 365 * DAY))
+        assert said(standing()) == ok(f"user 38210457, user.info; lasts until {until}")
+
+    def test_nobody_is_logged_in_is_no_failure(self) -> None:
+        """A fresh machine is not shouted at."""
+        found = said(None, {"WITHINGS_AUTH_PROFILE": "anna"})
+        assert (found.verdict, found.words) == (Verdict.WARNING, "nobody is logged in")
+        assert found.remedy == "log in: withings-auth login --profile anna"
+
+    @pytest.mark.parametrize(
+        ("stands", "verdict", "words", "remedy"),
+        [
+            (lambda: standing(NOON + 340 * DAY), Verdict.WARNING, "which is soon", "withings-auth token --renew"),
+            (lambda: standing(NOON + 366 * DAY), Verdict.FAILED, "over a year old", "withings-auth login"),
+            (lambda: standing(NOON + DAY, secret_known=False), Verdict.FAILED, "not saved any", "withings-auth login"),
+            (lambda: standing(secret_known=False), Verdict.WARNING, "not saved any", "withings-auth configure"),
+            (lambda: standing(unknown_until=NOON), Verdict.WARNING, "is not known", "withings-auth token"),
+        ],
+    )
+    def test_one_that_needs_something(
+        self, stands: Callable[[], Standing], verdict: Verdict, words: str, remedy: str
+    ) -> None:
+        found = said(stands())
+        assert (found.verdict, words in found.words) == (verdict, True)
+        assert remedy in found.remedy
+
+    def test_an_environment_that_names_another_app(self) -> None:
+        """Statement 38: a variable that differs is not obeyed, and here it is said."""
+        assert said(standing(), {"WITHINGS_CLIENT_ID": "another-app"}).verdict is Verdict.FAILED
