@@ -36,7 +36,7 @@ test-oldest: ## all tests with the oldest versions of what we depend on
 	@$(OLDEST)/bin/pytest --quiet --numprocesses=$(JOBS)
 
 simulate: $(DEV) ## play a million renewals in which everything goes wrong (SEEDS=0:1000000)
-	@PYTHONPATH=tests $(BIN)/python -m simulation.run --seeds $(or $(SEEDS),0:1000000)
+	@$(BIN)/python -m tests.simulation.run --seeds $(or $(SEEDS),0:1000000)
 
 bench: $(DEV) ## measure what things cost, and hold it to budgets
 	@$(BIN)/python tests/bench.py

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from tests.simulation.play import Renew
 from withings_auth import attempts, renewal
-
-from .play import Renew
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

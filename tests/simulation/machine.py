@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING
 
 from greenlet import getcurrent  # type: ignore[import-untyped]
 
+from tests.simulation.processes import TOO_MANY, KilledError, LeftError, Process
+from tests.simulation.promises import BrokenError
+from tests.simulation.schedule import Mishap
+from tests.simulation.service import TOKEN_URL
 from withings_auth.errors import RenewalBusy, StoreError, StoreNotDurable, StoreUnavailable
 from withings_auth.model import Grant
 from withings_auth.protocol import Answer, Outcome
 
-from .processes import TOO_MANY, KilledError, LeftError, Process
-from .promises import BrokenError
-from .schedule import Mishap
-from .service import TOKEN_URL
-
 if TYPE_CHECKING:
-    from .play import Play
+    from tests.simulation.play import Play
 
 LATEST_LOCK_TIMEOUT_SECONDS = 30.0  # a lock's time-out is the least one waits: the machine is busy
 NAME = "token/default"

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from tests.simulation.machine import NAME
+from tests.simulation.processes import KilledError
+from tests.simulation.service import APP, TOKEN_URL
 from withings_auth.errors import RenewalBusy, StoreError
 from withings_auth.model import Grant
 from withings_auth.store.records import LOCK_PATIENCE_SECONDS
 
-from .machine import NAME
-from .processes import KilledError
-from .service import APP, TOKEN_URL
-
 if TYPE_CHECKING:
-    from .play import Play
+    from tests.simulation.play import Play
 
 LIFE_SECONDS = 10_800
 

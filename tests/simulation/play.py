@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+from tests.simulation.machine import Machine, short
+from tests.simulation.person import logged_in, login, logout
+from tests.simulation.processes import Ask, KilledError, LeftError, Process
+from tests.simulation.promises import BrokenError, Promises
+from tests.simulation.schedule import Deed, Event, Schedule
+from tests.simulation.service import APP, Service
 from withings_auth.errors import LoginRequired, WithingsAuthError
 from withings_auth.model import Grant
 from withings_auth.renewal import World
 from withings_auth.store.base import Notes
 from withings_auth.wanted import Wanted
-
-from .machine import Machine, short
-from .person import logged_in, login, logout
-from .processes import Ask, KilledError, LeftError, Process
-from .promises import BrokenError, Promises
-from .schedule import Deed, Event, Schedule
-from .service import APP, Service
 
 START = 1_700_000_000.0
 MOST_STEPS = 3_000

@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tests.simulation.play import Play, Renew
+from tests.simulation.schedule import Schedule, drawn
 from withings_auth.renewal import renew
 
-from .play import Play, Renew
-from .schedule import Schedule, drawn
-
-AGAIN = "PYTHONPATH=tests .venv/bin/python -m simulation.run --replay"
+AGAIN = ".venv/bin/python -m tests.simulation.run --replay"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from tests.simulation.processes import Ask, Sent
 from withings_auth.attempts import Attempts
 from withings_auth.errors import (
     LoginRequired,
@@ -20,10 +21,8 @@ from withings_auth.errors import (
 from withings_auth.failures import local_time
 from withings_auth.model import Grant
 
-from .processes import Ask, Sent
-
 if TYPE_CHECKING:
-    from .play import Play
+    from tests.simulation.play import Play
 
 GUARD_SECONDS = 10.0
 GRACE_SECONDS = 8 * 3600.0

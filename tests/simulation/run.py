@@ -1,10 +1,7 @@
 """Plays schedules from the command line: a range of them with all cores, or one with its whole trace.
 
-    PYTHONPATH=tests .venv/bin/python -m simulation.run --seeds 0:1000000
-    PYTHONPATH=tests .venv/bin/python -m simulation.run --replay 4711
-
-The imports of this folder are relative, so that it can be run like this: there are distributions that install a
-package called `tests`, which would be found instead of ours.
+.venv/bin/python -m tests.simulation.run --seeds 0:1000000
+.venv/bin/python -m tests.simulation.run --replay 4711
 """
 
 from __future__ import annotations
@@ -16,8 +13,8 @@ import time
 from collections import Counter
 from multiprocessing import Pool
 
-from .playing import play_all, replay
-from .schedule import drawn
+from tests.simulation.playing import play_all, replay
+from tests.simulation.schedule import drawn
 
 BLOCK = 2_000
 MOST_SHOWN = 3

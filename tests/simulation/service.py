@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from urllib.parse import urlencode
 
+from tests.simulation.schedule import Mishap
 from withings_auth.model import App as OurApp
 from withings_auth.protocol import Answer, AnswerLost, NotSent, Outcome, retry_after_seconds
 from withings_auth.sandbox.clock import Clock
@@ -19,8 +20,6 @@ from withings_auth.sandbox.routes import Routes
 from withings_auth.sandbox.switches import Switches
 from withings_auth.sandbox.values import App, Request
 from withings_auth.sandbox.world import TOKEN_LIFE_SECONDS, World
-
-from .schedule import Mishap
 
 ORIGIN = "http://127.0.0.1:8765"
 TOKEN_URL = f"{ORIGIN}/v2/oauth2"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections import Counter
@@ -14,7 +13,7 @@ from tests.simulation.breaks import BREAKS, Break, broken
 from tests.simulation.playing import play_all, replay
 from tests.simulation.schedule import drawn
 
-TESTS = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SCHEDULES = 100_000
 AT_ONCE = 10_000
 ENOUGH_TO_SEE_ALL = 3_000
@@ -70,7 +69,7 @@ def test_a_failure_says_all_that_happened_and_how_to_see_it_again() -> None:
     assert f"schedule {0}" in found
     assert "A  sends the refresh token #2" in found
     assert "BROKEN: what is stored is replaced by something else than its successor" in found
-    assert found.endswith("-m simulation.run --replay 0")
+    assert found.endswith("-m tests.simulation.run --replay 0")
     assert "sandbox-" not in found
 
 
@@ -78,8 +77,7 @@ def test_a_failure_says_all_that_happened_and_how_to_see_it_again() -> None:
     ("arguments", "last"), [("--seeds 5:105", "schedules that broke a promise"), ("--replay 7", "--replay 7")]
 )
 def test_it_can_be_played_from_the_command_line(arguments: str, last: str) -> None:
-    command = [sys.executable, "-m", "simulation.run", *arguments.split()]
-    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    command = [sys.executable, "-m", "tests.simulation.run", *arguments.split()]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     assert last in run.stdout.splitlines()[-1]
     assert run.stderr == ""
