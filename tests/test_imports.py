@@ -24,6 +24,7 @@ PACKAGE = Path(withings_auth.__file__).parent
 TABLE: dict[str, set[str]] = {
     room: set(may.split())
     for room, may in {
+        "log": "",
         "errors": "",
         "outside": "",
         "statuses": "",
@@ -58,9 +59,9 @@ TABLE: dict[str, set[str]] = {
         "leaving": "errors outside threads model store signed repetition",
         "doctor": "errors outside threads model statuses protocol failures store settings exchange signed loopback"
         " source repetition standing checking",
-        "cli": "errors outside threads model wanted formats programs patience pages protocol failures store settings"
-        " signed sandbox loopback source calls standing checking leaving statuses envfile configuration foreign"
-        " adoption exchange renewal doctor",
+        "cli": "log errors outside threads model wanted formats programs patience pages protocol failures store"
+        " settings signed sandbox loopback source calls standing checking leaving statuses envfile configuration"
+        " foreign adoption exchange renewal doctor",
         "__main__": "cli",
     }.items()
 }
@@ -75,6 +76,8 @@ LIBRARIES: dict[str, set[str]] = {
     "filelock": {"store/lock.py"},
     "platformdirs": {"settings.py"},
     "tomlkit": {"configuration.py"},
+    "shtab": {"cli/completion.py"},
+    "logging": {"cli/verbose.py", "loopback/server.py", "sandbox/server.py"},
 }
 
 
@@ -198,7 +201,7 @@ def test_a_valid_token_from_files_loads_nothing_heavy(
     """No aiohttp, asyncio or yarl; and no keyring and no lock either."""
     monkeypatch.setenv("WITHINGS_AUTH_STORE", f"file:{home / 'store'}")
     loaded = loaded_by(cli, way, log_in(canaries))
-    assert loaded & (HEAVY | {"ssl", "keyring", "filelock", "withings_auth.store.keyring_store"}) == set()
+    assert loaded & (HEAVY | {"ssl", "logging", "keyring", "filelock", "withings_auth.store.keyring_store"}) == set()
 
 
 @either_way

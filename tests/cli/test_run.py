@@ -138,7 +138,7 @@ class TestHowItEnds:
         finished = desk.run("run", str(text))
         assert (finished.returncode, "Exec format error" in finished.stderr) == (126, True)
 
-    @pytest.mark.parametrize("words", [(), ("--",), ("",), ("--profile", "default"), ("--verbose", "true")])
+    @pytest.mark.parametrize("words", [(), ("--",), ("",), ("--profile", "default"), ("--verbatim", "true")])
     def test_without_a_command_it_is_wrong_usage(self, desk: Desk, words: tuple[str, ...]) -> None:
         desk.put_login()
         finished = desk.run("run", *words)

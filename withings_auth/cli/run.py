@@ -25,7 +25,7 @@ EXAMPLE = (
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Adds the command's flags, and the program's words, which are nobody else's."""
-    parser.usage = f"{PROGRAM} run [-h] [--profile NAME] [--min-valid SECONDS] [--] COMMAND [ARGUMENT ...]"
+    parser.usage = f"{PROGRAM} run [-h] [--profile NAME] [--min-valid SECONDS] [-v] [--] COMMAND [ARGUMENT ...]"
     add_profile(parser)
     parser.add_argument(
         "--min-valid",
