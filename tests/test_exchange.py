@@ -157,6 +157,27 @@ class TestAnswered:
         assert b"cookie" not in head.lower()
         assert b"authorization" not in head.lower()
 
+    @pytest.mark.parametrize(
+        ("line", "date"),
+        [
+            ("Date: Sun, 06 Nov 1994 08:49:37 GMT", 784_111_777.0),
+            ("Date: Sun, 06 Nov 1994 08:49:37 -0000", 784_111_777.0),
+            ("Date: yesterday", None),
+            ("Date: Sun, 06 Nov 99999 08:49:37 GMT", None),
+            ("X: y", None),
+        ],
+    )
+    def test_the_servers_date_is_told_where_it_is_one(
+        self, serve: Serve, line: str, date: float | None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """In Unix seconds, whatever the time zone here; two answers are equal whenever they came."""
+        monkeypatch.setenv("TZ", "Pacific/Auckland")
+        time.tzset()
+        outcome = post(serve(http(b"{}", "200 OK", line)).url, {})
+        assert isinstance(outcome, Answer)
+        assert outcome.date == date
+        assert outcome == Answer(http_status=200, body=b"{}")
+
     def test_an_access_token_travels_in_its_header_alone_and_not_to_where_a_redirect_points(
         self, serve: Serve, canaries: Canaries
     ) -> None:

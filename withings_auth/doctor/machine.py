@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path, PurePath
 
 from withings_auth import __version__
@@ -17,7 +18,6 @@ from withings_auth.loopback.browser import NotStarted, choose
 from withings_auth.loopback.surroundings import Surroundings, surroundings, this_machine
 from withings_auth.outside import printable
 
-PACKAGES = ("aiohttp", "yarl", "keyring", "filelock", "platformdirs", "tomlkit")
 _ON_LINUX = ("secretstorage", "jeepney")  # what keyring needs for the Secret Service
 _NAMES = {"linux": "Linux", "darwin": "macOS", "win32": "Windows"}
 
@@ -28,9 +28,9 @@ def python() -> Found:
     return ok(f"{platform.python_implementation()} {platform.python_version()} ({program}) on {platform.machine()}")
 
 
-def packages(names: tuple[str, ...] = PACKAGES) -> Found:
-    """Says the versions of withings-auth and of what it is made of."""
-    wanted = names + (_ON_LINUX if sys.platform == "linux" else ())
+def packages(required: Iterable[str] | None = None) -> Found:
+    """Says the versions of withings-auth and of what it needs; `required` is the list in its metadata."""
+    wanted = [*_names(_required() if required is None else required), *(_ON_LINUX if sys.platform == "linux" else ())]
     versions = {name: _version(name) for name in wanted}
     said = ", ".join(f"{name} {number or 'is missing'}" for name, number in versions.items())
     words = f"withings-auth {__version__}; {said}"
@@ -75,6 +75,19 @@ def _program(command: str) -> str:
         return (shlex.split(command) or [command])[0]
     except ValueError:
         return command
+
+
+def _required() -> list[str]:
+    try:
+        return requires("withings-auth") or []
+    except PackageNotFoundError:  # run from a copy of the sources that nobody installed
+        return []
+
+
+def _names(required: Iterable[str]) -> list[str]:
+    """Returns the names in a list such as `aiohttp>=3.12`, without what only extras or some systems need."""
+    needed = [line for line in required if ";" not in line]
+    return [found[0] for line in needed if (found := re.match(r"[\w.-]+", line)) is not None]
 
 
 def _version(package: str) -> str:
