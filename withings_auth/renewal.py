@@ -108,10 +108,13 @@ def _renew_under_lock(
     result, sent_at = trade(grant, secret, attempts, world)
     if not isinstance(result, TokenReply):
         error = refresh_error(result, profile=profile, deadline=attempts.deadline)
-        found = load_grant(store, profile) if isinstance(error, LoginRequired) else grant
-        if found != grant and wanted.met_by(found, world.now()):
-            return found  # somebody who knows no lock saved a newer one
-        raise error
+        try:
+            found = load_grant(store, profile) if isinstance(error, LoginRequired) else grant
+            if found != grant and wanted.met_by(found, world.now()):
+                return found  # somebody who knows no lock saved a newer one
+            raise error
+        finally:
+            del error  # its traceback holds this frame: without this a cycle keeps secrets alive
     successor = _successor(grant, profile, result, sent_at)
     _save(store, profile, successor, attempts.deadline)
     return successor
