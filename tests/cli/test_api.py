@@ -9,6 +9,8 @@ import time
 import pytest
 
 from tests.support.logins import Desk
+from withings_auth.calls import LARGEST_DATA_BYTES
+from withings_auth.exchange import LARGEST_BODY_BYTES
 from withings_auth.sandbox import HOSTILE_TEXT
 
 WEIGHTS = ("measure", "getmeas", "meastype=1")
@@ -23,6 +25,12 @@ class TestAnswers:
         assert {measure["type"] for group in body["measuregrps"] for measure in group["measures"]} == {1}
         assert set(body) == {"updatetime", "timezone", "measuregrps", "more", "offset"}
         assert (finished.returncode, finished.stderr) == (0, "")
+
+    def test_data_may_be_larger_than_any_answer_of_the_token_service(self, desk: Desk) -> None:
+        desk.put_login()
+        desk.sandbox.fail_next("huge", where="measure", size=2 * LARGEST_BODY_BYTES)
+        finished = desk.run("api", *WEIGHTS)
+        assert (finished.returncode, len(json.loads(finished.stdout)["padding"])) == (0, 2 * LARGEST_BODY_BYTES)
 
     @pytest.mark.parametrize("path", ["v2/user", "/v2/user"])
     def test_the_path_may_begin_with_a_slash(self, desk: Desk, path: str) -> None:
@@ -138,7 +146,7 @@ class TestRefusals:
             ("html", {}, 4, "an HTML page instead of JSON"),
             ("redirect", {}, 4, "a redirect (HTTP 302)"),
             ("lost", {}, 4, "no whole answer came from Withings"),
-            ("huge", {}, 1, "Withings' answer makes no sense"),
+            ("huge", {"size": LARGEST_DATA_BYTES}, 1, "Withings' answer makes no sense"),
             ("status", {"status": 503, "error": "Invalid Params: no meastype"}, 1, "status 503: Invalid Params"),
             ("status", {"status": 214, "error": "insufficient_scope"}, 1, "Withings does not allow this call"),
             ("status", {"status": 2554, "error": "Not implemented"}, 1, "Withings refused the call (status 2554"),
