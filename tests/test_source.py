@@ -21,7 +21,7 @@ from tests.support.programs import Cli
 from withings_auth.errors import ConfigurationError, LoginRequired, ProviderUnavailable
 from withings_auth.model import App, Grant, Token
 from withings_auth.sandbox import Sandbox
-from withings_auth.source import TokenSource
+from withings_auth.source import AsyncTokenSource, TokenSource
 from withings_auth.store.base import SecretStore
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.memory_store import MemoryStore
@@ -297,6 +297,44 @@ class TestAnywhere:
         saved = load_grant(store, "default")
         assert saved.refresh_token == sandbox.live_refresh_tokens[-1]
         assert sandbox.counters.token_requests == before.token_requests + (not lock_held)
+
+    def test_a_function_of_atexit_gets_a_token(self, sandbox: Sandbox, directory: Path, cli: Cli) -> None:
+        """The main thread counts as ended there, and waits all the same."""
+        store = FileStore(directory)
+        log_in(store, sandbox, age=LIFE)
+        ran = cli.using(sys.executable, "-c")(
+            "import atexit, sys; from pathlib import Path; from withings_auth import TokenSource, errors\n"
+            "from withings_auth.store.file_store import FileStore\n"
+            "source = TokenSource(store=FileStore(Path(sys.argv[1])))\n"
+            "def at_the_end():\n"
+            "    try: print(source.token().userid)\n"
+            "    except errors.ProviderUnavailable: print('no thread')\n"
+            "atexit.register(at_the_end)",
+            str(directory),
+        )
+        no_threads_then = sys.version_info[:2] == (3, 12)
+        expected = "no thread" if no_threads_then else load_grant(store, "default").userid
+        assert (ran.stdout, ran.stderr) == (f"{expected}\n", "")
+
+    def test_where_no_thread_can_be_started_the_error_is_one_of_ours(
+        self, sandbox: Sandbox, directory: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """In Python 3.12 that is so once the main thread has ended; nothing was sent, and the lock is free."""
+        store = FileStore(directory)
+        log_in(store, sandbox, age=LIFE)
+        before = sandbox.counters
+
+        def refuse(_: threading.Thread) -> None:
+            raise RuntimeError("can't create new thread at interpreter shutdown")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            with pytest.raises(ProviderUnavailable, match="no thread can be started"):
+                TokenSource(store=store).token()
+            with pytest.raises(ProviderUnavailable, match="no thread can be started"):
+                asyncio.run(AsyncTokenSource(store=store).token())
+        assert sandbox.counters == before
+        assert TokenSource(store=store).token() == load_grant(store, "default").token
 
     def test_it_is_at_the_front_door(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
         """`from withings_auth import TokenSource` finds profile and store as the command does."""

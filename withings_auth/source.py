@@ -14,11 +14,11 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from withings_auth.errors import ConfigurationError
+from withings_auth.errors import ConfigurationError, ProviderUnavailable
 from withings_auth.model import App, Grant, Token
 from withings_auth.settings import Settings, checked_profile, read_settings
 from withings_auth.store.records import load_grant, token_name
-from withings_auth.threads import in_thread, run_to_its_end
+from withings_auth.threads import NoThread, in_thread, run_to_its_end
 from withings_auth.wanted import Wanted
 
 if TYPE_CHECKING:
@@ -123,6 +123,8 @@ class AsyncTokenSource:
         abandoned, asker = threading.Event(), threading.current_thread()
         try:
             return await in_thread(lambda: self._login.fetched(wanted, abandoned, asker))
+        except NoThread as error:
+            raise _without_thread() from error
         finally:
             abandoned.set()  # where the loop ends before the errand does, no lock and no guard is waited for any more
 
@@ -178,7 +180,10 @@ class _Login:
             world = World(post=post, wait=wait)
             return renew(self._store, self._profile, wanted, secret_for=self._known_secret, world=world)
 
-        return run_to_its_end(transaction, abandoned, asker=asker)
+        try:
+            return run_to_its_end(transaction, abandoned, asker=asker)
+        except NoThread as error:
+            raise _without_thread() from error
 
     def _known_secret(self, grant: Grant) -> str | None:
         # Checked again: under the lock it can be another login than the one that was looked at before.
@@ -186,6 +191,13 @@ class _Login:
         if self._app is not None:
             return self._app.client_secret
         return self._settings.client_secret if self._settings.client_id == grant.client_id else None
+
+
+def _without_thread() -> ProviderUnavailable:
+    return ProviderUnavailable(
+        "Withings cannot be asked, since no thread can be started",
+        hint="the main thread must not end before the others (Python 3.12), and there must not be too many of them",
+    )
 
 
 def refuse_contradiction(profile: str, grant: Grant, settings: Settings, app: App | None) -> None:

@@ -23,6 +23,10 @@ class StillRunning(Exception):
     """A call has not returned in time and goes on (no TimeoutError: the call itself may raise that)."""
 
 
+class NoThread(RuntimeError):
+    """No thread can be started: there are too many, or (Python 3.12) the main thread has ended."""
+
+
 class Call(Generic[T]):
     """One function call under way in another thread."""
 
@@ -66,7 +70,7 @@ class Hand:
 
     def __init__(self, name: str) -> None:
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        threading.Thread(target=self._work, name=name, daemon=True).start()
+        _start(threading.Thread(target=self._work, name=name, daemon=True))
 
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:
@@ -97,7 +101,7 @@ class Hand:
 
 
 async def in_thread(function: Callable[[], T]) -> T:
-    """Awaits a blocking call in a thread of its own, which a cancellation does not stop."""
+    """Awaits a blocking call in a thread of its own, which a cancellation does not stop. Raises `NoThread`."""
     import asyncio  # here, because a valid token is handed out without loading it
 
     loop = asyncio.get_running_loop()
@@ -113,7 +117,7 @@ async def in_thread(function: Callable[[], T]) -> T:
 
     call = Call(function)
     call.when_done = report
-    threading.Thread(target=call, name="withings-auth", daemon=True).start()
+    _start(threading.Thread(target=call, name="withings-auth", daemon=True))
     await done
     return call.result()
 
@@ -128,15 +132,21 @@ def run_to_its_end(
 
     The transaction gets the function by which it waits. When the caller is interrupted, sets `abandoned`, or ends with
     the process, it ends at its next wait; past the last of these it is waited for, at most as long as one request and
-    one save take. `asker` is the thread that wants the result, if not this one.
+    one save take. `asker` is the thread that wants the result, if not this one. Raises `NoThread`.
     """
-    asking = asker or threading.current_thread()
+    caller = threading.current_thread()
+    asking = asker or caller
+
+    def nobody_asks() -> bool:
+        # Whoever waits below is there, though the main thread counts as ended while the functions of `atexit` run.
+        ended = asking is not caller and not asking.is_alive()
+        return ended or (asking.daemon and not threading.main_thread().is_alive())
 
     def wait(seconds: float) -> None:
         until = time.monotonic() + seconds
         while True:
             left = max(0.0, until - time.monotonic())
-            if abandoned.wait(min(left, ABANDONED_WAIT_SECONDS)) or _ends_with_the_process(asking):
+            if abandoned.wait(min(left, ABANDONED_WAIT_SECONDS)) or nobody_asks():
                 raise SystemExit  # if anybody sees it, it is a daemon thread at the end, and of this it says nothing
             if left <= ABANDONED_WAIT_SECONDS:
                 return
@@ -146,7 +156,7 @@ def run_to_its_end(
     # below, or the program end while the errand of an async caller is under way.
     thread = threading.Thread(target=call, name="withings-auth renewal", daemon=False)
     try:
-        thread.start()
+        _start(thread)
         call.finished()  # not `join`: interrupted, it takes the thread for ended (github.com/python/cpython, bpo-45274)
     except BaseException:
         abandoned.set()
@@ -156,5 +166,8 @@ def run_to_its_end(
     return call.result()
 
 
-def _ends_with_the_process(thread: threading.Thread) -> bool:
-    return not thread.is_alive() or (thread.daemon and not threading.main_thread().is_alive())
+def _start(thread: threading.Thread) -> None:
+    try:
+        thread.start()
+    except RuntimeError as error:
+        raise NoThread(str(error)) from error

@@ -21,7 +21,7 @@ from withings_auth.store.backends import Backend, ask, failure, find_backend, re
 from withings_auth.store.base import Notes
 from withings_auth.store.files import PRIVATE_FILE, make_private_directory, replace_file, unusable
 from withings_auth.store.lock import FileLock, FileNotes
-from withings_auth.threads import Hand, StillRunning
+from withings_auth.threads import Hand, NoThread, StillRunning
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -213,7 +213,7 @@ class _Transaction(threading.local):
 def _start_hand() -> Hand:
     try:
         return Hand("withings-auth keyring")
-    except RuntimeError as error:  # from Python 3.12 on no thread can be started once the main one has ended
+    except NoThread as error:
         raise StoreUnavailable(
             "the keyring cannot be asked any more: this program is ending", hint="ask before its main thread ends"
         ) from error
