@@ -76,7 +76,7 @@ def renew(
             notes = _lock(held, store, profile, world)
             for _ in range(2):
                 grant = _renew_under_lock(store, profile, wanted, notes, secret_for, world)
-                if grant.seconds_left(world.now()) > 0:
+                if grant.seconds_left(world.now()) > 0 and grant.access_token != wanted.rejected:
                     return grant
                 # A repeated refresh can bring the pair that the first one brought, dead by now. Its successor is not.
             raise ProtocolViolation(

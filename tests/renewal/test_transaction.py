@@ -204,6 +204,14 @@ class TestRejected:
         scene.clock.at += 15
         assert scene.renew(rejected=new.access_token) != new
 
+    def test_a_renewal_that_brings_the_rejected_token_again_is_no_renewal(self, scene: Scene) -> None:
+        """What came is saved, since its refresh token may be the only one; the token is not handed out."""
+        old = scene.log_in(age=HOUR)
+        same = tokens(access_token=old.access_token)
+        with pytest.raises(ProviderUnavailable, match="refused an access token that it issued 0 seconds ago"):
+            scene.renew(rejected=old.access_token, post=scene.script(same))
+        assert scene.stored.refresh_token == "refresh-2"
+
     def test_a_rejected_token_is_not_handed_out_when_renewing_fails(self, scene: Scene) -> None:
         old = scene.log_in(age=HOUR)
         with pytest.raises(ProviderUnavailable):
