@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from withings_auth.errors import ConfigurationError, ProviderError
 from withings_auth.exchange import post
 from withings_auth.failures import call_error
+from withings_auth.log import log
 from withings_auth.model import Token
 from withings_auth.outside import origin, printable
 from withings_auth.protocol import Answer, Failure, Outcome, read_body
@@ -56,6 +57,7 @@ def call(source: Source, url: str, form: Mapping[str, str], *, send: Post = post
     token = source.token()
     answer = _answer(token, url, form, send)
     if _is_refused(answer):
+        log(__name__, "the access token is refused; once more with another one")
         answer = _answer(source.token(rejected=token.access_token), url, form, send)
     return answer
 

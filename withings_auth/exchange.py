@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 import urllib.request
 from collections.abc import Mapping
 from datetime import UTC
@@ -19,7 +20,8 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from withings_auth.outside import LOOPBACK_HOSTS
+from withings_auth.log import log
+from withings_auth.outside import LOOPBACK_HOSTS, printable
 from withings_auth.protocol import Answer, AnswerLost, NotSent, Outcome, retry_after_seconds
 from withings_auth.threads import in_thread
 
@@ -40,13 +42,22 @@ def post(
     Blocks, and must not be called in a thread that runs an event loop. Raises nothing for what the network does.
     """
     way = _Way()
+    log(__name__, "POST %s, action %s", printable(url), printable(form.get("action", "none"), limit=40))
+    began = time.monotonic()
     try:
-        return asyncio.run(
+        answer = asyncio.run(
             _post(URL(url, encoded=True), form, access_token, time_limit_seconds, largest_body_bytes, way)
         )
     except (aiohttp.ClientError, OSError) as error:
         why = _in_words(error, time_limit_seconds)
+        log(__name__, "%s after %.0f ms: %s", "lost" if way.connected else "not sent", _milliseconds(began), why)
         return AnswerLost(why=why) if way.connected else NotSent(why=why)
+    log(__name__, "HTTP %d, %d bytes, in %.0f ms", answer.http_status, len(answer.body), _milliseconds(began))
+    return answer
+
+
+def _milliseconds(began: float) -> float:
+    return (time.monotonic() - began) * 1000
 
 
 class _Way:

@@ -72,6 +72,17 @@ class Failure:
     retry_after: float | None = None
 
 
+def described(result: TokenReply | Failure | NotSent | AnswerLost) -> str:
+    """Returns what came of a request for tokens, in a few words of our own."""
+    match result:
+        case TokenReply():
+            return "tokens"
+        case Failure(kind=kind, status=status):
+            return f"a failure: {kind.name.lower().replace('_', ' ')} (status {'none' if status is None else status})"
+        case NotSent(why=why) | AnswerLost(why=why):
+            return f"no answer: {why}"
+
+
 def read_answer(answer: Answer) -> TokenReply | Failure:
     """Reads an answer of the token service, in the envelope or in the flat shape of the old endpoint."""
     content = _content(answer)

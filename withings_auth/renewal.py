@@ -25,6 +25,7 @@ from withings_auth.errors import (
 )
 from withings_auth.failures import local_time, refresh_error
 from withings_auth.forms import refresh_form
+from withings_auth.log import log
 from withings_auth.model import Grant
 from withings_auth.protocol import (
     Answer,
@@ -33,6 +34,7 @@ from withings_auth.protocol import (
     NotSent,
     Outcome,
     TokenReply,
+    described,
     read_answer,
 )
 from withings_auth.statuses import FailureKind
@@ -86,6 +88,7 @@ def renew(
     except (ProviderUnavailable, RenewalBusy):
         grant = load_grant(store, profile)
         if grant.access_token != wanted.rejected and grant.seconds_left(world.now()) > 0:
+            log(__name__, "not renewed for now: the stored token still has life")
             return grant
         raise
 
@@ -101,6 +104,7 @@ def _renew_under_lock(
     """The transaction itself: read again, decide, ask, save. The save is read back before it counts."""
     grant = load_grant(store, profile)
     if wanted.met_by(grant, world.now()):
+        log(__name__, "not renewed: what is stored will do")
         return grant  # another process was faster
     _refuse_the_futile(grant, wanted, world.now())
     attempts = Attempts(notes, grant)
@@ -117,6 +121,7 @@ def _renew_under_lock(
             del error  # its traceback holds this frame: without this a cycle keeps secrets alive
     successor = _successor(grant, profile, result, sent_at)
     _save(store, profile, successor, attempts.deadline)
+    log(__name__, "saved and read back: profile %s, access token for %d s", profile, result.life_seconds)
     return successor
 
 
@@ -167,11 +172,15 @@ def trade(grant: Grant, secret: str, attempts: Attempts, world: World) -> tuple[
 
 def _ask(grant: Grant, secret: str, attempts: Attempts, world: World) -> tuple[Traded, float]:
     """Sends the refresh once, not sooner than the guard allows, noted before and after."""
-    world.wait(attempts.seconds_to_wait(world.now()))
+    guard_seconds = attempts.seconds_to_wait(world.now())
+    if guard_seconds:
+        log(__name__, "waiting %.1f s: this refresh token was sent just now", guard_seconds)
+    world.wait(guard_seconds)
     sent_at = world.now()
     attempts.begin(sent_at)
     outcome = world.post(grant.token_url, refresh_form(grant, secret))
     result = read_answer(outcome) if isinstance(outcome, Answer) else outcome
+    log(__name__, "the refresh brought %s", described(result))
     attempts.end(result, world.now())
     return result, sent_at
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from withings_auth.cli.terminal import is_terminal, tell
+from withings_auth.log import log
+from withings_auth.outside import origin
 from withings_auth.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -22,7 +24,9 @@ def add_profile(parser: argparse.ArgumentParser) -> None:
 
 def settings(options: argparse.Namespace, flags: Mapping[str, str | None] | None = None) -> Settings:
     """Returns the settings with this command's flags before the rest. Raises `ConfigurationError`."""
-    return read_settings({"profile": options.profile, **(flags or {})})
+    found = read_settings({"profile": options.profile, **(flags or {})})
+    log(__name__, "profile %s, store %s, service %s", found.profile, found.store, origin(found.endpoints.api_url))
+    return found
 
 
 def open_store(found: Settings) -> SecretStore:

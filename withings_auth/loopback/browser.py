@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PureWindowsPath
 
+from withings_auth.log import log
 from withings_auth.loopback.surroundings import Surroundings, surroundings, this_machine
 from withings_auth.outside import printable
 
@@ -61,7 +62,11 @@ def start(
                 os.startfile(url)  # noqa: S606  no shell is the point, and the URL is ours
                 return None
         elif _run(_arguments(command, url), environ, on_failure):
+            log(
+                __name__, "started: %s", printable(command.strip().partition(" ")[0], limit=80)
+            )  # its flags are nobody's business
             return None
+        log(__name__, "cannot be started: %s", printable(command.strip().partition(" ")[0], limit=80))
     return NotStarted(f"{' and '.join(map(printable, chosen))} cannot be started")
 
 
@@ -116,6 +121,7 @@ def _run(arguments: list[str], environ: Mapping[str, str], on_failure: Callable[
 
     def watch() -> None:
         code = process.wait()
+        log(__name__, "the browser's process has ended with %d", code)
         if code != 0 and PureWindowsPath(arguments[0]).name.lower() not in _EXIT_CODE_MEANS_NOTHING:
             on_failure()
 

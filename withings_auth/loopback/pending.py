@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 
+from withings_auth.log import log
 from withings_auth.loopback import page
 from withings_auth.loopback.gate import (
     Expectation,
@@ -69,6 +70,7 @@ class Pending:
                 if self.start_visited.is_set():
                     return self.ignore(Kind.START_USED)
                 self.start_visited.set()
+                log(__name__, "the browser is here, and is sent on to Withings")
                 return page.redirect(self._authorize_url)
             case answer:
                 return await self._decided(answer)
@@ -76,6 +78,7 @@ class Pending:
     def take(self, answer: Granted | Refused) -> bool:
         """Takes an answer that bore the true state; returns whether it is the first one, or the same once more."""
         if self.open:
+            log(__name__, "the true answer: %s", "a code" if isinstance(answer, Granted) else "a refusal")
             self._decision.set_result(answer)
         return self._decision.exception() is None and self._decision.result() == answer
 
@@ -92,6 +95,7 @@ class Pending:
     def ignore(self, kind: Kind) -> page.Page:
         """Counts something that is not the callback, and returns its page."""
         self.ignored[kind] += 1
+        log(__name__, "ignored: a request %s", kind.value)
         if self.ignored[kind] == 1 and kind not in _UNREMARKABLE:
             self._notice(kind)
         return _PAGES.get(kind, page.not_for_us)()

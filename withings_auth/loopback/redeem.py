@@ -9,8 +9,9 @@ from withings_auth.errors import ProtocolViolation
 from withings_auth.exchange import post
 from withings_auth.failures import code_error
 from withings_auth.forms import code_form
+from withings_auth.log import log
 from withings_auth.model import App, Grant
-from withings_auth.protocol import Answer, Outcome, TokenReply, read_answer
+from withings_auth.protocol import Answer, Outcome, TokenReply, described, read_answer
 
 
 def exchange_code(
@@ -24,6 +25,7 @@ def exchange_code(
     sent_at = time.time()
     outcome = send(token_url, code_form(app, code))
     reply = read_answer(outcome) if isinstance(outcome, Answer) else outcome
+    log(__name__, "the code brought %s", described(reply))
     if not isinstance(reply, TokenReply):
         raise code_error(reply)
     if reply.refresh_token is None or reply.userid is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from withings_auth.errors import RenewalBusy, StoreCorrupt, StoreError, WrongAccount
+from withings_auth.log import log
 from withings_auth.model import App, Grant
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import (
@@ -30,6 +31,7 @@ def prove_writable(store: SecretStore, app: App) -> None:
     with store.lock(name, LOCK_PATIENCE_SECONDS):
         earlier = stored_app(store, app.client_id)
         store.save(name, (earlier or app).written())
+    log(__name__, "%s can be written", store.description)
 
 
 def forget_refused(store: SecretStore, app: App) -> None:
@@ -54,6 +56,7 @@ def save_login(store: SecretStore, profile: str, app: App, grant: Grant, *, repl
             if stored_app(store, app.client_id) != app:
                 store.save(app_name(app.client_id), app.written())
             store.save(token_name(profile), grant.written())
+    log(__name__, "saved and read back: profile %s, in %s", profile, store.description)
     if owner is not None and owner.client_id != grant.client_id:
         with suppress(StoreError, RenewalBusy):  # the login is saved, which is what counts
             clear_unused_app(store, owner.client_id)

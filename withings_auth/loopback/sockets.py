@@ -12,6 +12,7 @@ import sys
 from contextlib import ExitStack
 
 from withings_auth.errors import CallbackUnavailable
+from withings_auth.log import log
 from withings_auth.loopback.addresses import Addresses
 from withings_auth.loopback.holder import holder
 from withings_auth.outside import printable
@@ -37,6 +38,7 @@ def listen(where: Addresses) -> list[socket.socket]:
                 hint="check the network configuration of this machine: ping localhost",
             )
         opened.pop_all()
+        log(__name__, "listening at %s", " and ".join(_written(*made.getsockname()[:2]) for made in sockets))
         return sockets
 
 
@@ -76,8 +78,12 @@ def _listening(host: str, port: int, *, needed: bool) -> socket.socket | None:
     return made
 
 
+def _written(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _unavailable(host: str, port: int, error: OSError) -> CallbackUnavailable:
-    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    where = _written(host, port)
     if error.errno == errno.EADDRINUSE:
         who = holder(host, port)
         return CallbackUnavailable(

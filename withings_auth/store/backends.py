@@ -23,6 +23,7 @@ from keyring import core as keyring_core
 from keyring.errors import InitError, KeyringLocked, NoKeyringError
 
 from withings_auth.errors import StoreUnavailable
+from withings_auth.log import log
 from withings_auth.outside import printable
 
 T = TypeVar("T")
@@ -72,11 +73,11 @@ def find_backend() -> Backend:
             hint=f"name another one, or none; {remedies()}",
         ) from error
     if named is not None:
-        return _chosen(named, named=True)
+        return _told(_chosen(named, named=True))
     usable, reasons = _protecting()
     if not usable:
         raise StoreUnavailable(f"no usable keyring: {'; '.join([*reasons, *_refused()])}", hint=remedies())
-    return usable[0]
+    return _told(usable[0])
 
 
 def reasons_against_others(chosen: Backend) -> list[str]:
@@ -162,6 +163,11 @@ def session_bus_address(environ: Mapping[str, str]) -> str | None:
         return None
     ours = stat.S_ISSOCK(status.st_mode) and status.st_uid == os.getuid()
     return f"unix:path={bus}" if ours else None
+
+
+def _told(chosen: Backend) -> Backend:
+    log(__name__, "chosen: %s%s", chosen.description, ", which was named" if chosen.named else "")
+    return chosen
 
 
 def _protecting() -> tuple[list[Backend], list[str]]:

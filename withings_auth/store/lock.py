@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from withings_auth.errors import RenewalBusy
+from withings_auth.log import log
 from withings_auth.outside import printable
 from withings_auth.store.base import Notes
 from withings_auth.store.files import PRIVATE_FILE, make_private_directory, replace_file, unusable
@@ -62,12 +63,14 @@ class FileLock:
             make_private_directory(path.parent)
             self._lock.acquire(poll_interval=LOOK_AGAIN_SECONDS)
         except filelock.Timeout:
+            log(__name__, "not had within %g s: %s", timeout, printable(str(path)))
             raise RenewalBusy(
                 f"another program has held the lock of this login for {timeout:.0f} seconds",
                 hint=f"try again; if it stays, find the program that holds {printable(str(path))}",
             ) from None
         except OSError as error:
             raise unusable(path, error) from error
+        log(__name__, "held: %s", printable(str(path)))
 
     def release(self) -> None:
         """Lets the next one in."""

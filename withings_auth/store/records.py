@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 from withings_auth.errors import ConfigurationError, LoginRequired, StoreCorrupt, login_hint
+from withings_auth.log import log
 from withings_auth.model import App, Grant
 from withings_auth.store.base import SecretStore
 
@@ -21,8 +24,15 @@ def app_name(client_id: str) -> str:
 
 def stored_grant(store: SecretStore, profile: str) -> Grant | None:
     """Returns the profile's grant, None if there is none. Raises `StoreError` where that cannot be found out."""
-    text = store.load(token_name(profile))
-    return None if text is None else Grant.read(text)
+    name = token_name(profile)
+    text = store.load(name)
+    if text is None:
+        log(__name__, "%s: nothing in %s", name, store.description)
+        return None
+    grant = Grant.read(text)
+    left = grant.seconds_left(time.time())
+    log(__name__, "%s: user %s, access token for %.0f s more, in %s", name, grant.userid, left, store.description)
+    return grant
 
 
 def load_grant(store: SecretStore, profile: str) -> Grant:
