@@ -60,8 +60,9 @@ class MemoryStore:
 
     def clear(self, name: str) -> bool:
         """Forgets the text."""
-        self._stamps[name] += 1
-        return self._records.pop(name, None) is not None
+        removed = self._records.pop(name, None)
+        self._stamps[name] += 1  # not before, or somebody could hold the record with the new stamp
+        return removed is not None
 
     def names(self) -> list[str]:
         """Returns the names that hold something."""

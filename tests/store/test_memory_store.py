@@ -1,0 +1,28 @@
+"""What only memory could get wrong: nothing in it happens in one step for other threads."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from withings_auth.store.memory_store import MemoryStore
+
+TOKEN = "token/default"
+
+
+def test_a_stamp_that_was_seen_beside_a_record_changes_when_the_record_goes() -> None:
+    """Statement 34: whoever looks while it is being removed does not hold it with the stamp of an empty place."""
+    seen: list[tuple[Hashable, str | None]] = []
+
+    class Looking(dict[str, str]):
+        """Another thread's look, at the moment before the record goes."""
+
+        def pop(self, name: str, *default: object) -> object:  # type: ignore[override]
+            seen.append((store.stamp(TOKEN), store.load(TOKEN)))
+            return super().pop(name, *default)
+
+    store = MemoryStore()
+    store._records = Looking()  # there is no other way to come in between
+    store.save(TOKEN, "text")
+    assert store.clear(TOKEN)
+    assert [text for _, text in seen] == ["text"]
+    assert store.stamp(TOKEN) != seen[0][0]
