@@ -57,16 +57,15 @@ def start(
     if isinstance(chosen, NotStarted):
         return chosen
     for command in chosen:
+        program = printable(command.strip().partition(" ")[0], limit=80)  # its flags are nobody's business
         if command == _WINDOWS_OPENER and sys.platform == "win32":
             with suppress(OSError):  # Windows knows no browser
                 os.startfile(url)  # noqa: S606  no shell is the point, and the URL is ours
                 return None
         elif _run(_arguments(command, url), environ, on_failure):
-            log(
-                __name__, "started: %s", printable(command.strip().partition(" ")[0], limit=80)
-            )  # its flags are nobody's business
+            log(__name__, "started: %s", program)
             return None
-        log(__name__, "cannot be started: %s", printable(command.strip().partition(" ")[0], limit=80))
+        log(__name__, "cannot be started: %s", program)
     return NotStarted(f"{' and '.join(map(printable, chosen))} cannot be started")
 
 
