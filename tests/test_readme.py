@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,22 +11,18 @@ from pathlib import Path
 import pytest
 
 import withings_auth
-from tests.conftest import Require
-from tests.support.logins import Desk
-from tests.support.readme import README, blocks, recipe_with, section
+from tests.screenshot import PICTURE, SIZE
+from tests.support.keyring_daemon import SecretService
+from tests.support.logins import Desk, free_port
+from tests.support.programs import Cli
+from tests.support.readme import README, blocks, recipe_with, rows, section, shown_as
 from withings_auth import errors
 from withings_auth.cli import COMMANDS, INTERRUPTED, TERMINATED
+from withings_auth.formats import TOKEN_VARIABLE, USERID_VARIABLE
 from withings_auth.model import ALL_SCOPES, DEFAULT_REDIRECT_URI
 
 ROOT = Path(__file__).parent.parent
-
-
-def rows(text: str) -> list[list[str]]:
-    """The rows of the tables in a text, without their heads."""
-    found = [
-        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")
-    ]
-    return [row for row in found[2:] if not set(row[0]) <= {"-", " "}]
+VISITOR = f"{sys.executable} -m withings_auth.sandbox.visitor"
 
 
 def test_it_begins_with_one_sentence_and_two_commands() -> None:
@@ -43,13 +38,21 @@ def test_it_begins_with_one_sentence_and_two_commands() -> None:
 
 
 def test_every_command_and_flag_exists(desk: Desk) -> None:
-    """Each command and flag that is named is one that the program knows."""
-    text = "\n".join([*blocks("console"), *blocks("sh"), *re.findall(r"(?<!`)`[^`\n]+`", README)])
-    named = set(re.findall(r"withings-auth (\w+)((?: --[\w-]+)*)", text))
+    """Each command that is named is one that the program knows, with its flags; each flag alone is some command's."""
+    inline = re.findall(r"(?<!`)`([^`\n]+)`", README)
+    text = "\n".join([*blocks("console"), *blocks("sh"), *inline])
+    named = re.findall(r"withings-auth ([a-z]+\b)((?: (?!-- )[^\s|;>#)]+)*)", text)
+    helped = {command: desk.run(command, "--help").stdout for command in COMMANDS}
     assert {command for command, _ in named} == set(COMMANDS)
-    for command, flags in named:
-        helped = desk.run(command, "--help").stdout
-        assert all(flag in helped for flag in flags.split()), (command, flags)
+    for command, words in named:
+        assert all(re.search(rf"{flag}\b", helped[command]) for flag in re.findall(r"--[\w-]+", words)), (
+            command,
+            words,
+        )
+    everything = "\n".join([desk.run("--help").stdout, *helped.values()])
+    alone = {flag for code in inline if code.startswith("-") for flag in re.findall(r"--[\w-]+", code)}
+    assert alone
+    assert all(re.search(rf"{flag}\b", everything) for flag in alone)
 
 
 def test_the_exit_codes_are_those_of_the_errors() -> None:
@@ -63,7 +66,7 @@ def test_the_variables_are_those_that_are_read() -> None:
     """The table names every variable of ours that the sources read, with its default."""
     table = {row[0].strip("`"): row[2] for row in rows(section("Settings"))}
     sources = "\n".join(path.read_text() for path in (ROOT / "withings_auth").rglob("*.py"))
-    read = set(re.findall(r"""\bWITHINGS_[A-Z_]+[A-Z]\b""", sources)) - {"WITHINGS_ACCESS_TOKEN"}
+    read = set(re.findall(r"""\bWITHINGS_[A-Z_]+[A-Z]\b""", sources)) - {TOKEN_VARIABLE, USERID_VARIABLE}
     assert set(table) - {"BROWSER"} == read
     assert table["WITHINGS_REDIRECT_URI"] == f"`{DEFAULT_REDIRECT_URI}`"
     assert table["WITHINGS_SCOPES"] == f"`{','.join(ALL_SCOPES)}`"
@@ -76,31 +79,47 @@ def test_the_stored_things_lie_where_it_says(desk: Desk) -> None:
     assert found == {"token/default.json", f"app/{desk.sandbox.client_id}.json"}
 
 
-def test_the_transcript_of_a_login_is_what_is_said(desk: Desk) -> None:
-    """The lines that the README shows for a login are the program's own."""
-    shown = [line for line in blocks("console", section("What it does"))[0].splitlines() if not line.startswith("$")]
-    finished = desk.run("login", BROWSER=f"{sys.executable} -m withings_auth.sandbox.visitor")
-    said = finished.stderr.replace(str(desk.directory), "STORE").splitlines()
-    for line, other in zip(shown[:-1], said, strict=True):
-        pattern = (
-            re.escape(line)
-            .replace(r"15:04", r"\d\d:\d\d")
-            .replace(r"synced\ today", "synced .*")
-            .replace(re.escape("the keyring of this desktop (Secret Service)"), ".*")
-        )
-        assert re.fullmatch(pattern, other), (line, other)
+def test_the_first_screen_is_what_a_newcomer_sees(desk: Desk, secret_service: SecretService) -> None:
+    """Nothing is set up; two commands on a terminal, with a real keyring, show what stands there, to the weight."""
+    _, login, api = re.split(r"(?m)^\$ .*\n", blocks("console", section("From nothing to your weight"))[0])[1:]
+    nothing = {"WITHINGS_CLIENT_ID": None, "WITHINGS_CLIENT_SECRET": None, "WITHINGS_AUTH_STORE": None}
+    env = {**desk.env, **nothing, **secret_service.environ, "BROWSER": VISITOR}
+    program = desk.cli.on_terminal("login", env=env)
+    for question, answer in (
+        (r"\[y/N\] $", ""),
+        ("Client id: $", desk.sandbox.client_id),
+        (r"Client secret .*: $", desk.sandbox.client_secret),
+        (r"Redirect URI.*: $", ""),
+        (r"Scopes.*: $", ""),
+    ):
+        program.screen.expect(question)
+        program.type(f"{answer}\n")
+    seen = program.wait()
+    assert seen.returncode == 0, seen.screen
+    assert re.fullmatch(shown_as(login), left_on_screen(seen.screen)), seen.screen
+    asked = desk.cli.on_terminal("api", "measure", "getmeas", "meastype=1", env=env).wait()
+    assert re.fullmatch(shown_as(api), left_on_screen(asked.screen)), asked.screen
 
 
-def test_the_shell_recipe_works(desk: Desk, require: Require) -> None:
-    """The curl line gets data, with the token in no process's arguments."""
-    require("curl", shutil.which("curl"), "the README's recipe needs it")
-    assert desk.log_in().returncode == 0
-    recipe = blocks("sh", section("Use the token"))[0].replace("https://wbsapi.withings.net", desk.sandbox.url)
-    assert "$(withings-auth token)" in recipe
-    script = recipe.replace("withings-auth", f"{sys.executable} -m withings_auth")
-    finished = desk.cli.using("sh")("-c", script, env=desk.env)
-    assert '"status": 0' in finished.stdout
-    assert '"measuregrps"' in finished.stdout
+def left_on_screen(written: str) -> str:
+    """What a person reads in the end: a line that was written over shows what came last."""
+    return "\n".join(line.rpartition("\r")[2].rstrip() for line in written.split("\n"))
+
+
+def test_the_picture_is_the_one_that_the_script_takes() -> None:
+    """It lies where the README looks for it, is shown at a modest width, and is told to those who cannot see it."""
+    source, width, text = re.findall(r'<img src="([^"]+)" width="(\d+)" alt="([^"]+)">', README)[0]
+    assert ROOT / source == PICTURE
+    assert int(width) <= SIZE["width"]
+    assert "38210457" in text
+
+
+def test_the_trial_needs_nothing(cli: Cli, home: Path) -> None:
+    """The practice login that the README offers to the curious works where nothing is set up."""
+    env = {"BROWSER": VISITOR, "WITHINGS_AUTH_STORE": f"file:{home / 'store'}"}
+    finished = cli("login", "--sandbox", env={**env, "WITHINGS_REDIRECT_URI": f"http://localhost:{free_port()}"})
+    assert finished.returncode == 0, finished.stderr
+    assert "profile sandbox" in finished.stderr
 
 
 def test_the_python_recipes_work(desk: Desk) -> None:

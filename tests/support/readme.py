@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from withings_auth.model import Endpoints
+
 README = (Path(__file__).parent.parent.parent / "README.md").read_text()
 
 
@@ -20,7 +22,27 @@ def blocks(language: str, text: str = README) -> list[str]:
     return re.findall(rf"(?ms)^```{language}\n(.*?)^```", text)
 
 
+def rows(text: str) -> list[list[str]]:
+    """The rows of the tables in a text, without their heads."""
+    found = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")
+    ]
+    return [row for row in found[2:] if not set(row[0]) <= {"-", " "}]
+
+
 def recipe_with(words: str) -> str:
     """The one Python block that holds the words."""
     (found,) = (block for block in blocks("python") if words in block)
     return found
+
+
+def asking(url: str, recipe: str) -> str:
+    """The recipe with another service in Withings' place, and otherwise as it stands."""
+    assert Endpoints().api_url in recipe, "it does not ask Withings"
+    return recipe.replace(Endpoints().api_url, url)
+
+
+def shown_as(shown: str) -> str:
+    """The pattern of what a block shows: `⋮` stands for any lines, a word with `…` for any word, 15:04 for any time."""
+    pattern = re.sub(r"\S*…", r"\\S+", re.escape(shown).replace("⋮\\\n", "(?:.*\n)*?"))
+    return pattern.replace("15:04", r"\d\d:\d\d").replace(r"synced\ today", "synced .*").replace("72480", r"\d{5}")
