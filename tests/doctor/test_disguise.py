@@ -81,4 +81,4 @@ def test_this_machine_is_hidden(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 def test_a_home_that_is_the_root_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a container: else every path would begin with `~`."""
     monkeypatch.setenv("HOME", "/")
-    assert disguise_of_this_machine()("/data/store") == "/data/store"
+    assert disguise_of_this_machine()("/data/store on / itself") == "/data/store on / itself"

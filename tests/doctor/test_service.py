@@ -98,6 +98,16 @@ class TestCredentials:
         found = service.app_accepted(sandbox.client_id, sandbox.client_secret, sandbox.url)
         assert (found.verdict, found.words[:12]) == (Verdict.WARNING, "cannot tell:")
 
+    @pytest.mark.parametrize(("times", "verdict"), [(1, Verdict.OK), (2, Verdict.WARNING)])
+    def test_a_request_that_came_too_soon_is_waited_for_once(
+        self, sandbox: Sandbox, times: int, verdict: Verdict
+    ) -> None:
+        """A 601 is no failure."""
+        waits: list[float] = []
+        sandbox.fail_next("too_many", where="signature", times=times)
+        found = service.app_accepted(sandbox.client_id, sandbox.client_secret, sandbox.url, wait=waits.append)
+        assert (found.verdict, len(waits)) == (verdict, 1)
+
     def test_an_app_that_may_not_use_the_service_learns_nothing(self) -> None:
         """Nobody has said whether free apps may."""
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.store.keyrings import CuttingKeyring, ForgettingKeyring, Keyrings, StubbornKeyring
+from tests.store.keyrings import CuttingKeyring, ForgettingKeyring, Keyrings, MemoryKeyring, StubbornKeyring
 from withings_auth.doctor import storage
 from withings_auth.doctor.findings import Found, Verdict, ok, tried
 from withings_auth.doctor.probe import place_of
 from withings_auth.store import open_named_store
+from withings_auth.store.backends import Backend
 from withings_auth.store.base import Notes
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.keyring_store import KeyringStore
@@ -90,13 +91,22 @@ class TestWritable:
         found = judged(Keeping(), tmp_path)
         assert (found.verdict, "did not remove" in found.words) == (Verdict.FAILED, True)
 
+    def test_a_store_that_cuts_off_is_found_out(self, tmp_path: Path) -> None:
+        class Cutting(MemoryStore):
+            def save(self, name: str, text: str) -> None:
+                super().save(name, text[:5])
+
+        found = judged(Cutting(), tmp_path)
+        assert (found.verdict, "did not keep" in found.words) == (Verdict.FAILED, True)
+
     @pytest.mark.parametrize("step", ["save", "load", "clear"])
     @pytest.mark.parametrize("moment", ["before", "after"])
-    def test_an_interrupt_leaves_nothing(self, tmp_path: Path, step: str, moment: str) -> None:
+    @pytest.mark.parametrize("kind", [FileStore, KeyringStore])
+    def test_an_interrupt_leaves_nothing(self, tmp_path: Path, kind: type, step: str, moment: str) -> None:
         """Ctrl-C before or after any of its steps: the record is removed all the same."""
         pressed: list[str] = []
 
-        class Interrupted(FileStore):
+        class Interrupted(kind):  # type: ignore[misc]  # either of the two
             def _strike(self, now_step: str, now_moment: str) -> None:
                 if (now_step, now_moment) == (step, moment) and not pressed:
                     pressed.append("Ctrl-C")
@@ -109,20 +119,24 @@ class TestWritable:
 
             def load(self, name: str) -> str | None:
                 self._strike("load", "before")
-                text = super().load(name)
+                text: str | None = super().load(name)
                 self._strike("load", "after")
                 return text
 
             def clear(self, name: str) -> bool:
                 self._strike("clear", "before")
-                cleared = super().clear(name)
+                cleared: bool = super().clear(name)
                 self._strike("clear", "after")
                 return cleared
 
-        store = Interrupted(tmp_path / "store")
+        keyring = MemoryKeyring()
+        chosen = Backend(keyring=keyring, description="the test's keyring", replaces_by_deleting=True)
+        place = tmp_path / "place"
+        store = Interrupted(place, choose=lambda: chosen) if kind is KeyringStore else Interrupted(place)
         with pytest.raises(KeyboardInterrupt):
-            judged(store, store.directory)
+            judged(store, place)
         assert pressed
+        assert keyring.held == {}
         assert list(tmp_path.iterdir()) == []
 
 
@@ -139,6 +153,26 @@ class TestBackend:
         assert found.verdict is Verdict.OK
         assert found.words.startswith("the keyring of this desktop (Secret Service); not used: ")
         assert "kwallet: " in found.words
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="KWallet is on Linux")
+    @pytest.mark.parametrize(("priority", "best"), [(99, True), (0.1, False)])
+    def test_the_best_of_two_usable_ones_and_the_other(
+        self,
+        tmp_path: Path,
+        secret_service: SecretService,
+        monkeypatch: pytest.MonkeyPatch,
+        priority: float,
+        best: bool,
+    ) -> None:
+        """Which one comes first is for keyring's own order to say, and the second one is named."""
+        module = "keyring.backends.kwallet"
+        usable = type("DBusKeyring", (MemoryKeyring,), {"priority": priority, "__module__": module})
+        monkeypatch.setattr(f"{module}.DBusKeyring", usable)
+        secret_service.enter(monkeypatch)
+        words = storage.backend(KeyringStore(tmp_path)).words
+        first, second = ("KWallet", "SecretService") if best else ("the keyring of this desktop", "kwallet")
+        assert words.startswith(first)
+        assert f"; not used: {second}: comes after it" in words
 
     def test_none_is_usable(
         self, tmp_path: Path, bus_without_secret_service: Bus, monkeypatch: pytest.MonkeyPatch

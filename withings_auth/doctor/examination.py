@@ -135,7 +135,6 @@ def _of_the_login(
         return
     stands = tried(partial(service.how_it_stands, store, settings), seconds=None)
     if isinstance(stands, Standing):
-        disguise.hide_id(stands.grant.client_id)
         disguise.hide_id(stands.grant.userid)
     found = stands if isinstance(stands, Found) else tried(partial(service.login, stands, settings))
     yield "Login", found

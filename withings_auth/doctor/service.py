@@ -67,11 +67,18 @@ def clock(asked: Asked) -> Found:
     return (failed if abs(off) > TOO_FAR_SECONDS else warning)(words, remedy)
 
 
-def app_accepted(client_id: str, client_secret: str, api_url: str, *, send: Post = _post) -> Found:
+def app_accepted(
+    client_id: str,
+    client_secret: str,
+    api_url: str,
+    *,
+    send: Post = _post,
+    wait: Callable[[float], None] = time.sleep,
+) -> Found:
     """Has Withings say whether client id and secret belong together. Raises `ConfigurationError` where they do not."""
     app = App(client_id=client_id, client_secret=client_secret)
     try:
-        past_the_guard(lambda: check_app(app, api_url, send=send))
+        past_the_guard(lambda: check_app(app, api_url, send=send), wait=wait)
     except ProviderUnavailable as error:
         return warning(f"cannot tell: {error}", error.hint)
     except ProviderError as error:
