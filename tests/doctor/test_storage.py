@@ -250,6 +250,13 @@ class TestLocks:
         assert found == ok(f"a lock in {files.directory} keeps others out (ext4)")
         assert set(files.directory.rglob("*")) == before
 
+    def test_a_hostile_name_is_shown_escaped(self, tmp_path: Path) -> None:
+        """Statement 35: what a variable or a directory is called reaches no terminal as it is."""
+        store = FileStore(tmp_path / "a\x1b[2Jb\nc")
+        found = [storage.backend(store), storage.permissions(store), storage.locks(store, store.directory)]
+        assert [line.verdict for line in found] == [Verdict.OK] * 3
+        assert all("a\\x1b[2Jb\\nc" in line.words and line.words.isprintable() for line in found)
+
     def test_a_keyrings_lock_lies_in_the_state_directory(self, tmp_path: Path, mounts: Path) -> None:
         """The keyring itself is not asked: a keyring that hangs does not hold this up."""
         store = KeyringStore(tmp_path / "state", choose=lambda: pytest.fail("the keyring was asked"))

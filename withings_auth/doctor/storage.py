@@ -12,6 +12,7 @@ from pathlib import Path
 from withings_auth.doctor.findings import Found, failed, ok, skipped, warning
 from withings_auth.doctor.probe import probe
 from withings_auth.errors import RenewalBusy, StoreError
+from withings_auth.outside import printable
 from withings_auth.store.base import SecretStore
 from withings_auth.store.file_store import FileStore
 
@@ -83,11 +84,12 @@ def permissions(store: SecretStore) -> Found:
 
 def locks(store: SecretStore, place: Path, *, mounts: Path = Path("/proc/mounts")) -> Found:
     """Takes a lock of its own where the store has its locks, and sees that it keeps a second comer out."""
+    shown = printable(str(place))
     with probe(store, place) as name:
         try:
             with store.lock(name, 0):
                 return failed(
-                    f"a lock in {place} lets two programs in at once",
+                    f"a lock in {shown} lets two programs in at once",
                     "the directory must be on a file system that knows file locks",
                 )
         except RenewalBusy:
@@ -95,10 +97,10 @@ def locks(store: SecretStore, place: Path, *, mounts: Path = Path("/proc/mounts"
         kind = file_system(place, mounts)
     if _OF_THE_NETWORK.fullmatch(kind):
         return warning(
-            f"a lock in {place} holds here, but that is on the network ({kind})",
+            f"a lock in {shown} holds here, but that is on the network ({kind})",
             "a lock may not be seen by other machines: let each machine log in for itself, with a store of its own",
         )
-    return ok(f"a lock in {place} keeps others out" + (f" ({kind})" if kind else ""))
+    return ok(f"a lock in {shown} keeps others out" + (f" ({kind})" if kind else ""))
 
 
 def file_system(path: Path, mounts: Path) -> str:
