@@ -137,6 +137,16 @@ class TestLying:
             Keyrings(tmp_path, keyring())().save(TOKEN, RECORD)
         assert failed.value.exit_code == 5
 
+    @pytest.mark.parametrize("spare", [None, RECORD])
+    def test_half_a_record_does_not_stay_where_there_was_none(self, tmp_path: Path, spare: str | None) -> None:
+        """Statement 30: it would hide the spare, which after a crash is the only copy."""
+        keyring = CuttingKeyring()
+        keyring.held = {} if spare is None else {f"{SERVICE}.next": spare}
+        keyrings = Keyrings(tmp_path, keyring, replaces_by_deleting=True)
+        with pytest.raises(StoreNotDurable):
+            keyrings().save(TOKEN, RECORD.upper())
+        assert keyrings().load(TOKEN) == spare
+
     def test_a_removal_counts_only_when_it_is_gone(self, tmp_path: Path) -> None:
         """Statement 34: a logout from a keyring that keeps the record all the same is an error."""
         keyrings = Keyrings(tmp_path, StubbornKeyring())

@@ -179,8 +179,11 @@ class KeyringStore:
                 backend.keyring.set_password(service, USERNAME, text)
         backend.keyring.set_password(target, USERNAME, text)
         if backend.keyring.get_password(target, USERNAME) != text:
-            if before is not None:
-                backend.keyring.set_password(target, USERNAME, before)  # half of the new record is worse than the old
+            # Half of the new record is worse than the old one, and than none: it would hide a spare.
+            if before is None:
+                _delete(backend.keyring, target)
+            else:
+                backend.keyring.set_password(target, USERNAME, before)
             raise StoreNotDurable(
                 f"{backend.description} accepted a record and does not hold it",
                 hint="this keyring cannot be relied on; name another one in PYTHON_KEYRING_BACKEND",
