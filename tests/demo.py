@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -66,13 +65,14 @@ def story(environ: Mapping[str, str]) -> None:
         say("\n2. From now on every program on this machine can have an access token that works.")
         first = run("withings-auth token", environ)
         say("\n3. What it is good for: the last weights.")
-        weights(environ, first)
+        weights(environ)
         say(f"\n4. This token lives for {TOKEN_LIFE_SECONDS} seconds (at Withings: three hours). Waiting for its end…")
         time.sleep(max(0.0, issued + TOKEN_LIFE_SECONDS + 1 - time.monotonic()))
         say("   It has expired. Whoever asks next gets a new one, renewed on the spot:")
         second = run("withings-auth token", environ)
         if second == first:
             raise SystemExit("the token was not renewed")
+        run("withings-auth status", environ)
         say("\n5. Another program asks for the token and uses it: the devices.")
         say("$ python another_program.py")
         subprocess.run([sys.executable, "-c", _ANOTHER_PROGRAM], env=dict(environ), check=True)
@@ -84,22 +84,26 @@ def story(environ: Mapping[str, str]) -> None:
 def run(command: str, environ: Mapping[str, str]) -> str:
     """Shows a command, runs it, shows what it says, and returns its answer."""
     say(f"$ {command}")
+    answer = answered(command, environ)
+    if answer:
+        say(answer)
+    return answer
+
+
+def answered(command: str, environ: Mapping[str, str]) -> str:
+    """Runs a command and returns its answer; the story ends where it fails."""
     finished = subprocess.run(shlex.split(command), env=dict(environ), stdout=subprocess.PIPE, text=True, check=False)
-    if finished.stdout:
-        say(finished.stdout.rstrip())
     if finished.returncode != 0:
         raise SystemExit(f"“{command}” ended with exit code {finished.returncode}")
     return finished.stdout.strip()
 
 
-def weights(environ: Mapping[str, str], token: str) -> None:
+def weights(environ: Mapping[str, str]) -> None:
     """Asks the API for the last weights and shows them as a person reads them."""
-    api = environ["WITHINGS_AUTH_API_URL"]
-    say(f"   POST {api}/measure  action=getmeas meastype=1")
-    request = urllib.request.Request(f"{api}/measure", b"action=getmeas&meastype=1&category=1")  # noqa: S310  our sandbox
-    request.add_header("Authorization", f"Bearer {token}")
-    with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310  our sandbox
-        groups = json.load(response)["body"]["measuregrps"]
+    command = "withings-auth api measure getmeas meastype=1 category=1"
+    say(f"$ {command}")
+    groups = json.loads(answered(command, environ))["measuregrps"]
+    say(f"   (JSON with {len(groups)} weights; the last five as a person reads them:)")
     for group in groups[:5]:
         measure = group["measures"][0]
         kilograms = measure["value"] * 10 ** measure["unit"]

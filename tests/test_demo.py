@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,11 +25,12 @@ def told(cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch, env: dict[str, s
     finished = cli.using(sys.executable)(str(DEMO), env=env, seconds=60)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert finished.seconds < 60
-    for command in ("login --timeout 60", "token", "logout"):
+    for command in ("login --timeout 60", "token", "api measure getmeas meastype=1", "status", "logout"):
         assert f"$ withings-auth {command}" in finished.stdout
     tokens = [line for line in finished.stdout.splitlines() if line.startswith("sandbox-")]
     assert len(tokens) == len(set(tokens)) == 2
     assert finished.stdout.count(" kg") == 5
+    assert re.search(r"(?m)^Access token  good until .* \(in under a minute\)$", finished.stdout)
     assert "Body+, battery" in finished.stdout
     assert set(home.rglob("*")) == before
     return finished

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import pkgutil
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -25,22 +27,28 @@ ROOT = Path(__file__).parent.parent
 VISITOR = f"{sys.executable} -m withings_auth.sandbox.visitor"
 
 
+def codes() -> list[str]:
+    """What stands in backticks within the text."""
+    return re.findall(r"(?<!`)`([^`\n]+)`", README)
+
+
 def test_it_begins_with_one_sentence_and_two_commands() -> None:
     """A newcomer reads one sentence and finds the two commands, which are targets of the Makefile."""
     assert (
         README.splitlines()[2]
         == "Log in to Withings once, and every program on the machine gets an access token that works."
     )
-    commands = re.findall(r"\$ make (\w+)", blocks("console")[0])
+    commands = re.findall(r"\$ (make \w+)", blocks("console")[0])
     targets = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert commands == ["demo", "test"]
-    assert all(f"make {command}" in targets for command in commands)
+    assert commands == ["make demo", "make test"]
+    others = [code for code in codes() if code.startswith("make ")]
+    assert others
+    assert all(f"{command} " in targets for command in (*commands, *others))
 
 
 def test_every_command_and_flag_exists(desk: Desk) -> None:
     """Each command that is named is one that the program knows, with its flags; each flag alone is some command's."""
-    inline = re.findall(r"(?<!`)`([^`\n]+)`", README)
-    text = "\n".join([*blocks("console"), *blocks("sh"), *inline])
+    text = "\n".join([*blocks("console"), *blocks("sh"), *codes()])
     named = re.findall(r"withings-auth ([a-z]+\b)((?: (?!-- )[^\s|;>#)]+)*)", text)
     helped = {command: desk.run(command, "--help").stdout for command in COMMANDS}
     assert {command for command, _ in named} == set(COMMANDS)
@@ -50,7 +58,7 @@ def test_every_command_and_flag_exists(desk: Desk) -> None:
             words,
         )
     everything = "\n".join([desk.run("--help").stdout, *helped.values()])
-    alone = {flag for code in inline if code.startswith("-") for flag in re.findall(r"--[\w-]+", code)}
+    alone = {flag for code in codes() if code.startswith("-") for flag in re.findall(r"--[\w-]+", code)}
     assert alone
     assert all(re.search(rf"{flag}\b", everything) for flag in alone)
 
@@ -134,6 +142,15 @@ def test_the_python_recipes_work(desk: Desk) -> None:
     compile(recipe_with("login_sync("), "README.md", "exec")
     imported = {name for line in re.findall(r"from withings_auth import (.*)", README) for name in line.split(", ")}
     assert imported <= set(withings_auth.__all__)
+
+
+def test_the_python_names_exist() -> None:
+    """Each module or name of ours in the text can be imported, and each extra that is named is one."""
+    names = {code for code in codes() if re.fullmatch(r"withings_auth(\.\w+)+", code)}
+    assert names
+    assert all(pkgutil.resolve_name(name) for name in names)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert set(re.findall(r"pip install '\.\[(\w+)\]'", README)) == set(project["optional-dependencies"])
 
 
 @pytest.mark.parametrize("name", ["LICENSE", "CHANGELOG.md", "Makefile", "pyproject.toml"])
