@@ -70,15 +70,15 @@ def renew(
     Where it cannot be renewed for now, what is stored will do as long as it has life and is not the rejected one.
     `secret_for` returns the client secret for a grant's app where the caller knows one; else the app's record is
     asked. Raises `LoginRequired` after a definite refusal, `ProviderUnavailable` and `RenewalBusy` where trying again
-    helps, `ProviderError`, `ProtocolViolation`, `ConfigurationError` and `StoreError`. None of these changes what is
-    stored.
+    helps, `ProviderError`, `ProtocolViolation`, `ConfigurationError` and `StoreError`. Only tokens that came change
+    what is stored, and no failure does.
     """
     try:
         with ExitStack() as held:
             notes = _lock(held, store, profile, world)
             for _ in range(2):
                 grant = _renew_under_lock(store, profile, wanted, notes, secret_for, world)
-                if grant.seconds_left(world.now()) > 0 and grant.access_token != wanted.rejected:
+                if wanted.tolerates(grant, world.now()):
                     return grant
                 # A repeated refresh can bring the pair that the first one brought, dead by now. Its successor is not.
             raise ProtocolViolation(
@@ -87,7 +87,7 @@ def renew(
             )
     except (ProviderUnavailable, RenewalBusy):
         grant = load_grant(store, profile)
-        if grant.access_token != wanted.rejected and grant.seconds_left(world.now()) > 0:
+        if wanted.tolerates(grant, world.now()):
             log(__name__, "not renewed for now: the stored token still has life")
             return grant
         raise

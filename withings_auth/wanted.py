@@ -18,6 +18,10 @@ class Wanted:
 
     def met_by(self, grant: Grant, now: float) -> bool:
         """Whether the grant's access token will do; one that was just renewed satisfies any caller."""
-        left, age = grant.seconds_left(now), grant.age(now)
+        age = grant.age(now)
         just_renewed = age is not None and age < JUST_RENEWED_SECONDS
-        return grant.access_token != self.rejected and left > 0 and (left >= self.min_valid or just_renewed)
+        return self.tolerates(grant, now) and (just_renewed or grant.seconds_left(now) >= self.min_valid)
+
+    def tolerates(self, grant: Grant, now: float) -> bool:
+        """Whether the grant's access token will do where there is no better: it has life and was not rejected."""
+        return grant.access_token != self.rejected and grant.seconds_left(now) > 0
