@@ -76,9 +76,10 @@ class ProcessPromises(Given):
 
     def test_who_waits_gets_in_when_the_holder_leaves(self, store: SecretStore, elsewhere: Elsewhere) -> None:
         """A wait ends with the lock, and not first with its time, once the other process has let go."""
+        elsewhere("load", TOKEN)  # it has started: what it is asked from here on it does at once
         with store.lock(TOKEN, 1):
             elsewhere.begin("lock", TOKEN, 30)
-            time.sleep(0.2)  # it may have begun to wait by now; the promise holds either way
+            time.sleep(0.2)  # it should have begun to wait by now; the promise holds either way
         began = time.monotonic()
         assert elsewhere.answer() is None
         assert time.monotonic() - began < 5
