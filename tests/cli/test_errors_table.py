@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
+from tests.support.errors import all_errors
 from tests.support.readme import rows, section
 from withings_auth.cli import COMMANDS
 from withings_auth.errors import WithingsAuthError
 
 
-def tree(base: type[WithingsAuthError] = WithingsAuthError) -> Iterator[type[WithingsAuthError]]:
-    """Every error, a base class before its children."""
-    yield base
-    for child in base.__subclasses__():
-        yield from tree(child)
-
-
 def row(error: type[WithingsAuthError]) -> list[str]:
-    """An error's line in the table: its name, what it is one of, its promise, its exit code and whether to try again."""
+    """An error's line in the table: name, what it is one of, promise, exit code, and whether to try again."""
     parent = error.__base__
     kind = f"`{parent.__name__}`" if parent is not None and issubclass(parent, WithingsAuthError) else ""
     promise = (error.__doc__ or "").splitlines()[0].removesuffix(".")
@@ -26,7 +18,7 @@ def row(error: type[WithingsAuthError]) -> list[str]:
 
 def test_the_table_of_errors_is_the_tree() -> None:
     """Every class, with what it is one of, what it says of itself, its exit code, and whether trying again helps."""
-    assert rows(section("Errors in Python")) == [row(error) for error in tree()]
+    assert rows(section("Errors in Python")) == [row(error) for error in all_errors()]
 
 
 def test_the_command_reference_is_the_programs_own() -> None:

@@ -7,7 +7,6 @@ import sys
 
 import pytest
 
-import withings_auth
 from tests.support.logins import Desk
 
 
@@ -51,26 +50,6 @@ def test_a_closed_stderr_is_no_reason_to_fail(desk: Desk) -> None:
     command = f"{shlex.quote(sys.executable)} -m withings_auth token 2>&-"
     finished = desk.cli.using("bash")("-c", command, env=desk.env, allow=desk.sandbox.live_access_tokens)
     assert finished.returncode == 0
-
-
-def test_without_a_command_it_shows_what_there_is(desk: Desk) -> None:
-    """Somebody who types the bare name is shown the commands."""
-    finished = desk.run()
-    assert (finished.returncode, finished.stdout) == (2, "")
-    assert all(command in finished.stderr for command in ("login", "token", "logout", "sandbox"))
-
-
-@pytest.mark.parametrize("command", ["login", "token", "logout", "sandbox"])
-def test_each_command_has_help_with_an_example(desk: Desk, command: str) -> None:
-    """Help goes to stdout, since it was asked for, and shows how the command is used."""
-    finished = desk.run(command, "--help")
-    assert finished.returncode == 0
-    assert f"withings-auth {command}" in finished.stdout.partition("example")[2]
-
-
-def test_the_version(desk: Desk) -> None:
-    """The version is the package's."""
-    assert desk.run("--version").stdout == f"withings-auth {withings_auth.__version__}\n"
 
 
 def test_nothing_secret_is_logged_or_told_in_a_whole_life(desk: Desk) -> None:

@@ -33,6 +33,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.errors import all_errors
 from tests.support.logins import Desk
 from withings_auth import errors
 from withings_auth.store.file_store import FileStore
@@ -65,13 +66,6 @@ def test_transcript(transcript: Path, desk: Desk, home: Path) -> None:
     if os.environ.get("UPDATE_TRANSCRIPTS"):
         transcript.write_text(played)
     assert played == written
-
-
-def all_errors(base: type[errors.WithingsAuthError] = errors.WithingsAuthError) -> Iterator[type]:
-    """The tree of errors, from its root."""
-    yield base
-    for child in base.__subclasses__():
-        yield from all_errors(child)
 
 
 def shown_errors() -> dict[str, list[str]]:

@@ -1,0 +1,144 @@
+"""Help that teaches: how you stand and what to type next, an example for each command, and what was meant."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from tests.support.keyring_daemon import SecretService
+from tests.support.logins import Desk
+from withings_auth.cli import COMMANDS
+
+
+class TestTheBareName:
+    """`withings-auth` alone: how the login stands and what to type next, on stderr; a script gets 2 and no answer."""
+
+    def said(self, desk: Desk, **env: str | None) -> str:
+        finished = desk.run(**env)
+        assert (finished.returncode, finished.stdout) == (2, "")
+        assert all(f"\n    {command} " in finished.stderr for command in COMMANDS)
+        return finished.stderr.partition("\n\nusage: ")[0]
+
+    def test_where_nothing_is_set_up_it_leads_to_an_app_and_to_a_trial(self, desk: Desk) -> None:
+        assert self.said(desk, WITHINGS_CLIENT_ID=None, WITHINGS_CLIENT_SECRET=None) == (
+            "Nobody is logged in as profile default.\n"
+            "Next: withings-auth configure, which shows how to get an app of your own, then withings-auth login\n"
+            "For a trial without an account: withings-auth login --sandbox"
+        )
+
+    def test_with_an_app_it_leads_to_the_login(self, desk: Desk) -> None:
+        assert self.said(desk, WITHINGS_AUTH_PROFILE="anna") == (
+            "Nobody is logged in as profile anna.\nNext: withings-auth login --profile anna"
+        )
+
+    @pytest.mark.parametrize(
+        ("age", "token"), [(600, "is good until "), (10_800, "has expired, and is renewed when it is asked for.")]
+    )
+    def test_who_is_logged_in_is_led_to_a_token(self, desk: Desk, age: int, token: str) -> None:
+        grant = desk.put_login(age=age)
+        first, second = self.said(desk).splitlines()
+        assert first.startswith(f"Logged in as Withings user {grant.userid}, profile default. The access token {token}")
+        assert second == "Next: withings-auth token, or withings-auth api measure getmeas meastype=1"
+
+    def test_nothing_is_asked_of_withings_and_nothing_is_renewed(self, desk: Desk) -> None:
+        grant = desk.put_login(age=10_800)
+        self.said(desk)
+        counters = desk.sandbox.counters
+        assert (counters.data_requests, counters.token_requests) == (0, 0)
+        assert grant.access_token in (desk.directory / "token" / "default.json").read_text()
+
+    def test_a_login_that_has_ended_leads_to_a_new_one(self, desk: Desk) -> None:
+        grant = desk.put_login(age=366 * 86_400)
+        assert self.said(desk) == (
+            f"The login of Withings user {grant.userid}, profile default, does not work any more.\n"
+            "Next: withings-auth login"
+        )
+
+    @pytest.mark.parametrize(
+        ("name", "value", "why"),
+        [
+            ("WITHINGS_AUTH_STORE", "keyring", "no usable keyring"),
+            ("WITHINGS_AUTH_STORE", "file:relative", "“file:relative” is not a store"),
+            ("WITHINGS_AUTH_PROFILE", "../x", "which cannot be a profile's name"),
+        ],
+    )
+    def test_what_cannot_be_found_out_is_said_and_is_no_failure(
+        self, desk: Desk, name: str, value: str, why: str
+    ) -> None:
+        said = self.said(desk, **{name: value})
+        assert said.startswith("Whether you are logged in is not known: ")
+        assert why in said
+        assert "\nhint: " in said
+        assert said.endswith("\nNext: withings-auth doctor")
+
+    def test_a_silent_keyring_is_not_waited_for(self, desk: Desk, secret_service: SecretService) -> None:
+        """Three seconds, and the rest is shown all the same."""
+        secret_service.stop()
+        began = time.monotonic()
+        env = {**desk.env, "WITHINGS_AUTH_STORE": None, **secret_service.environ}
+        finished = desk.cli(env=env)
+        assert time.monotonic() - began < 8
+        assert "is not known: no answer from the keyring within 3 seconds\n" in finished.stderr
+        assert "\nusage: " in finished.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help_with_an_example(desk: Desk, command: str) -> None:
+    """Help goes to stdout, since it was asked for, and shows how the command is used; -v is among its flags."""
+    finished = desk.run(command, "--help")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert f"withings-auth {command}" in finished.stdout.partition("example")[2]
+    assert "-v, --verbose" in finished.stdout
+    assert re.search(r"(?m)^usage: .*-v\b|^ +.*\[-v\]", finished.stdout), "usage names it too"
+
+
+def test_the_whole_help_is_the_list_of_commands(desk: Desk) -> None:
+    """Asked for, it goes to stdout with exit code 0, and no store is opened for it."""
+    finished = desk.run("--help", WITHINGS_AUTH_STORE="file:relative")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    flat = re.sub(r"\s+", " ", finished.stdout)
+    assert all(f" {command} {summary} " in flat for command, summary in COMMANDS.items())
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["tokn"], "token"),
+        (["stauts"], "status"),
+        (["log-out"], "logout"),
+        (["token", "--jsno"], "--json"),
+        (["token", "--min"], "--min-valid"),
+        (["token", "--renw", "--profile", "me"], "--renew"),
+        (["status", "--josn"], "--json"),
+        (["login", "--no-browse"], "--no-browser"),
+        (["api", "measure", "getmeas", "--paginat"], "--paginate"),
+        (["logout", "--verbos"], "--verbose"),
+        (["--versoin"], "--version"),
+        (["--hlep", "token"], "--help"),
+    ],
+)
+def test_what_is_near_is_suggested(desk: Desk, typed: list[str], meant: str) -> None:
+    """A mistyped command, and a mistyped flag of the command that was typed."""
+    finished = desk.run(*typed)
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert f"\nhint: did you mean “{meant}”? see withings-auth" in finished.stderr
+
+
+@pytest.mark.parametrize("typed", [["weigh-me"], ["token", "--all"], ["token", "-x"], ["-x"], ["-"], ["token", "now"]])
+def test_where_nothing_is_near_nothing_is_suggested(desk: Desk, typed: list[str]) -> None:
+    finished = desk.run(*typed)
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert "did you mean" not in finished.stderr
+    assert re.search(r"hint: see withings-auth( token)? --help\n", finished.stderr)
+
+
+def test_a_flag_before_its_command_is_told_its_place(desk: Desk) -> None:
+    """What stands behind it, which may be a secret, is not repeated."""
+    for typed in (["--profile", "me", "token"], ["--profile=me", "token"]):
+        finished = desk.run(*typed)
+        assert finished.returncode == 2
+        assert "there is no flag --profile before a command\n" in finished.stderr
+        assert "withings-auth COMMAND --profile …" in finished.stderr
+        assert "me" not in re.findall(r"\w+", finished.stderr)
