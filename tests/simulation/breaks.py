@@ -45,8 +45,8 @@ BREAKS = (
         promise="a token is renewed that would have done",
         renewal=(
             (
-                "    if wanted.met_by(grant, world.now()):\n        return grant  # an",
-                "    if False:\n        return grant  # an",
+                "    if wanted.met_by(grant, world.now()):\n        log",
+                "    if False:\n        log",
             ),
         ),
     ),
@@ -63,7 +63,7 @@ BREAKS = (
     Break(
         name="repeats a lost answer without waiting",
         promise="a refresh token is sent again after",
-        renewal=(("    world.wait(attempts.seconds_to_wait(world.now()))\n", ""),),
+        renewal=(("    world.wait(guard_seconds)\n", ""),),
     ),
     Break(
         name="keeps the old refresh token",
@@ -93,15 +93,20 @@ BREAKS = (
     Break(
         name="hands out the refused token when Withings cannot be reached",
         promise="the token is handed out that was reported as refused",
-        renewal=(("        if grant.access_token != wanted.rejected and grant.seconds", "        if grant.seconds"),),
+        renewal=(
+            (
+                "        if wanted.tolerates(grant, world.now()):\n            log",
+                "        if grant.seconds_left(world.now()) > 0:\n            log",
+            ),
+        ),
     ),
     Break(
         name="hands out a dead token when Withings cannot be reached",
         promise="a token is handed out that has no life",
         renewal=(
             (
-                " and grant.seconds_left(world.now()) > 0:\n            return grant\n        raise",
-                ":\n            return grant\n        raise",
+                "        if wanted.tolerates(grant, world.now()):\n            log",
+                "        if grant.access_token != wanted.rejected:\n            log",
             ),
         ),
     ),
@@ -113,7 +118,7 @@ BREAKS = (
     Break(
         name="hands out a pair that came a second time, dead by now",
         promise="a token is handed out that has no life",
-        renewal=(("                if grant.seconds_left(world.now()) > 0:\n", "                if True:\n"),),
+        renewal=(("                if wanted.tolerates(grant, world.now()):\n", "                if True:\n"),),
     ),
     Break(
         name="is content with any life",
