@@ -20,7 +20,7 @@ from tests.support.programs import Cli
 from tests.support.readme import README, blocks, recipe_with, rows, section, shown_as
 from withings_auth import errors
 from withings_auth.cli import COMMANDS, INTERRUPTED, TERMINATED
-from withings_auth.formats import TOKEN_VARIABLE, USERID_VARIABLE
+from withings_auth.cli.formats import TOKEN_VARIABLE, USERID_VARIABLE
 from withings_auth.model import ALL_SCOPES, DEFAULT_REDIRECT_URI
 
 ROOT = Path(__file__).parent.parent
@@ -142,6 +142,14 @@ def test_the_python_recipes_work(desk: Desk) -> None:
     compile(recipe_with("login_sync("), "README.md", "exec")
     imported = {name for line in re.findall(r"from withings_auth import (.*)", README) for name in line.split(", ")}
     assert imported <= set(withings_auth.__all__)
+
+
+def test_the_links_lead_somewhere() -> None:
+    """Each link within the README leads to one of its headings."""
+    headings = {title.lower().replace(",", "").replace(" ", "-") for title in re.findall(r"(?m)^##+ (.*)$", README)}
+    links = re.findall(r"\]\(#([^)]+)\)", README)
+    assert links
+    assert set(links) <= headings
 
 
 def test_the_python_names_exist() -> None:
