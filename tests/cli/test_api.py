@@ -9,7 +9,7 @@ import time
 import pytest
 
 from tests.support.logins import Desk
-from withings_auth.calls import LARGEST_DATA_BYTES
+from withings_auth.api.calls import LARGEST_DATA_BYTES
 from withings_auth.exchange import LARGEST_BODY_BYTES
 from withings_auth.sandbox import HOSTILE_TEXT
 

@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import MakeDesk
 from tests.support.logins import Desk
 from tests.support.programs import Finished
-from withings_auth.configuration import write_config
+from withings_auth.apps.configuration import write_config
 
 SCOPES = "user.info,user.metrics,user.activity,user.sleepevents"
 VISITOR = shlex.join([sys.executable, "-m", "withings_auth.sandbox.visitor"])

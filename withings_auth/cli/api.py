@@ -7,10 +7,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from withings_auth.calls import body_of, call, envelope, form_of, service_path
+from withings_auth.api.calls import body_of, call, envelope, form_of, service_path
+from withings_auth.api.pages import all_pages, has_more
 from withings_auth.cli.options import add_profile, open_store, settings
 from withings_auth.cli.terminal import answer, is_terminal, tell
-from withings_auth.pages import all_pages, has_more
 from withings_auth.protocol import Answer
 from withings_auth.source import TokenSource
 from withings_auth.store.records import load_grant

@@ -8,12 +8,12 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
+from withings_auth.apps.configuration import save_app
 from withings_auth.cli.apps import KnownApp, ask_for_secret, known_app
 from withings_auth.cli.given import Given, read_given, wrong_client_id, wrong_scopes
 from withings_auth.cli.options import add_profile, open_store, settings
 from withings_auth.cli.prompts import Wrong, ask, confirm
 from withings_auth.cli.terminal import PROGRAM, is_terminal, tell
-from withings_auth.configuration import save_app
 from withings_auth.errors import ConfigurationError, ProviderError, RenewalBusy, StoreError
 from withings_auth.failures import DASHBOARD
 from withings_auth.loopback import browser
@@ -118,7 +118,7 @@ def check(app: App, found: Settings) -> None:
     Raises `ConfigurationError` where it does not, `ProviderUnavailable` where it cannot be asked, and `ProviderError`
     where it does not say.
     """
-    from withings_auth.signed import check_app  # here, because it brings aiohttp
+    from withings_auth.api.signed import check_app  # here, because it brings aiohttp
 
     try:
         check_app(app, found.endpoints.api_url)

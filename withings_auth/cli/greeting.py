@@ -15,8 +15,8 @@ from withings_auth.cli.colour import coloured
 from withings_auth.cli.terminal import PROGRAM, tell
 from withings_auth.errors import ConfigurationError, WithingsAuthError
 from withings_auth.failures import local_time
+from withings_auth.logins.standing import Standing, standing
 from withings_auth.settings import DEFAULT_PROFILE, read_settings
-from withings_auth.standing import Standing, standing
 from withings_auth.threads import Hand, StillRunning
 
 KEYRING_PATIENCE_SECONDS = 3.0

@@ -16,7 +16,7 @@ from withings_auth.cli.options import add_profile, open_store, settings
 from withings_auth.cli.prompts import ask, confirm
 from withings_auth.cli.terminal import PROGRAM, complain, is_terminal, tell
 from withings_auth.errors import ConfigurationError
-from withings_auth.foreign import LARGEST_FILE_BYTES, ForeignLogin, read_foreign
+from withings_auth.logins.foreign import LARGEST_FILE_BYTES, ForeignLogin, read_foreign
 from withings_auth.model import App, Grant
 from withings_auth.outside import printable
 from withings_auth.settings import Settings
@@ -67,8 +67,8 @@ def execute(options: argparse.Namespace) -> int:
 
 def _adopted(login: ForeignLogin, app: App, found: Settings, store: SecretStore, *, replace: bool) -> Grant:
     # Imported here: what is wrong with the file is said without loading aiohttp.
-    from withings_auth.adoption import adopt
     from withings_auth.exchange import post
+    from withings_auth.logins.adoption import adopt
     from withings_auth.renewal import World
 
     return run_to_its_end(

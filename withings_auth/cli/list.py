@@ -12,9 +12,9 @@ from withings_auth.cli.spans import span
 from withings_auth.cli.terminal import answer, answer_json, complain
 from withings_auth.errors import LoginRequired, StoreError, login_hint
 from withings_auth.failures import local_time
+from withings_auth.logins.standing import Standing, standing
 from withings_auth.outside import printable
 from withings_auth.settings import Settings
-from withings_auth.standing import Standing, standing
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import profiles
 

@@ -10,7 +10,7 @@ from withings_auth.cli.options import add_profile, open_store, settings
 from withings_auth.cli.spans import wait_and_tell
 from withings_auth.cli.terminal import PROGRAM, is_terminal, report, tell
 from withings_auth.errors import ConfigurationError, WithingsAuthError
-from withings_auth.leaving import Leaving, accesses, end_access
+from withings_auth.logins.leaving import Leaving, accesses, end_access
 from withings_auth.model import Grant
 from withings_auth.settings import Settings
 from withings_auth.store.base import SecretStore

@@ -6,10 +6,10 @@ import argparse
 import os
 
 from withings_auth.cli.options import add_profile, open_store, settings
+from withings_auth.cli.programs import NOT_FOUND, become, environment_with, exit_code_of
 from withings_auth.cli.terminal import PROGRAM, complain
 from withings_auth.errors import ConfigurationError
 from withings_auth.outside import printable
-from withings_auth.programs import NOT_FOUND, become, environment_with, exit_code_of
 from withings_auth.source import TokenSource
 
 DEFAULT_MIN_VALID_SECONDS = 600

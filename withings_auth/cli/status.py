@@ -7,18 +7,18 @@ import sys
 import time
 from collections.abc import Iterator
 
-from withings_auth.checking import check
+from withings_auth.api.checking import check
 from withings_auth.cli.colour import coloured
 from withings_auth.cli.options import add_profile, open_store, settings
 from withings_auth.cli.spans import span, wait_and_tell
 from withings_auth.cli.terminal import PROGRAM, answer, answer_json, tell
 from withings_auth.errors import ConfigurationError, LoginRequired, WithingsAuthError, login_hint
 from withings_auth.failures import local_time
+from withings_auth.logins.standing import Standing, standing
 from withings_auth.model import Endpoints
 from withings_auth.outside import origin
 from withings_auth.settings import Settings
 from withings_auth.source import TokenSource, refuse_contradiction
-from withings_auth.standing import Standing, standing
 from withings_auth.store.base import SecretStore
 
 EXAMPLE = (

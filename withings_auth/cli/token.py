@@ -9,13 +9,13 @@ import sys
 import time
 from collections.abc import Callable
 
+from withings_auth.cli.formats import SHELLS, fields, header, shell_line, shell_of
 from withings_auth.cli.options import add_profile, open_store, settings
+from withings_auth.cli.patience import patiently
 from withings_auth.cli.terminal import PROGRAM, answer, answer_json, is_terminal, tell
 from withings_auth.errors import ConfigurationError
-from withings_auth.formats import SHELLS, fields, header, shell_line, shell_of
 from withings_auth.model import Token
 from withings_auth.outside import is_opaque_token
-from withings_auth.patience import patiently
 from withings_auth.settings import Settings
 from withings_auth.source import DEFAULT_MIN_VALID_SECONDS, TokenSource
 from withings_auth.store.base import SecretStore

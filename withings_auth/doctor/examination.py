@@ -11,10 +11,10 @@ from withings_auth.doctor.disguise import Disguise, disguise_of_this_machine
 from withings_auth.doctor.findings import Finding, Found, Verdict, skipped, tried
 from withings_auth.doctor.probe import place_of
 from withings_auth.doctor.setup import KnownApp
+from withings_auth.logins.standing import Standing
 from withings_auth.model import DEFAULT_REDIRECT_URI
 from withings_auth.protocol import Answer
 from withings_auth.settings import Settings, state_directory
-from withings_auth.standing import Standing
 from withings_auth.store.base import SecretStore
 
 _STORE = ("Store", "Store works", "Permissions", "Lock", "Session bus")

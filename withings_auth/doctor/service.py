@@ -7,18 +7,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from withings_auth.checking import check
+from withings_auth.api.checking import check
+from withings_auth.api.repetition import past_the_guard
+from withings_auth.api.signed import SIGNATURE_PATH, check_app
 from withings_auth.doctor.findings import Found, failed, ok, skipped, warning
 from withings_auth.errors import LoginRequired, ProviderError, ProviderUnavailable, WithingsAuthError, login_hint
 from withings_auth.exchange import post
 from withings_auth.failures import local_time, signed_error
+from withings_auth.logins.standing import Standing, standing
 from withings_auth.model import App
 from withings_auth.protocol import Answer, Outcome
-from withings_auth.repetition import past_the_guard
 from withings_auth.settings import Settings
-from withings_auth.signed import SIGNATURE_PATH, check_app
 from withings_auth.source import TokenSource, refuse_contradiction
-from withings_auth.standing import Standing, standing
 from withings_auth.statuses import lacks_permission
 from withings_auth.store.base import SecretStore
 

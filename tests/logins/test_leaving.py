@@ -8,7 +8,7 @@ import pytest
 
 from tests.renewal.scene import Clock, Scene
 from withings_auth.errors import ConfigurationError, ProviderUnavailable, RenewalBusy, StoreUnavailable
-from withings_auth.leaving import Leaving, end_access
+from withings_auth.logins.leaving import Leaving, end_access
 from withings_auth.model import App, Grant
 from withings_auth.sandbox import Sandbox
 from withings_auth.statuses import TOO_MANY_REQUESTS

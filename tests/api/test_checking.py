@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from tests.renewal.scene import Clock, Scene
-from withings_auth.checking import cheapest_call, check
+from withings_auth.api.checking import cheapest_call, check
 from withings_auth.errors import LoginRequired, ProviderError, ProviderUnavailable
 from withings_auth.model import ALL_SCOPES
 from withings_auth.sandbox import Sandbox

@@ -10,11 +10,11 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from withings_auth.api.repetition import past_the_guard
+from withings_auth.api.signed import revoke
 from withings_auth.errors import LoginRequired, StoreCorrupt, StoreError, WithingsAuthError
 from withings_auth.model import App, Grant
 from withings_auth.outside import is_loopback_url, origin, printable
-from withings_auth.repetition import past_the_guard
-from withings_auth.signed import revoke
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import (
     LOCK_PATIENCE_SECONDS,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.renewal.scene import Clock, Scene
-from withings_auth.calls import body_of, call, envelope, form_of, service_path
+from withings_auth.api.calls import body_of, call, envelope, form_of, service_path
 from withings_auth.errors import ConfigurationError, LoginRequired, ProviderError, ProviderUnavailable
 from withings_auth.protocol import Answer, Failure, read_body
 from withings_auth.sandbox import Sandbox

@@ -6,6 +6,7 @@ import weakref
 
 import pytest
 
+from withings_auth.cli.patience import patiently
 from withings_auth.errors import (
     ConfigurationError,
     LoginRequired,
@@ -15,7 +16,6 @@ from withings_auth.errors import (
     StoreUnavailable,
     WithingsAuthError,
 )
-from withings_auth.patience import patiently
 
 
 class Asked:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from withings_auth.api.pages import MOST_PAGES, all_pages, has_more
 from withings_auth.errors import ProtocolViolation, ProviderUnavailable
-from withings_auth.pages import MOST_PAGES, all_pages, has_more
 
 FORM = {"action": "getmeas"}
 

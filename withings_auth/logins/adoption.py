@@ -22,7 +22,7 @@ from withings_auth.errors import (
     WrongAccount,
 )
 from withings_auth.failures import import_error, local_time
-from withings_auth.foreign import ForeignLogin
+from withings_auth.logins.foreign import ForeignLogin
 from withings_auth.loopback.saving import (
     WAYS_ON,
     forget_refused,

@@ -8,9 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 
-from withings_auth.calls import Post, Source, body_of, call, post_interruptibly
+from withings_auth.api.calls import Post, Source, body_of, call, post_interruptibly
+from withings_auth.api.repetition import past_the_guard
 from withings_auth.errors import LoginRequired, ProviderError, login_hint
-from withings_auth.repetition import past_the_guard
 from withings_auth.statuses import TOKEN_REFUSED
 
 

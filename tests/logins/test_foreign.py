@@ -7,7 +7,7 @@ import json
 import pytest
 
 from withings_auth.errors import ConfigurationError
-from withings_auth.foreign import ForeignLogin, read_foreign
+from withings_auth.logins.foreign import ForeignLogin, read_foreign
 
 ACCESS, REFRESH = "a" * 40, "r" * 40
 PAIR: dict[str, object] = {"access_token": ACCESS, "refresh_token": REFRESH}

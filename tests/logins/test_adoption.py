@@ -11,7 +11,6 @@ import pytest
 from tests.renewal.scene import HOUR, START, Clock
 from tests.renewal.stores import Wrapped
 from tests.support.canaries import Canaries
-from withings_auth.adoption import adopt
 from withings_auth.errors import (
     ConfigurationError,
     LoginRequired,
@@ -23,7 +22,8 @@ from withings_auth.errors import (
     WrongAccount,
 )
 from withings_auth.exchange import post
-from withings_auth.foreign import ForeignLogin
+from withings_auth.logins.adoption import adopt
+from withings_auth.logins.foreign import ForeignLogin
 from withings_auth.model import App, Grant
 from withings_auth.protocol import Answer, NotSent, Outcome
 from withings_auth.renewal import World

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from withings_auth.envfile import EnvFile, read_env_file
+from withings_auth.apps.envfile import EnvFile, read_env_file
 from withings_auth.errors import ConfigurationError
 
 

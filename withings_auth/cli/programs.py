@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from withings_auth.formats import TOKEN_VARIABLE, USERID_VARIABLE
+from withings_auth.cli.formats import TOKEN_VARIABLE, USERID_VARIABLE
 from withings_auth.model import Token
 
 NOT_FOUND = 127  # these two as shells have them

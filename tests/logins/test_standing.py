@@ -14,9 +14,9 @@ import pytest
 from tests.renewal.scene import Clock, Scene
 from withings_auth.attempts import SAFETY_NET_SECONDS
 from withings_auth.errors import StoreCorrupt, WithingsAuthError
+from withings_auth.logins.standing import Standing, standing
 from withings_auth.model import Grant
 from withings_auth.sandbox import Sandbox
-from withings_auth.standing import Standing, standing
 from withings_auth.store.memory_store import MemoryStore
 from withings_auth.store.records import app_name, token_name
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from withings_auth.api.signed import check_app, revoke
 from withings_auth.errors import ConfigurationError, ProtocolViolation, ProviderError, ProviderUnavailable
 from withings_auth.model import App
 from withings_auth.protocol import Answer, AnswerLost, NotSent, Outcome
 from withings_auth.sandbox import Sandbox, Switches
-from withings_auth.signed import check_app, revoke
 
 
 def app_of(sandbox: Sandbox) -> App:
