@@ -62,8 +62,10 @@ def test_a_tab_completes_what_is_typed(cli: Cli, script: Path, home: Path, shell
         program.screen.expect(re.escape(completed.strip()))
         program.type("\x15echo ne''xt\n")  # Ctrl-U drops the line
         program.screen.expect(r"\nnext\r?\n(?s:.*)READY\$ ")
-    program.type("exit\n")
-    program.wait()
+    program.type("withings-auth login --listen 1\t")  # of which nothing is known
+    program.screen.expect("--listen 1")
+    program.type("\x15exit\n")
+    assert "not found" not in program.wait().screen
 
 
 @pytest.mark.parametrize("shell", ["fish"])

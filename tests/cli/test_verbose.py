@@ -64,6 +64,7 @@ def test_a_renewal_is_told_with_its_waits(desk: Desk) -> None:
     ]
     assert re.search("(?s:.*)".join(steps), "\n".join(said(finished.stderr))), finished.stderr
     assert finished.stdout == f"{desk.sandbox.live_access_tokens[-1]}\n"
+    assert "asyncio" not in finished.stderr, "what libraries log is their affair"
 
 
 def test_a_refusal_is_told_by_its_number_and_the_error_by_its_name(desk: Desk) -> None:
