@@ -239,6 +239,19 @@ class TestSecretService:
         secret_service.kill()
         assert "NoKeyringError" in python(FIND, env=secret_service.environ).stderr
 
+    def test_one_that_ended_by_itself_is_told_of(self, secret_service: SecretService, python: Cli) -> None:
+        """Otherwise a daemon that has crashed looks like a keyring that our code could not find."""
+        code = """
+import os, signal
+from tests.support.keyring_daemon import SecretService
+with SecretService() as service:
+    os.kill(service._daemons[-1].pid, signal.SIGSEGV)
+    service._daemons[-1].wait()
+"""
+        ended = python(code, env={"PYTHONPATH": str(Path(__file__).parents[1])})
+        assert "AssertionError: gnome-keyring-daemon ended by itself, with -11: " in ended.stderr
+        assert secret_service.services() == []  # the others live
+
     @pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv of util-linux ties the daemons to the tests")
     def test_a_test_run_that_is_killed_leaves_no_daemon(self, python: Cli) -> None:
         code = """

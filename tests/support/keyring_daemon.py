@@ -147,10 +147,11 @@ class SecretService(Bus):
             "XDG_RUNTIME_DIR": str(self.directory),
             "DBUS_SESSION_BUS_ADDRESS": self.address,
         }
+        self._killed = False
         try:
             self._keyring = self._start()
         except BaseException:
-            self.close()
+            super().close()
             raise
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -218,8 +219,16 @@ class SecretService(Bus):
 
     def kill(self) -> None:
         """End the daemon; the bus stays, and nothing starts another."""
+        self._killed = True
         self._keyring.kill()
         self._keyring.wait()
+
+    def close(self) -> None:
+        """End all; says so where the daemon had ended already, which explains what else went wrong in the test."""
+        died = None if self._killed else self._keyring.poll()
+        log_text = (self.directory / "keyring.log").read_text()
+        super().close()
+        assert died is None, f"gnome-keyring-daemon ended by itself, with {died}: {log_text}"
 
     def services(self) -> list[str]:
         """The names of the services that it holds a record for, sorted."""
