@@ -37,7 +37,7 @@ TABLE: dict[str, set[str]] = {
         "store": "log errors outside threads model",
         "settings": "errors outside model store",
         "exchange": "log outside threads protocol",
-        "apps": "errors outside model store",
+        "apps": "errors outside model store settings",
         "attempts": "errors model protocol store",
         "renewal": "log errors statuses model wanted forms protocol failures store attempts",
         "api": "log errors outside threads statuses model forms protocol failures exchange",
@@ -46,8 +46,8 @@ TABLE: dict[str, set[str]] = {
         "source": "errors threads model wanted store settings exchange renewal",
         "adapters": "errors outside statuses",
         "logins": "errors outside threads model protocol failures store attempts renewal api loopback",
-        "doctor": "errors outside threads model statuses protocol failures store settings exchange api loopback source"
-        " logins",
+        "doctor": "errors outside threads model statuses protocol failures store settings apps exchange api loopback"
+        " source logins",
         "cli": "log errors outside statuses threads model wanted protocol failures store settings apps exchange renewal"
         " api sandbox loopback source logins doctor",
         "__main__": "cli",

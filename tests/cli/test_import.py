@@ -248,6 +248,17 @@ class TestTheApp:
         assert f"another app than {'--client-id' if flag else 'WITHINGS_CLIENT_ID'}" in finished.stderr
         assert desk.sandbox.counters.token_requests == 0
 
+    def test_the_secret_of_another_app_is_not_sent_for_it(self, desk: Desk, file: Path) -> None:
+        """Statement 38: a secret in the environment is that of the app in config.toml, and the file has its own."""
+        nothing: dict[str, str | None] = {"WITHINGS_CLIENT_ID": None, "WITHINGS_CLIENT_SECRET": None}
+        configured = desk.cli(
+            "configure", "--client-id", "another", "--secret-stdin", stdin="hush", env={**desk.env, **nothing}
+        )
+        assert configured.returncode == 0
+        changed(file, client_id=desk.sandbox.client_id, consumer_secret=desk.sandbox.client_secret)
+        finished = take(desk, file, WITHINGS_CLIENT_ID=None, WITHINGS_CLIENT_SECRET="hush")
+        assert finished.returncode == 0, finished.stderr
+
     def test_a_wrong_secret_saves_nothing(self, desk: Desk, file: Path) -> None:
         """Exit 2; the file is as good as before, and the right secret takes it."""
         refused = take(desk, file, WITHINGS_CLIENT_SECRET="wrong")

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.support.canaries import Canaries
 from tests.support.logins import free_port
+from withings_auth.apps.known import KnownApp
 from withings_auth.doctor import setup
 from withings_auth.doctor.findings import Verdict, ok, skipped
 from withings_auth.errors import CallbackUnavailable, ConfigurationError
 from withings_auth.settings import read_settings
 
 
-@dataclass(frozen=True)
-class Known:
-    client_id: str | None
-    client_secret: str | None
-    redirect_uri: str = "http://localhost:8000"
+def known(client_id: str | None, client_secret: str | None) -> KnownApp:
+    return KnownApp(client_id=client_id, client_secret=client_secret, redirect_uri="", scopes=())
 
 
 class TestSettings:
@@ -50,18 +47,18 @@ class TestSettings:
 
 
 @pytest.mark.parametrize(
-    ("known", "set_secret", "verdict", "words"),
+    ("app", "set_secret", "verdict", "words"),
     [
-        (Known(None, None), None, Verdict.WARNING, "no app is set"),
-        (Known("abc", None), None, Verdict.WARNING, "client id abc, and its client secret is neither saved nor set"),
-        (Known("abc", "s3cret"), None, Verdict.OK, "client id abc; its client secret is saved"),
-        (Known("abc", "s3cret"), "other", Verdict.OK, "client id abc; its client secret is saved"),
-        (Known("abc", "s3cret"), "s3cret", Verdict.OK, "client id abc; its client secret is in the environment"),
+        (known(None, None), None, Verdict.WARNING, "no app is set"),
+        (known("abc", None), None, Verdict.WARNING, "client id abc, and its client secret is neither saved nor set"),
+        (known("abc", "s3cret"), None, Verdict.OK, "client id abc; its client secret is saved"),
+        (known("abc", "s3cret"), "other", Verdict.OK, "client id abc; its client secret is saved"),
+        (known("abc", "s3cret"), "s3cret", Verdict.OK, "client id abc; its client secret is in the environment"),
     ],
 )
-def test_the_app(known: Known, set_secret: str | None, verdict: Verdict, words: str, tmp_path: Path) -> None:
+def test_the_app(app: KnownApp, set_secret: str | None, verdict: Verdict, words: str, tmp_path: Path) -> None:
     environ = {"WITHINGS_CLIENT_SECRET": set_secret} if set_secret else {}
-    found = setup.app(known, read_settings({}, environ, tmp_path))
+    found = setup.app(app, read_settings({}, environ, tmp_path))
     assert (found.verdict, found.words) == (verdict, words)
     assert ("withings-auth configure" in found.remedy) == (verdict is Verdict.WARNING)
 

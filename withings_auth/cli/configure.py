@@ -9,10 +9,10 @@ from dataclasses import replace
 from functools import partial
 
 from withings_auth.apps.configuration import save_app
-from withings_auth.cli.apps import KnownApp, ask_for_secret, known_app
+from withings_auth.apps.known import KnownApp, known_app
 from withings_auth.cli.given import Given, read_given, wrong_client_id, wrong_scopes
 from withings_auth.cli.options import add_profile, open_store, settings
-from withings_auth.cli.prompts import Wrong, ask, confirm
+from withings_auth.cli.prompts import Wrong, ask, ask_for_secret, confirm
 from withings_auth.cli.terminal import PROGRAM, is_terminal, tell
 from withings_auth.errors import ConfigurationError, ProviderError, RenewalBusy, StoreError
 from withings_auth.failures import DASHBOARD
@@ -93,7 +93,7 @@ def set_up(
     if given.redirect_uri is not None:
         addresses(given.redirect_uri, listen, nowhere=pasting)
     asks_all = is_terminal() and given == Given()
-    known = known_app(found, store, given.client_id)
+    known = known_app(replace(found, client_id=given.client_id or found.client_id), store)
     if open_dashboard or (asks_all and known.client_id is None):
         _show_dashboard(given.redirect_uri or known.redirect_uri, open_it=open_dashboard)
     known = replace(
@@ -151,7 +151,7 @@ def _asked(known: KnownApp, found: Settings, store: SecretStore, wrong_uri: Wron
         client_id = ask("Client id", wrong=wrong_client_id, default=client_id)
     if client_id != known.client_id:
         given_secret = None if everything else known.client_secret
-        secret = given_secret or known_app(found, store, client_id).client_secret
+        secret = given_secret or known_app(replace(found, client_id=client_id), store).client_secret
         known = replace(known, client_id=client_id, client_secret=secret)
     if everything or known.client_secret is None:
         note = "it is not shown"

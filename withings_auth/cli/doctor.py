@@ -7,7 +7,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 
-from withings_auth.cli.apps import known_app
 from withings_auth.cli.colour import Colour, coloured
 from withings_auth.cli.options import add_profile, open_store, settings
 from withings_auth.cli.spans import wait_and_tell
@@ -47,7 +46,6 @@ def execute(options: argparse.Namespace) -> int:
     means = Means(
         read_settings=lambda: settings(options),
         open_store=open_store,
-        known_app=known_app,
         wait=wait_and_tell,
         offline=options.offline,
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from withings_auth.apps.envfile import read_env_file
-from withings_auth.cli.apps import ask_for_secret, wrong_client_secret
+from withings_auth.cli.prompts import ask_for_secret, wrong_client_secret
 from withings_auth.cli.terminal import PROGRAM, is_terminal, tell
 from withings_auth.errors import ConfigurationError
 from withings_auth.outside import is_client_id, printable, scope_list

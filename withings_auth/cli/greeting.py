@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from withings_auth.cli.apps import known_app
+from withings_auth.apps.known import known_app
 from withings_auth.cli.colour import coloured
 from withings_auth.cli.terminal import PROGRAM, tell
 from withings_auth.errors import ConfigurationError, WithingsAuthError

@@ -10,10 +10,10 @@ import threading
 import time
 from pathlib import Path
 
-from withings_auth.cli.apps import ask_for_secret, known_app
+from withings_auth.apps.known import known_app
 from withings_auth.cli.given import wrong_client_id
 from withings_auth.cli.options import add_profile, open_store, settings
-from withings_auth.cli.prompts import ask, confirm
+from withings_auth.cli.prompts import ask, ask_for_secret, confirm
 from withings_auth.cli.terminal import PROGRAM, complain, is_terminal, tell
 from withings_auth.errors import ConfigurationError
 from withings_auth.logins.foreign import LARGEST_FILE_BYTES, ForeignLogin, read_foreign

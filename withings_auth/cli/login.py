@@ -7,9 +7,10 @@ import math
 from contextlib import ExitStack
 from dataclasses import replace
 
-from withings_auth.cli.apps import ask_for_secret, known_app
+from withings_auth.apps.known import known_app
 from withings_auth.cli.keyboard import typed_lines
 from withings_auth.cli.options import add_profile, open_store, settings
+from withings_auth.cli.prompts import ask_for_secret
 from withings_auth.cli.signals import run_interruptible
 from withings_auth.cli.terminal import PROGRAM, is_terminal, show, tell
 from withings_auth.errors import ConfigurationError

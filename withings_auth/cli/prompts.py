@@ -1,6 +1,6 @@
 """Questions to a person at the terminal: on stderr, asked again with the reason while the answer is wrong.
 
-Called where `is_terminal` says that somebody can answer.
+All but `ask_for_secret` are called where `is_terminal` says that somebody can answer.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 
-from withings_auth.cli.terminal import tell
+from withings_auth.cli.terminal import is_terminal, tell
 from withings_auth.errors import ConfigurationError
-from withings_auth.outside import printable
+from withings_auth.outside import is_client_secret, printable
 
 MOST_TRIES = 3
 
@@ -29,6 +29,23 @@ def ask(question: str, *, wrong: Wrong, default: str | None = None) -> str:
 def ask_hidden(question: str, *, wrong: Wrong, default: str | None = None) -> str:
     """Returns what a person types unseen, the default for an empty line. Raises what `ask` raises."""
     return _right(lambda: _typed(f"{question}: ", hidden=True).strip() or default or "", wrong)
+
+
+def ask_for_secret(note: str = "it is not shown", *, default: str | None = None) -> str:
+    """Returns the client secret that a person types, or the default. Raises `ConfigurationError` without a terminal."""
+    if not is_terminal():
+        raise ConfigurationError(
+            "the client secret is not set, and there is no terminal to ask for it",
+            hint="set WITHINGS_CLIENT_SECRET in the environment, or save it once: withings-auth configure",
+        )
+    return ask_hidden(f"Client secret ({note})", wrong=wrong_client_secret, default=default)
+
+
+def wrong_client_secret(text: str) -> str | None:
+    """Says why the text cannot be a client secret."""
+    if is_client_secret(text):
+        return None
+    return "a client secret has visible characters only, and no blank" if text else "a client secret is needed"
 
 
 def confirm(question: str) -> bool:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from withings_auth.apps.known import KnownApp, known_app
 from withings_auth.doctor import bus, machine, service, setup, storage
 from withings_auth.doctor.disguise import Disguise, disguise_of_this_machine
 from withings_auth.doctor.findings import Finding, Found, Verdict, skipped, tried
 from withings_auth.doctor.probe import place_of
-from withings_auth.doctor.setup import KnownApp
 from withings_auth.logins.standing import Standing
 from withings_auth.model import DEFAULT_REDIRECT_URI
 from withings_auth.protocol import Answer
@@ -34,11 +34,10 @@ _Named = tuple[str, Found]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What a checklist is made with: where settings, store and app come from, and how a long wait is spent."""
+    """What a checklist is made with: where settings and store come from, and how a long wait is spent."""
 
     read_settings: Callable[[], Settings]
     open_store: Callable[[Settings], SecretStore]
-    known_app: Callable[[Settings, SecretStore], KnownApp]
     wait: Callable[[float], None]
     offline: bool
 
@@ -95,7 +94,7 @@ def _of_the_app(means: Means, disguise: Disguise, settings: Settings, store: Sec
     """Yields what there is to say of app and service; `store` is None where it does not work."""
     known: KnownApp | Found = skipped(_UNKNOWN)
     if store is not None:
-        known = tried(partial(means.known_app, settings, store), seconds=None)
+        known = tried(partial(known_app, settings, store), seconds=None)
     app = None if isinstance(known, Found) else known
     uri = (app.redirect_uri if app else settings.redirect_uri) or DEFAULT_REDIRECT_URI
     disguise.hide_host_of(uri)

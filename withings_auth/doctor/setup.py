@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol
 
+from withings_auth.apps.known import KnownApp
 from withings_auth.doctor.findings import Found, ok, skipped, warning
 from withings_auth.errors import ConfigurationError
 from withings_auth.loopback.addresses import Addresses, addresses
@@ -25,17 +25,6 @@ _OTHERS = (
     "PYTHON_KEYRING_BACKEND",
     "SSL_CERT_FILE",
 )
-
-
-class KnownApp(Protocol):
-    """What settings and store know of the app; None where neither does."""
-
-    @property
-    def client_id(self) -> str | None: ...
-    @property
-    def client_secret(self) -> str | None: ...
-    @property
-    def redirect_uri(self) -> str: ...
 
 
 def settings(read: Settings, environ: Mapping[str, str] | None = None, directory: Path | None = None) -> Found:
