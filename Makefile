@@ -1,5 +1,5 @@
 # What can be typed here; `make` alone lists it. Everything that is installed goes into .venv, and only `make test`,
-# run by root on a machine with apt, adds system packages: the real browser and keyring that the tests talk to.
+# run by root on a machine with apt, adds system packages: the real browser, keyring and shells that the tests talk to.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -83,6 +83,7 @@ system:
 	@missing=; needs() { command -v "$$1" >/dev/null || missing="$$missing $$2"; }; \
 	command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || needs chromium chromium; \
 	needs gnome-keyring-daemon gnome-keyring; needs dbus-daemon dbus; needs secret-tool libsecret-tools; \
+	needs zsh zsh; needs fish fish; \
 	if [ ! -x $(BIN)/python ]; then $(find_python); \
 		if [ -n "$$python" ]; then $$python -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; fi; fi; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
