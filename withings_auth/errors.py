@@ -108,4 +108,9 @@ class RenewalBusy(WithingsAuthError):
 
 def login_hint(profile: str) -> str:
     """Returns what to type to log this profile in."""
-    return "log in: withings-auth login" + ("" if profile == "default" else f" --profile {profile}")
+    return f"log in: withings-auth login{profile_flag(profile)}"
+
+
+def profile_flag(profile: str) -> str:
+    """Returns the flag that names this profile, behind a blank; nothing for the one that needs none."""
+    return "" if profile == "default" else f" --profile {profile}"

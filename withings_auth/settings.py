@@ -59,6 +59,10 @@ class Settings:
     environment_client_id: str | None
     environment_api_url: str | None
 
+    def secret_of(self, client_id: str) -> str | None:
+        """Returns the client secret that was set, if it is this app's: it is sent with no other client id."""
+        return self.client_secret if self.client_id == client_id else None
+
     def open_store(self, *, on_a_terminal: bool = False, announce: Callable[[], None] = lambda: None) -> SecretStore:
         """Returns the store that was set. Raises `ConfigurationError` where its name is none."""
         return open_named_store(self.store, state_directory(), on_a_terminal=on_a_terminal, announce=announce)

@@ -190,7 +190,7 @@ class _Login:
         self._checked(grant)
         if self._app is not None:
             return self._app.client_secret
-        return self._settings.client_secret if self._settings.client_id == grant.client_id else None
+        return self._settings.secret_of(grant.client_id)
 
 
 def _without_thread() -> ProviderUnavailable:

@@ -100,6 +100,17 @@ class Hand:
         self._calls.put(None)
 
 
+def interruptibly(function: Callable[[], T], name: str) -> T:
+    """Makes a call in a thread of this name: a signal to the caller ends its wait at once. Raises `NoThread`.
+
+    The call goes on then, and leaves no event loop half closed, as it would where the signal arrives.
+    """
+    call = Call(function)
+    _start(threading.Thread(target=call, name=name, daemon=True))
+    call.finished()
+    return call.result()
+
+
 async def in_thread(function: Callable[[], T]) -> T:
     """Awaits a blocking call in a thread of its own, which a cancellation does not stop. Raises `NoThread`."""
     import asyncio  # here, because a valid token is handed out without loading it

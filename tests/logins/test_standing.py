@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -106,8 +106,8 @@ def scene() -> Iterator[Scene]:
         yield scene
 
 
-def seen(scene: Scene, **given: str) -> Standing:
-    stands = standing(scene.store, "default", scene.clock(), **given)
+def seen(scene: Scene, secrets: Mapping[str, str] | None = None) -> Standing:
+    stands = standing(scene.store, "default", scene.clock(), secret_of=(secrets or {}).get)
     assert stands is not None
     return stands
 
@@ -126,8 +126,8 @@ class TestInAStore:
         assert seen(scene).secret_known
         scene.store.clear(app_name(scene.sandbox.client_id))
         assert not seen(scene).secret_known
-        assert seen(scene, secret_given_for=scene.sandbox.client_id).secret_known
-        assert not seen(scene, secret_given_for="another").secret_known
+        assert seen(scene, {scene.sandbox.client_id: "s3cret"}).secret_known
+        assert not seen(scene, {"another": "s3cret"}).secret_known
 
     def test_an_unknown_outcome_is_told_with_its_deadline(self, scene: Scene) -> None:
         """Eight hours from the first try, until a renewal has gone well."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
@@ -19,7 +18,7 @@ from withings_auth.model import Token
 from withings_auth.outside import origin, printable
 from withings_auth.protocol import Answer, Failure, Outcome, read_body
 from withings_auth.statuses import TOKEN_REFUSED
-from withings_auth.threads import Call
+from withings_auth.threads import interruptibly
 
 _PATH = re.compile(r"/?([A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*)")
 _NAME = re.compile(r"[A-Za-z0-9_]+")
@@ -40,11 +39,10 @@ class Post(Protocol):
 
 
 def post_interruptibly(url: str, form: Mapping[str, str], /, *, access_token: str) -> Outcome:
-    """Does what `exchange.post` does; a signal to the caller ends the wait at once, and leaves no loop half closed."""
-    sending = Call(lambda: post(url, form, access_token=access_token, largest_body_bytes=LARGEST_DATA_BYTES))
-    threading.Thread(target=sending, name="withings-auth call", daemon=True).start()
-    sending.finished()
-    return sending.result()
+    """Does what `exchange.post` does; a signal to the caller ends the wait at once."""
+    return interruptibly(
+        lambda: post(url, form, access_token=access_token, largest_body_bytes=LARGEST_DATA_BYTES), "withings-auth call"
+    )
 
 
 def call(source: Source, url: str, form: Mapping[str, str], *, send: Post = post_interruptibly) -> Answer:

@@ -14,7 +14,7 @@ from withings_auth.cli.given import Given, read_given, wrong_client_id, wrong_sc
 from withings_auth.cli.options import add_profile, open_store, settings
 from withings_auth.cli.prompts import Wrong, ask, ask_for_secret, confirm
 from withings_auth.cli.terminal import PROGRAM, is_terminal, tell
-from withings_auth.errors import ConfigurationError, ProviderError, RenewalBusy, StoreError
+from withings_auth.errors import ConfigurationError, ProviderError, RenewalBusy, StoreError, profile_flag
 from withings_auth.failures import DASHBOARD
 from withings_auth.loopback import browser
 from withings_auth.loopback.addresses import addresses
@@ -225,14 +225,14 @@ def _tell_consequences(app: App, before: Settings, store: SecretStore) -> None:
     with suppress(StoreError, RenewalBusy):  # the app is saved, which is what counts
         if earlier not in {None, app.client_id} and clear_unused_app(store, str(earlier)):
             tell("The client secret of the earlier app, which no login uses, is removed.")
-    profile = "" if before.profile == "default" else f" --profile {before.profile}"
+    flag = profile_flag(before.profile)
     grant = None
     with suppress(StoreError):  # a record that is not ours is the login's trouble
         grant = stored_grant(store, before.profile)
     if grant is None:
-        tell(f"Next: {PROGRAM} login{profile}")
+        tell(f"Next: {PROGRAM} login{flag}")
     elif grant.client_id == app.client_id:
-        tell(f"Profile {before.profile} stays logged in. Next: {PROGRAM} token{profile}")
+        tell(f"Profile {before.profile} stays logged in. Next: {PROGRAM} token{flag}")
     else:
         tell(f"Profile {before.profile} stays logged in with the earlier app.")
-        tell(f"To log it in with this one: {PROGRAM} login --replace{profile}")
+        tell(f"To log it in with this one: {PROGRAM} login --replace{flag}")

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from withings_auth.apps.known import known_app
 from withings_auth.cli.colour import coloured
 from withings_auth.cli.terminal import PROGRAM, tell
-from withings_auth.errors import ConfigurationError, WithingsAuthError
+from withings_auth.errors import ConfigurationError, WithingsAuthError, profile_flag
 from withings_auth.failures import local_time
 from withings_auth.logins.standing import Standing, standing
-from withings_auth.settings import DEFAULT_PROFILE, read_settings
+from withings_auth.settings import read_settings
 from withings_auth.threads import Hand, StillRunning
 
 KEYRING_PATIENCE_SECONDS = 3.0
@@ -46,9 +46,8 @@ def _how_it_stands() -> list[str]:
     """Returns what is known, and what to type next. Raises `ConfigurationError` and `StoreError`."""
     found = read_settings()
     store = found.open_store()
-    given_for = found.client_id if found.client_secret else None
-    stands = standing(store, found.profile, time.time(), secret_given_for=given_for)
-    flag = "" if found.profile == DEFAULT_PROFILE else f" --profile {found.profile}"
+    stands = standing(store, found.profile, time.time(), secret_of=found.secret_of)
+    flag = profile_flag(found.profile)
     if stands is None:
         said = coloured(f"Nobody is logged in as profile {found.profile}.", "yellow", sys.stderr)
         return [said, *_first_steps(known_app(found, store).client_id is not None, flag)]

@@ -15,7 +15,7 @@ from withings_auth.cli.given import wrong_client_id
 from withings_auth.cli.options import add_profile, open_store, settings
 from withings_auth.cli.prompts import ask, ask_for_secret, confirm
 from withings_auth.cli.terminal import PROGRAM, complain, is_terminal, tell
-from withings_auth.errors import ConfigurationError
+from withings_auth.errors import ConfigurationError, profile_flag
 from withings_auth.logins.foreign import LARGEST_FILE_BYTES, ForeignLogin, read_foreign
 from withings_auth.model import App, Grant
 from withings_auth.outside import printable
@@ -134,11 +134,10 @@ def _app(login: ForeignLogin, flag: str | None, found: Settings, store: SecretSt
 def _tell_success(grant: Grant, login: ForeignLogin, file: str, found: Settings, store: SecretStore) -> None:
     where = "that copy" if file == STDIN else printable(file)
     until = time.strftime("%H:%M", time.localtime(grant.expires_at))
-    profile = "" if found.profile == "default" else f" --profile {found.profile}"
     tell(f"Imported: Withings user {grant.userid}, profile {found.profile}.")
     tell(f"Saved in {store.description}. The access token is good until {until} and is renewed when it is asked for.")
     tell(f"The login in {where} is dead from now on: Withings has given a new one for it.")
-    tell(f"What used it can ask {PROGRAM} token{profile} instead, or log in for itself.")
+    tell(f"What used it can ask {PROGRAM} token{profile_flag(found.profile)} instead, or log in for itself.")
     if login.client_secret is not None:
         tell(f"{where} also holds the app's client secret, which is not dead, and is saved here too.")
 

@@ -53,9 +53,8 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _standing(store: SecretStore, profile: str, found: Settings) -> Standing | StoreError | None:
-    given_for = found.client_id if found.client_secret else None
     try:
-        return standing(store, profile, time.time(), secret_given_for=given_for)
+        return standing(store, profile, time.time(), secret_of=found.secret_of)
     except StoreError as error:
         return error
 

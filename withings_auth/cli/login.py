@@ -13,7 +13,7 @@ from withings_auth.cli.options import add_profile, open_store, settings
 from withings_auth.cli.prompts import ask_for_secret
 from withings_auth.cli.signals import run_interruptible
 from withings_auth.cli.terminal import PROGRAM, is_terminal, show, tell
-from withings_auth.errors import ConfigurationError
+from withings_auth.errors import ConfigurationError, profile_flag
 from withings_auth.failures import DASHBOARD
 from withings_auth.loopback.addresses import addresses
 from withings_auth.loopback.login import DEFAULT_TIMEOUT_SECONDS, login
@@ -110,11 +110,11 @@ def execute(options: argparse.Namespace) -> int:
                 show=show,
             )
         )
-    profile = "" if found.profile == "default" else f" --profile {found.profile}"
+    flag = profile_flag(found.profile)
     if options.sandbox:
-        tell(f"This was practice: no renewal will come of it. To remove it: {PROGRAM} logout{profile}")
+        tell(f"This was practice: no renewal will come of it. To remove it: {PROGRAM} logout{flag}")
     else:
-        tell(f"Next: {PROGRAM} token{profile}")
+        tell(f"Next: {PROGRAM} token{flag}")
     return 0
 
 

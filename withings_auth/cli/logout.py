@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 
 from withings_auth.cli.options import add_profile, open_store, settings
+from withings_auth.cli.prompts import confirm
 from withings_auth.cli.spans import wait_and_tell
 from withings_auth.cli.terminal import PROGRAM, is_terminal, report, tell
 from withings_auth.errors import ConfigurationError, WithingsAuthError
@@ -49,8 +49,11 @@ def execute(options: argparse.Namespace) -> int:
     store = open_store(found)
     # The set profile too: a keyring's index may have been lost, and reading repairs it.
     names = sorted({*profiles(store), found.profile}) if options.all else [found.profile]
-    if options.revoke and _announce(store, names) and not options.yes and is_terminal():
-        _ask()
+    if options.revoke and _announce(store, names) and not options.yes and is_terminal() and not confirm("Go on?"):
+        raise WithingsAuthError(
+            "not confirmed: nothing was removed and nothing was revoked",
+            hint=f"without revoking: {PROGRAM} logout; without being asked: {PROGRAM} logout --revoke --yes",
+        )
     leaving = Leaving(store, tell=tell, end_access=_revocation(store, found) if options.revoke else None)
     removed = [leaving.leave(name) for name in names]
     if not (any(removed) or leaving.troubles or options.revoke):
@@ -73,21 +76,8 @@ def _announce(store: SecretStore, names: list[str]) -> bool:
     return bool(ending)
 
 
-def _ask() -> None:
-    """Raises unless a person says yes; nothing has been done then."""
-    sys.stderr.write("Go on? [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        raise WithingsAuthError(
-            "not confirmed: nothing was removed and nothing was revoked",
-            hint=f"without revoking: {PROGRAM} logout; without being asked: {PROGRAM} logout --revoke --yes",
-        )
-
-
 def _revocation(store: SecretStore, found: Settings) -> Callable[[Grant], None]:
     def end(grant: Grant) -> None:
-        # The secret of the environment belongs to the client id beside it, as for a renewal.
-        known = found.client_secret if found.client_id == grant.client_id else None
-        end_access(store, grant, known, wait=wait_and_tell)
+        end_access(store, grant, found.secret_of(grant.client_id), wait=wait_and_tell)
 
     return end

@@ -65,8 +65,7 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _standing(store: SecretStore, found: Settings) -> Standing | None:
-    given_for = found.client_id if found.client_secret else None
-    return standing(store, found.profile, time.time(), secret_given_for=given_for)
+    return standing(store, found.profile, time.time(), secret_of=found.secret_of)
 
 
 def _checked(store: SecretStore, found: Settings, stands: Standing) -> tuple[bool | None, WithingsAuthError | None]:

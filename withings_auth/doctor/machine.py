@@ -19,6 +19,7 @@ from withings_auth.loopback.surroundings import Surroundings, surroundings, this
 from withings_auth.outside import printable
 
 _ON_LINUX = ("secretstorage", "jeepney")  # what keyring needs for the Secret Service
+MISSING = "is missing"
 _NAMES = {"linux": "Linux", "darwin": "macOS", "win32": "Windows"}
 
 
@@ -30,13 +31,33 @@ def python() -> Found:
 
 def packages(required: Iterable[str] | None = None) -> Found:
     """Says the versions of withings-auth and of what it needs; `required` is the list in its metadata."""
-    wanted = [*_names(_required() if required is None else required), *(_ON_LINUX if sys.platform == "linux" else ())]
-    versions = {name: _version(name) for name in wanted}
-    said = ", ".join(f"{name} {number or 'is missing'}" for name, number in versions.items())
-    words = f"withings-auth {__version__}; {said}"
-    if all(versions.values()):
+    wanted = [*needed(required), *(_ON_LINUX if sys.platform == "linux" else ())]
+    said = {name: version_of(name) for name in wanted}
+    words = f"withings-auth {__version__}; {', '.join(f'{name} {number}' for name, number in said.items())}"
+    if MISSING not in said.values():
         return ok(words)
     return warning(words, "install it again with all that it needs: pip install --force-reinstall withings-auth")
+
+
+def needed(required: Iterable[str] | None = None) -> list[str]:
+    """Returns the names of what withings-auth needs wherever it runs; `required` is the list in its metadata."""
+    lines = _required() if required is None else required
+    return [found[0] for line in lines if ";" not in line and (found := re.match(r"[\w.-]+", line)) is not None]
+
+
+def version_of(package: str) -> str:
+    """Returns the package's version, or that it is missing."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return MISSING
+
+
+def _required() -> list[str]:
+    try:
+        return requires("withings-auth") or []
+    except PackageNotFoundError:  # run from a copy of the sources that nobody installed
+        return []
 
 
 def place(around: Surroundings | None = None) -> Found:
@@ -75,23 +96,3 @@ def _program(command: str) -> str:
         return (shlex.split(command) or [command])[0]
     except ValueError:
         return command
-
-
-def _required() -> list[str]:
-    try:
-        return requires("withings-auth") or []
-    except PackageNotFoundError:  # run from a copy of the sources that nobody installed
-        return []
-
-
-def _names(required: Iterable[str]) -> list[str]:
-    """Returns the names in a list such as `aiohttp>=3.12`, without what only extras or some systems need."""
-    needed = [line for line in required if ";" not in line]
-    return [found[0] for line in needed if (found := re.match(r"[\w.-]+", line)) is not None]
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""

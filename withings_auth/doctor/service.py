@@ -114,8 +114,7 @@ def login(stands: Standing | None, settings: Settings) -> Found:
 
 def how_it_stands(store: SecretStore, settings: Settings) -> Standing | None:
     """Returns how the profile's login stands; None where nobody is logged in. Raises `StoreError`."""
-    given_for = settings.client_id if settings.client_secret else None
-    return standing(store, settings.profile, time.time(), secret_given_for=given_for)
+    return standing(store, settings.profile, time.time(), secret_of=settings.secret_of)
 
 
 def token(store: SecretStore, profile: str, api_url: str, *, wait: Callable[[float], None]) -> Found:

@@ -6,7 +6,6 @@ first, under the profile's lock. Whatever comes of that, the local copies go. On
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -23,7 +22,7 @@ from withings_auth.store.records import (
     stored_grant,
     token_name,
 )
-from withings_auth.threads import Call
+from withings_auth.threads import interruptibly
 
 DISCONNECT = "disconnect the app in the settings of your Withings account"
 
@@ -157,19 +156,15 @@ def end_access(
     """
     try:
         app = App(client_id=grant.client_id, client_secret=known_secret or load_secret(store, grant.client_id))
-        past_the_guard(lambda: _interruptibly(lambda: revoking(app, grant.api_url, grant.userid)), wait=wait)
+
+        def ask() -> None:
+            interruptibly(lambda: revoking(app, grant.api_url, grant.userid), "withings-auth revoke")
+
+        past_the_guard(ask, wait=wait)
     except WithingsAuthError as error:
         error.args = (f"Withings has not confirmed that the access of user {grant.userid} is ended: {error}",)
         error.hint = f"{DISCONNECT}; until then other copies of the login may still work"
         raise
-
-
-def _interruptibly(work: Callable[[], None]) -> None:
-    """Does the work in a thread, so that a signal ends the wait at once and leaves no loop half closed."""
-    call = Call(work)
-    threading.Thread(target=call, name="withings-auth revoke", daemon=True).start()
-    call.finished()
-    call.result()
 
 
 def _readable_grant(store: SecretStore, profile: str) -> Grant | None:

@@ -6,6 +6,7 @@ tokens"). What a person has ended at Withings meanwhile shows only when Withings
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from withings_auth.attempts import Attempts
@@ -86,11 +87,13 @@ class Standing:
         }
 
 
-def standing(store: SecretStore, profile: str, now: float, *, secret_given_for: str | None = None) -> Standing | None:
+def standing(
+    store: SecretStore, profile: str, now: float, *, secret_of: Callable[[str], str | None] = lambda _: None
+) -> Standing | None:
     """Returns how the profile's login stands, None where nobody is logged in.
 
-    `secret_given_for` is the client id whose secret is known without the store. A renewal under way is not waited for.
-    Raises `StoreError`.
+    `secret_of` returns the client secret that is known of an app without the store. A renewal under way is not
+    waited for. Raises `StoreError`.
     """
     grant = stored_grant(store, profile)
     if grant is None:
@@ -105,7 +108,7 @@ def standing(store: SecretStore, profile: str, now: float, *, secret_given_for: 
         profile=profile,
         grant=grant,
         seen_at=now,
-        secret_known=grant.client_id == secret_given_for or stored_app(store, grant.client_id) is not None,
+        secret_known=(secret_of(grant.client_id) or stored_app(store, grant.client_id)) is not None,
         unknown_until=unknown_until,
         renewal_under_way=under_way,
     )
