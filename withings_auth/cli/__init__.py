@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from withings_auth.cli.parsing import COMMANDS, parse
 from withings_auth.cli.signals import Terminated, ignore_signals, raise_on_signals
-from withings_auth.cli.terminal import OutputFailed, complain, report
+from withings_auth.cli.terminal import OutputFailed, ReaderGone, complain, report
 from withings_auth.errors import WithingsAuthError
 from withings_auth.log import log
 
@@ -37,6 +37,8 @@ def main(arguments: Sequence[str]) -> int:
     except WithingsAuthError as error:
         log(__name__, "ended by %s", type(error).__name__)
         return report(error)
+    except ReaderGone:
+        return 1
     except OutputFailed as error:
         return complain(f"the answer could not be written: {error}", "", 1)
     except KeyboardInterrupt:

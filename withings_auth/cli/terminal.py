@@ -4,7 +4,7 @@
 2. Everything else is on stderr: `withings-auth: error: …` with a `hint:` line under it.
 3. Text from outside arrives here escaped already; nothing here prints an exception of somebody else.
 4. A line that counts is on a terminal only, is rewritten in place, and is gone before anything else is told.
-5. An answer that could not be written whole is a failure, without a traceback.
+5. An answer that could not be written whole is a failure, without a traceback; a reader that left is told nothing.
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ class OutputFailed(Exception):
     """stdout was closed, or its disk is full."""
 
 
+class ReaderGone(OutputFailed):
+    """Whoever read stdout has left, as `head` does once it has seen enough."""
+
+
 def answer(text: str) -> None:
     """Writes the command's answer and a newline to stdout, all the way out. Raises `OutputFailed`."""
     out: TextIO | None = sys.stdout
@@ -42,7 +46,8 @@ def answer(text: str) -> None:
     except OSError as error:
         # What is left in the buffer must not be tried, and reported by the interpreter, once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
-        raise OutputFailed(error.strerror or "it is closed") from error
+        failure = ReaderGone if isinstance(error, BrokenPipeError) else OutputFailed
+        raise failure(error.strerror or "it is closed") from error
 
 
 def answer_json(content: Mapping[str, object]) -> None:
