@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from withings_auth.apps.known import known_app
 from withings_auth.cli.keyboard import typed_lines
-from withings_auth.cli.options import add_profile, open_store, settings
+from withings_auth.cli.options import add_profile, open_store, seconds, settings
 from withings_auth.cli.prompts import ask_for_secret
 from withings_auth.cli.signals import run_interruptible
 from withings_auth.cli.terminal import PROGRAM, is_terminal, show, tell
@@ -53,7 +53,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout",
         metavar="SECONDS",
-        type=float,
+        type=seconds,
         default=DEFAULT_TIMEOUT_SECONDS,
         help="how long to wait for you (default: %(default)g)",
     )

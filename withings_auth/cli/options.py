@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from withings_auth.cli.terminal import is_terminal, tell
 from withings_auth.log import log
-from withings_auth.outside import origin
+from withings_auth.outside import origin, printable
 from withings_auth.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -20,6 +20,14 @@ def add_profile(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--profile", metavar="NAME", help="whose login (default: WITHINGS_AUTH_PROFILE, else “default”)"
     )
+
+
+def seconds(text: str) -> float:
+    """Returns what a flag says in seconds, for argparse; which of them make sense is the command's affair."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"“{printable(text, limit=40)}” is not a number of seconds") from None
 
 
 def settings(options: argparse.Namespace, flags: Mapping[str, str | None] | None = None) -> Settings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from withings_auth.cli.options import add_profile, open_store, settings
+from withings_auth.cli.options import add_profile, open_store, seconds, settings
 from withings_auth.cli.programs import NOT_FOUND, become, environment_with, exit_code_of
 from withings_auth.cli.terminal import PROGRAM, complain
 from withings_auth.errors import ConfigurationError
@@ -30,7 +30,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--min-valid",
         metavar="SECONDS",
-        type=float,
+        type=seconds,
         default=DEFAULT_MIN_VALID_SECONDS,
         help="how long the token must work still (default: %(default)s, at most 9000)",
     )

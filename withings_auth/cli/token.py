@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from withings_auth.cli.formats import SHELLS, fields, header, shell_line, shell_of
-from withings_auth.cli.options import add_profile, open_store, settings
+from withings_auth.cli.options import add_profile, open_store, seconds, settings
 from withings_auth.cli.patience import patiently
 from withings_auth.cli.terminal import PROGRAM, answer, answer_json, is_terminal, tell
 from withings_auth.errors import ConfigurationError
@@ -40,7 +40,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--min-valid",
         metavar="SECONDS",
-        type=float,
+        type=seconds,
         default=DEFAULT_MIN_VALID_SECONDS,
         help="how long the token must work still (default: %(default)s, at most 9000)",
     )
@@ -57,7 +57,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wait",
         metavar="SECONDS",
-        type=float,
+        type=seconds,
         nargs="?",
         default=0,
         const=DEFAULT_WAIT_SECONDS,
