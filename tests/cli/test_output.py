@@ -44,6 +44,15 @@ def test_help_that_cannot_be_written_is_a_failure_too(desk: Desk, arguments: str
     assert desk.cli.using("bash")("-c", command, env=desk.env).returncode == 1
 
 
+@pytest.mark.parametrize("arguments", [("configure", "--help"), ("doctor", "--offline"), ("doctor", "-h")])
+def test_what_the_encoding_of_stdout_has_no_letter_for_is_escaped(desk: Desk, arguments: tuple[str, ...]) -> None:
+    """As in a pipe on Windows, or a file there: no traceback, and nothing is missing."""
+    desk.put_login()
+    finished = desk.run(*arguments, PYTHONIOENCODING="ascii")
+    assert "Traceback" not in finished.stderr
+    assert ("\\u2026" in finished.stdout) == (arguments != ("doctor", "-h"))
+
+
 @pytest.mark.parametrize("store", ["file:~nobody-of-this-name/x", "file:relative"])
 def test_a_store_that_cannot_be_is_told(desk: Desk, store: str) -> None:
     """Exit 2 and a hint, not a traceback."""

@@ -41,13 +41,19 @@ def answer(text: str) -> None:
     if out is None:
         raise OutputFailed("it is closed")
     try:
-        out.write(f"{text}\n")
+        out.write(f"{_encodable(text, out)}\n")
         out.flush()
     except OSError as error:
         # What is left in the buffer must not be tried, and reported by the interpreter, once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
         failure = ReaderGone if isinstance(error, BrokenPipeError) else OutputFailed
         raise failure(error.strerror or "it is closed") from error
+
+
+def _encodable(text: str, out: TextIO) -> str:
+    # stderr escapes by itself what its encoding has no letter for; stdout would raise, as on Windows in a pipe.
+    encoding = out.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def answer_json(content: Mapping[str, object]) -> None:
