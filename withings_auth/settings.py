@@ -83,7 +83,10 @@ def read_settings(
     said = _Said(command_line or {}, environ, _read_file(file), file)
     client_secret = environ.get("WITHINGS_CLIENT_SECRET") or None
     if client_secret is not None and not is_client_secret(client_secret):
-        raise ConfigurationError("WITHINGS_CLIENT_SECRET has characters that no client secret has")
+        raise ConfigurationError(
+            "WITHINGS_CLIENT_SECRET has characters that no client secret has",
+            hint="copy it again from your app at Withings' dashboard, or unset it: withings-auth configure saves it",
+        )
     return Settings(
         client_id=said.checked("client_id", is_client_id, "a client id"),
         client_secret=client_secret,
@@ -196,7 +199,9 @@ def _read_file(file: Path) -> Mapping[str, str]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
-        raise ConfigurationError(f"cannot read {printable(str(file))}: {error.strerror}") from error
+        raise ConfigurationError(
+            f"cannot read {printable(str(file))}: {error.strerror}", hint="it must be a file that you may read"
+        ) from error
     import tomllib
 
     try:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
+import withings_auth
 from tests.support.errors import all_errors
 from tests.support.readme import rows, section
 from withings_auth.cli import COMMANDS
@@ -24,3 +28,18 @@ def test_the_table_of_errors_is_the_tree() -> None:
 def test_the_command_reference_is_the_programs_own() -> None:
     """Every command, in its order, in the words of the help."""
     assert rows(section("Commands")) == [[f"`withings-auth {name}`", summary] for name, summary in COMMANDS.items()]
+
+
+def test_every_error_says_what_to_do_about_it() -> None:
+    """Wherever the package makes one, it has a hint."""
+    names = {error.__name__ for error in all_errors()}
+    without = [
+        f"{path.name}, line {node.lineno}"
+        for path in Path(withings_auth.__file__).parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in names
+        and not any(word.arg in {"hint", None} for word in node.keywords)
+    ]
+    assert without == []

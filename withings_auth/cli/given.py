@@ -51,9 +51,13 @@ def _from_env_file(file: Path) -> Given:
             others_read = os.name == "posix" and bool(os.fstat(opened.fileno()).st_mode & 0o044)
         read = read_env_file(data.decode("utf-8"))
     except OSError as error:
-        raise ConfigurationError(f"cannot read {shown}: {error.strerror}") from None
+        raise ConfigurationError(
+            f"cannot read {shown}: {error.strerror}", hint="check its name, and that you may read it"
+        ) from None
     except UnicodeDecodeError:
-        raise ConfigurationError(f"{shown} is not a text file in UTF-8") from None
+        raise ConfigurationError(
+            f"{shown} is not a text file in UTF-8", hint="save it as one, or use --client-id ID and --secret-stdin"
+        ) from None
     if read.has_state:
         tell("STATE is ignored: a fixed one protects nothing; every login makes one of its own.")
     if read.client_secret and others_read:
@@ -78,7 +82,10 @@ def _from_stdin() -> str:
     secret = data.decode("utf-8", "replace").strip()
     why = wrong_client_secret(secret)
     if why is not None:
-        raise ConfigurationError(f"what came on standard input is no client secret: {why}")
+        raise ConfigurationError(
+            f"what came on standard input is no client secret: {why}",
+            hint=f"give it alone, as in: pass withings | {PROGRAM} configure --secret-stdin",
+        )
     return secret
 
 

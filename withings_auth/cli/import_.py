@@ -97,7 +97,10 @@ def _content(file: Path) -> bytes:
                 raise ConfigurationError(f"{shown} is not a plain file", hint=f"from a pipe: {PROGRAM} import -")
             return opened.read(LARGEST_FILE_BYTES + 1)
     except OSError as error:
-        raise ConfigurationError(f"cannot read {shown}: {error.strerror or type(error).__name__}") from None
+        raise ConfigurationError(
+            f"cannot read {shown}: {error.strerror or type(error).__name__}",
+            hint="check its name, and that you may read it",
+        ) from None
 
 
 def _open_what_is_there(path: str, flags: int) -> int:

@@ -104,7 +104,9 @@ async def login(
     (another person, app or service than the profile's, without `replace`), `LoginError` and `ProviderError`.
     """
     if paste_only and pasted is None:
-        raise ConfigurationError("paste_only needs `pasted`, which yields what the person pastes")
+        raise ConfigurationError(
+            "paste_only needs `pasted`, which yields what the person pastes", hint="give both, or neither"
+        )
     settings = read_settings()
     attempt = Attempt(
         app=app,

@@ -73,7 +73,9 @@ class MemoryStore:
         """Holds the name among the threads of this process."""
         lock = self._locks[os.getpid(), name]  # a holder in the parent is not there in a forked child to let go
         if not lock.acquire(timeout=timeout):
-            raise RenewalBusy(f"another thread has held the lock of this login for {timeout:.0f} seconds")
+            raise RenewalBusy(
+                f"another thread has held the lock of this login for {timeout:.0f} seconds", hint="try again"
+            )
         try:
             yield MemoryNotes(self._slips, name)
         finally:
