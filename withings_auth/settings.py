@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 DEFAULT_PROFILE = "default"
 CONFIG_FILE = "config.toml"
+_PROFILE_NAMES = (
+    "use up to 64 letters, digits, dots, hyphens and underscores, a letter or a digit first;"
+    " not what is a device on Windows, such as con"
+)
 
 # The name of each setting in config.toml, and the environment variable that stands before it (listen has none).
 _FILE_AND_VARIABLE = {
@@ -88,12 +92,16 @@ def read_settings(
             hint="copy it again from your app at Withings' dashboard, or unset it: withings-auth configure saves it",
         )
     return Settings(
-        client_id=said.checked("client_id", is_client_id, "a client id"),
+        client_id=said.checked(
+            "client_id", is_client_id, "a client id", hint="copy it again from your app at Withings' dashboard"
+        ),
         client_secret=client_secret,
         redirect_uri=said.text("redirect_uri")[0],
         scopes=said.scopes(),
         listen=said.text("listen")[0],
-        profile=checked_profile(said.checked("profile", is_profile, "a profile's name") or DEFAULT_PROFILE),
+        profile=checked_profile(
+            said.checked("profile", is_profile, "a profile's name", hint=_PROFILE_NAMES) or DEFAULT_PROFILE
+        ),
         store=said.text("store")[0] or KEYRING,
         endpoints=_endpoints(environ),
         environment_client_id=environ.get("WITHINGS_CLIENT_ID") or None,
@@ -117,7 +125,7 @@ def checked_profile(name: str) -> str:
     if not is_profile(name):
         raise ConfigurationError(
             f"“{printable(name, limit=80)}” cannot be a profile's name",
-            hint="use up to 64 letters, digits, dots, hyphens and underscores, beginning with a letter or a digit",
+            hint=_PROFILE_NAMES,
         )
     return name.lower()
 
@@ -169,12 +177,12 @@ class _Said:
             return self.environ[variable], variable
         return self.values.get(name), f"“{name}” in {printable(str(self.file))}"
 
-    def checked(self, name: str, is_right: Callable[[str], bool], what: str) -> str | None:
+    def checked(self, name: str, is_right: Callable[[str], bool], what: str, *, hint: str) -> str | None:
         value, place = self.text(name)
         if value is not None and not is_right(value):
             raise ConfigurationError(
                 f"{place} says “{printable(value, limit=80)}”, which cannot be {what}",
-                hint="see the environment variables and flags: withings-auth login --help",
+                hint=hint,
             )
         return value
 
