@@ -20,7 +20,7 @@ from withings_auth.store.file_store import FileStore
 from withings_auth.store.records import app_name, token_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from tests.support.canaries import Canaries
@@ -159,9 +159,20 @@ class Desk:
         pending.allow(person=person)
         return pending.wait()
 
-    def put_login(self, *, age: int = 600, scopes: tuple[str, ...] = ALL_SCOPES) -> Grant:
-        """A login of so many seconds ago, put into the store without a browser."""
-        pair = self.sandbox.issue_pair(scopes=scopes)
+    def put_login(
+        self,
+        profile: str = "default",
+        *,
+        person: int = 1,
+        age: int = 600,
+        scopes: Iterable[str] = ALL_SCOPES,
+        token_url: str | None = None,
+    ) -> Grant:
+        """A login of one of the sandbox's people, so many seconds old, put into the store without a browser.
+
+        The app's credentials are saved beside it.
+        """
+        pair = self.sandbox.issue_pair(self.sandbox.people[person - 1], scopes)
         issued = int(time.time()) - age
         grant = Grant(
             access_token=pair.access_token,
@@ -171,12 +182,12 @@ class Desk:
             scopes=pair.scopes,
             userid=str(pair.userid),
             client_id=self.sandbox.client_id,
-            token_url=self.sandbox.endpoints.token_url,
+            token_url=token_url or self.sandbox.endpoints.token_url,
         )
         app = App(client_id=self.sandbox.client_id, client_secret=self.sandbox.client_secret)
         store = FileStore(self.directory)
         store.save(app_name(app.client_id), app.written())
-        store.save(token_name("default"), grant.written())
+        store.save(token_name(profile), grant.written())
         return grant
 
     def run(self, *arguments: str, **env: str | None) -> Finished:

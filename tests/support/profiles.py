@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
-from withings_auth.model import ALL_SCOPES, App, Grant
+from withings_auth.model import ALL_SCOPES, Grant
 from withings_auth.store.file_store import FileStore
-from withings_auth.store.records import app_name, token_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,23 +26,8 @@ def put(
     scopes: Iterable[str] = ALL_SCOPES,
     token_url: str | None = None,
 ) -> Grant:
-    """The login of one of the sandbox's people, so many seconds old; the app's credentials are saved beside it."""
-    pair = desk.sandbox.issue_pair(desk.sandbox.people[person - 1], scopes)
-    issued = int(time.time()) - age
-    grant = Grant(
-        access_token=pair.access_token,
-        refresh_token=pair.refresh_token,
-        obtained_at=issued,
-        expires_at=issued + 10_800,
-        scopes=pair.scopes,
-        userid=str(pair.userid),
-        client_id=desk.sandbox.client_id,
-        token_url=token_url or desk.sandbox.endpoints.token_url,
-    )
-    app = App(client_id=desk.sandbox.client_id, client_secret=desk.sandbox.client_secret)
-    store = FileStore(desk.directory)
-    store.save(app_name(app.client_id), app.written())
-    store.save(token_name(profile), grant.written())
+    """What `Desk.put_login` puts; none of its secrets may be shown from here on."""
+    grant = desk.put_login(profile, person=person, age=age, scopes=scopes, token_url=token_url)
     desk.plant_secrets()
     return grant
 
