@@ -390,6 +390,8 @@ class TestOnATerminal:
         program.screen.expect(re.escape("Redirect URI, exactly as it is registered [http://localhost:8000]: "))
         program.type(f"{bare.redirect_uri}\n")
         program.screen.expect(re.escape(f"Scopes to ask for, a comma list [{SCOPES}]: "))
+        program.type("user.metric\n")
+        program.screen.expect("That will not do: Withings has no scope “user.metric”; it has user.info, user.metrics,")
         program.type("\n")
         finished = program.wait()
         assert finished.returncode == 0, finished.screen

@@ -10,9 +10,10 @@ from functools import partial
 
 from withings_auth.apps.configuration import save_app
 from withings_auth.apps.known import KnownApp, known_app
-from withings_auth.cli.given import Given, read_given, wrong_client_id, wrong_scopes
+from withings_auth.cli.given import Given, read_given, wrong_client_id
 from withings_auth.cli.options import add_profile, open_store, settings
 from withings_auth.cli.prompts import Wrong, ask, ask_for_secret, confirm
+from withings_auth.cli.scopes import warn_of_strange, wrong_scopes
 from withings_auth.cli.terminal import PROGRAM, is_terminal, tell
 from withings_auth.errors import ConfigurationError, ProviderError, RenewalBusy, StoreError, profile_flag
 from withings_auth.failures import DASHBOARD
@@ -104,6 +105,7 @@ def set_up(
     )
     app = _asked(known, found, store, wrong_uri, everything=asks_all) if is_terminal() else _complete(known)
     addresses(app.redirect_uri, listen, nowhere=pasting)
+    warn_of_strange(scope_list(given.scopes or ""))
     if before_saving:
         check(app, found)
     file = config_directory() / CONFIG_FILE
@@ -161,7 +163,8 @@ def _asked(known: KnownApp, found: Settings, store: SecretStore, wrong_uri: Wron
         known = replace(known, client_secret=ask_for_secret(note, default=known.client_secret))
     if everything:
         uri = ask("Redirect URI, exactly as it is registered", wrong=wrong_uri, default=known.redirect_uri)
-        scopes = ask("Scopes to ask for, a comma list", wrong=wrong_scopes, default=",".join(known.scopes))
+        wrong = partial(wrong_scopes, known=known.scopes)
+        scopes = ask("Scopes to ask for, a comma list", wrong=wrong, default=",".join(known.scopes))
         known = replace(known, redirect_uri=uri, scopes=scope_list(scopes))
     return _complete(known)
 

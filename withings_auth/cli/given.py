@@ -10,9 +10,10 @@ from pathlib import Path
 
 from withings_auth.apps.envfile import read_env_file
 from withings_auth.cli.prompts import ask_for_secret, wrong_client_secret
+from withings_auth.cli.scopes import wrong_scopes
 from withings_auth.cli.terminal import PROGRAM, is_terminal, tell
 from withings_auth.errors import ConfigurationError
-from withings_auth.outside import is_client_id, printable, scope_list
+from withings_auth.outside import is_client_id, printable
 
 LARGEST_INPUT_BYTES = 64 * 1024
 
@@ -109,11 +110,3 @@ def wrong_client_id(text: str) -> str | None:
     if is_client_id(text):
         return None
     return "a client id has letters and digits only" if text else "a client id is needed"
-
-
-def wrong_scopes(text: str) -> str | None:
-    """Says why the text cannot be a list of scopes."""
-    try:
-        return None if scope_list(text) else "at least one scope is needed"
-    except ValueError as error:
-        return str(error)

@@ -11,6 +11,7 @@ from withings_auth.apps.known import known_app
 from withings_auth.cli.keyboard import typed_lines
 from withings_auth.cli.options import add_profile, open_store, seconds, settings
 from withings_auth.cli.prompts import ask_for_secret
+from withings_auth.cli.scopes import warn_of_strange
 from withings_auth.cli.signals import run_interruptible
 from withings_auth.cli.terminal import PROGRAM, is_terminal, show, tell
 from withings_auth.errors import ConfigurationError, profile_flag
@@ -91,6 +92,7 @@ def execute(options: argparse.Namespace) -> int:
                 set_up(found, store, pasting=options.paste)
                 found = _read(options)
             app = _own_app(options, found, store)
+        warn_of_strange(app.scopes)
         run_interruptible(
             lambda: login(
                 app,
