@@ -111,6 +111,11 @@ def login_hint(profile: str) -> str:
     return f"log in: withings-auth login{profile_flag(profile)}"
 
 
+def secret_hint(profile: str) -> str:
+    """Returns what to type where the client secret of this profile's app is not saved any more."""
+    return f"save it again, without a new login: withings-auth configure{profile_flag(profile)}"
+
+
 def profile_flag(profile: str) -> str:
     """Returns the flag that names this profile, behind a blank; nothing for the one that needs none."""
     return "" if profile == "default" else f" --profile {profile}"

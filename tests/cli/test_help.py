@@ -10,6 +10,8 @@ import pytest
 from tests.support.keyring_daemon import SecretService
 from tests.support.logins import Desk
 from withings_auth.cli import COMMANDS
+from withings_auth.store.file_store import FileStore
+from withings_auth.store.records import app_name
 
 
 class TestTheBareName:
@@ -55,6 +57,12 @@ class TestTheBareName:
             f"The login of Withings user {grant.userid}, profile default, does not work any more.\n"
             "Next: withings-auth login"
         )
+
+    def test_a_login_whose_secret_is_lost_leads_to_saving_it(self, desk: Desk) -> None:
+        desk.put_login(age=10_900)
+        FileStore(desk.directory).clear(app_name(desk.sandbox.client_id))
+        desk.env["WITHINGS_CLIENT_SECRET"] = None
+        assert self.said(desk).endswith("does not work any more.\nNext: withings-auth configure")
 
     @pytest.mark.parametrize(
         ("name", "value", "why"),

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.profiles import DAY, YEAR, move_to_keyring, put
+from withings_auth.store.file_store import FileStore
+from withings_auth.store.records import app_name
 
 if TYPE_CHECKING:
     from tests.support.keyring_daemon import SecretService
@@ -60,6 +62,17 @@ def test_its_exit_code_is_that_of_the_worst(desk: Desk, age: int, code: int, log
     finished = desk.run("list")
     assert finished.returncode == code
     assert re.search(rf"(?m)^old .*  {login}", finished.stdout)
+
+
+@pytest.mark.parametrize(("age", "code"), [(600, 0), (10_900, 3)])
+def test_a_lost_client_secret(desk: Desk, age: int, code: int) -> None:
+    """It leads to saving it again, before and after the access token has expired."""
+    desk.env["WITHINGS_CLIENT_SECRET"] = None
+    put(desk, age=age)
+    FileStore(desk.directory).clear(app_name(desk.sandbox.client_id))
+    finished = desk.run("list")
+    assert finished.returncode == code
+    assert finished.stdout.rstrip().endswith("no client secret: configure")
 
 
 def test_nobody(desk: Desk) -> None:

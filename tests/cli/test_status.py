@@ -158,7 +158,7 @@ class TestItsExitCode:
     """0 usable, 3 log in, 5 store."""
 
     def test_a_lost_client_secret(self, desk: Desk) -> None:
-        """Usable while the access token lives; then it takes a login, or the secret in the environment."""
+        """Usable while the access token lives; then it takes the secret, saved again or in the environment."""
         desk.env["WITHINGS_CLIENT_SECRET"] = None
         put(desk)
         FileStore(desk.directory).clear(app_name(desk.sandbox.client_id))
@@ -170,7 +170,20 @@ class TestItsExitCode:
         finished = desk.run("status")
         assert finished.returncode == 3
         assert "cannot be renewed: the client secret of its app is not saved any more" in finished.stderr
+        assert "hint: save it again, without a new login: withings-auth configure\n" in finished.stderr
         assert desk.run("status", WITHINGS_CLIENT_SECRET=desk.sandbox.client_secret).returncode == 0
+        saved = desk.cli("configure", "--secret-stdin", stdin=desk.sandbox.client_secret, env=desk.env)
+        assert (saved.returncode, desk.run("status").returncode) == (0, 0)
+
+    def test_a_lost_client_secret_near_the_end(self, desk: Desk) -> None:
+        """No renewal is advised that cannot be."""
+        desk.env["WITHINGS_CLIENT_SECRET"] = None
+        put(desk, age=YEAR - DAY)
+        FileStore(desk.directory).clear(app_name(desk.sandbox.client_id))
+        finished = desk.run("status")
+        assert finished.returncode == 3
+        assert "--renew" not in finished.stdout
+        assert line(finished, "Login").startswith("warning: ends on ")
 
     def test_another_app_in_the_environment(self, desk: Desk) -> None:
         """As `token` would be: it is no login of this app."""

@@ -165,7 +165,12 @@ class TestLogin:
         [
             (lambda: standing(NOON + 340 * DAY), Verdict.WARNING, "which is soon", "withings-auth token --renew"),
             (lambda: standing(NOON + 366 * DAY), Verdict.FAILED, "over a year old", "withings-auth login"),
-            (lambda: standing(NOON + DAY, secret_known=False), Verdict.FAILED, "not saved any", "withings-auth login"),
+            (
+                lambda: standing(NOON + DAY, secret_known=False),
+                Verdict.FAILED,
+                "not saved any",
+                "withings-auth configure",
+            ),
             (lambda: standing(secret_known=False), Verdict.WARNING, "not saved any", "withings-auth configure"),
             (lambda: standing(unknown_until=NOON), Verdict.WARNING, "is not known", "withings-auth token"),
         ],

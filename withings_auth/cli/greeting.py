@@ -55,7 +55,7 @@ def _how_it_stands() -> list[str]:
     if not stands.usable:
         return [
             coloured(f"The login of {who}, does not work any more.", "yellow", sys.stderr),
-            f"Next: {PROGRAM} login{flag}",
+            f"Next: {PROGRAM} {'login' if stands.has_ended else 'configure'}{flag}",
         ]
     return [
         f"{coloured(f'Logged in as {who}.', 'green', sys.stderr)} {_access_token(stands)}",

@@ -91,10 +91,10 @@ def _access_token(stands: Standing) -> str:
 
 
 def _login(stands: Standing) -> str:
-    if not stands.usable:
+    if stands.has_ended and not stands.usable:
         return "log in again"
     if not stands.secret_known:
-        return "no client secret: log in again"
+        return "no client secret: configure"
     return f"{'ended' if stands.has_ended else 'until'} {local_time(stands.ends_at)}"
 
 

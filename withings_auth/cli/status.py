@@ -12,7 +12,7 @@ from withings_auth.cli.colour import coloured
 from withings_auth.cli.options import add_profile, open_store, settings
 from withings_auth.cli.spans import span, wait_and_tell
 from withings_auth.cli.terminal import PROGRAM, answer, answer_json, tell
-from withings_auth.errors import ConfigurationError, LoginRequired, WithingsAuthError, login_hint
+from withings_auth.errors import ConfigurationError, LoginRequired, WithingsAuthError, login_hint, secret_hint
 from withings_auth.failures import local_time
 from withings_auth.logins.standing import Standing, standing
 from withings_auth.model import Endpoints
@@ -123,9 +123,9 @@ def _login(stands: Standing) -> str:
     if stands.has_ended:
         return f"ended on {until}, a year after its last renewal"
     left = span(stands.ends_at - stands.seen_at)
-    if stands.ends_soon:
+    if stands.ends_soon and stands.secret_known:
         return f"ends on {until} (in {left}), unless it is renewed before that: {PROGRAM} token --renew"
-    return f"lasts until {until} (in {left}), a year after its last renewal"
+    return f"{'ends on' if stands.ends_soon else 'lasts until'} {until} (in {left}), a year after its last renewal"
 
 
 def _unknown(stands: Standing, until: float) -> str:
@@ -143,9 +143,9 @@ def _app(stands: Standing) -> str:
 
 
 def _not_usable(stands: Standing) -> LoginRequired:
-    why = (
-        "has ended: its last renewal is over a year ago"
-        if stands.has_ended
-        else "cannot be renewed: the client secret of its app is not saved any more"
-    )
-    return LoginRequired(f"the login of profile {stands.profile} {why}", hint=login_hint(stands.profile))
+    if stands.has_ended:
+        why, hint = "has ended: its last renewal is over a year ago", login_hint(stands.profile)
+    else:
+        why = "cannot be renewed: the client secret of its app is not saved any more"
+        hint = secret_hint(stands.profile)
+    return LoginRequired(f"the login of profile {stands.profile} {why}", hint=hint)

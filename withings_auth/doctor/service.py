@@ -11,7 +11,14 @@ from withings_auth.api.checking import check
 from withings_auth.api.repetition import past_the_guard
 from withings_auth.api.signed import SIGNATURE_PATH, check_app
 from withings_auth.doctor.findings import Found, failed, ok, skipped, warning
-from withings_auth.errors import LoginRequired, ProviderError, ProviderUnavailable, WithingsAuthError, login_hint
+from withings_auth.errors import (
+    LoginRequired,
+    ProviderError,
+    ProviderUnavailable,
+    WithingsAuthError,
+    login_hint,
+    secret_hint,
+)
 from withings_auth.exchange import post
 from withings_auth.failures import local_time, signed_error
 from withings_auth.logins.standing import Standing, standing
@@ -98,7 +105,8 @@ def login(stands: Standing | None, settings: Settings) -> Found:
     words = f"user {stands.grant.userid}, {', '.join(stands.grant.scopes)}; lasts until {local_time(stands.ends_at)}"
     if not stands.usable:
         why = "the login is over a year old" if stands.has_ended else "its app's client secret is not saved any more"
-        return failed(f"{words}; cannot be renewed: {why}", login_hint(profile))
+        remedy = login_hint(profile) if stands.has_ended else secret_hint(profile)
+        return failed(f"{words}; cannot be renewed: {why}", remedy)
     if stands.unknown_until is not None:
         until = local_time(stands.unknown_until)
         return warning(
@@ -106,7 +114,7 @@ def login(stands: Standing | None, settings: Settings) -> Found:
             f"a new try is sure only before {until}: withings-auth token",
         )
     if not stands.secret_known:
-        return warning(f"{words}; its app's client secret is not saved any more", "save it: withings-auth configure")
+        return warning(f"{words}; its app's client secret is not saved any more", secret_hint(profile))
     if stands.ends_soon:
         return warning(f"{words}, which is soon", "renew it: withings-auth token --renew")
     return ok(words)

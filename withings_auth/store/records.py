@@ -61,7 +61,8 @@ def load_secret(store: SecretStore, client_id: str) -> str:
     if app is None:
         raise ConfigurationError(
             "the client secret of this login's app is not saved any more",
-            hint="set WITHINGS_CLIENT_ID and WITHINGS_CLIENT_SECRET, or log in again: withings-auth login",
+            hint="save it again, without a new login: withings-auth configure; or set WITHINGS_CLIENT_ID and"
+            " WITHINGS_CLIENT_SECRET",
         )
     return app.client_secret
 
