@@ -379,7 +379,7 @@ class TestOnATerminal:
     def test_everything_is_asked_and_the_dashboard_explained(self, bare: Desk, config: Path) -> None:
         """What to type there first; the secret is not shown; nothing stands on stdout."""
         program = bare.cli.on_terminal("configure", env=bare.env)
-        program.screen.expect(r"Registered URL: http://localhost:8000")
+        program.screen.expect(r"Registered URLs: http://localhost:8000")
         program.screen.expect("WITHOUT pressing Test")
         program.screen.expect(re.escape("Open the dashboard in your browser? [y/N] "))
         program.type("\n")

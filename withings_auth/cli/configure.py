@@ -202,7 +202,7 @@ def _show_dashboard(redirect_uri: str, *, open_it: bool) -> None:
     tell("Withings gives tokens to apps, so you register one, once, for yourself:")
     tell(f"  1. At {DASHBOARD} create an app: Public API integration.")
     tell("  2. Target environment: Development.")
-    tell(f"  3. Registered URL: {printable(redirect_uri)}")
+    tell(f"  3. Registered URLs: {printable(redirect_uri)}")
     tell("     Save WITHOUT pressing Test: the test wants an address that Withings can reach.")
     tell("  4. Copy the client id and the client secret, and come back here.")
     if open_it or confirm("Open the dashboard in your browser?"):

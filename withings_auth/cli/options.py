@@ -22,6 +22,17 @@ def add_profile(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_min_valid(parser: argparse.ArgumentParser, default_seconds: int) -> None:
+    """Adds `--min-valid`."""
+    parser.add_argument(
+        "--min-valid",
+        metavar="SECONDS",
+        type=seconds,
+        default=default_seconds,
+        help="how long the token must work still (default: %(default)s, at most 9000)",
+    )
+
+
 def seconds(text: str) -> float:
     """Returns what a flag says in seconds, for argparse; which of them make sense is the command's affair."""
     try:

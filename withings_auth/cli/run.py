@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from withings_auth.cli.options import add_profile, open_store, seconds, settings
+from withings_auth.cli.options import add_min_valid, add_profile, open_store, settings
 from withings_auth.cli.programs import NOT_FOUND, become, environment_with, exit_code_of
 from withings_auth.cli.terminal import PROGRAM, complain
 from withings_auth.errors import ConfigurationError
@@ -27,13 +27,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """Adds the command's flags, and the program's words, which are nobody else's."""
     parser.usage = f"{PROGRAM} run [-h] [--profile NAME] [--min-valid SECONDS] [-v] [--] COMMAND [ARGUMENT ...]"
     add_profile(parser)
-    parser.add_argument(
-        "--min-valid",
-        metavar="SECONDS",
-        type=seconds,
-        default=DEFAULT_MIN_VALID_SECONDS,
-        help="how long the token must work still (default: %(default)s, at most 9000)",
-    )
+    add_min_valid(parser, DEFAULT_MIN_VALID_SECONDS)
     parser.add_argument("command", metavar="COMMAND", nargs=argparse.REMAINDER, help="the program and its arguments")
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from withings_auth.cli.formats import SHELLS, fields, header, shell_line, shell_of
-from withings_auth.cli.options import add_profile, open_store, seconds, settings
+from withings_auth.cli.options import add_min_valid, add_profile, open_store, seconds, settings
 from withings_auth.cli.patience import patiently
 from withings_auth.cli.terminal import PROGRAM, answer, answer_json, is_terminal, tell
 from withings_auth.errors import ConfigurationError
@@ -37,13 +37,7 @@ EXAMPLE = (
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Adds the command's flags."""
     add_profile(parser)
-    parser.add_argument(
-        "--min-valid",
-        metavar="SECONDS",
-        type=seconds,
-        default=DEFAULT_MIN_VALID_SECONDS,
-        help="how long the token must work still (default: %(default)s, at most 9000)",
-    )
+    add_min_valid(parser, DEFAULT_MIN_VALID_SECONDS)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="as JSON, with expiry, scopes, userid and service")
     form.add_argument("--header", action="store_true", help="as the header that carries it, for curl -H @-")
