@@ -32,7 +32,7 @@ TABLE: dict[str, set[str]] = {
         "model": "errors outside",
         "wanted": "model",
         "forms": "model",
-        "protocol": "log outside statuses",
+        "protocol": "outside statuses",
         "failures": "errors protocol statuses",
         "store": "log errors outside threads model",
         "settings": "errors outside model store",
@@ -116,6 +116,15 @@ def test_a_module_imports_what_its_room_may(path: Path) -> None:
         assert found == set()
         return
     assert found - {parts[0], "__version__"} <= TABLE[parts[0]]
+
+
+def test_the_table_allows_nothing_that_nobody_uses() -> None:
+    """So it says how the rooms hang together, not how they once did."""
+    used: dict[str, set[str]] = {name: set() for name in TABLE}
+    for path in modules():
+        own = path.relative_to(PACKAGE).with_suffix("").parts[0]
+        used.get(own, set()).update(room(name) for name in imported(path) if name.startswith("withings_auth."))
+    assert {name: may - used[name] for name, may in TABLE.items() if may - used[name]} == {}
 
 
 def test_the_sandbox_shares_nothing_with_the_client_but_the_endpoints() -> None:
