@@ -196,6 +196,17 @@ class TestItsExitCode:
         finished = desk.run("status")
         assert (finished.returncode, finished.stdout) == (5, "")
         assert "hint: chmod 600" in finished.stderr
+        finished = desk.run("status", "--json")
+        told = json.loads(finished.stdout)
+        assert (finished.returncode, told["profile"], told["usable"]) == (5, "default", False)
+        assert "is not safe for secrets" in told["error"]
+
+    def test_a_keyring_that_is_not_there(self, desk: Desk) -> None:
+        """A program that reads the answer learns of it too."""
+        finished = desk.run("status", "--json", WITHINGS_AUTH_STORE="keyring")
+        told = json.loads(finished.stdout)
+        assert (finished.returncode, told["usable"], told["store"]) == (5, False, "keyring")
+        assert "no usable keyring" in told["error"]
 
     def test_another_profile(self, desk: Desk) -> None:
         put(desk, "second", person=2)

@@ -12,7 +12,14 @@ from withings_auth.cli.colour import coloured
 from withings_auth.cli.options import add_profile, open_store, settings
 from withings_auth.cli.spans import span, wait_and_tell
 from withings_auth.cli.terminal import PROGRAM, answer, answer_json, tell
-from withings_auth.errors import ConfigurationError, LoginRequired, WithingsAuthError, login_hint, secret_hint
+from withings_auth.errors import (
+    ConfigurationError,
+    LoginRequired,
+    StoreError,
+    WithingsAuthError,
+    login_hint,
+    secret_hint,
+)
 from withings_auth.failures import local_time
 from withings_auth.logins.standing import Standing, standing
 from withings_auth.model import Endpoints
@@ -43,7 +50,12 @@ def execute(options: argparse.Namespace) -> int:
     """Prints how the login stands. Raises `LoginRequired` where it is not usable, and what `check` and the store do."""
     found = settings(options)
     store = open_store(found)
-    stands = _standing(store, found)
+    try:
+        stands = _standing(store, found)
+    except StoreError as error:
+        if options.json:  # as `list --json` tells it
+            answer_json({"profile": found.profile, "usable": False, "error": str(error), "store": found.store})
+        raise
     if stands is None:
         if options.json:
             answer_json({"profile": found.profile, "logged_in": False, "usable": False, **_place(store, found)})
