@@ -542,7 +542,9 @@ def test_a_login_without_an_app_asks_for_it_and_goes_on(bare: Desk, config: Path
     program.screen.expect("Scopes")
     program.type("user.metrics\n")
     program.screen.expect("Signed in as Withings user")
-    assert program.wait().returncode == 0
+    finished = program.wait()
+    assert finished.returncode == 0
+    assert "Next: withings-auth login" not in finished.screen, "it is under way"
     assert config.exists()
     assert bare.run("token").returncode == 0
 

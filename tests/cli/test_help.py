@@ -102,6 +102,13 @@ def test_each_command_has_help_with_an_example(desk: Desk, command: str) -> None
     assert re.search(r"(?m)^usage: .*-v\b|^ +.*\[-v\]", finished.stdout), "usage names it too"
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_its_help_fits_a_terminal(desk: Desk, command: str) -> None:
+    """No line is longer than the 80 columns of a plain terminal, but those that are there to be pasted."""
+    lines = desk.run(command, "--help", COLUMNS="80").stdout.splitlines()
+    assert [line for line in lines if len(line) > 80 and "https://" not in line and "~/" not in line] == []
+
+
 def test_the_whole_help_is_the_list_of_commands(desk: Desk) -> None:
     """Asked for, it goes to stdout with exit code 0, and no store is opened for it."""
     finished = desk.run("--help", WITHINGS_AUTH_STORE="file:relative")

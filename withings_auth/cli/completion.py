@@ -16,7 +16,8 @@ EXAMPLE = (
     "        with these lines in ~/.zshrc: fpath+=~/.zfunc; autoload -Uz compinit && compinit\n"
     "  fish: mkdir -p ~/.config/fish/completions\n"
     "        withings-auth completion fish > ~/.config/fish/completions/withings-auth.fish\n\n"
-    "A new shell knows it. For this one alone, in bash: source <(withings-auth completion bash)"
+    "A new shell knows it. For this one alone, in bash:\n"
+    "  source <(withings-auth completion bash)"
 )
 
 

@@ -28,12 +28,13 @@ from withings_auth.store.records import clear_unused_app, stored_grant
 
 EXAMPLE = (
     "examples:\n"
-    "  withings-auth configure                           (asks, and shows what to type at the dashboard)\n"
+    "  withings-auth configure            (asks, and shows how to get an app)\n"
     "  withings-auth configure --env-file credentials.sh\n"
     "  pass withings | withings-auth configure --client-id … --secret-stdin\n"
-    "  withings-auth configure --check                   (does Withings know this app?)\n\n"
-    "The client secret is never a flag. It is saved in the keyring (or the store that you named), the rest in\n"
-    "config.toml. On a terminal you are asked for what no flag says."
+    "  withings-auth configure --check    (does Withings know this app?)\n\n"
+    "The client secret is never a flag. It is saved in the keyring (or the store\n"
+    "that you named), the rest in config.toml. On a terminal you are asked for what\n"
+    "no flag says."
 )
 
 
@@ -81,12 +82,13 @@ def set_up(
     *,
     open_dashboard: bool = False,
     before_saving: bool = False,
+    for_login: bool = False,
     pasting: bool = False,
 ) -> None:
     """Saves the app that is given; on a terminal a person is asked, for everything if nothing is given.
 
-    `before_saving` asks Withings first. With `pasting` any redirect URI will do. Raises `ConfigurationError`, with
-    nothing changed, and what `save_app` and `check` raise.
+    `before_saving` asks Withings first; `for_login` says that a login follows by itself. With `pasting` any redirect
+    URI will do. Raises `ConfigurationError`, with nothing changed, and what `save_app` and `check` raise.
     """
     given = given or Given()
     listen = given.listen or found.listen
@@ -112,6 +114,8 @@ def set_up(
     save_app(store, app, file, _to_write(app, given, everything=asks_all))
     tell(f"Saved: the client secret in {store.description}, the rest in {printable(str(file))}.")
     _tell_consequences(app, found, store)
+    if not for_login:
+        _tell_next(app, found, store)
 
 
 def check(app: App, found: Settings) -> None:
@@ -178,8 +182,8 @@ def _complete(known: KnownApp) -> App:
         ]
         raise ConfigurationError(
             f"not set: {' and '.join(missing)}",
-            hint=f"{PROGRAM} configure asks for them on a terminal; elsewhere say --client-id ID and --secret-stdin,"
-            " or --env-file FILE",
+            hint=f"{PROGRAM} configure, without a flag, asks for {'it' if len(missing) == 1 else 'them'} on a terminal;"
+            " elsewhere say --client-id ID and --secret-stdin, or --env-file FILE",
         )
     return App(
         client_id=known.client_id,
@@ -214,7 +218,7 @@ def _show_dashboard(redirect_uri: str, *, open_it: bool) -> None:
 
 
 def _tell_consequences(app: App, before: Settings, store: SecretStore) -> None:
-    """Tells what stands before the saved values, which login they are not for, and what to type next."""
+    """Tells what stands before the saved values, and what was removed for them."""
     saved = {
         "WITHINGS_CLIENT_ID": app.client_id,
         "WITHINGS_CLIENT_SECRET": app.client_secret,
@@ -228,6 +232,10 @@ def _tell_consequences(app: App, before: Settings, store: SecretStore) -> None:
     with suppress(StoreError, RenewalBusy):  # the app is saved, which is what counts
         if earlier not in {None, app.client_id} and clear_unused_app(store, str(earlier)):
             tell("The client secret of the earlier app, which no login uses, is removed.")
+
+
+def _tell_next(app: App, before: Settings, store: SecretStore) -> None:
+    """Tells which login the saved values are not for, and what to type next."""
     flag = profile_flag(before.profile)
     grant = None
     with suppress(StoreError):  # a record that is not ours is the login's trouble

@@ -18,8 +18,9 @@ EXAMPLE = (
     "examples:\n"
     "  withings-auth doctor\n"
     "  withings-auth doctor --offline     (asks nothing of Withings)\n\n"
-    "No secret is shown; ids are shortened, your home directory is ~, your user name and this machine's name are\n"
-    "left out: it can be pasted into a bug report. What it saves to try out the store, it removes.\n"
+    "No secret is shown; ids are shortened, your home directory is ~, your user name\n"
+    "and this machine's name are left out: it can be pasted into a bug report. What\n"
+    "it saves to try out the store, it removes.\n"
     "exit code: 0 nothing failed (warnings do not count), 1 a check failed"
 )
 

@@ -27,11 +27,12 @@ STDIN = "-"
 EXAMPLE = (
     "examples:\n"
     "  withings-auth import ~/.withings_user.json\n"
-    "  withings-auth import --remove tokens.json         (and remove the file, once the login is saved)\n"
+    "  withings-auth import --remove tokens.json    (and remove the file afterwards)\n"
     "  pass withings-token | withings-auth import -\n\n"
-    "The file is recognised by its shape: withings-sync, withings-mcp, withings-health-cli, Withings2Garmin,\n"
-    "withings_api, and Withings' own answer. Its refresh token is used once, which proves it and makes it yours:\n"
-    "the copy in the file is dead from then on. The app must be the one that the tool used."
+    "The file is recognised by its shape: withings-sync, withings-mcp,\n"
+    "withings-health-cli, Withings2Garmin, withings_api, and Withings' own answer.\n"
+    "Its refresh token is used once, which proves it and makes it yours: the copy in\n"
+    "the file is dead from then on. The app must be the one that the tool used."
 )
 
 

@@ -21,7 +21,8 @@ from withings_auth.store.records import profiles
 EXAMPLE = (
     "example:\n"
     "  withings-auth list\n\n"
-    "exit code: 0 every login is usable, 3 one has ended or there is none, 5 one cannot be read"
+    "exit code: 0 every login is usable, 3 one has ended or there is none, 5 one\n"
+    "cannot be read"
 )
 
 _HEAD = ("PROFILE", "USER", "ACCESS TOKEN", "LOGIN")

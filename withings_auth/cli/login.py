@@ -29,8 +29,8 @@ EXAMPLE = (
     "examples:\n"
     "  withings-auth login --client-id …     (asks for the client secret, hidden)\n"
     "  withings-auth login --sandbox         (a trial, without an account)\n\n"
-    "The client secret is never a flag: it comes from WITHINGS_CLIENT_SECRET, from an earlier login,\n"
-    "or is asked for, hidden, on a terminal."
+    "The client secret is never a flag: it comes from WITHINGS_CLIENT_SECRET, from\n"
+    "an earlier login, or is asked for, hidden, on a terminal."
 )
 
 
@@ -89,7 +89,7 @@ def execute(options: argparse.Namespace) -> int:
             if is_terminal() and known_app(found, store).client_id is None:
                 from withings_auth.cli.configure import set_up  # here, because most logins have an app
 
-                set_up(found, store, pasting=options.paste)
+                set_up(found, store, for_login=True, pasting=options.paste)
                 found = _read(options)
             app = _own_app(options, found, store)
         warn_of_strange(app.scopes)

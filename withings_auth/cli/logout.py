@@ -22,8 +22,9 @@ EXAMPLE = (
     "  withings-auth logout --revoke         (also end the app's access at Withings)\n"
     "  withings-auth logout --all            (every profile on this machine)\n\n"
     "The local copies are removed even if Withings cannot be asked.\n"
-    "exit code: 0 all is done; 1 Withings refused; 2 the client secret is wrong or gone; 3 nobody is logged in whose\n"
-    "access could be revoked; 4 Withings gave no answer; 5 the store failed"
+    "exit code: 0 all is done; 1 Withings refused; 2 the client secret is wrong or\n"
+    "gone; 3 nobody is logged in whose access could be revoked; 4 Withings gave no\n"
+    "answer; 5 the store failed"
 )
 
 

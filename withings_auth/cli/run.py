@@ -14,9 +14,10 @@ from withings_auth.source import TokenSource
 
 DEFAULT_MIN_VALID_SECONDS = 600
 EXAMPLE = (
-    "The program finds WITHINGS_ACCESS_TOKEN and WITHINGS_USERID in its environment, and WITHINGS_CLIENT_SECRET\n"
-    "no longer. The token dies within three hours, and nothing renews it inside the program: one that runs for\n"
-    "longer asks for a new one by itself, withings-auth token.\n\n"
+    "The program finds WITHINGS_ACCESS_TOKEN and WITHINGS_USERID in its environment,\n"
+    "and WITHINGS_CLIENT_SECRET no longer. The token dies within three hours, and\n"
+    "nothing renews it inside the program: one that runs for longer asks for a new\n"
+    "one by itself, withings-auth token.\n\n"
     "Signals reach the program itself, and its exit code is this command's.\n\n"
     "example:\n"
     "  withings-auth run -- python3 weights.py --since 2024-01-01"
@@ -25,7 +26,9 @@ EXAMPLE = (
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Adds the command's flags, and the program's words, which are nobody else's."""
-    parser.usage = f"{PROGRAM} run [-h] [--profile NAME] [--min-valid SECONDS] [-v] [--] COMMAND [ARGUMENT ...]"
+    parser.usage = (
+        f"{PROGRAM} run [-h] [--profile NAME] [--min-valid SECONDS] [-v]\n{' ' * 25}[--] COMMAND [ARGUMENT ...]"
+    )
     add_profile(parser)
     add_min_valid(parser, DEFAULT_MIN_VALID_SECONDS)
     parser.add_argument("command", metavar="COMMAND", nargs=argparse.REMAINDER, help="the program and its arguments")

@@ -31,9 +31,10 @@ from withings_auth.store.base import SecretStore
 EXAMPLE = (
     "examples:\n"
     "  withings-auth status\n"
-    "  withings-auth status --check || [ $? -ne 3 ] || notify-send 'Log in to Withings again'\n\n"
-    "exit code: 0 the login is usable, 3 log in, 5 the store cannot be read; with --check also 4: Withings gave no\n"
-    "answer, try again. Without --check nothing is asked of Withings and nothing is renewed."
+    "  withings-auth status --check || [ $? -ne 3 ] || notify-send 'Log in again'\n\n"
+    "exit code: 0 the login is usable, 3 log in, 5 the store cannot be read; with\n"
+    "--check also 4: Withings gave no answer, try again. Without --check nothing is\n"
+    "asked of Withings and nothing is renewed."
 )
 
 
