@@ -9,8 +9,11 @@ PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 JOBS ?= 2
 OLDEST := .venv-oldest
 # No version of a library changes what these show, and once is enough: schedules that are played in plain Python, what
-# the suite for stores makes of broken ones, and the demonstration, which is made of what the other tests hold.
-INDEPENDENT := tests/simulation tests/store/test_testing.py tests/test_demo.py
+# the suite for stores makes of broken ones, what Withings may answer, who wins a race, what pages and a terminal look
+# like, what the tests themselves rest on, and the demonstration, which is made of what the other tests hold.
+INDEPENDENT := tests/simulation tests/store/test_testing.py tests/renewal/test_switches.py \
+	tests/renewal/test_races.py tests/loopback/test_page.py tests/cli/test_pasting.py tests/test_fixtures.py \
+	tests/test_screenshot.py tests/test_demo.py
 oldest_versions = import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 	needs = sum(project["optional-dependencies"].values(), project["dependencies"]); \
 	print(*(need.replace(">=", "==") for need in needs))
