@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.installed-runtime
 DEV := $(VENV)/.installed-dev
 PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
-JOBS ?= 2
+JOBS ?= 3
 OLDEST := .venv-oldest
 # Where a library does the work: aiohttp and yarl, filelock, keyring, platformdirs, tomlkit, shtab, httpx, requests. What
 # the other tests show, pure rules and what is built of these rooms, no version of a library changes.
@@ -34,7 +34,7 @@ help: ## list the targets
 demo: $(RUNTIME) ## see the whole story: log in, get a token, renew it, log out
 	@$(BIN)/python tests/demo.py
 
-test: system lint types ## install what the tests need, then lint, types and all tests (JOBS=2 at a time)
+test: system lint types ## install what the tests need, then lint, types and all tests (JOBS=3 at a time)
 	@$(BIN)/pytest --quiet --numprocesses=$(JOBS)
 
 test-oldest: ## what reaches a library, with the oldest versions of what we depend on
