@@ -46,7 +46,7 @@ simulate: $(DEV) ## play a million renewals in which everything goes wrong (SEED
 	@$(BIN)/python -m tests.simulation.run --seeds $(or $(SEEDS),0:1000000)
 
 bench: $(DEV) ## measure what things cost, and hold it to budgets
-	@$(BIN)/python tests/bench.py
+	@$(BIN)/python -m tests.bench
 
 lint: $(DEV) ## check style and format
 	@$(BIN)/ruff check --quiet

@@ -25,6 +25,7 @@ from pathlib import Path
 
 import aiohttp
 
+from tests.support import isolation
 from withings_auth.model import App, Grant
 from withings_auth.sandbox import Sandbox
 from withings_auth.source import AsyncTokenSource, TokenSource
@@ -32,11 +33,6 @@ from withings_auth.store import open_named_store
 from withings_auth.store.base import SecretStore
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.records import app_name, load_grant, token_name
-
-try:
-    from tests.support import isolation
-except ImportError:  # run as a script, with the tests' directory in front of everything
-    from support import isolation  # type: ignore[import-not-found, no-redef]
 
 TOKEN = token_name("default")
 LIFE_SECONDS = 10_800
@@ -225,10 +221,8 @@ def secret_service(running: contextlib.ExitStack) -> dict[str, str]:
     """Starts a real keyring where this machine has one; what leads a program to it, or nothing."""
     if not all(shutil.which(program) for program in ("dbus-daemon", "gnome-keyring-daemon")):
         return {}
-    try:
-        from tests.support import keyring_daemon
-    except ImportError:  # as above
-        from support import keyring_daemon  # type: ignore[no-redef]
+    from tests.support import keyring_daemon  # here, because it needs a machine that can have one
+
     service = running.enter_context(keyring_daemon.SecretService())
     return {name: value for name, value in service.environ.items() if value is not None}
 

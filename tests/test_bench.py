@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.support.programs import Cli, Finished
 
-BENCH = Path(__file__).parent / "bench.py"
+ROOT = Path(__file__).parent.parent
 COSTS = (
     "TokenSource.token()",
     "await AsyncTokenSource.token()",
@@ -29,11 +29,11 @@ def bench(cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
     """Runs one small round, in a temporary directory that is looked at afterwards."""
     (home / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(home / "tmp"))
-    return cli.using(sys.executable, str(BENCH), "--rounds", "1", "--calls", "20")
+    return cli.using(sys.executable, "-m", "tests.bench", "--rounds", "1", "--calls", "20")
 
 
 def run(bench: Cli, leeway: str) -> Finished:
-    return bench("--leeway", leeway, env={"PATH": os.environ["PATH"]}, seconds=60)
+    return bench("--leeway", leeway, env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}, seconds=60)
 
 
 def test_every_cost_is_shown_beside_its_budget(bench: Cli, home: Path) -> None:

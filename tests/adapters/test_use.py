@@ -38,6 +38,7 @@ class TestPairing:
     def test_a_source_of_the_other_kind_is_refused(self, store: SecretStore) -> None:
         """At once, not as a coroutine that nobody awaits."""
         blocking, awaited = TokenSource(store=store), AsyncTokenSource(store=store)
+        # The types are wrong on purpose: this is what a program without a type checker would do.
         wrong: list[tuple[str, Callable[[], object]]] = [
             ("BearerAuth takes a TokenSource", lambda: BearerAuth(awaited)),  # type: ignore[arg-type]
             ("BearerAuth takes a TokenSource", lambda: RequestsBearerAuth(awaited)),  # type: ignore[arg-type]

@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Iterator
 
 import pytest
 
-from tests.renewal.scene import Clock, Scene
+from tests.renewal.scene import Scene
 from withings_auth.api.calls import body_of, call, envelope, form_of, service_path
 from withings_auth.errors import ConfigurationError, LoginRequired, ProviderError, ProviderUnavailable
 from withings_auth.protocol import Answer, Failure, read_body
-from withings_auth.sandbox import Sandbox
 from withings_auth.source import TokenSource
-from withings_auth.store.memory_store import MemoryStore
 
 WEIGHTS = {"action": "getmeas", "meastype": "1"}
-
-
-@pytest.fixture
-def scene() -> Iterator[Scene]:
-    """Somebody logged in ten minutes ago, by the clock of the wall."""
-    clock = Clock()
-    clock.at = time.time() - 600
-    with Sandbox() as sandbox:
-        scene = Scene(MemoryStore(), sandbox, clock)
-        scene.log_in(age=600)
-        yield scene
 
 
 def url(scene: Scene) -> str:

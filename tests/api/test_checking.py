@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-from tests.renewal.scene import Clock, Scene
+from tests.renewal.scene import Scene
 from withings_auth.api.checking import cheapest_call, check
 from withings_auth.errors import LoginRequired, ProviderError, ProviderUnavailable
 from withings_auth.model import ALL_SCOPES
-from withings_auth.sandbox import Sandbox
 from withings_auth.source import TokenSource
-from withings_auth.store.memory_store import MemoryStore
-
-
-@pytest.fixture
-def scene() -> Iterator[Scene]:
-    """Somebody logged in ten minutes ago, by the clock of the wall."""
-    clock = Clock()
-    clock.at = time.time() - 600
-    with Sandbox() as sandbox:
-        scene = Scene(MemoryStore(), sandbox, clock)
-        scene.log_in(age=600)
-        yield scene
 
 
 def checked(scene: Scene, *, now: float | None = None) -> bool:

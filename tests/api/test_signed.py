@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from withings_auth.api.signed import check_app, revoke
+from withings_auth.api.signed import Post, check_app, revoke
 from withings_auth.errors import ConfigurationError, ProtocolViolation, ProviderError, ProviderUnavailable
 from withings_auth.model import App
 from withings_auth.protocol import Answer, AnswerLost, NotSent, Outcome
@@ -18,7 +18,7 @@ def app_of(sandbox: Sandbox) -> App:
     return App(client_id=sandbox.client_id, client_secret=sandbox.client_secret)
 
 
-def answering(outcome: Outcome) -> object:
+def answering(outcome: Outcome) -> Post:
     def send(_url: str, _form: Mapping[str, str]) -> Outcome:
         return outcome
 
@@ -65,7 +65,7 @@ class TestCheckApp:
     )
     def test_what_proves_nothing_says_so(self, outcome: Outcome, error: type[ProviderError]) -> None:
         with pytest.raises(error):
-            check_app(App(client_id="id", client_secret="s"), "https://x.invalid", send=answering(outcome))  # type: ignore[arg-type]
+            check_app(App(client_id="id", client_secret="s"), "https://x.invalid", send=answering(outcome))
 
 
 class TestRevoke:

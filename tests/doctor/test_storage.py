@@ -18,7 +18,7 @@ from withings_auth.doctor.findings import Found, Verdict, ok, tried
 from withings_auth.doctor.probe import place_of
 from withings_auth.store import open_named_store
 from withings_auth.store.backends import Backend
-from withings_auth.store.base import Notes
+from withings_auth.store.base import Notes, SecretStore
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.keyring_store import KeyringStore
 from withings_auth.store.memory_store import MemoryStore
@@ -35,9 +35,9 @@ def ticking(step_seconds: float) -> Callable[[], float]:
     return lambda: next(ticks) * step_seconds
 
 
-def judged(store: object, place: Path, step_seconds: float = 34 * MILLISECOND) -> Found:
+def judged(store: SecretStore, place: Path, step_seconds: float = 34 * MILLISECOND) -> Found:
     """The finding of `writable`, as the checklist gets it."""
-    return tried(lambda: storage.writable(store, place, clock=ticking(step_seconds)), seconds=None)  # type: ignore[arg-type]
+    return tried(lambda: storage.writable(store, place, clock=ticking(step_seconds)), seconds=None)
 
 
 @pytest.fixture

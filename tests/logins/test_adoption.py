@@ -145,7 +145,10 @@ def test_neither_says_the_userid(table: Table) -> None:
 def test_scopes_come_from_the_answer_then_the_file_then_the_app(table: Table) -> None:
     """Withings may leave them out."""
     body = b'{"status": 0, "body": {"access_token": "a", "refresh_token": "r", "expires_in": 10800, "userid": 1}}'
-    silent: Send = lambda *_: Answer(http_status=200, body=body)  # noqa: E731
+
+    def silent(*_: object) -> Answer:
+        return Answer(http_status=200, body=body)
+
     assert table.adopt(replace(table.login, scopes=("user.info",), userid="1"), send=silent).scopes == ("user.info",)
     assert table.adopt(replace(table.login, userid="1"), send=silent).scopes == table.app.scopes
 

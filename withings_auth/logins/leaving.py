@@ -19,6 +19,7 @@ from withings_auth.store.records import (
     LOCK_PATIENCE_SECONDS,
     clear_unused_app,
     load_secret,
+    saved_apps,
     stored_grant,
     token_name,
 )
@@ -103,7 +104,7 @@ class Leaving:
         client_ids = [*(grant.client_id for grant in self._grants), *([configured] if configured else [])]
         removed = False
         try:
-            client_ids += _saved_apps(self._store) if every or self._removed_unread else []
+            client_ids += saved_apps(self._store) if every or self._removed_unread else []
         except StoreError as error:
             self.troubles.append(error)
         for client_id in dict.fromkeys(client_ids):
@@ -172,7 +173,3 @@ def _readable_grant(store: SecretStore, profile: str) -> Grant | None:
         return stored_grant(store, profile)
     except StoreError:
         return None  # what cannot be read is to be removed too; a store that cannot be used says so when it removes
-
-
-def _saved_apps(store: SecretStore) -> list[str]:
-    return [name.removeprefix("app/") for name in store.names() if name.startswith("app/")]

@@ -72,6 +72,11 @@ def profiles(store: SecretStore) -> list[str]:
     return [name.removeprefix("token/") for name in store.names() if name.startswith("token/")]
 
 
+def saved_apps(store: SecretStore) -> list[str]:
+    """Returns the client ids of the apps whose credentials are saved. Raises `StoreError`."""
+    return [name.removeprefix("app/") for name in store.names() if name.startswith("app/")]
+
+
 def clear_unused_app(store: SecretStore, client_id: str) -> bool:
     """Removes the app's credentials unless a profile still needs them, or may. Returns whether they were removed.
 
