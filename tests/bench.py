@@ -28,11 +28,11 @@ import aiohttp
 from tests.support import isolation
 from withings_auth.model import App, Grant
 from withings_auth.sandbox import Sandbox
-from withings_auth.source import AsyncTokenSource, TokenSource
 from withings_auth.store import open_named_store
 from withings_auth.store.base import SecretStore
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.records import app_name, load_grant, token_name
+from withings_auth.tokens.source import AsyncTokenSource, TokenSource
 
 TOKEN = token_name("default")
 LIFE_SECONDS = 10_800

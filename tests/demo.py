@@ -18,10 +18,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from withings_auth.authorization import browser
+from withings_auth.authorization.environment import surroundings, this_machine
+from withings_auth.config.settings import state_directory
 from withings_auth.errors import StoreError
-from withings_auth.loopback import browser
-from withings_auth.loopback.surroundings import surroundings, this_machine
-from withings_auth.settings import state_directory
 from withings_auth.store.keyring_store import KeyringStore
 
 PROFILE = "demo"

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.support import browser
-from withings_auth.loopback.page import signed_in
+from withings_auth.authorization.pages import signed_in
 
 PICTURE = Path(__file__).parent / "pictures" / "signed_in.png"
 LARGEST_BYTES = 50_000

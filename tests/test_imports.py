@@ -14,8 +14,8 @@ import withings_auth
 from tests.support.canaries import Canaries
 from tests.support.keyring_daemon import SecretService
 from tests.support.programs import Cli
+from withings_auth.config.settings import open_store
 from withings_auth.model import App, Grant
-from withings_auth.settings import open_store
 from withings_auth.store.records import app_name, token_name
 
 PACKAGE = Path(withings_auth.__file__).parent
@@ -26,46 +26,36 @@ TABLE: dict[str, set[str]] = {
     for room, may in {
         "log": "",
         "errors": "",
-        "outside": "",
-        "statuses": "",
         "threads": "",
-        "model": "errors outside",
-        "wanted": "model",
-        "forms": "model",
-        "protocol": "outside statuses",
-        "failures": "errors protocol statuses",
-        "store": "log errors outside threads model",
-        "settings": "errors outside model store",
-        "exchange": "log outside threads protocol",
-        "apps": "errors outside model store settings",
-        "attempts": "errors model protocol store",
-        "renewal": "log errors statuses model wanted forms protocol failures store attempts",
-        "api": "log errors outside threads statuses model forms protocol failures exchange",
+        "validation": "",
+        "model": "errors validation",
+        "provider": "log errors threads validation model",
+        "store": "log errors threads validation model",
+        "config": "errors validation model store",
+        "tokens": "log errors threads model provider store config",
+        "authorization": "log errors threads validation model provider store config tokens",
+        "adapters": "errors validation provider",
+        "profiles": "errors threads validation model provider store tokens",
+        "doctor": "errors threads validation model provider store config tokens authorization profiles",
         "sandbox": "model",
-        "loopback": "log errors outside threads model forms protocol failures store settings exchange",
-        "source": "errors threads model wanted store settings exchange renewal",
-        "adapters": "errors outside statuses",
-        "logins": "errors outside threads model protocol failures store attempts renewal api loopback",
-        "doctor": "errors outside threads model statuses protocol failures store settings apps exchange api loopback"
-        " source logins",
-        "cli": "log errors outside statuses threads model wanted protocol failures store settings apps exchange renewal"
-        " api sandbox loopback source logins doctor",
+        "testing": "errors threads store",
+        "cli": "log errors threads validation model provider store config tokens authorization profiles doctor sandbox",
         "__main__": "cli",
     }.items()
 }
 
 # Where a library may be named; whatever imports these modules has loaded the library with them.
 LIBRARIES: dict[str, set[str]] = {
-    "aiohttp": {"adapters/aiohttp.py", "exchange.py", "loopback/server.py", "sandbox/server.py"},
-    "yarl": {"exchange.py"},
+    "aiohttp": {"adapters/aiohttp.py", "authorization/server.py", "provider/http.py", "sandbox/server.py"},
+    "yarl": {"provider/http.py"},
     "httpx": {"adapters/httpx.py"},
     "requests": {"adapters/requests.py"},
     "keyring": {"store/backends.py"},
     "filelock": {"store/lock.py"},
-    "platformdirs": {"settings.py"},
-    "tomlkit": {"apps/configuration.py"},
-    "shtab": {"cli/completion.py"},
-    "logging": {"cli/verbose.py", "loopback/server.py", "sandbox/server.py"},
+    "platformdirs": {"config/settings.py"},
+    "tomlkit": {"config/save.py"},
+    "shtab": {"cli/commands/completion.py"},
+    "logging": {"authorization/server.py", "cli/ui/verbose.py", "sandbox/server.py"},
 }
 
 
@@ -175,7 +165,7 @@ def loaded_by(cli: Cli, way: str, access_token: str) -> set[str]:
     ran = cli.using(sys.executable, "-c")(f"{AT_THE_END}\n{way}", allow=[access_token])
     assert (ran.returncode, ran.stdout) == (0, f"{access_token}\n"), ran.stderr
     found = set(ran.stderr.split())
-    assert "withings_auth.source" in found
+    assert "withings_auth.tokens.source" in found
     return found
 
 
@@ -186,8 +176,8 @@ HEAVY = {
     "asyncio",
     "yarl",
     "multidict",
-    "withings_auth.renewal",
-    "withings_auth.exchange",
+    "withings_auth.tokens.renewal",
+    "withings_auth.provider.http",
 }
 
 

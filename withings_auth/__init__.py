@@ -32,20 +32,20 @@ __all__ = [
 
 if TYPE_CHECKING:
     from withings_auth import errors
-    from withings_auth.loopback.login import login, login_sync
+    from withings_auth.authorization.flow import login, login_sync
+    from withings_auth.config.settings import open_store
     from withings_auth.model import App, Endpoints, Token
-    from withings_auth.settings import open_store
-    from withings_auth.source import AsyncTokenSource, TokenSource
+    from withings_auth.tokens.source import AsyncTokenSource, TokenSource
 
 _HOMES = {
     "App": "withings_auth.model",
-    "AsyncTokenSource": "withings_auth.source",
+    "AsyncTokenSource": "withings_auth.tokens.source",
     "Endpoints": "withings_auth.model",
     "Token": "withings_auth.model",
-    "TokenSource": "withings_auth.source",
-    "login": "withings_auth.loopback.login",
-    "login_sync": "withings_auth.loopback.login",
-    "open_store": "withings_auth.settings",
+    "TokenSource": "withings_auth.tokens.source",
+    "login": "withings_auth.authorization.flow",
+    "login_sync": "withings_auth.authorization.flow",
+    "open_store": "withings_auth.config.settings",
 }
 
 

@@ -2,7 +2,7 @@
 
 Each error carries a `hint` for a person, an `exit_code` for a shell, `temporary` for a program that may try
 again, and `retry_after` in seconds where somebody named a time. No message holds a secret; text from outside is
-escaped before it gets here (`withings_auth.outside.printable`).
+escaped before it gets here (`withings_auth.validation.printable`).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from withings_auth.errors import ConfigurationError, StoreCorrupt
-from withings_auth.outside import (
+from withings_auth.validation import (
     is_client_id,
     is_client_secret,
     is_opaque_token,

@@ -11,7 +11,7 @@ import pytest
 from withings_auth.cli.formats import SHELLS, fields, header, shell_line, shell_of
 from withings_auth.cli.programs import environment_with
 from withings_auth.model import Token
-from withings_auth.outside import is_opaque_token
+from withings_auth.validation import is_opaque_token
 
 # Every character that a token can have.
 LETTERS = f"{string.ascii_letters}{string.digits}._~+/-=="

@@ -47,7 +47,7 @@ logger = logging.getLogger("withings_auth")
 logger.setLevel(logging.DEBUG)
 logger.addHandler(logging.FileHandler(os.environ["TRANSCRIPT_LOG"], mode="w"))
 if "TRANSCRIPT_PATIENCE" in os.environ:
-    from withings_auth import renewal
+    from withings_auth.tokens import renewal
     renewal.LOCK_PATIENCE_SECONDS = float(os.environ["TRANSCRIPT_PATIENCE"])
 from withings_auth.cli import main
 sys.exit(main(sys.argv[1:]))

@@ -10,9 +10,9 @@ import pytest
 
 from tests.support.canaries import Canaries
 from withings_auth import __version__
+from withings_auth.authorization.environment import Machine, surroundings
 from withings_auth.doctor import machine
 from withings_auth.doctor.findings import Verdict, ok
-from withings_auth.loopback.surroundings import Machine, surroundings
 
 LINUX = Machine(platform="linux")
 

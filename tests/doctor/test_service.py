@@ -9,15 +9,15 @@ import pytest
 
 from tests.support.canaries import Canaries
 from tests.support.logins import free_port
+from withings_auth.config.settings import Settings, read_settings
 from withings_auth.doctor import service
 from withings_auth.doctor.findings import Found, Verdict, ok, tried
 from withings_auth.doctor.service import Asked
 from withings_auth.errors import ConfigurationError
-from withings_auth.logins.standing import Standing
 from withings_auth.model import Grant
-from withings_auth.protocol import Answer, AnswerLost, NotSent, Outcome
+from withings_auth.profiles.status import Standing
+from withings_auth.provider.replies import Answer, AnswerLost, NotSent, Outcome
 from withings_auth.sandbox import Sandbox
-from withings_auth.settings import Settings, read_settings
 
 NOON = 1_800_000_000.0
 SUSPECT_HINT = "codes live 30 seconds"

@@ -9,11 +9,11 @@ import pytest
 
 from tests.support.canaries import Canaries
 from tests.support.logins import free_port
-from withings_auth.apps.known import KnownApp
+from withings_auth.config.app import KnownApp
+from withings_auth.config.settings import read_settings
 from withings_auth.doctor import setup
 from withings_auth.doctor.findings import Verdict, ok, skipped
 from withings_auth.errors import CallbackUnavailable, ConfigurationError
-from withings_auth.settings import read_settings
 
 
 def known(client_id: str | None, client_secret: str | None) -> KnownApp:

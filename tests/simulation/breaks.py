@@ -8,12 +8,12 @@ from pathlib import Path
 from types import ModuleType
 
 from tests.simulation.play import Renew
-from withings_auth import attempts, renewal
+from withings_auth.tokens import journal, renewal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Break:
-    """Texts of `renewal.py` or `attempts.py` and what stands there instead; `promise` is a part of what is broken."""
+    """Texts of `renewal.py` or `journal.py` and what stands there instead; `promise` is a part of what is broken."""
 
     name: str
     promise: str
@@ -194,8 +194,8 @@ BREAKS = (
 
 def broken(one: Break) -> Renew:
     """Returns the `renew` of a transaction that lacks the rule."""
-    notes = _changed(attempts, one.attempts, "attempts_broken_on_purpose")
-    sent_there = (f"from {attempts.__name__} import", f"from {notes.__name__} import")
+    notes = _changed(journal, one.attempts, "attempts_broken_on_purpose")
+    sent_there = (f"from {journal.__name__} import", f"from {notes.__name__} import")
     renew: Renew = _changed(renewal, (*one.renewal, sent_there), "renewal_broken_on_purpose").renew
     return renew
 

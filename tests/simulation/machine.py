@@ -18,7 +18,7 @@ from tests.simulation.schedule import Mishap
 from tests.simulation.service import TOKEN_URL
 from withings_auth.errors import RenewalBusy, StoreError, StoreNotDurable, StoreUnavailable
 from withings_auth.model import Grant
-from withings_auth.protocol import Answer, Outcome
+from withings_auth.provider.replies import Answer, Outcome
 
 if TYPE_CHECKING:
     from tests.simulation.play import Play

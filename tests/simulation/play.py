@@ -13,9 +13,9 @@ from tests.simulation.schedule import Deed, Event, Schedule
 from tests.simulation.service import APP, Service
 from withings_auth.errors import LoginRequired, WithingsAuthError
 from withings_auth.model import Grant
-from withings_auth.renewal import World
 from withings_auth.store.base import Notes
-from withings_auth.wanted import Wanted
+from withings_auth.tokens.renewal import World
+from withings_auth.tokens.requirement import Wanted
 
 START = 1_700_000_000.0
 MOST_STEPS = 3_000

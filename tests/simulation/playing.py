@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tests.simulation.play import Play, Renew
 from tests.simulation.schedule import Schedule, drawn
-from withings_auth.renewal import renew
+from withings_auth.tokens.renewal import renew
 
 AGAIN = ".venv/bin/python -m tests.simulation.run --replay"
 

@@ -10,7 +10,6 @@ import re
 from typing import TYPE_CHECKING
 
 from tests.simulation.processes import Ask, Sent
-from withings_auth.attempts import Attempts
 from withings_auth.errors import (
     LoginRequired,
     ProviderError,
@@ -18,8 +17,9 @@ from withings_auth.errors import (
     StoreNotDurable,
     WithingsAuthError,
 )
-from withings_auth.failures import local_time
 from withings_auth.model import Grant
+from withings_auth.provider.failures import local_time
+from withings_auth.tokens.journal import Attempts
 
 if TYPE_CHECKING:
     from tests.simulation.play import Play

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from tests.simulation.schedule import Mishap
 from withings_auth.model import App as OurApp
-from withings_auth.protocol import Answer, AnswerLost, NotSent, Outcome, retry_after_seconds
+from withings_auth.provider.replies import Answer, AnswerLost, NotSent, Outcome, retry_after_seconds
 from withings_auth.sandbox.clock import Clock
 from withings_auth.sandbox.provider import Provider
 from withings_auth.sandbox.refusals import RefusedError

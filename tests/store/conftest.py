@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from withings_auth.store.testing import SecretStorePromises
+from withings_auth.testing import SecretStorePromises
 
 # What a store can be without, by the fixture that cannot do without it.
 NEEDS = {"unavailable": "unavailable", "forgetful": "forgetful", "start": "opening", "start_to_fork": "fork"}

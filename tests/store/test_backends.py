@@ -42,7 +42,7 @@ class PlainKeyring(KeyringBackend):
 
 ROUND = """
 import sys
-from withings_auth.settings import open_store
+from withings_auth.config.settings import open_store
 from withings_auth.errors import WithingsAuthError
 store = open_store("keyring")
 try:

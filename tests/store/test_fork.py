@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from withings_auth.store.testing.elsewhere import Elsewhere, RefusedElsewhere
+from withings_auth.testing.elsewhere import Elsewhere, RefusedElsewhere
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 

@@ -15,7 +15,7 @@ from withings_auth.errors import RenewalBusy, StoreUnavailable
 from withings_auth.store import backends
 from withings_auth.store.base import SecretStore
 from withings_auth.store.keyring_store import KeyringStore
-from withings_auth.store.testing.elsewhere import Elsewhere, RefusedElsewhere
+from withings_auth.testing.elsewhere import Elsewhere, RefusedElsewhere
 
 TOKEN = "token/default"
 SERVICE = "withings-auth/token/default"

@@ -13,7 +13,7 @@ from tests.store.keyrings import FailingKeyring, ForgettingKeyring, Keyrings, Re
 from withings_auth.store import open_named_store
 from withings_auth.store.base import SecretStore
 from withings_auth.store.memory_store import MemoryStore
-from withings_auth.store.testing import SecretStorePromises
+from withings_auth.testing import SecretStorePromises
 
 if TYPE_CHECKING:
     from tests.support.keyring_daemon import SecretService

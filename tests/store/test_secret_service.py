@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from withings_auth.config.settings import state_directory
 from withings_auth.errors import StoreCorrupt
 from withings_auth.model import Grant
-from withings_auth.settings import state_directory
 from withings_auth.store.keyring_store import KeyringStore
 from withings_auth.store.records import stored_grant
-from withings_auth.store.testing.elsewhere import Elsewhere, RefusedElsewhere
+from withings_auth.testing.elsewhere import Elsewhere, RefusedElsewhere
 
 if TYPE_CHECKING:
     from tests.support.canaries import Canaries

@@ -19,11 +19,11 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.payload import BytesPayload
 
 from withings_auth.adapters import rules
-from withings_auth.statuses import TOKEN_REFUSED
+from withings_auth.provider.statuses import TOKEN_REFUSED
 
 if TYPE_CHECKING:
     from withings_auth.model import Token
-    from withings_auth.source import AsyncTokenSource
+    from withings_auth.tokens.source import AsyncTokenSource
 
 
 class BearerMiddleware:

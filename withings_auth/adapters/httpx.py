@@ -21,11 +21,11 @@ except ImportError as missing:
     raise ImportError("withings_auth.adapters.httpx needs httpx: pip install 'withings-auth[httpx]'") from missing
 
 from withings_auth.adapters import rules
-from withings_auth.statuses import TOKEN_REFUSED
+from withings_auth.provider.statuses import TOKEN_REFUSED
 
 if TYPE_CHECKING:
     from withings_auth.model import Token
-    from withings_auth.source import AsyncTokenSource, TokenSource
+    from withings_auth.tokens.source import AsyncTokenSource, TokenSource
 
 
 class BearerAuth(httpx.Auth):

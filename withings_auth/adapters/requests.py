@@ -27,13 +27,13 @@ except ImportError as missing:
     ) from missing
 
 from withings_auth.adapters import rules
-from withings_auth.statuses import TOKEN_REFUSED
+from withings_auth.provider.statuses import TOKEN_REFUSED
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
 
     from withings_auth.model import Token
-    from withings_auth.source import TokenSource
+    from withings_auth.tokens.source import TokenSource
 
 
 class BearerAuth(AuthBase):

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from withings_auth.errors import ConfigurationError
-from withings_auth.outside import PORT_OF_SCHEME
-from withings_auth.statuses import TOKEN_REFUSED
+from withings_auth.provider.statuses import TOKEN_REFUSED
+from withings_auth.validation import PORT_OF_SCHEME
 
 if TYPE_CHECKING:
     from withings_auth.model import Token
-    from withings_auth.source import AsyncTokenSource, TokenSource
+    from withings_auth.tokens.source import AsyncTokenSource, TokenSource
 
 LARGEST_REFUSAL_BYTES = 65_536  # a refusal has some 150 bytes; what is larger is data
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from withings_auth.cli.parsing import COMMANDS, parse
-from withings_auth.cli.signals import Terminated, ignore_signals, raise_on_signals
-from withings_auth.cli.terminal import OutputFailed, ReaderGone, complain, report
+from withings_auth.cli.ui.signals import Terminated, ignore_signals, raise_on_signals
+from withings_auth.cli.ui.terminal import OutputFailed, ReaderGone, complain, report
 from withings_auth.errors import WithingsAuthError
 from withings_auth.log import log
 
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
 
             return tell_versions(verbose=options.verbose)
         if options.verbose:
-            from withings_auth.cli.verbose import log_to_stderr  # here, because it loads logging
+            from withings_auth.cli.ui.verbose import log_to_stderr  # here, because it loads logging
 
             log_to_stderr()
         if not hasattr(options, "execute"):

@@ -8,12 +8,12 @@ import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from withings_auth.apps.envfile import read_env_file
-from withings_auth.cli.prompts import ask_for_secret, wrong_client_secret
 from withings_auth.cli.scopes import wrong_scopes
-from withings_auth.cli.terminal import PROGRAM, is_terminal, tell
+from withings_auth.cli.ui.prompts import ask_for_secret, wrong_client_secret
+from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, tell
+from withings_auth.config.envfile import read_env_file
 from withings_auth.errors import ConfigurationError
-from withings_auth.outside import is_client_id, printable
+from withings_auth.validation import is_client_id, printable
 
 LARGEST_INPUT_BYTES = 64 * 1024
 

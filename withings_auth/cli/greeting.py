@@ -10,13 +10,13 @@ import sys
 import time
 from collections.abc import Iterator
 
-from withings_auth.apps.known import known_app
-from withings_auth.cli.colour import coloured
-from withings_auth.cli.terminal import PROGRAM, tell
+from withings_auth.cli.ui.colour import coloured
+from withings_auth.cli.ui.terminal import PROGRAM, tell
+from withings_auth.config.app import known_app
+from withings_auth.config.settings import read_settings
 from withings_auth.errors import ConfigurationError, WithingsAuthError, profile_flag
-from withings_auth.failures import local_time
-from withings_auth.logins.standing import Standing, standing
-from withings_auth.settings import read_settings
+from withings_auth.profiles.status import Standing, standing
+from withings_auth.provider.failures import local_time
 from withings_auth.threads import Hand, StillRunning
 
 KEYRING_PATIENCE_SECONDS = 3.0

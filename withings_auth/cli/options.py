@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from withings_auth.cli.terminal import is_terminal, tell
+from withings_auth.cli.ui.terminal import is_terminal, tell
+from withings_auth.config.settings import Settings, read_settings
 from withings_auth.log import log
-from withings_auth.outside import origin, printable
-from withings_auth.settings import Settings, read_settings
+from withings_auth.validation import origin, printable
 
 if TYPE_CHECKING:
     from withings_auth.store.base import SecretStore

@@ -9,8 +9,8 @@ from importlib import import_module
 from keyword import iskeyword
 from typing import TYPE_CHECKING, NoReturn
 
-from withings_auth.cli.terminal import PROGRAM, answer, complain
-from withings_auth.outside import printable
+from withings_auth.cli.ui.terminal import PROGRAM, answer, complain
+from withings_auth.validation import printable
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -66,7 +66,7 @@ def make_parser(commands: Collection[str] = tuple(COMMANDS)) -> Parser:
         if name not in commands:
             subparsers.add_parser(name, help=summary)
             continue
-        module = import_module(f"withings_auth.cli.{name}{'_' if iskeyword(name) else ''}")
+        module = import_module(f"withings_auth.cli.commands.{name}{'_' if iskeyword(name) else ''}")
         command = subparsers.add_parser(
             name,
             help=summary,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from withings_auth.cli.terminal import PROGRAM, tell
+from withings_auth.cli.ui.terminal import PROGRAM, tell
 from withings_auth.model import ALL_SCOPES
-from withings_auth.outside import printable, scope_list
+from withings_auth.validation import printable, scope_list
 
 
 def wrong_scopes(text: str, *, known: Collection[str] | None = None) -> str | None:

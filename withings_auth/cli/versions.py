@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 
 from withings_auth import __version__
-from withings_auth.cli.terminal import PROGRAM, answer
+from withings_auth.cli.ui.terminal import PROGRAM, answer
 
 
 def tell_versions(*, verbose: bool) -> int:

@@ -13,10 +13,10 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path, PurePath
 
 from withings_auth import __version__
+from withings_auth.authorization.browser import NotStarted, choose
+from withings_auth.authorization.environment import Surroundings, surroundings, this_machine
 from withings_auth.doctor.findings import Found, ok, warning
-from withings_auth.loopback.browser import NotStarted, choose
-from withings_auth.loopback.surroundings import Surroundings, surroundings, this_machine
-from withings_auth.outside import printable
+from withings_auth.validation import printable
 
 _ON_LINUX = ("secretstorage", "jeepney")  # what keyring needs for the Secret Service
 MISSING = "is missing"

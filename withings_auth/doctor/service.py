@@ -7,9 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from withings_auth.api.checking import check
-from withings_auth.api.repetition import past_the_guard
-from withings_auth.api.signed import SIGNATURE_PATH, check_app
+from withings_auth.config.settings import Settings
 from withings_auth.doctor.findings import Found, failed, ok, skipped, warning
 from withings_auth.errors import (
     LoginRequired,
@@ -19,15 +17,17 @@ from withings_auth.errors import (
     login_hint,
     secret_hint,
 )
-from withings_auth.exchange import post
-from withings_auth.failures import local_time, signed_error
-from withings_auth.logins.standing import Standing, standing
 from withings_auth.model import App
-from withings_auth.protocol import Answer, Outcome
-from withings_auth.settings import Settings
-from withings_auth.source import TokenSource, refuse_contradiction
-from withings_auth.statuses import lacks_permission
+from withings_auth.profiles.status import Standing, standing
+from withings_auth.provider.check import check
+from withings_auth.provider.failures import local_time, signed_error
+from withings_auth.provider.http import post
+from withings_auth.provider.replies import Answer, Outcome
+from withings_auth.provider.retry import past_the_guard
+from withings_auth.provider.signed import SIGNATURE_PATH, check_app
+from withings_auth.provider.statuses import lacks_permission
 from withings_auth.store.base import SecretStore
+from withings_auth.tokens.source import TokenSource, refuse_contradiction
 
 REQUEST_SECONDS = 5.0
 WORTH_A_LOOK_SECONDS = 30.0  # the life of an authorization code

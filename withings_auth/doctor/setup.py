@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from withings_auth.apps.known import KnownApp
+from withings_auth.authorization.addresses import Addresses, addresses
+from withings_auth.authorization.sockets import listen
+from withings_auth.config.app import KnownApp
+from withings_auth.config.settings import CONFIG_FILE, Settings, config_directory
 from withings_auth.doctor.findings import Found, ok, skipped, warning
 from withings_auth.errors import ConfigurationError
-from withings_auth.loopback.addresses import Addresses, addresses
-from withings_auth.loopback.sockets import listen
 from withings_auth.model import Endpoints
-from withings_auth.outside import origin, printable
-from withings_auth.settings import CONFIG_FILE, Settings, config_directory
+from withings_auth.validation import origin, printable
 
 _PREFIX = "WITHINGS_"
 _OTHERS = (

@@ -12,9 +12,9 @@ from pathlib import Path
 from withings_auth.doctor.findings import Found, failed, ok, skipped, warning
 from withings_auth.doctor.probe import probe
 from withings_auth.errors import RenewalBusy, StoreError
-from withings_auth.outside import printable
 from withings_auth.store.base import SecretStore
 from withings_auth.store.file_store import FileStore
+from withings_auth.validation import printable
 
 SLOW_SECONDS = 2.0
 _PROBE = '{"probe": "of withings-auth doctor; it can be removed"}'

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from withings_auth.errors import ConfigurationError
-from withings_auth.outside import printable
+from withings_auth.validation import printable
 
 if TYPE_CHECKING:
     from withings_auth.store.base import SecretStore

@@ -24,7 +24,7 @@ from keyring.errors import InitError, KeyringLocked, NoKeyringError
 
 from withings_auth.errors import StoreUnavailable
 from withings_auth.log import log
-from withings_auth.outside import printable
+from withings_auth.validation import printable
 
 T = TypeVar("T")
 

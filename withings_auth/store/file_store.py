@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from withings_auth.errors import StoreCorrupt, StoreNotDurable, StoreUnavailable
-from withings_auth.outside import printable
 from withings_auth.store.base import Notes
 from withings_auth.store.files import (
     make_private_directory,
@@ -25,6 +24,7 @@ from withings_auth.store.files import (
     unusable,
 )
 from withings_auth.store.lock import file_lock
+from withings_auth.validation import printable
 
 LARGEST_RECORD_BYTES = 64 * 1024
 

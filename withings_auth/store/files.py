@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from withings_auth.errors import StoreUnavailable
-from withings_auth.outside import printable
+from withings_auth.validation import printable
 
 PRIVATE_DIRECTORY = 0o700
 PRIVATE_FILE = 0o600

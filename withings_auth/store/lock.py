@@ -11,9 +11,9 @@ from pathlib import Path
 
 from withings_auth.errors import RenewalBusy
 from withings_auth.log import log
-from withings_auth.outside import printable
 from withings_auth.store.base import Notes
 from withings_auth.store.files import PRIVATE_FILE, make_private_directory, replace_file, unusable
+from withings_auth.validation import printable
 
 LOOK_AGAIN_SECONDS = 0.01  # filelock's own 0.05 makes a caller wait longer than what it waits for often takes
 

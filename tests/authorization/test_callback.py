@@ -1,0 +1,205 @@
+"""The gate, by tables: which request means what, and in which order the checks stand."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from withings_auth.authorization.callback import (
+    Expectation,
+    Granted,
+    Ignored,
+    Kind,
+    Refused,
+    Request,
+    StartVisited,
+    Verdict,
+    judge,
+)
+
+STATE = "s" * 43
+CODE = "c0de" * 10
+TRUE = f"/callback?code={CODE}&state={STATE}"
+EXPECTED = Expectation(
+    hosts=frozenset({"localhost:8000", "127.0.0.1:8000", "[::1]:8000"}),
+    path="/callback",
+    start_path="/start/ticket",
+    state=STATE,
+    issuer="https://account.withings.com",
+)
+
+
+def verdict(target: str = TRUE, *, method: str = "GET", host: str | None = "localhost:8000", **headers: str) -> Verdict:
+    named = [("Host", host)] if host is not None else []
+    others = [(name.replace("_", "-"), value) for name, value in headers.items()]
+    return judge(EXPECTED, Request(method=method, target=target, headers=(*named, *others)))
+
+
+def test_the_true_callback_is_granted() -> None:
+    """A code with the true state ends the wait, in whichever order the two stand."""
+    assert verdict() == Granted(CODE)
+    assert verdict(f"/callback?state={STATE}&code={CODE}&scope=user.info") == Granted(CODE)
+    assert verdict(f"/callback?state={STATE}&code={CODE}&iss=https%3A%2F%2Faccount.withings.com") == Granted(CODE)
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "LOCALHOST:8000", "127.0.0.1:8000", "[::1]:8000"])
+def test_our_own_names_are_accepted(host: str) -> None:
+    """Statement 7: the registered host and the loopback literals are ours, with the port."""
+    assert verdict(host=host) == Granted(CODE)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [None, "", "localhost", "localhost:8001", "evil.example:8000", "localhost.evil.example:8000", "localhost:8000@"],
+)
+def test_a_foreign_host_is_ignored(host: str | None) -> None:
+    """Statement 7: a Host header that is absent, foreign or of another port consumes nothing (DNS rebinding)."""
+    assert verdict(host=host) == Ignored(Kind.FOREIGN_HOST)
+
+
+def test_a_repeated_host_and_an_absolute_target_are_ignored() -> None:
+    """Statement 7: two Host headers, or a target that names a host of its own, consume nothing."""
+    twice = Request(method="GET", target=TRUE, headers=(("Host", "localhost:8000"), ("host", "localhost:8000")))
+    assert judge(EXPECTED, twice) == Ignored(Kind.FOREIGN_HOST)
+    assert verdict(f"http://localhost:8000{TRUE}") == Ignored(Kind.FOREIGN_HOST)
+    assert verdict("*") == Ignored(Kind.FOREIGN_HOST)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/callback/", "//callback", "/Callback", "/%63allback", "/x/../callback", "/callback;x", "/callback%3F"],
+)
+def test_only_the_exact_raw_path_counts(path: str) -> None:
+    """Statement 8: the path is compared as it came over the wire, undecoded."""
+    assert verdict(f"{path}?code={CODE}&state={STATE}") == Ignored(Kind.OTHER_PATH)
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "POST", "PUT", "get", "CONNECT", ""])
+def test_only_get_counts(method: str) -> None:
+    """Statement 8: another method consumes nothing, on the callback and on the short address."""
+    assert verdict(method=method) == Ignored(Kind.WRONG_METHOD)
+    assert verdict("/start/ticket", method=method) == Ignored(Kind.WRONG_METHOD)
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("Sec_Purpose", "prefetch"),
+        ("Sec_Purpose", "prefetch;prerender"),
+        ("Purpose", "prefetch"),
+        ("X_Moz", "Prefetch"),
+    ],
+)
+def test_a_prefetch_consumes_nothing(header: str, value: str) -> None:
+    """Statement 9: what a browser fetches before the person went there is not the person."""
+    assert verdict(**{header: value}) == Ignored(Kind.PREFETCH)
+    assert verdict("/start/ticket", **{header: value}) == Ignored(Kind.PREFETCH)
+
+
+@pytest.mark.parametrize(
+    ("query", "kind"),
+    [
+        ("", Kind.NO_STATE),
+        (f"code={CODE}", Kind.NO_STATE),
+        ("error=access_denied", Kind.NO_STATE),
+        (f"code={CODE}&state=", Kind.FOREIGN_STATE),
+        (f"code={CODE}&state={STATE}x", Kind.FOREIGN_STATE),
+        (f"code={CODE}&state={STATE[:-1]}", Kind.FOREIGN_STATE),
+        ("error=access_denied&state=other", Kind.FOREIGN_STATE),
+        (f"code={CODE}&state=%FF%FE", Kind.FOREIGN_STATE),
+        (f"code={CODE}&state=a&state=b", Kind.FOREIGN_STATE),
+    ],
+)
+def test_nothing_without_the_true_state_is_believed(query: str, kind: Kind) -> None:
+    """Statement 11: a foreign or missing state never ends the login, whatever else stands beside it."""
+    assert verdict(f"/callback?{query}") == Ignored(kind)
+
+
+@pytest.mark.parametrize(
+    ("query", "kind"),
+    [
+        (f"code={CODE}&state={STATE}&state=other", Kind.REPEATED),
+        (f"code={CODE}&code=another&state={STATE}", Kind.REPEATED),
+        (f"error=a&error=b&state={STATE}", Kind.REPEATED),
+        (f"code=&state={STATE}", Kind.INCOMPLETE),
+        (f"error=&state={STATE}", Kind.INCOMPLETE),
+        (f"state={STATE}", Kind.INCOMPLETE),
+        (f"code={CODE}&error=access_denied&state={STATE}", Kind.CONTRADICTORY),
+        (f"code=&error=access_denied&state={STATE}", Kind.CONTRADICTORY),
+        (f"code=a%0Ab&state={STATE}", Kind.NOT_A_CODE),
+        (f"code={'a' * 3000}&state={STATE}", Kind.NOT_A_CODE),
+    ],
+)
+def test_a_contradiction_is_ignored_even_with_the_true_state(query: str, kind: Kind) -> None:
+    """Statement 12: repeated parameters, empty values, or a code together with an error: keep waiting."""
+    assert verdict(f"/callback?{query}") == Ignored(kind)
+
+
+def test_a_foreign_issuer_is_ignored() -> None:
+    """Statement 14: where `iss` comes it must be the issuer; that it is absent is accepted."""
+    assert verdict(f"{TRUE}&iss=https://evil.example") == Ignored(Kind.FOREIGN_ISSUER)
+    assert verdict(TRUE) == Granted(CODE)
+
+
+def test_a_refusal_with_the_true_state_is_a_refusal() -> None:
+    """Withings' error code is passed on, made harmless."""
+    assert verdict(f"/callback?error=access_denied&state={STATE}") == Refused("access_denied")
+    assert verdict(f"/callback?error=%1b%5b2Jgone&state={STATE}") == Refused("\\x1b[2Jgone")
+
+
+def test_the_short_address_leads_to_withings() -> None:
+    """Statement 20: the one-time address is known by its ticket; another ticket is another path."""
+    assert verdict("/start/ticket") == StartVisited()
+    assert verdict("/start/ticket?x=1") == StartVisited()
+    assert verdict("/start/other") == Ignored(Kind.OTHER_PATH)
+
+
+@pytest.mark.parametrize(
+    ("request_", "kind"),
+    [
+        ({"host": "evil:1", "target": "/other", "method": "POST"}, Kind.FOREIGN_HOST),
+        ({"target": "/other", "method": "POST"}, Kind.OTHER_PATH),
+        ({"target": "/callback", "method": "POST", "Purpose": "prefetch"}, Kind.WRONG_METHOD),
+        ({"target": "/callback?state=other&state=more", "Purpose": "prefetch"}, Kind.PREFETCH),
+        ({"target": "/callback?state=other&state=more&code=&error="}, Kind.FOREIGN_STATE),
+        ({"target": f"/callback?state={STATE}&code=a&code=b&error=c"}, Kind.REPEATED),
+    ],
+)
+def test_the_checks_stand_in_their_order(request_: dict[str, str], kind: Kind) -> None:
+    """Statement 10: Host, path, method, prefetch, state, repetition, then error or code; each hides the later ones."""
+    target = request_.pop("target")
+    assert verdict(target, **request_) == Ignored(kind)
+
+
+_PARAMETERS = st.lists(
+    st.tuples(st.sampled_from(["code", "state", "error", "iss", "Code", "STATE", "x", ""]), st.text(max_size=60)),
+    max_size=6,
+)
+
+
+@given(parameters=_PARAMETERS, noise=st.text(max_size=30))
+def test_no_request_without_the_true_state_changes_the_course(parameters: list[tuple[str, str]], noise: str) -> None:
+    """Statement 10: whatever a page of the web can send, without the state it is ignored, and nothing raises."""
+    query = f"{urlencode(parameters, errors='replace')}&{quote(noise, errors='replace')}"
+    assert isinstance(verdict(f"/callback?{query}"), Ignored)
+
+
+@given(
+    method=st.text(max_size=8),
+    target=st.one_of(st.text(max_size=80), st.text(max_size=60).map(lambda rest: f"/callback?state={STATE}&{rest}")),
+    headers=st.lists(st.tuples(st.sampled_from(["Host", "Purpose", "x"]), st.text(max_size=20)), max_size=4),
+)
+def test_no_input_raises(method: str, target: str, headers: list[tuple[str, str]]) -> None:
+    """Statement 10: every input has a verdict, also one with the true state and any rubbish behind it."""
+    judge(EXPECTED, Request(method=method, target=target, headers=(("Host", "localhost:8000"), *headers)))
+
+
+def test_the_verdict_keeps_the_code_out_of_its_repr() -> None:
+    """Statement 23: neither the request nor the verdict shows its secret when it is printed."""
+    request = Request(method="GET", target=TRUE, headers=(("Cookie", CODE),))
+    assert CODE not in repr(request)
+    assert CODE not in repr(verdict())
+    assert STATE not in repr(EXPECTED)

@@ -1,0 +1,191 @@
+"""What a pasted line means for a login: the same as the callback would, and everything else is explained."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.logins import Desk, consent
+from withings_auth import App, Token, errors, login, open_store
+from withings_auth.authorization import messages
+from withings_auth.authorization.callback import Expectation, Granted, Refused
+from withings_auth.authorization.paste import Wrong, judge_paste
+
+STATE = "a" * 43
+EXPECTED = Expectation(
+    hosts=frozenset(),
+    path="/cb",
+    start_path="/start/ticket",
+    state=STATE,
+    issuer="https://account.withings.com",
+)
+ANSWER = f"code=c0de&state={STATE}"
+
+
+def judged(text: str, redirect_uri: str = "http://localhost:8000/cb") -> Granted | Refused | Wrong:
+    """What a paste means for a login at the real Withings."""
+    return judge_paste(
+        EXPECTED,
+        redirect_uri=redirect_uri,
+        authorize_url=f"https://account.withings.com/oauth2_user/authorize2?state={STATE}",
+        text=text,
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"http://localhost:8000/cb?{ANSWER}",
+        f"  HTTP://LOCALHOST:8000/cb?{ANSWER} ",
+        f"<http://localhost:8000/cb?{ANSWER}>",
+        f'"http://localhost:8000/cb?state={STATE}&code=c0de"',
+        f"http://localhost:8000/cb?{ANSWER}#_=_",
+        f"\x1b[200~http://localhost:8000/cb?{ANSWER}\x1b[201~",
+        ANSWER,
+        f"?{ANSWER}",
+        f"state={STATE}&code=c0de",
+        f"{ANSWER}&iss=https://account.withings.com",
+    ],
+)
+def test_the_answer_in_every_form(text: str) -> None:
+    """Statement 22: the whole address or its query, as people copy it, is the callback's answer."""
+    assert judged(text) == Granted("c0de")
+
+
+@pytest.mark.parametrize(
+    ("redirect_uri", "address"),
+    [
+        ("https://me.example/withings", "https://me.example/withings"),
+        ("https://me.example/withings", "https://me.example:443/withings"),
+        ("http://localhost:8000", "http://localhost:8000/"),
+        ("http://[::1]:8000/", "http://[::1]:8000"),
+        ("http://localhost", "http://localhost:80/"),
+    ],
+)
+def test_each_spelling_of_the_same_address(redirect_uri: str, address: str) -> None:
+    """A browser may add or drop a slash at the end and the scheme's own port."""
+    assert judged(f"{address}?{ANSWER}", redirect_uri) == Granted("c0de")
+
+
+def test_a_no_is_believed() -> None:
+    """With the true state an error is the person's own answer."""
+    assert judged(f"error=access_denied&state={STATE}") == Refused("access_denied")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", Wrong.EMPTY),
+        (" \r", Wrong.EMPTY),
+        ("c0de", Wrong.CODE_ALONE),
+        ("code=c0de", Wrong.CODE_ALONE),
+        ("http://localhost:8000/cb?code=c0de", Wrong.CODE_ALONE),
+        ("http://localhost:8000/cb", Wrong.NOT_AN_ANSWER),
+        (f"http://localhost:8000/cb?state={STATE}", Wrong.NOT_AN_ANSWER),
+        ("what shall I paste?", Wrong.NOT_AN_ANSWER),
+        ("a=b&" * 60, Wrong.DAMAGED),
+        (f"code=c0de&state={'b' * 43}", Wrong.ANOTHER_LOGIN),
+        (f"http://localhost:8000/cb?error=access_denied&state={'b' * 43}", Wrong.ANOTHER_LOGIN),
+        (f"{ANSWER}&code=other", Wrong.DAMAGED),
+        (f"{ANSWER}&error=access_denied", Wrong.DAMAGED),
+        (f"code=c%20de&state={STATE}", Wrong.DAMAGED),
+        (f"{ANSWER}&iss=https://evil.example", Wrong.DAMAGED),
+        (f"https://account.withings.com/oauth2_user/authorize2?{ANSWER}", Wrong.STILL_AT_WITHINGS),
+        ("https://account.withings.com/new_workflow/login?r=x", Wrong.STILL_AT_WITHINGS),
+        (f"https://evil.example/cb?{ANSWER}", Wrong.ANOTHER_PAGE),
+        (f"https://localhost:8000/cb?{ANSWER}", Wrong.ANOTHER_PAGE),
+        (f"http://localhost:8001/cb?{ANSWER}", Wrong.ANOTHER_PAGE),
+        (f"http://localhost:8000/start/ticket?{ANSWER}", Wrong.ANOTHER_PAGE),
+        (f"http://localhost:8000/cb/?{ANSWER}", Wrong.ANOTHER_PAGE),
+        (f"http://me@localhost:8000/cb?{ANSWER}", Wrong.ANOTHER_PAGE),
+        (f"http://localhost:8000@evil.example/cb?{ANSWER}", Wrong.ANOTHER_PAGE),
+        (f"https://withings.com.evil.example/cb?{ANSWER}", Wrong.ANOTHER_PAGE),
+        (f"file:///cb?{ANSWER}", Wrong.ANOTHER_PAGE),
+    ],
+)
+def test_what_is_wrong_is_said(text: str, why: Wrong) -> None:
+    """Each mistake of a person has its own explanation, and none of them ends the login."""
+    assert judged(text) is why
+
+
+@given(
+    st.text(max_size=200) | st.text(max_size=80).map(lambda text: f"http://localhost:8000/cb?code=c0de&state={text}")
+)
+def test_nothing_without_the_true_state_counts(text: str) -> None:
+    """Statement 22: whatever is pasted, without this login's state it changes nothing, and nothing raises."""
+    assert isinstance(judged(text), Wrong)
+
+
+@given(st.text(max_size=100))
+def test_nothing_pasted_is_told(text: str) -> None:
+    """Statements 23 and 35: what is told about a paste is fixed text, with the redirect URI of our own."""
+    why = judged(text)
+    assert isinstance(why, Wrong)
+    assert messages.not_that(why.value, "http://localhost:8000/cb") in {
+        wrong.value.replace("{redirect_uri}", "http://localhost:8000/cb") for wrong in Wrong
+    }
+
+
+@pytest.fixture
+def app(desk: Desk) -> App:
+    """The sandbox's app."""
+    return App(
+        client_id=desk.sandbox.client_id,
+        client_secret=desk.sandbox.client_secret,
+        redirect_uri=desk.redirect_uri,
+    )
+
+
+def test_a_python_program_hands_pastes_over(desk: Desk, app: App, home: Path) -> None:
+    """`login` reads no stdin: a program of one's own has its own window to paste into."""
+    told: list[str] = []
+    shown: list[str] = []
+
+    async def pasted() -> AsyncIterator[str]:
+        (url,) = (line for line in told if line.startswith("http"))
+        yield "not this"
+        yield await asyncio.to_thread(consent, url)
+
+    async def log_in() -> Token:
+        return await login(
+            app,
+            store=open_store(f"file:{home / 'mine'}"),
+            endpoints=desk.sandbox.endpoints,
+            pasted=pasted(),
+            paste_only=True,
+            tell=told.append,
+            show=shown.append,
+        )
+
+    desk.canaries.plant("the access token", asyncio.run(log_in()).access_token)
+    answers = {messages.PASTED, *(wrong.value for wrong in Wrong)}
+    assert [line for line in told if line in answers] == [Wrong.NOT_AN_ANSWER.value, messages.PASTED]
+    assert (shown[0].partition(".")[0], shown[-1]) == ("Waiting for you: 5:00 left", "")
+
+
+def test_what_cannot_be_pasted_into_fails_at_once(desk: Desk, app: App, home: Path) -> None:
+    """A login that would only wait is refused, and trouble with the pastes is the caller's to see."""
+
+    async def broken() -> AsyncIterator[str]:
+        yield ""
+        raise RuntimeError("the window is gone")
+
+    async def log_in(pasted: AsyncIterator[str] | None) -> Token:
+        return await login(
+            app,
+            store=open_store(f"file:{home / 'mine'}"),
+            endpoints=desk.sandbox.endpoints,
+            pasted=pasted,
+            paste_only=True,
+            tell=lambda _: None,
+        )
+
+    with pytest.raises(errors.ConfigurationError, match="paste_only"):
+        asyncio.run(log_in(None))
+    with pytest.raises(RuntimeError, match="the window is gone"):
+        asyncio.run(log_in(broken()))

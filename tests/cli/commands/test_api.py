@@ -1,0 +1,246 @@
+"""`withings-auth api`: one call with the stored login, told as JSON and as an exit code."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+
+import pytest
+
+from tests.support.logins import Desk
+from withings_auth.provider.calls import LARGEST_DATA_BYTES
+from withings_auth.provider.http import LARGEST_BODY_BYTES
+from withings_auth.sandbox import HOSTILE_TEXT
+
+WEIGHTS = ("measure", "getmeas", "meastype=1")
+
+
+class TestAnswers:
+    def test_the_body_is_printed(self, desk: Desk) -> None:
+        """The body and nothing else, not even a version of ours: it is Withings' own."""
+        desk.put_login()
+        finished = desk.run("api", *WEIGHTS, "startdate=0")
+        body = json.loads(finished.stdout)
+        assert {measure["type"] for group in body["measuregrps"] for measure in group["measures"]} == {1}
+        assert set(body) == {"updatetime", "timezone", "measuregrps", "more", "offset"}
+        assert (finished.returncode, finished.stderr) == (0, "")
+
+    def test_data_may_be_larger_than_any_answer_of_the_token_service(self, desk: Desk) -> None:
+        desk.put_login()
+        desk.sandbox.fail_next("huge", where="measure", size=2 * LARGEST_BODY_BYTES)
+        finished = desk.run("api", *WEIGHTS)
+        assert (finished.returncode, len(json.loads(finished.stdout)["padding"])) == (0, 2 * LARGEST_BODY_BYTES)
+
+    @pytest.mark.parametrize("path", ["v2/user", "/v2/user"])
+    def test_the_path_may_begin_with_a_slash(self, desk: Desk, path: str) -> None:
+        desk.put_login()
+        assert len(json.loads(desk.run("api", path, "getdevice").stdout)["devices"]) == 2
+
+    def test_parameters_are_sent_as_they_are(self, desk: Desk) -> None:
+        """Empty values, blanks, equals signs and other scripts arrive whole."""
+        desk.put_login()
+        url, comment = "https://me.example/?a=b&c=%20", "Größe = 1,80 m"
+        assert desk.run("api", "notify", "subscribe", f"callbackurl={url}", "appli=", f"comment={comment}").stdout == (
+            "{}\n"
+        )
+        profiles = json.loads(desk.run("api", "notify", "list").stdout)["profiles"]
+        assert profiles == [{"appli": 1, "callbackurl": url, "comment": comment}]
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ("--raw", "measure", "getmeas", "category=2", "meastype=1"),
+            ("measure", "getmeas", "--raw", "category=2", "meastype=1"),
+            ("measure", "getmeas", "category=2", "--raw", "meastype=1"),
+            ("measure", "getmeas", "category=2", "meastype=1", "--raw"),
+        ],
+    )
+    def test_a_flag_may_stand_anywhere(self, desk: Desk, words: tuple[str, ...]) -> None:
+        desk.put_login()
+        whole = json.loads(desk.run("api", *words).stdout)
+        assert (whole["status"], len(whole["body"]["measuregrps"])) == (0, 1)
+
+    def test_a_dead_token_is_renewed_once_and_the_call_repeated_once(self, desk: Desk) -> None:
+        """Statement 33: Withings says it in HTTP 200; the repetition is not the same request twice."""
+        desk.put_login()
+        desk.sandbox.expire_access_token()
+        finished = desk.run("api", *WEIGHTS)
+        assert (finished.returncode, finished.stderr) == (0, "")
+        assert json.loads(finished.stdout)["measuregrps"]
+        assert (desk.sandbox.counters.refreshes, desk.sandbox.counters.data_requests) == (1, 2)
+
+    def test_text_from_withings_reaches_a_terminal_only_escaped(self, desk: Desk) -> None:
+        """Statement 35: control characters, colours, backward writing, in the body as in a refusal."""
+        desk.put_login()
+        hostile = {"status": 0, "body": {"model": HOSTILE_TEXT, HOSTILE_TEXT: [HOSTILE_TEXT]}}
+        desk.sandbox.fail_next("wrong_shape", where="measure", json=hostile)
+        finished = desk.run("api", *WEIGHTS)
+        assert json.loads(finished.stdout) == hostile["body"]
+        desk.sandbox.fail_next("hostile_text", where="user")
+        refused = desk.run("api", "v2/user", "getdevice", "--raw")
+        assert refused.returncode == 1
+        for text in (finished.stdout, refused.stdout, refused.stderr):
+            assert text.isascii() or "“" in text
+            assert all(char.isprintable() or char == "\n" for char in text)
+
+
+class TestPages:
+    def test_all_pages_are_one(self, desk: Desk) -> None:
+        desk.put_login()
+        one_by_one = []
+        for offset in (0, 100, 200, 300):
+            page = json.loads(desk.run("api", "measure", "getmeas", "startdate=0", f"offset={offset}").stdout)
+            one_by_one += page["measuregrps"]
+        desk.sandbox.advance(11)  # the same requests again are refused before
+        finished = desk.run("api", "measure", "getmeas", "startdate=0", "--paginate")
+        body = json.loads(finished.stdout)
+        assert body["measuregrps"] == one_by_one
+        assert len(one_by_one) > 250
+        assert set(body) == {"updatetime", "timezone", "measuregrps"}
+
+    def test_a_token_that_dies_in_between_is_renewed(self, desk: Desk) -> None:
+        desk.put_login()
+        desk.sandbox.fail_next("wrong_shape", where="measure", json={"status": 0, "body": {"more": 1, "offset": 100}})
+        desk.sandbox.fail_next("status", where="measure", status=401, error="invalid_token")
+        finished = desk.run("api", "measure", "getmeas", "startdate=0", "--paginate")
+        assert (finished.returncode, desk.sandbox.counters.refreshes) == (0, 1)
+        assert len(json.loads(finished.stdout)["measuregrps"]) > 150
+
+    def test_a_failure_in_between_prints_nothing_half(self, desk: Desk) -> None:
+        desk.put_login()
+        desk.sandbox.fail_next("wrong_shape", where="measure", json={"status": 0, "body": {"more": 1, "offset": 100}})
+        desk.sandbox.fail_next("too_many", where="measure")
+        finished = desk.run("api", *WEIGHTS, "--paginate")
+        assert (finished.returncode, finished.stdout) == (4, "")
+
+    def test_pages_without_an_end_are_an_error(self, desk: Desk) -> None:
+        desk.put_login()
+        again = {"status": 0, "body": {"measuregrps": [], "more": True, "offset": 100}}
+        desk.sandbox.fail_next("wrong_shape", where="measure", times=9, json=again)
+        finished = desk.run("api", *WEIGHTS, "--paginate")
+        assert (finished.returncode, finished.stdout) == (1, "")
+        assert "its offset does not grow" in finished.stderr
+
+    def test_a_person_is_told_that_there_is_more(self, desk: Desk) -> None:
+        desk.put_login()
+        program = desk.cli.on_terminal("api", "measure", "getmeas", "startdate=0", env=desk.env)
+        assert program.wait().screen.endswith("There is more: --paginate fetches all of it.\n")
+
+    def test_nobody_is_told_where_there_is_no_more(self, desk: Desk) -> None:
+        desk.put_login()
+        program = desk.cli.on_terminal("api", "v2/user", "getdevice", env=desk.env)
+        assert program.wait().screen.endswith("\n}\n")
+
+    def test_not_together_with_raw(self, desk: Desk) -> None:
+        assert desk.run("api", *WEIGHTS, "--paginate", "--raw").returncode == 2
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("fault", "details", "code", "said"),
+        [
+            ("too_many", {}, 4, "Withings asks to wait (status 601"),
+            ("timeout_status", {}, 4, "Withings is not available now (status 522"),
+            ("bad_gateway", {}, 4, "Withings is not available now (HTTP 502)"),
+            ("html", {}, 4, "an HTML page instead of JSON"),
+            ("redirect", {}, 4, "a redirect (HTTP 302)"),
+            ("lost", {}, 4, "no whole answer came from Withings"),
+            ("huge", {"size": LARGEST_DATA_BYTES}, 1, "Withings' answer makes no sense"),
+            ("status", {"status": 503, "error": "Invalid Params: no meastype"}, 1, "status 503: Invalid Params"),
+            ("status", {"status": 214, "error": "insufficient_scope"}, 1, "Withings does not allow this call"),
+            ("status", {"status": 2554, "error": "Not implemented"}, 1, "Withings refused the call (status 2554"),
+            ("status", {"status": 9999, "error": "?"}, 1, "an error occurred at Withings (status 9999"),
+        ],
+    )
+    @pytest.mark.parametrize("form", ["", "--raw", "--paginate"])
+    def test_each_is_named_and_has_its_exit_code(
+        self, desk: Desk, fault: str, details: dict[str, object], code: int, said: str, form: str
+    ) -> None:
+        desk.put_login()
+        desk.sandbox.fail_next(fault, where="measure", **details)  # type: ignore[arg-type]  # one of the literals
+        finished = desk.run("api", *WEIGHTS, *filter(None, [form]))
+        assert (finished.returncode, said in finished.stderr, "hint: " in finished.stderr) == (code, True, True)
+        if form != "--raw":
+            assert finished.stdout == ""
+
+    def test_raw_prints_the_envelope_of_a_refusal_too(self, desk: Desk) -> None:
+        desk.put_login()
+        finished = desk.run("api", "measure", "nothing", "--raw")
+        assert json.loads(finished.stdout) == {"status": 2554, "body": {}, "error": "Not implemented"}
+        assert (finished.returncode, "status 2554: Not implemented" in finished.stderr) == (1, True)
+
+    def test_raw_prints_nothing_where_there_is_no_envelope(self, desk: Desk) -> None:
+        desk.put_login()
+        desk.sandbox.fail_next("html", where="measure")
+        finished = desk.run("api", *WEIGHTS, "--raw")
+        assert (finished.returncode, finished.stdout) == (4, "")
+
+    def test_a_path_that_is_not_there_is_no_outage(self, desk: Desk) -> None:
+        desk.put_login()
+        finished = desk.run("api", "v2/weather", "get")
+        assert (finished.returncode, finished.stdout) == (1, "")
+        assert "Withings has no service at this path (HTTP 404)" in finished.stderr
+
+    def test_a_token_that_is_refused_twice_is_an_error(self, desk: Desk) -> None:
+        desk.put_login()
+        desk.sandbox.fail_next("status", where="measure", times=3, status=401, error="invalid_token")
+        finished = desk.run("api", *WEIGHTS)
+        assert (finished.returncode, desk.sandbox.counters.refreshes) == (1, 1)
+        assert "Withings refuses the access token (status 401" in finished.stderr
+
+    def test_nobody_is_logged_in(self, desk: Desk) -> None:
+        finished = desk.run("api", *WEIGHTS)
+        assert (finished.returncode, finished.stdout) == (3, "")
+        assert "hint: log in: withings-auth login" in finished.stderr
+
+    def test_a_login_that_has_ended(self, desk: Desk) -> None:
+        desk.put_login(age=10_800)
+        desk.sandbox.kill_refresh_token()
+        assert desk.run("api", *WEIGHTS).returncode == 3
+
+    def test_another_service_than_the_logins_is_not_obeyed(self, desk: Desk) -> None:
+        """Statements 26 and 38: a variable that differs is exit 2, and nobody hears the token."""
+        desk.put_login()
+        finished = desk.run("api", *WEIGHTS, WITHINGS_AUTH_API_URL="https://elsewhere.invalid")
+        assert (finished.returncode, desk.sandbox.counters.data_requests) == (2, 0)
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            (),
+            ("measure",),
+            ("https://wbsapi.withings.net/measure", "getmeas"),
+            ("../measure", "getmeas"),
+            ("measure?action=getmeas", "getmeas"),
+            ("v2/oauth2", "requesttoken"),
+            ("measure", "meastype=1"),
+            ("measure", "getmeas", "meastype"),
+            ("measure", "getmeas", "action=getdevice"),
+            ("measure", "getmeas", "--pages"),
+            ("measure", "getmeas", "--pages", "meastype=1"),
+        ],
+    )
+    def test_what_is_typed_wrong_sends_nothing(self, desk: Desk, words: tuple[str, ...]) -> None:
+        desk.put_login()
+        finished = desk.run("api", *words)
+        assert (finished.returncode, finished.stdout, desk.sandbox.counters.data_requests) == (2, "", 0)
+        assert "hint: " in finished.stderr
+
+    @pytest.mark.parametrize(
+        ("number", "code", "said"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "terminated")]
+    )
+    def test_a_signal_ends_a_slow_call_at_once(self, desk: Desk, number: str, code: int, said: str) -> None:
+        """And quietly, while the answer may still be on its way."""
+        desk.put_login()
+        desk.sandbox.fail_next("slow", where="measure", seconds=20.0)
+        program = desk.cli.start("api", *WEIGHTS, env={**desk.env, "PYTHONDEVMODE": "1"})
+        desk.wait_for(lambda: desk.sandbox.counters.faults == 1)
+        began = time.monotonic()
+        program.signal(signal.Signals[number])
+        finished = program.wait(seconds=10)
+        assert (finished.returncode, time.monotonic() - began < 2) == (code, True)
+        assert finished.stderr == f"withings-auth: error: {said}\n"
+
+    def test_its_help_has_an_example(self, desk: Desk) -> None:
+        assert "withings-auth api measure getmeas meastype=1" in desk.run("api", "--help").stdout

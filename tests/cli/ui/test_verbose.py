@@ -1,0 +1,167 @@
+"""`-v` says on stderr what is done, and never a secret; `--version --verbose` says what it is done with."""
+
+from __future__ import annotations
+
+import logging
+import re
+import shlex
+import sys
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import withings_auth
+from tests.support.keyring_daemon import SecretService
+from tests.support.logins import Desk
+from withings_auth.log import log
+
+LINE = re.compile(r"\d\d:\d\d:\d\d\.\d{3} [\w.]+: .+")
+
+
+def said(stderr: str) -> list[str]:
+    """What -v said, without the times."""
+    return [line[13:] for line in stderr.splitlines() if LINE.fullmatch(line)]
+
+
+def test_a_login_is_told_step_by_step(desk: Desk) -> None:
+    """Statement 23: from the store to the save, in order; code, state, tokens and secrets are no part of it."""
+    browser = shlex.join([sys.executable, "-m", "withings_auth.sandbox.visitor"])
+    finished = desk.run("login", "-v", BROWSER=browser)
+    assert finished.returncode == 0
+    steps = [
+        f"cli.options: profile default, store file:{desk.directory}, service {desk.sandbox.url}",
+        f"store.lock: held: {desk.directory}/login/default.lock",
+        f"store.records: token/default: nothing in files in {desk.directory}",
+        f"loopback.saving: files in {desk.directory} can be written",
+        rf"loopback.sockets: listening at 127.0.0.1:{desk.port}( and \[::1\]:{desk.port})?",
+        f"loopback.browser: started: {sys.executable}",
+        "loopback.pending: the browser is here, and is sent on to Withings",
+        "loopback.pending: the true answer: a code",
+        f"exchange: POST {desk.sandbox.endpoints.token_url}, action requesttoken",
+        r"exchange: HTTP 200, \d+ bytes, in \d+ ms",
+        "loopback.redeem: the code brought tokens",
+        f"loopback.saving: saved and read back: profile default, in files in {desk.directory}",
+    ]
+    assert re.search("\n(?s:.*)".join(steps), "\n".join(said(finished.stderr))), finished.stderr
+
+
+def test_a_renewal_is_told_with_its_waits(desk: Desk) -> None:
+    """Statement 23: the lock, the lost answer, the guard, the second try and the save are told, and no token."""
+    desk.put_login(age=10_800)
+    desk.sandbox.fail_next("lost", where="token")
+    finished = desk.run("token", "--verbose")
+    steps = [
+        r"store.records: token/default: user \d+, access token for 0 s more",
+        "store.lock: held: .*/token/default.lock",
+        "exchange: lost after .* ms: the connection was closed before the answer was complete",
+        "renewal: the refresh brought no answer: the connection was closed",
+        r"renewal: waiting 1\d\.\d s: this refresh token was sent just now",
+        "exchange: HTTP 200",
+        "renewal: the refresh brought tokens",
+        "renewal: saved and read back: profile default, access token for 10800 s",
+    ]
+    assert re.search("(?s:.*)".join(steps), "\n".join(said(finished.stderr))), finished.stderr
+    assert finished.stdout == f"{desk.sandbox.live_access_tokens[-1]}\n"
+    assert "asyncio" not in finished.stderr, "what libraries log is their affair"
+
+
+def test_a_refusal_is_told_by_its_number_and_the_error_by_its_name(desk: Desk) -> None:
+    desk.put_login(age=10_800)
+    desk.sandbox.kill_refresh_token()
+    told = said(desk.run("-v", "token").stderr)
+    assert "renewal: the refresh brought a failure: refresh token refused (status 503)" in told
+    assert told[-1] == "cli: ended by LoginRequired"
+
+
+@pytest.mark.parametrize("query", ["", "code=abc&state=foreign", "state=x"])
+def test_what_is_ignored_is_told_without_its_words(desk: Desk, query: str) -> None:
+    """Statements 23 and 35: nothing that came over the wire is repeated."""
+    pending = desk.start("-v")
+    pending.get(query)
+    pending.allow()
+    finished = pending.wait()
+    assert "loopback.pending: ignored: a request with" in "\n".join(said(finished.stderr))
+    assert "code=" not in finished.stderr
+    assert finished.stderr.count(pending.state) == 1, "in the address that a person opens, and nowhere else"
+
+
+def test_the_keyring_that_was_chosen_is_told(desk: Desk, secret_service: SecretService) -> None:
+    env = {**desk.env, "WITHINGS_AUTH_STORE": None, **secret_service.environ}
+    finished = desk.cli("status", "-v", env=env)
+    assert "store.backends: chosen: the keyring of this desktop (Secret Service)" in said(finished.stderr)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("-v", "status"), ("status", "-v"), ("--verbose", "status"), ("-v", "status", "-v")]
+)
+def test_it_may_stand_before_the_command_or_behind_it(desk: Desk, arguments: tuple[str, ...]) -> None:
+    """And says everything once."""
+    told = said(desk.run(*arguments).stderr)
+    assert len(told) == len(set(told)) > 2
+
+
+def test_without_it_nothing_is_told(desk: Desk) -> None:
+    desk.put_login()
+    assert desk.run("token").stderr == ""
+
+
+def test_stdout_is_the_same_with_it(desk: Desk) -> None:
+    """The answer is not touched: a script can leave -v on."""
+    desk.put_login()
+    assert desk.run("token", "-v").stdout == desk.run("token").stdout != ""
+
+
+def test_a_program_under_run_keeps_its_own_flag(desk: Desk) -> None:
+    """-v behind the program's name is the program's."""
+    desk.put_login()
+    finished = desk.run("run", "--", "echo", "-v")
+    assert (finished.stdout, said(finished.stderr)) == ("-v\n", [])
+
+
+def test_a_python_program_hears_it_by_its_own_logging(desk: Desk) -> None:
+    """Under our modules' names, at DEBUG, and nothing on stderr for who has set up no logging."""
+    desk.put_login()
+    python = desk.cli.using(sys.executable)
+    ask = "from withings_auth import TokenSource; TokenSource().token()"
+    listening = python("-c", f"import logging; logging.basicConfig(level='DEBUG'); {ask}", env=desk.env)
+    assert "DEBUG:withings_auth.store.records:token/default: user" in listening.stderr
+    assert python("-c", f"import logging; {ask}", env=desk.env).stderr == ""
+
+
+def test_a_record_names_who_logged_it(caplog: pytest.LogCaptureFixture) -> None:
+    """Not the helper through which all of them go."""
+    with caplog.at_level(logging.DEBUG):
+        log("withings_auth.somewhere", "%d things", 3)
+    (record,) = [record for record in caplog.records if record.name == "withings_auth.somewhere"]
+    assert (record.getMessage(), record.filename) == ("3 things", Path(__file__).name)
+
+
+def test_what_is_logged_of_a_variable_is_harmless(desk: Desk) -> None:
+    """Statement 35: its control characters reach no terminal."""
+    finished = desk.run("login", "-v", "--timeout", "0.5", BROWSER="no\x1b[31m-such --flag")
+    assert finished.returncode == 1
+    assert "\x1b" not in finished.stderr
+    (line,) = [line for line in said(finished.stderr) if line.startswith("loopback.browser:")]
+    assert line.startswith("loopback.browser: cannot be started: no")
+    assert line.endswith("-such")
+
+
+class TestVersions:
+    """What a report of a bug should name."""
+
+    def test_alone_it_is_one_line(self, desk: Desk) -> None:
+        assert desk.run("--version").stdout == f"withings-auth {withings_auth.__version__}\n"
+
+    @pytest.mark.parametrize("arguments", [("--version", "--verbose"), ("--version", "-v"), ("-v", "--version")])
+    def test_with_verbose_everything_that_is_depended_on_is_named(self, desk: Desk, arguments: tuple[str, ...]) -> None:
+        """Python, the platform, and each dependency of pyproject.toml with the version that is installed."""
+        finished = desk.run(*arguments)
+        assert (finished.returncode, finished.stderr) == (0, "")
+        lines = finished.stdout.splitlines()
+        assert lines[0] == f"withings-auth {withings_auth.__version__}"
+        assert f"Python {sys.version.split()[0]}" in lines[1]
+        project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+        names = [re.match(r"[\w-]+", need) for need in project["dependencies"]]
+        assert lines[3:] == sorted(f"{name[0]} {version(name[0])}" for name in names if name is not None)

@@ -1,0 +1,111 @@
+"""A file of shell variables: what is read, what is ignored, and what is refused without showing a value."""
+
+from __future__ import annotations
+
+import pytest
+
+from withings_auth.config.envfile import EnvFile, read_env_file
+from withings_auth.errors import ConfigurationError
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "CLIENT_ID=abc",
+        "export CLIENT_ID=abc",
+        "  export   CLIENT_ID=abc  ",
+        "CLIENT_ID='abc'",
+        'CLIENT_ID="abc"',
+        "CLIENT_ID = abc",
+        'CLIENT_ID = "abc"   # mine',
+        "CLIENT_ID=abc # mine",
+        "CLIENT_ID='abc'; # mine",
+        "CLIENT_ID=abc;",
+        "\ufeffCLIENT_ID=abc",
+        "CLIENT_ID=abc\r",
+        "# a comment\n\nCLIENT_ID=abc\n",
+        "CONSUMER_KEY=abc",
+        "WITHINGS_CLIENT_ID=abc",
+        "export WITHINGS_CONSUMER_KEY='abc'",
+        "CLIENT_ID=\nCLIENT_ID=abc",
+        "source other.sh\nCLIENT_ID=abc\nif true; then",
+        "CLIENT_ID=abc\nWITHINGS_CLIENT_ID=abc",
+        "CLIENT_IDS=other\nMY_CLIENT_ID=other\nCLIENT_ID=abc\nPATH=$PATH:`pwd`",
+    ],
+)
+def test_every_way_to_write_a_variable_is_read(line: str) -> None:
+    """One value, whatever stands around it; what is no variable of ours is passed over."""
+    assert read_env_file(line) == EnvFile(client_id="abc")
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("CLIENT_SECRET", "CONSUMER_SECRET"), EnvFile(client_secret="v")),
+        (("REDIRECT_URI", "REDIRECT_URL", "CALLBACK_URI", "CALLBACK_URL"), EnvFile(redirect_uri="v")),
+        (("SCOPE", "SCOPES"), EnvFile(scopes="v")),
+        (("STATE",), EnvFile(has_state=True)),
+    ],
+)
+def test_every_name_is_known_with_and_without_its_prefix(names: tuple[str, ...], expected: EnvFile) -> None:
+    """The names of scripts, of client libraries, and our own."""
+    for name in names:
+        assert read_env_file(f"{name}=v") == read_env_file(f"export WITHINGS_{name}='v'") == expected
+
+
+def test_the_file_of_an_old_script_is_read_whole() -> None:
+    """The usual five lines."""
+    text = (
+        "export CLIENT_ID='abc'\nexport CONSUMER_SECRET='hush#hush'\nexport STATE='withings'\n"
+        "export SCOPE='user.info,user.metrics'\nexport REDIRECT_URL='http://localhost:8000'\n"
+    )
+    assert read_env_file(text) == EnvFile(
+        client_id="abc",
+        client_secret="hush#hush",
+        redirect_uri="http://localhost:8000",
+        scopes="user.info,user.metrics",
+        has_state=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [
+        ("'a$b`c\\d'", "a$b`c\\d"),
+        ("a#b", "a#b"),
+        ("http://localhost:8000/#x", "http://localhost:8000/#x"),
+        ('"two words"', "two words"),
+        ("'it is # not a comment'", "it is # not a comment"),
+    ],
+)
+def test_single_quotes_take_everything_as_it_stands(value: str, meant: str) -> None:
+    """And a `#` begins a comment only after a blank."""
+    assert read_env_file(f"CLIENT_SECRET={value}").client_secret == meant
+
+
+@pytest.mark.parametrize("value", ["$OTHER", '"$OTHER"', "`pass withings`", '"$(pass withings)"', r"a\ b", '"a\\"'])
+def test_what_needs_a_shell_is_refused(value: str) -> None:
+    """Nothing is run, nothing is expanded, and nothing is taken for what it is not."""
+    with pytest.raises(ConfigurationError, match=r"^line 2 of the file needs a shell"):
+        read_env_file(f"# first\nCLIENT_SECRET={value}")
+
+
+@pytest.mark.parametrize(
+    "value", ["'hush", '"hush', "hush'", "'hush'hush", "hush hush", "'hush' hush", "'hush''hush'", "hush X=hush"]
+)
+def test_quotes_that_do_not_end_are_refused(value: str) -> None:
+    """Statement 23: the message names the line, and not what stands there."""
+    with pytest.raises(ConfigurationError, match=r"^line 1 of the file cannot be read") as caught:
+        read_env_file(f"CLIENT_SECRET={value}")
+    assert "hush" not in f"{caught.value}{caught.value.hint}"
+
+
+def test_two_values_for_one_thing_are_refused() -> None:
+    """Statement 23: the message names the two lines, and neither value."""
+    with pytest.raises(ConfigurationError, match=r"^lines 1 and 3 of the file give two values for the client secret"):
+        read_env_file("CLIENT_SECRET=one\n\nCONSUMER_SECRET=two")
+
+
+def test_the_secret_has_no_repr() -> None:
+    """Statement 23."""
+    assert "hush" not in repr(read_env_file("CLIENT_SECRET=hush"))

@@ -1,0 +1,109 @@
+"""How a login ends, where a whole command line would be too far away: interruptions, and what else could go wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.tokens.scene import Clock, Scene
+from withings_auth.errors import ConfigurationError, ProviderUnavailable, RenewalBusy, StoreUnavailable
+from withings_auth.model import App, Grant
+from withings_auth.profiles.logout import Leaving, end_access
+from withings_auth.provider.statuses import TOO_MANY_REQUESTS
+from withings_auth.sandbox import Sandbox
+from withings_auth.store.memory_store import MemoryStore
+from withings_auth.store.records import app_name, token_name
+
+
+@pytest.fixture
+def scene() -> Iterator[Scene]:
+    """Somebody is logged in."""
+    with Sandbox() as sandbox:
+        scene = Scene(MemoryStore(), sandbox, Clock())
+        scene.log_in()
+        yield scene
+
+
+def test_withings_is_asked_while_the_records_are_still_there_and_locked(scene: Scene) -> None:
+    """Statement 34: the order in which nothing is lost; no renewal comes in between."""
+    told: list[str] = []
+
+    def look(grant: Grant) -> None:
+        assert scene.stored == grant
+        assert scene.store.load(app_name(grant.client_id)) is not None
+        with pytest.raises(RenewalBusy), scene.store.lock(token_name("default"), 0):
+            pass
+        told.append("asked")
+
+    leaving = Leaving(scene.store, tell=told.append, end_access=look)
+    assert leaving.leave("default")
+    assert told[0] == "asked"
+    assert scene.store.names() == [app_name(scene.sandbox.client_id)]
+
+
+def test_an_interruption_leaves_everything_for_another_try(scene: Scene) -> None:
+    """A person who presses Ctrl-C while Withings is asked has not been logged out."""
+
+    def interrupted(_grant: Grant) -> None:
+        raise KeyboardInterrupt
+
+    before = scene.store.names()
+    with pytest.raises(KeyboardInterrupt):
+        Leaving(scene.store, tell=print, end_access=interrupted).leave("default")
+    assert scene.store.names() == before
+
+
+def test_an_app_that_cannot_be_removed_is_a_trouble(scene: Scene) -> None:
+    """The tokens have gone, and what stays is named."""
+
+    class Stuck(MemoryStore):
+        def clear(self, name: str) -> bool:
+            if name.startswith("app/"):
+                raise StoreUnavailable("it is stuck")
+            return super().clear(name)
+
+    store = Stuck()
+    for name in scene.store.names():
+        store.save(name, scene.store.load(name) or "")
+    leaving = Leaving(store, tell=lambda _: None)
+    leaving.leave("default")
+    leaving.remove_apps(None, every=False)
+    assert [str(error) for error in leaving.troubles] == ["the app's client secret is not removed: it is stuck"]
+    assert store.names() == [app_name(scene.sandbox.client_id)]
+
+
+class TestEndAccess:
+    def end(self, scene: Scene, *errors: Exception, known: str | None = None) -> list[App]:
+        """Ends the access at a Withings that first says what `errors` are; returns what it was asked with."""
+        coming, apps = iter(errors), []
+
+        def revoking(app: App, _api_url: str, _userid: str) -> None:
+            apps.append(app)
+            for error in coming:
+                raise error
+
+        end_access(scene.store, scene.stored, known, wait=scene.clock.wait, revoking=revoking)
+        return apps
+
+    def test_it_is_signed_with_the_known_secret_or_else_the_saved_one(self, scene: Scene) -> None:
+        assert self.end(scene)[0].client_secret == scene.sandbox.client_secret
+        assert self.end(scene, known="given")[0].client_secret == "given"
+
+    def test_without_a_secret_nothing_is_asked(self, scene: Scene) -> None:
+        scene.store.clear(app_name(scene.sandbox.client_id))
+        with pytest.raises(ConfigurationError, match="has not confirmed"):
+            self.end(scene)
+
+    def test_too_soon_is_waited_out_once(self, scene: Scene) -> None:
+        """601 refuses before it acts."""
+        refusal = ProviderUnavailable("too soon", status=TOO_MANY_REQUESTS, retry_after=3)
+        assert len(self.end(scene, refusal)) == 2
+        assert scene.clock.waits == [3]
+        with pytest.raises(ProviderUnavailable):
+            self.end(scene, refusal, refusal)
+
+    def test_an_answer_that_was_lost_is_not_asked_for_again(self, scene: Scene) -> None:
+        with pytest.raises(ProviderUnavailable, match="has not confirmed that the access of user 38210457 is ended"):
+            self.end(scene, ProviderUnavailable("lost"))
+        assert scene.clock.waits == []

@@ -1,0 +1,172 @@
+"""How a login stands: what can be told without asking Withings, at every age, and without waiting for anybody."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+
+from tests.tokens.scene import Clock, Scene
+from withings_auth.errors import StoreCorrupt, WithingsAuthError
+from withings_auth.model import Grant
+from withings_auth.profiles.status import Standing, standing
+from withings_auth.sandbox import Sandbox
+from withings_auth.store.memory_store import MemoryStore
+from withings_auth.store.records import app_name, token_name
+from withings_auth.tokens.journal import SAFETY_NET_SECONDS
+
+LIFE = 10_800
+DAY = 86_400
+YEAR = 365 * DAY
+ISSUED = 1_700_000_000
+GRANT = Grant(
+    access_token="access-1",
+    refresh_token="refresh-1",
+    obtained_at=ISSUED,
+    expires_at=ISSUED + LIFE,
+    scopes=("user.info",),
+    userid="38210457",
+    client_id="an-app",
+    token_url="https://wbsapi.withings.net/v2/oauth2",
+)
+
+
+def at_age(age: float, *, secret_known: bool = True) -> Standing:
+    return Standing(profile="default", grant=GRANT, seen_at=ISSUED + age, secret_known=secret_known)
+
+
+@pytest.mark.parametrize(
+    ("age", "valid", "soon", "ended", "usable"),
+    [
+        (0, True, False, False, True),
+        (LIFE - 1, True, False, False, True),
+        (LIFE, False, False, False, True),
+        (-1, False, False, False, True),  # the clock was set back: the token counts as expired, and can be renewed
+        (YEAR - 30 * DAY - 1, False, False, False, True),
+        (YEAR - 30 * DAY, False, True, False, True),
+        (YEAR - 1, False, True, False, True),
+        (YEAR, False, True, True, False),
+    ],
+)
+def test_it_changes_with_age(age: int, valid: bool, soon: bool, ended: bool, usable: bool) -> None:
+    """The access token lives three hours and the refresh token a year, with a warning in its last month."""
+    stands = at_age(age)
+    assert (stands.access_token_valid, stands.ends_soon, stands.has_ended, stands.usable) == (
+        valid,
+        soon,
+        ended,
+        usable,
+    )
+    assert stands.ends_at == ISSUED + YEAR
+
+
+def test_without_the_secret_it_lasts_as_long_as_the_access_token() -> None:
+    """What cannot be renewed is usable for three hours at most."""
+    assert at_age(LIFE - 1, secret_known=False).usable
+    assert not at_age(LIFE, secret_known=False).usable
+
+
+def test_its_fields_are_all_that_a_program_may_read() -> None:
+    """Statement 23: whole numbers, texts and booleans, and no secret among them."""
+    fields = replace(at_age(60.5), unknown_until=ISSUED + 0.5).fields()
+    assert fields == {
+        "profile": "default",
+        "logged_in": True,
+        "usable": True,
+        "userid": "38210457",
+        "scopes": ["user.info"],
+        "service": "https://wbsapi.withings.net",
+        "client_id": "an-app",
+        "client_secret_known": True,
+        "access_token_valid": True,
+        "access_token_expires_at": ISSUED + LIFE,
+        "renewed_at": ISSUED,
+        "login_ends_at": ISSUED + YEAR,
+        "login_ends_soon": False,
+        "renewal_under_way": False,
+        "renewal_unknown_until": ISSUED,
+    }
+    assert GRANT.access_token not in json.dumps(fields)
+    assert GRANT.refresh_token not in json.dumps(fields)
+    assert "access-1" not in repr(at_age(0))
+
+
+@pytest.fixture
+def scene() -> Iterator[Scene]:
+    """Somebody whose token has expired just now."""
+    clock = Clock()
+    with Sandbox(now=clock) as sandbox:
+        scene = Scene(MemoryStore(), sandbox, clock)
+        scene.log_in()
+        yield scene
+
+
+def seen(scene: Scene, secrets: Mapping[str, str] | None = None) -> Standing:
+    stands = standing(scene.store, "default", scene.clock(), secret_of=(secrets or {}).get)
+    assert stands is not None
+    return stands
+
+
+class TestInAStore:
+    def test_nobody_is_logged_in(self) -> None:
+        assert standing(MemoryStore(), "default", 0) is None
+
+    def test_a_record_that_cannot_be_read_is_an_error(self, scene: Scene) -> None:
+        scene.store.save(token_name("default"), "not JSON at all")
+        with pytest.raises(StoreCorrupt):
+            seen(scene)
+
+    def test_the_secret_is_saved_or_given_for_this_app(self, scene: Scene) -> None:
+        """A secret that stands beside another client id is no help."""
+        assert seen(scene).secret_known
+        scene.store.clear(app_name(scene.sandbox.client_id))
+        assert not seen(scene).secret_known
+        assert seen(scene, {scene.sandbox.client_id: "s3cret"}).secret_known
+        assert not seen(scene, {"another": "s3cret"}).secret_known
+
+    def test_an_unknown_outcome_is_told_with_its_deadline(self, scene: Scene) -> None:
+        """Eight hours from the first try, until a renewal has gone well."""
+        assert seen(scene).unknown_until is None
+        scene.sandbox.fail_next("lost", times=2)
+        with suppress(WithingsAuthError):
+            scene.renew()
+        assert seen(scene).unknown_until == scene.sent[0].at + SAFETY_NET_SECONDS
+        scene.renew()
+        assert seen(scene).unknown_until is None
+
+    def test_nothing_is_asked_and_nothing_is_changed(self, scene: Scene) -> None:
+        """The record, its stamp and the counters of Withings are as they were."""
+
+        def state() -> object:
+            text, stamp = scene.store.load(token_name("default")), scene.store.stamp(token_name("default"))
+            return text, stamp, scene.sandbox.counters
+
+        before = state()
+        seen(scene)
+        assert state() == before
+
+    def test_a_renewal_under_way_is_not_waited_for(self, scene: Scene) -> None:
+        """It is said to be under way; when it has ended, the next look says what came of it."""
+        locked, done = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with scene.store.lock(token_name("default"), 1):
+                locked.set()
+                done.wait(30)
+
+        holder = threading.Thread(target=hold)
+        holder.start()
+        assert locked.wait(10)
+        began = time.monotonic()
+        stands = seen(scene)
+        took = time.monotonic() - began
+        done.set()
+        holder.join()
+        assert (stands.renewal_under_way, stands.unknown_until) == (True, None)
+        assert took < 5
+        assert not seen(scene).renewal_under_way

@@ -1,0 +1,84 @@
+"""The calls that an app signs, against the sandbox, which computes the signatures by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from withings_auth.errors import ConfigurationError, ProtocolViolation, ProviderError, ProviderUnavailable
+from withings_auth.model import App
+from withings_auth.provider.replies import Answer, AnswerLost, NotSent, Outcome
+from withings_auth.provider.signed import Post, check_app, revoke
+from withings_auth.sandbox import Sandbox, Switches
+
+
+def app_of(sandbox: Sandbox) -> App:
+    return App(client_id=sandbox.client_id, client_secret=sandbox.client_secret)
+
+
+def answering(outcome: Outcome) -> Post:
+    def send(_url: str, _form: Mapping[str, str]) -> Outcome:
+        return outcome
+
+    return send
+
+
+class TestCheckApp:
+    def test_the_right_secret_is_proved_without_a_person(self) -> None:
+        with Sandbox() as sandbox:
+            check_app(app_of(sandbox), sandbox.url)
+            assert sandbox.counters.nonces == 1
+
+    def test_a_wrong_secret_is_a_matter_of_configuration(self) -> None:
+        with Sandbox() as sandbox, pytest.raises(ConfigurationError, match="does not know this client id") as caught:
+            check_app(replace(app_of(sandbox), client_secret="wrong"), sandbox.url)
+        assert caught.value.exit_code == 2
+
+    def test_a_wrong_client_id_too(self) -> None:
+        with Sandbox() as sandbox, pytest.raises(ConfigurationError, match="does not know this client id"):
+            check_app(replace(app_of(sandbox), client_id="0" * 64), sandbox.url)
+
+    def test_the_secret_itself_is_not_sent(self) -> None:
+        """Statement 23: only a signature travels."""
+        sent: list[str] = []
+
+        def send(_url: str, form: Mapping[str, str]) -> Outcome:
+            sent.extend(form.values())
+            return Answer(http_status=200, body=b'{"status": 0, "body": {"nonce": "abc"}}')
+
+        check_app(App(client_id="id", client_secret="the-canary-secret"), "https://api.invalid", send=send)
+        assert not any("the-canary-secret" in value for value in sent)
+        assert len(sent) == 4
+
+    @pytest.mark.parametrize(
+        ("outcome", "error"),
+        [
+            (NotSent(why="Connection refused"), ProviderUnavailable),
+            (AnswerLost(why="it was closed"), ProviderUnavailable),
+            (Answer(http_status=502, body=b""), ProviderUnavailable),
+            (Answer(http_status=200, body=b"<html>"), ProviderUnavailable),
+            (Answer(http_status=200, body=b'{"status": 0, "body": {}}'), ProtocolViolation),
+            (Answer(http_status=200, body=b'{"status": 0, "body": {"nonce": "a b\\u001b"}}'), ProtocolViolation),
+        ],
+    )
+    def test_what_proves_nothing_says_so(self, outcome: Outcome, error: type[ProviderError]) -> None:
+        with pytest.raises(error):
+            check_app(App(client_id="id", client_secret="s"), "https://x.invalid", send=answering(outcome))
+
+
+class TestRevoke:
+    def test_it_ends_all_tokens_of_the_person(self) -> None:
+        with Sandbox(switches=Switches(revoke_open_to_free_apps=True)) as sandbox:
+            pair = sandbox.issue_pair()
+            revoke(app_of(sandbox), sandbox.url, str(pair.userid))
+            assert not sandbox.live_refresh_tokens
+
+    def test_where_withings_does_not_offer_it_another_way_is_named(self) -> None:
+        with Sandbox() as sandbox:
+            pair = sandbox.issue_pair()
+            with pytest.raises(ProviderError, match="does not offer this") as caught:
+                revoke(app_of(sandbox), sandbox.url, str(pair.userid))
+            assert "in the settings of your Withings account" in caught.value.hint
+            assert sandbox.live_refresh_tokens

@@ -1,0 +1,72 @@
+"""Every answer to what no source settles about Withings: a promise must hold under each, so each is tried.
+
+The switches that are left out bear on consents alone (`denial`, `redirect_uri_prefix_matches`, …), or on services
+that a renewal does not use (`old_token_endpoint_open`, `revoke_open_to_free_apps`, …). `second_consent` acts only
+where somebody logs in for a second time: promises about that are tried with `and_consents`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass, field, replace
+
+from tests.tokens.scene import Clock, Scene
+from withings_auth.sandbox import Sandbox, Switches
+from withings_auth.store.base import SecretStore
+
+ANSWERS: dict[str, tuple[object, ...]] = {
+    "access_token_survives_refresh": (False, True),
+    "repeated_refresh_restarts_grace": (False, True),
+    "repeated_refresh_returns_same_pair": (False, True),
+    "earlier_answer_dies_on_repeat": (False, True),
+    "same_arguments_refused": ("everywhere", "token_service"),
+    "wait_seconds_told": (False, True),
+    "failures_carry_body": (False, True),
+}
+CONSENTS: dict[str, tuple[object, ...]] = {
+    "second_consent": ("kills_at_consent", "kills_at_exchange", "kills_nothing"),
+}
+# What can be left out where no refresh is repeated, and where no refusal is answered.
+OF_REPETITIONS = (
+    "repeated_refresh_restarts_grace",
+    "repeated_refresh_returns_same_pair",
+    "earlier_answer_dies_on_repeat",
+)
+OF_REFUSALS = ("wait_seconds_told", "failures_carry_body")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Combinations:
+    """`for combination in combinations: with combination as scene: …`; in each somebody has yet to log in."""
+
+    sandbox: Sandbox
+    clock: Clock
+    open_store: Callable[[], SecretStore]
+    answers: Mapping[str, tuple[object, ...]] = field(default_factory=lambda: ANSWERS)
+
+    def and_consents(self) -> Combinations:
+        """The same, times the answers to what a second consent does."""
+        return replace(self, answers={**self.answers, **CONSENTS})
+
+    def without(self, *names: str) -> Combinations:
+        """Fewer, for a promise that these switches cannot bear on; they stay as they are by default."""
+        return replace(self, answers={name: answers for name, answers in self.answers.items() if name not in names})
+
+    def __iter__(self) -> Iterator[AbstractContextManager[Scene]]:
+        for values in itertools.product(*self.answers.values()):
+            yield self._under(dict(zip(self.answers, values, strict=True)))
+
+    @contextmanager
+    def _under(self, turned: dict[str, object]) -> Iterator[Scene]:
+        self.sandbox.clear_faults()
+        self.sandbox.revoke_person()
+        self.sandbox.switch(**{**asdict(Switches()), **turned})
+        self.clock.at += 60  # by then no request of the combination before counts any more
+        self.clock.waits.clear()
+        try:
+            yield Scene(self.open_store(), self.sandbox, self.clock)
+        except BaseException as error:
+            error.add_note(f"under {turned}")
+            raise

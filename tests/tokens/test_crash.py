@@ -1,0 +1,283 @@
+"""A real process is killed at each step of a renewal, and another one asks after a while."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.keyring_daemon import SecretService
+from tests.support.programs import Cli
+from tests.tokens.combinations import OF_REFUSALS, Combinations
+from tests.tokens.mortal import replacing_store
+from tests.tokens.processes import Ended, Processes, await_refresh
+from tests.tokens.scene import HOUR, LIFE, Clock, Scene, digest
+from withings_auth.config.settings import state_directory
+from withings_auth.errors import LoginRequired
+from withings_auth.sandbox import Sandbox
+from withings_auth.store.file_store import FileStore
+from withings_auth.store.keyring_store import KeyringStore
+
+LATER = (0, 11, 7 * HOUR, 9 * HOUR)
+ANSWER_ON_ITS_WAY = "the answer on its way"
+HARMLESS = (
+    "before the lock",
+    "under the lock",
+    "noting: no name yet",
+    "before the request",
+    "saving: directory not synced",
+    "after the save",
+)
+AT_STAKE = (
+    ANSWER_ON_ITS_WAY,
+    "after the answer",
+    "before the save",
+    "saving: not synced",
+    "saving: no name yet",
+)
+
+Kill = Callable[[str], None]
+
+
+@pytest.fixture
+def kill_at(processes: Processes, sandbox: Sandbox, clock: Clock, directory: Path) -> Kill:
+    """`kill_at(step)`: a process begins to renew and is killed at the step."""
+    store = f"file:{directory}"
+
+    def kill(step: str) -> None:
+        if step == ANSWER_ON_ITS_WAY:
+            ended = processes.kill_while_it_waits_for_the_answer(store, clock, sandbox)
+        else:
+            ended = processes(store, clock, die_at=step)
+        assert ended == Ended(returncode=-signal.SIGKILL)
+
+    return kill
+
+
+@pytest.fixture
+def ask(processes: Processes, clock: Clock, directory: Path) -> Callable[[], Ended]:
+    """`ask()`: a fresh process asks for a token."""
+    return lambda: processes(f"file:{directory}", clock)
+
+
+def test_every_step_is_one(file_scene: Scene, kill_at: Kill, ask: Callable[[], Ended]) -> None:
+    """The steps come in the order in which they are listed: what a killed one leaves tells how far it came."""
+    refreshes = []
+    for step in (*HARMLESS[:4], *AT_STAKE, *HARMLESS[4:]):
+        old = file_scene.log_in()
+        before = file_scene.sandbox.counters.refreshes
+        kill_at(step)
+        refreshes.append((file_scene.sandbox.counters.refreshes - before, file_scene.stored != old))
+        assert ask().returncode == 0
+    assert refreshes == [(0, False)] * 4 + [(1, False)] * 5 + [(1, True)] * 2
+
+
+@pytest.mark.parametrize("later", LATER)
+@pytest.mark.parametrize("step", HARMLESS)
+def test_killed_where_nothing_is_at_stake(
+    file_scene: Scene, kill_at: Kill, ask: Callable[[], Ended], step: str, later: int
+) -> None:
+    """Before the request nothing was used up, after the save nothing is missing; the lock is free again."""
+    file_scene.log_in()
+    kill_at(step)
+    file_scene.clock.at += later
+    assert ask().digest == digest(file_scene.stored)
+    assert file_scene.works(file_scene.stored)
+    # Where an attempt was noted, the guard is kept though nothing was sent.
+    assert file_scene.clock.waited == (11 if (step, later) == ("before the request", 0) else 0)
+    assert file_scene.sandbox.counters.refusals == 0
+
+
+@pytest.mark.parametrize("later", LATER[:3])
+@pytest.mark.parametrize("step", AT_STAKE)
+def test_killed_between_renewal_and_save(
+    file_scene: Scene, kill_at: Kill, ask: Callable[[], Ended], step: str, later: int
+) -> None:
+    """“A process killed between the answer and the save loses nothing, if somebody asks again within eight hours.”
+
+    The guard of the dead process is kept, and its lock is free.
+    """
+    file_scene.log_in()
+    kill_at(step)
+    file_scene.clock.at += later
+    assert ask().digest == digest(file_scene.stored)
+    assert file_scene.works(file_scene.stored)
+    assert file_scene.clock.waited == (11 if later == 0 else 0)
+    assert file_scene.sandbox.counters.refusals == 0
+
+
+@pytest.mark.parametrize("step", AT_STAKE)
+def test_killed_between_renewal_and_save_and_nobody_asks_for_eight_hours(
+    file_scene: Scene, kill_at: Kill, ask: Callable[[], Ended], step: str
+) -> None:
+    """Withings' own limit: then only a new login helps, what is stored stays, and Withings' words say so.
+
+    Statement 30.
+    """
+    old = file_scene.log_in()
+    kill_at(step)
+    file_scene.clock.at += LATER[3]
+    assert not file_scene.way_left
+    told = ask()
+    assert (told.error, told.exit_code) == ("LoginRequired", 3)
+    assert "invalid refresh_token" in told.words
+    assert "withings-auth login" in told.words
+    assert file_scene.stored == old
+
+
+class TestUnderEveryCombination:
+    """Before the request Withings knows of nothing, so no switch can matter to who is killed there.
+
+    From the moment when it has renewed until the save, one step leaves the same behind as another, here and there:
+    an old record, an attempt that is noted, and a renewal that nobody knows of. Who asks at once waits for the guard,
+    and then asks after eleven seconds too.
+    """
+
+    @pytest.mark.parametrize("later", LATER[1:3])
+    def test_killed_between_renewal_and_save(self, everywhere_on_disk: Combinations, kill_at: Kill, later: int) -> None:
+        """Within the eight hours there is a token, and it works."""
+        for combination in everywhere_on_disk.without(*OF_REFUSALS):
+            with combination as scene:
+                scene.log_in()
+                kill_at("after the answer")
+                scene.clock.at += later
+                assert scene.works(scene.renew())
+                assert scene.sandbox.counters.refusals == 0
+
+    def test_and_nobody_asks_for_eight_hours(self, everywhere_on_disk: Combinations, kill_at: Kill) -> None:
+        """Withings' rules leave nothing: “log in”, and nothing is touched."""
+        for combination in everywhere_on_disk:
+            with combination as scene:
+                old = scene.log_in()
+                kill_at("after the answer")
+                scene.clock.at += LATER[3]
+                assert not scene.way_left
+                with pytest.raises(LoginRequired, match="invalid refresh_token"):
+                    scene.renew()
+                assert scene.stored == old
+
+    def test_killed_twice(self, everywhere_on_disk: Combinations, kill_at: Kill) -> None:
+        """The second victim repeats the first one's refresh; the eight hours count from the first."""
+        for combination in everywhere_on_disk.without(*OF_REFUSALS):
+            with combination as scene:
+                scene.log_in()
+                kill_at("after the answer")
+                scene.clock.at += 5 * HOUR
+                kill_at("before the save")
+                scene.clock.at += 3 * HOUR - 1
+                new = scene.renew()
+                assert scene.works(new)
+                scene.clock.at = new.expires_at
+                assert scene.works(scene.renew())
+                assert scene.sandbox.counters.refusals == 0
+
+    def test_a_token_that_died_of_a_renewal_nobody_knows_of(
+        self, everywhere_on_disk: Combinations, processes: Processes, directory: Path
+    ) -> None:
+        """Statement 33: it looks alive and may be dead at Withings; once it is rejected it is renewed."""
+        # What is refused here is a data call, whose answer the renewal does not read.
+        for combination in everywhere_on_disk.without(*OF_REFUSALS):
+            with combination as scene:
+                old = scene.log_in(age=LIFE - 600)
+                died = processes(f"file:{directory}", scene.clock, min_valid=900, die_at="after the answer")
+                assert died.returncode == -signal.SIGKILL
+                assert scene.renew() == old
+                if not scene.works(old):
+                    assert scene.works(scene.renew(rejected=old.access_token))
+
+
+# Runs the command by a clock that is ahead by so many seconds.
+LATER_ON = """
+import sys, time
+real_time, ahead = time.time, float(sys.argv.pop(1))
+time.time = lambda: real_time() + ahead
+from withings_auth.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(("later", "returncode"), [(11, 0), (7 * HOUR, 0), (9 * HOUR, 3)])
+def test_the_command_is_killed_and_run_again(cli: Cli, directory: Path, later: int, returncode: int) -> None:
+    """The whole program, as people start it: `withings-auth token` dies while the answer is on its way."""
+    with Sandbox() as sandbox:
+        clock = Clock()
+        clock.at = sandbox.now() - LIFE
+        scene = Scene(FileStore(directory), sandbox, clock)
+        old = scene.log_in()
+        sandbox.fail_next("slow", seconds=30.0)
+        store = {"WITHINGS_AUTH_STORE": f"file:{directory}"}
+        victim = cli.start("token", env=store)
+        await_refresh(sandbox)
+        victim.signal(signal.SIGKILL)
+        assert victim.wait().returncode == -signal.SIGKILL
+        assert scene.stored == old
+        sandbox.advance(later)
+        again = cli.using(sys.executable, "-c", LATER_ON)(
+            str(later), "token", env=store, allow=sandbox.live_access_tokens
+        )
+        assert again.returncode == returncode
+        if returncode == 0:
+            assert again.stdout == f"{scene.stored.access_token}\n"
+            assert scene.works(scene.stored)
+        else:
+            assert "invalid refresh_token" in again.stderr
+            assert again.stdout == ""
+            assert scene.stored == old
+
+
+class TestKeyrings:
+    @pytest.mark.parametrize("later", LATER)
+    @pytest.mark.parametrize("step", ["after the answer", "before the save", "after the save"])
+    def test_killed_with_a_real_secret_service(
+        self,
+        secret_service: SecretService,
+        monkeypatch: pytest.MonkeyPatch,
+        sandbox: Sandbox,
+        clock: Clock,
+        processes: Processes,
+        step: str,
+        later: int,
+    ) -> None:
+        """The record in the keyring, lock and notes in the state directory: the same promises."""
+        secret_service.enter(monkeypatch)
+        store = f"keyring:{state_directory()}"
+        scene = Scene(KeyringStore(state_directory()), sandbox, clock)
+        old = scene.log_in()
+        assert processes(store, clock, die_at=step, environ=secret_service.environ).returncode == -signal.SIGKILL
+        clock.at += later
+        told = processes(store, clock, environ=secret_service.environ)
+        if step != "after the save" and later == 9 * HOUR:
+            assert told.error == "LoginRequired"
+            assert scene.stored == old
+        else:
+            assert told.digest == digest(scene.stored)
+            assert scene.works(scene.stored)
+
+    @pytest.mark.parametrize("change", range(4))
+    @pytest.mark.parametrize("later", LATER[:3])
+    def test_killed_between_delete_and_add(
+        self, home: Path, sandbox: Sandbox, clock: Clock, processes: Processes, change: int, later: int
+    ) -> None:
+        """Statement 30: a keyring that replaces by deleting (macOS) has no moment in which a login can be lost.
+
+        The changes of a save: the new record is put beside, the old one is deleted, the new one is added in its
+        place, and what lies beside is deleted.
+        """
+        store = f"replacing:{home / 'keyring'}"
+        scene = Scene(replacing_store(home / "keyring"), sandbox, clock)
+        scene.log_in()
+        died = processes(store, clock, die_at=f"before change {change} of the keyring")
+        assert died.returncode == -signal.SIGKILL
+        assert sandbox.counters.refreshes == 1
+        clock.at += later
+        told = processes(store, clock)
+        assert told.digest == digest(scene.stored)
+        assert scene.works(scene.stored)
+        # From the deletion on the new pair is what is read: until it has expired, nobody is asked again.
+        assert sandbox.counters.refreshes == (1 if change >= 2 and later < LIFE else 2)
+        clock.at = scene.stored.expires_at
+        assert processes(store, clock).returncode == 0
+        assert scene.works(scene.stored)

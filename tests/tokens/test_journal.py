@@ -1,0 +1,182 @@
+"""What lies beside the lock: enough to keep the guard and to tell the deadline, and no secret."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from withings_auth.errors import StoreUnavailable
+from withings_auth.model import Grant
+from withings_auth.provider.replies import AnswerLost, Failure, NotSent, TokenReply
+from withings_auth.provider.statuses import FailureKind
+from withings_auth.store.memory_store import MemoryNotes
+from withings_auth.tokens.journal import REPEAT_GUARD_SECONDS, SAFETY_NET_SECONDS, Attempts
+
+NOW = 1_700_000_000.0
+GRANT = Grant(
+    access_token="access-1",
+    refresh_token="refresh-1",
+    expires_at=int(NOW),
+    obtained_at=int(NOW) - 10800,
+    scopes=("user.info",),
+    userid="38210457",
+    client_id="an-app",
+    token_url="https://wbsapi.withings.net/v2/oauth2",
+)
+REPLY = TokenReply(access_token="access-2", refresh_token="refresh-2", life_seconds=10800, scopes=None, userid=None)
+LOST = AnswerLost(why="closed")
+NOT_SENT = NotSent(why="refused")
+
+
+def refused(kind: FailureKind) -> Failure:
+    return Failure(kind=kind, words="", status=503)
+
+
+@pytest.fixture
+def notes() -> MemoryNotes:
+    return MemoryNotes({}, "token/default")
+
+
+def attempted(
+    notes: MemoryNotes, *results: TokenReply | Failure | NotSent | AnswerLost, every: float = 100
+) -> Attempts:
+    """One attempt after another, each by a process of its own that only knows the notes; the last looks at them."""
+    for number, result in enumerate(results):
+        attempts = Attempts(notes, GRANT)
+        attempts.begin(NOW + number * every)
+        attempts.end(result, NOW + number * every)
+    return Attempts(notes, GRANT)
+
+
+class TestGuard:
+    def test_nothing_noted_is_nothing_to_wait_for(self, notes: MemoryNotes) -> None:
+        assert Attempts(notes, GRANT).seconds_to_wait(NOW) == 0
+
+    @pytest.mark.parametrize(
+        ("later", "seconds"), [(0, 11), (4, 7), (10, 1), (11, 0), (12, 0), (10**6, 0), (-3, 11), (-(10**6), 11)]
+    )
+    def test_another_process_keeps_the_guard(self, notes: MemoryNotes, later: float, seconds: float) -> None:
+        """The wait is never longer than the guard, not even where the clock was set back since."""
+        Attempts(notes, GRANT).begin(NOW)
+        assert Attempts(notes, GRANT).seconds_to_wait(NOW + later) == seconds
+
+    def test_the_guard_is_longer_than_withings_own(self) -> None:
+        assert 10 < REPEAT_GUARD_SECONDS <= 12
+
+    @pytest.mark.parametrize("result", [LOST, *map(refused, FailureKind)])
+    def test_whatever_was_sent_counts(
+        self, notes: MemoryNotes, result: TokenReply | Failure | NotSent | AnswerLost
+    ) -> None:
+        assert attempted(notes, result).seconds_to_wait(NOW) == 11
+
+    def test_what_was_not_sent_does_not(self, notes: MemoryNotes) -> None:
+        assert attempted(notes, NOT_SENT).seconds_to_wait(NOW) == 0
+        assert attempted(notes, LOST, NOT_SENT).seconds_to_wait(NOW + 1) == 10
+
+    @pytest.mark.parametrize("changes", [{"refresh_token": "refresh-2"}, {"access_token": "access-2"}])
+    def test_a_successor_may_follow_at_once(self, notes: MemoryNotes, changes: dict[str, str]) -> None:
+        """Notes on another pair count as none, also where Withings has left the refresh token as it was."""
+        attempted(notes, LOST)
+        successor = Attempts(notes, replace(GRANT, **changes))  # type: ignore[arg-type]  # the values are texts
+        assert (successor.seconds_to_wait(NOW), successor.deadline) == (0, None)
+
+
+class TestDeadline:
+    @pytest.mark.parametrize(
+        ("results", "since"),
+        [
+            ((), None),
+            ((LOST,), 0),
+            ((LOST, LOST), 0),
+            ((NOT_SENT,), None),
+            ((LOST, NOT_SENT), 0),
+            ((NOT_SENT, LOST), 100),
+            ((REPLY,), 0),
+            ((LOST, REPLY), 0),
+            *(((refused(kind),), 0 if kind.outcome_unknown else None) for kind in FailureKind),
+            *(((LOST, refused(kind)), 0) for kind in FailureKind),
+            ((refused(FailureKind.TOO_MANY_REQUESTS), LOST), 100),
+        ],
+    )
+    def test_it_is_eight_hours_after_the_first_attempt_that_is_unknown(
+        self, notes: MemoryNotes, results: tuple[TokenReply | Failure | NotSent | AnswerLost, ...], since: float | None
+    ) -> None:
+        """A refusal before acting, or a request that never left, leaves known what was known and unknown the rest.
+
+        After tokens it stands too: until they are saved, that renewal is as good as lost.
+        """
+        expected = None if since is None else NOW + since + 8 * 3600
+        assert attempted(notes, *results).deadline == expected
+
+    def test_it_is_known_from_the_moment_before_the_request(self, notes: MemoryNotes) -> None:
+        """A process that is killed while it waits for the answer has told the next one."""
+        Attempts(notes, GRANT).begin(NOW)
+        assert Attempts(notes, GRANT).deadline == NOW + SAFETY_NET_SECONDS
+
+    def test_it_is_not_put_off_by_a_clock_that_was_set_back(self, notes: MemoryNotes) -> None:
+        """No promise beyond eight hours from now."""
+        Attempts(notes, GRANT).begin(NOW + 86_400)
+        attempts = Attempts(notes, GRANT)
+        attempts.begin(NOW)
+        assert attempts.deadline == NOW + SAFETY_NET_SECONDS
+
+
+class TestNotes:
+    def test_they_hold_no_secret(self, notes: MemoryNotes) -> None:
+        """Statement 23: neither token is in the notes, nor could it be found from them."""
+        attempted(notes, LOST)
+        text = notes.recall()
+        assert text is not None
+        assert json.loads(text) == {"digest": json.loads(text)["digest"], "last_at": NOW, "unknown_since": NOW}
+        assert len(json.loads(text)["digest"]) == 16
+        assert GRANT.refresh_token not in text
+        assert GRANT.access_token not in text
+
+    @pytest.mark.parametrize("field", ["last_at", "unknown_since"])
+    @pytest.mark.parametrize(
+        "value", ["NaN", "Infinity", "-1", "1e400", "1" + "0" * 400, '"soon"', "[]", "{}", "1099511627776"]
+    )
+    def test_a_time_that_is_none_counts_as_nothing_noted(self, notes: MemoryNotes, field: str, value: str) -> None:
+        attempted(notes, LOST)
+        content = json.loads(notes.recall() or "")
+        notes.note(json.dumps({**content, field: "HERE"}).replace('"HERE"', value))
+        attempts = Attempts(notes, GRANT)
+        assert (attempts.seconds_to_wait(NOW), attempts.deadline) == (0, None)
+
+    @pytest.mark.parametrize("text", ["", "{", "[]", "null", "7", '"x"', "{}", '{"digest": 7}', "[" * 100_000])
+    def test_what_is_no_note_counts_as_nothing_noted(self, notes: MemoryNotes, text: str) -> None:
+        notes.note(text)
+        attempts = Attempts(notes, GRANT)
+        assert (attempts.seconds_to_wait(NOW), attempts.deadline) == (0, None)
+
+    def test_a_note_that_lacks_a_time_counts_as_nothing_noted(self, notes: MemoryNotes) -> None:
+        attempted(notes, LOST)
+        content = json.loads(notes.recall() or "")
+        del content["unknown_since"]
+        notes.note(json.dumps(content))
+        assert Attempts(notes, GRANT).deadline is None
+
+
+class ReadOnly(MemoryNotes):
+    """Notes on a disk that is full, or read-only."""
+
+    def note(self, _: str | None) -> None:
+        raise StoreUnavailable("no room")
+
+
+class TestNotesThatCannotBeWritten:
+    def test_before_the_request_it_is_an_error(self) -> None:
+        """Nothing is sent that the next process would not know of."""
+        with pytest.raises(StoreUnavailable):
+            Attempts(ReadOnly({}, "x"), GRANT).begin(NOW)
+
+    def test_after_it_the_result_matters_more(self, notes: MemoryNotes, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What stays noted is then the more careful of the two: the attempt counts as unknown."""
+        attempts = Attempts(notes, GRANT)
+        attempts.begin(NOW)
+        monkeypatch.setattr(notes, "note", ReadOnly({}, "x").note)
+        attempts.end(refused(FailureKind.TOO_MANY_REQUESTS), NOW)
+        assert attempts.deadline is None
+        assert Attempts(notes, GRANT).deadline == NOW + SAFETY_NET_SECONDS

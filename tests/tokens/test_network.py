@@ -1,0 +1,113 @@
+"""A service that is silent, unreachable or without a name: the outcome is known, or it is unknown and treated so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from tests.tokens.combinations import Combinations
+from tests.tokens.scene import HOUR, LIFE, Scene, Sent
+from withings_auth.errors import ProviderUnavailable
+from withings_auth.provider.http import post
+from withings_auth.provider.replies import AnswerLost, NotSent, Outcome
+
+Post = Callable[[str, Mapping[str, str]], Outcome]
+
+HANGS_SECONDS = 30.0
+PATIENCE_SECONDS = 0.05
+
+
+def impatient(scene: Scene, *, times: int) -> Post:
+    """Asks a Withings that acts and stays silent, so many times, and then one that answers."""
+
+    def impatiently(url: str, form: Mapping[str, str]) -> Outcome:
+        if len(scene.sent) >= times:
+            return scene.post(url, form)
+        scene.sent.append(Sent(at=scene.clock(), url=url, form=form))
+        scene.sandbox.fail_next("slow", seconds=HANGS_SECONDS)
+        # On a busy machine not even the connection may be there in so short a time, or nothing but the connection.
+        while isinstance(outcome := post(url, form, time_limit_seconds=PATIENCE_SECONDS), NotSent):
+            pass
+        scene.sandbox.clear_faults()
+        assert outcome == AnswerLost(why=f"no answer within {PATIENCE_SECONDS} seconds")
+        return outcome
+
+    return impatiently
+
+
+class TestHanging:
+    def test_under_every_combination(self, everywhere: Combinations) -> None:
+        """“When a request was sent and its answer was lost: wait out the guard and repeat that refresh once.”"""
+        for combination in everywhere:
+            with combination as scene:
+                scene.log_in()
+                new = scene.renew(post=impatient(scene, times=1))
+                assert scene.works(new)
+                assert scene.stored == new
+                assert scene.nobody_was_hasty()
+
+    @pytest.mark.parametrize("later", [0, 7 * HOUR])
+    def test_the_repetition_hangs_too(self, scene: Scene, later: int) -> None:
+        """“If that fails too, exit 4, and the message names the time, eight hours after the first try.”"""
+        old = scene.log_in()
+        with pytest.raises(ProviderUnavailable, match="only before 2023-11-15 09:13") as caught:
+            scene.renew(post=impatient(scene, times=2))
+        assert caught.value.exit_code == 4
+        assert scene.stored == old
+        scene.clock.at += later
+        assert scene.works(scene.renew())
+        assert scene.nobody_was_hasty()
+
+    def test_who_can_be_served_is_served(self, scene: Scene) -> None:
+        """“A temporary failure hands out the stored token while it has life.”"""
+        old = scene.log_in(age=LIFE - 600)
+        assert scene.renew(min_valid=900, post=impatient(scene, times=2)) == old
+
+
+class TestNoName:
+    """A request that never left is nothing that Withings knows of: no switch can matter here."""
+
+    def nowhere(self, _url: str, form: Mapping[str, str]) -> Outcome:
+        """Asks a service whose name nobody can look up."""
+        return post("https://withings-auth.invalid/v2/oauth2", {**form, "client_secret": "kept"})
+
+    def test_it_is_temporary_and_leaves_nothing_unknown(self, scene: Scene) -> None:
+        """Statement 31: exit 4 at once, no guard and no deadline; with the name back the renewal follows at once."""
+        old = scene.log_in()
+        with pytest.raises(ProviderUnavailable, match="cannot be looked up") as caught:
+            scene.renew(post=self.nowhere)
+        assert (caught.value.exit_code, caught.value.temporary) == (4, True)
+        assert "not known" not in str(caught.value)
+        assert scene.stored == old
+        assert scene.works(scene.renew())
+        assert scene.clock.waited == 0
+
+    def test_days_later(self, scene: Scene) -> None:
+        """A computer that was without a network for a month has its login still."""
+        scene.log_in()
+        for _ in range(3):
+            with pytest.raises(ProviderUnavailable):
+                scene.renew(post=self.nowhere)
+            scene.clock.at += 240 * HOUR
+        assert scene.works(scene.renew())
+
+    def test_the_repetition_of_a_lost_answer_finds_no_name(self, scene: Scene) -> None:
+        """The network is gone in the middle: the outcome of the first try stays unknown, and its deadline is told."""
+        scene.log_in()
+        scene.sandbox.fail_next("lost")
+
+        def post(url: str, form: Mapping[str, str]) -> Outcome:
+            return scene.post(url, form) if not scene.sent else self.nowhere(url, form)
+
+        with pytest.raises(ProviderUnavailable, match="only before 2023-11-15 09:13"):
+            scene.renew(post=post)
+        scene.clock.at += 7 * HOUR
+        assert scene.works(scene.renew())
+
+    def test_who_can_be_served_is_served(self, scene: Scene) -> None:
+        """“A temporary failure hands out the stored token while it has life, unless it is the rejected one.”"""
+        old = scene.log_in(age=LIFE - 600)
+        assert scene.renew(min_valid=900, post=self.nowhere) == old
+        with pytest.raises(ProviderUnavailable):
+            scene.renew(rejected=old.access_token, post=self.nowhere)

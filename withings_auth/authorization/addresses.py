@@ -1,0 +1,153 @@
+"""The three addresses of a login, kept apart: what was registered, where we listen, what the browser is given.
+
+The redirect URI is text and is sent as it is. Where to listen follows from it if it is a plain loopback address,
+and must be said otherwise.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import SplitResult
+
+from withings_auth.errors import ConfigurationError
+from withings_auth.validation import LOOPBACK_HOSTS, PORT_OF_SCHEME, parsed_url, printable
+
+_WAYS_ROUND = (
+    "if something of yours forwards that address to this machine, say where to listen: --listen 127.0.0.1:PORT;"
+    " to paste the address that the browser ends at: login --paste; or register http://localhost:8000 and use that"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Where a login listens and what it answers to.
+
+    `bind_to` are IP literals, never a name: what a name means is for /etc/hosts to say, and an address left out could
+    be listened on by somebody else. `origin` is what the browser's short address begins with.
+    """
+
+    bind_to: tuple[str, ...]
+    port: int
+    accepted_hosts: frozenset[str]
+    path: str
+    origin: str
+
+    @property
+    def open_to_the_network(self) -> bool:
+        """Whether other machines can reach the listener."""
+        return not all(ipaddress.ip_address(host).is_loopback for host in self.bind_to)
+
+
+def addresses(redirect_uri: str, listen: str | None, *, nowhere: bool = False) -> Addresses:
+    """Returns where to listen for a redirect URI, or `nowhere`. Raises `ConfigurationError` where that cannot work."""
+    parts = _parsed_redirect(redirect_uri)
+    registered_port = parts.port or PORT_OF_SCHEME[parts.scheme]
+    if nowhere:
+        path = parts.path or "/"
+        return Addresses(bind_to=(), port=registered_port, accepted_hosts=frozenset(), path=path, origin="")
+    host, port = _listening(redirect_uri, parts) if listen is None else _parsed_listen(listen)
+    bind_to = ("127.0.0.1", "::1") if host == "localhost" else (host,)
+    return Addresses(
+        bind_to=bind_to,
+        port=port,
+        accepted_hosts=_accepted_hosts(parts, registered_port, {*LOOPBACK_HOSTS, _reachable(host)}, port),
+        path=parts.path or "/",
+        origin=f"http://{_bracketed(_reachable(host))}:{port}",
+    )
+
+
+def forwarding(redirect_uri: str, where: Addresses) -> str | None:
+    """Returns what `ssh -L` has to forward, as `8000:localhost:8000`, for a browser on another computer to come back.
+
+    None where the redirect URI is not a loopback one: such an address leads wherever it leads from any computer.
+    """
+    parts = _parsed_redirect(redirect_uri)
+    host = parts.hostname or ""
+    if host not in LOOPBACK_HOSTS:
+        return None
+    browser_goes_to = target_port = parts.port or PORT_OF_SCHEME[parts.scheme]
+    if parts.scheme == "http":  # https ends at something of the user's own, which then comes to the listener
+        host = "localhost" if len(where.bind_to) > 1 else _reachable(where.bind_to[0])
+        target_port = where.port
+    return f"{browser_goes_to}:{_bracketed(host)}:{target_port}"
+
+
+def _parsed_redirect(redirect_uri: str) -> SplitResult:
+    """Takes a redirect URI apart; raises `ConfigurationError` with the reason where it cannot be one."""
+    parts = parsed_url(redirect_uri)
+    if "#" in redirect_uri:
+        raise _cannot_work(redirect_uri, "a redirect URI has no fragment (what follows “#”)")
+    if parts is None and "@" in redirect_uri.partition("://")[2].partition("/")[0]:
+        raise _cannot_work(redirect_uri, "a redirect URI has no user name (what stands before “@”)")
+    if parts is None:
+        raise _cannot_work(redirect_uri, "it must be an http or https URL, its port a number from 1 to 65535")
+    return parts
+
+
+def _listening(redirect_uri: str, parts: SplitResult) -> tuple[str, int]:
+    """Returns where a redirect URI says to listen by itself; raises where it does not."""
+    host = parts.hostname or ""
+    if host not in LOOPBACK_HOSTS:
+        raise _cannot_work(
+            redirect_uri, "it does not lead to localhost, 127.0.0.1 or [::1], this machine itself", hint=_WAYS_ROUND
+        )
+    if parts.scheme != "http":
+        raise _cannot_work(
+            redirect_uri, "for https a certificate would be needed, which this program has not", hint=_WAYS_ROUND
+        )
+    if parts.port is None:
+        raise _cannot_work(
+            redirect_uri,
+            "it names no port to listen on",
+            hint="register http://localhost:8000 and use that; or say where to listen, as in --listen localhost:80",
+        )
+    return host, parts.port
+
+
+def _parsed_listen(listen: str) -> tuple[str, int]:
+    host, _, port_text = listen.rpartition(":")
+    is_bracketed = host.startswith("[") and host.endswith("]")
+    host = host[1:-1] if is_bracketed else host
+    try:
+        is_ipv6 = host != "localhost" and ipaddress.ip_address(host).version == 6
+        port = int(port_text) if re.fullmatch(r"[0-9]{1,5}", port_text) else 0
+        if is_ipv6 != is_bracketed or "%" in host or not 0 < port < 65536:
+            raise ValueError
+    except ValueError:
+        raise ConfigurationError(
+            f"cannot listen on “{printable(listen, limit=80)}”",
+            hint="give an address and a port, as in --listen 127.0.0.1:8000 or --listen [::1]:8000",
+        ) from None
+    return str(ipaddress.ip_address(host)) if host != "localhost" else host, port
+
+
+def _accepted_hosts(parts: SplitResult, registered_port: int, literals: Iterable[str], port: int) -> frozenset[str]:
+    """Returns what a Host header may say: the registered host or a literal of ours, with the port it belongs to.
+
+    A literal is safe, since no name of somebody else's can be made to lead to it.
+    """
+    named = [(parts.hostname or "", registered_port, PORT_OF_SCHEME[parts.scheme])]
+    named += [(host, port, PORT_OF_SCHEME["http"]) for host in literals]
+    with_port = {f"{_bracketed(host)}:{number}" for host, number, _ in named}
+    without = {_bracketed(host) for host, number, own in named if number == own}
+    return frozenset(with_port | without)
+
+
+def _reachable(host: str) -> str:
+    if host == "localhost" or not ipaddress.ip_address(host).is_unspecified:
+        return host
+    return "127.0.0.1" if ipaddress.ip_address(host).version == 4 else "::1"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _cannot_work(redirect_uri: str, why: str, *, hint: str = "") -> ConfigurationError:
+    return ConfigurationError(
+        f"the redirect URI “{printable(redirect_uri)}” cannot work: {why}",
+        hint=hint or "register http://localhost:8000 at the developer dashboard and use exactly that",
+    )

@@ -1,0 +1,128 @@
+"""How a browser is started: as an argument vector, with its output thrown away, never through a shell.
+
+A browser that was named, by `--browser` or `BROWSER`, is always tried. Otherwise one is started only where a person
+would see it.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import PureWindowsPath
+
+from withings_auth.authorization.environment import Surroundings, surroundings, this_machine
+from withings_auth.log import log
+from withings_auth.validation import printable
+
+_DESKTOP_OPENERS = ("xdg-open", "gnome-open", "sensible-browser", "x-www-browser", "firefox", "chromium")
+_WINDOWS_OPENER = "startfile"  # a call, not a program
+# From WSL to the browser of Windows, without cmd.exe and PowerShell, which would read the URL as a command.
+_OPENERS_UNDER_WSL = (
+    "wslview",
+    "rundll32.exe url.dll,FileProtocolHandler",
+    "/mnt/c/Windows/System32/rundll32.exe url.dll,FileProtocolHandler",  # where Windows' PATH is not taken over
+    "explorer.exe",  # last: it takes a URL with a query for a folder (github.com/microsoft/WSL, issue 3832)
+)
+_EXIT_CODE_MEANS_NOTHING = {"explorer.exe"}  # 1, whatever happened (github.com/microsoft/WSL, issue 6565)
+
+
+@dataclass(frozen=True, slots=True)
+class NotStarted:
+    """No browser was started, and why, to stand in brackets."""
+
+    why: str
+
+
+def start(
+    url: str,
+    *,
+    named: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    around: Surroundings | None = None,
+    on_failure: Callable[[], None] = lambda: None,
+) -> NotStarted | None:
+    """Opens the URL in a browser. `named` is a command in the syntax of one entry of `BROWSER`.
+
+    `on_failure` is called, in another thread, if the browser's process ends with an error later.
+    """
+    environ = os.environ if environ is None else environ
+    chosen = choose(named, environ, surroundings(environ, this_machine()) if around is None else around)
+    if isinstance(chosen, NotStarted):
+        return chosen
+    for command in chosen:
+        program = printable(command.strip().partition(" ")[0], limit=80)  # its flags are nobody's business
+        if command == _WINDOWS_OPENER and sys.platform == "win32":
+            with suppress(OSError):  # Windows knows no browser
+                os.startfile(url)  # noqa: S606  no shell is the point, and the URL is ours
+                return None
+        elif _run(_arguments(command, url), environ, on_failure):
+            log(__name__, "started: %s", program)
+            return None
+        log(__name__, "cannot be started: %s", program)
+    return NotStarted(f"{' and '.join(map(printable, chosen))} cannot be started")
+
+
+def choose(named: str | None, environ: Mapping[str, str], around: Surroundings) -> list[str] | NotStarted:
+    """Returns the commands to try, in order, or why there is none that a person would see."""
+    commands = _named_commands(named, environ)
+    if commands:
+        return commands
+    if around.why_no_browser:
+        return NotStarted(around.why_no_browser)
+    if around.platform in {"win32", "darwin"}:
+        return [_WINDOWS_OPENER if around.platform == "win32" else "open"]
+    openers = _installed(_OPENERS_UNDER_WSL, environ) if around.under_wsl else []
+    openers += _installed(_DESKTOP_OPENERS, environ) if around.has_display else []
+    return openers or NotStarted("no way to the browser of Windows" if around.under_wsl else "this machine has none")
+
+
+def _installed(commands: Iterable[str], environ: Mapping[str, str]) -> list[str]:
+    return [command for command in commands if shutil.which(command.split()[0], path=environ.get("PATH"))]
+
+
+def _named_commands(named: str | None, environ: Mapping[str, str]) -> list[str]:
+    if named:
+        return [named]
+    return [command.strip() for command in environ.get("BROWSER", "").split(os.pathsep) if command.strip()]
+
+
+def _arguments(command: str, url: str) -> list[str]:
+    """Returns the argument vector for one entry of `BROWSER`: `%s` stands for the URL, else it comes last."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        words = [command]
+    words = words[:-1] if words[-1:] == ["&"] else words  # everything runs in the background here
+    if any("%s" in word for word in words):
+        return [word.replace("%s", url) for word in words]
+    return [*words, url]
+
+
+def _run(arguments: list[str], environ: Mapping[str, str], on_failure: Callable[[], None]) -> bool:
+    try:
+        process = subprocess.Popen(  # noqa: S603  a vector that we built around a URL that we built
+            arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C at the login does not close the browser
+            env={name: value for name, value in environ.items() if name != "WITHINGS_CLIENT_SECRET"},
+        )
+    except (OSError, ValueError):
+        return False
+
+    def watch() -> None:
+        code = process.wait()
+        log(__name__, "the browser's process has ended with %d", code)
+        if code != 0 and PureWindowsPath(arguments[0]).name.lower() not in _EXIT_CODE_MEANS_NOTHING:
+            on_failure()
+
+    threading.Thread(target=watch, name="withings-auth browser", daemon=True).start()
+    return True

@@ -1,0 +1,101 @@
+"""A login that waits: it answers every request, remembers the first true one, and counts what it ignored."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+
+from withings_auth.authorization import pages
+from withings_auth.authorization.callback import (
+    Expectation,
+    Granted,
+    Ignored,
+    Kind,
+    Refused,
+    Request,
+    StartVisited,
+    judge,
+)
+from withings_auth.log import log
+
+_PAGES: dict[Kind, Callable[[], pages.Page]] = {
+    Kind.OTHER_PATH: pages.not_found,
+    Kind.WRONG_METHOD: pages.wrong_method,
+    Kind.PREFETCH: pages.opened_ahead,
+    Kind.START_USED: pages.start_used,
+    Kind.OTHER_CODE: pages.already_answered,
+}
+
+# What a browser asks for of its own accord says nothing about the login, and is not worth a line.
+_UNREMARKABLE = {Kind.OTHER_PATH, Kind.PREFETCH}
+
+
+class Pending:
+    """One login from the moment it listens until its outcome is settled.
+
+    `notice` is called the first time that something of a kind is ignored. Belongs to one event loop.
+    """
+
+    def __init__(self, expected: Expectation, authorize_url: str, notice: Callable[[Kind], None]) -> None:
+        loop = asyncio.get_running_loop()
+        self._expected = expected
+        self._authorize_url = authorize_url
+        self._notice = notice
+        self._decision: asyncio.Future[Granted | Refused] = loop.create_future()
+        self._outcome: asyncio.Future[pages.Page] = loop.create_future()
+        self.start_visited = asyncio.Event()
+        self.ignored: Counter[Kind] = Counter()
+
+    @property
+    def open(self) -> bool:
+        """Whether the true answer has yet to come."""
+        return not self._decision.done()
+
+    async def decision(self) -> Granted | Refused:
+        """Waits for the one true answer. Raises what `fail` was given."""
+        return await asyncio.shield(self._decision)
+
+    def settle(self, outcome: pages.Page) -> None:
+        """Gives the held browser tabs their page; only the first outcome counts."""
+        if not self._outcome.done():
+            self._outcome.set_result(outcome)
+
+    async def answer(self, request: Request) -> pages.Page:
+        """Returns the page for a request; for the true callback only once the outcome is known."""
+        match judge(self._expected, request):
+            case Ignored(kind):
+                return self.ignore(kind)
+            case StartVisited():
+                if self.start_visited.is_set():
+                    return self.ignore(Kind.START_USED)
+                self.start_visited.set()
+                log(__name__, "the browser is here, and is sent on to Withings")
+                return pages.redirect(self._authorize_url)
+            case answer:
+                return await self._decided(answer)
+
+    def take(self, answer: Granted | Refused) -> bool:
+        """Takes an answer that bore the true state; returns whether it is the first one, or the same once more."""
+        if self.open:
+            log(__name__, "the true answer: %s", "a code" if isinstance(answer, Granted) else "a refusal")
+            self._decision.set_result(answer)
+        return self._decision.exception() is None and self._decision.result() == answer
+
+    def fail(self, error: BaseException) -> None:
+        """Ends the wait, if it still goes on: no answer can come any more."""
+        if self.open:
+            self._decision.set_exception(error)
+
+    async def _decided(self, answer: Granted | Refused) -> pages.Page:
+        if not self.take(answer):
+            return self.ignore(Kind.OTHER_CODE)
+        return await asyncio.shield(self._outcome)
+
+    def ignore(self, kind: Kind) -> pages.Page:
+        """Counts something that is not the callback, and returns its page."""
+        self.ignored[kind] += 1
+        log(__name__, "ignored: a request %s", kind.value)
+        if self.ignored[kind] == 1 and kind not in _UNREMARKABLE:
+            self._notice(kind)
+        return _PAGES.get(kind, pages.not_for_us)()

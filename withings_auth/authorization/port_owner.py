@@ -1,0 +1,94 @@
+"""Who listens on a port already: asked of Linux, so that a person knows what to stop.
+
+Best effort: the system tells a user about their own processes only, and where it says nothing, neither do we. A
+process is named by its short name, never by its command line, in which there may be secrets.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from withings_auth.validation import printable
+
+PATIENCE_SECONDS = 0.5  # a machine with very many processes is not searched to the end
+_LISTENING = "0A"  # TCP_LISTEN, in include/net/tcp_states.h
+_LONGEST_TABLE = 1 << 22  # characters of /proc/net/tcp: some twenty-five thousand sockets
+
+
+def holder(
+    host: str, port: int, *, proc: Path = Path("/proc"), clock: Callable[[], float] = time.monotonic
+) -> str | None:
+    """Returns who listens where the IP literal and port would be needed, as in “python3 (process 123)”.
+
+    None where that cannot be known. Never raises, and takes no longer than `PATIENCE_SECONDS`.
+    """
+    deadline = clock() + PATIENCE_SECONDS
+    try:
+        links = {f"socket:[{inode}]" for inode in _listening_inodes(host, port, proc)}
+        for process in _processes(proc) if links else ():
+            if clock() > deadline:
+                return None
+            if _has_open(process, links):
+                return f"{_short_name(process)} (process {process.name})"
+    except (OSError, ValueError):
+        pass
+    return None
+
+
+def _listening_inodes(host: str, port: int, proc: Path) -> Iterator[str]:
+    """Yields the sockets in the way of host and port: on the same address, or on every address."""
+    wanted = ipaddress.ip_address(host)
+    for table in ("tcp", "tcp6"):
+        for line in _text(proc / "net" / table, _LONGEST_TABLE).splitlines()[1:]:
+            fields = line.split()  # the kernel's Documentation/networking/proc_net_tcp.rst
+            if len(fields) < 10 or fields[3] != _LISTENING or not fields[9].isdecimal():
+                continue
+            address, _, number = fields[1].partition(":")
+            held = _address(address)
+            if int(number, 16) == port and (held == wanted or held.is_unspecified or wanted.is_unspecified):
+                yield fields[9]
+
+
+def _address(digits: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Reads an address as the kernel prints it: words of 32 bits, each a number in the machine's byte order."""
+    words = (int(digits[start : start + 8], 16) for start in range(0, len(digits), 8))
+    address = ipaddress.ip_address(b"".join(word.to_bytes(4, sys.byteorder) for word in words))
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _processes(proc: Path) -> list[Path]:
+    """Returns the processes' directories, the oldest first: where several hold a socket, the first one opened it."""
+    return sorted((path for path in proc.iterdir() if path.name.isdecimal()), key=lambda path: int(path.name))
+
+
+def _has_open(process: Path, links: set[str]) -> bool:
+    try:
+        return any(_link(descriptor) in links for descriptor in (process / "fd").iterdir())
+    except OSError:  # somebody else's process, or one that has just ended
+        return False
+
+
+def _link(descriptor: Path) -> str:
+    try:
+        return str(descriptor.readlink())
+    except OSError:  # closed meanwhile
+        return ""
+
+
+def _short_name(process: Path) -> str:
+    try:
+        return printable(_text(process / "comm", 64).strip(), limit=32) or "a program"
+    except OSError:
+        return "a program"
+
+
+def _text(path: Path, limit: int) -> str:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.read(limit)
+    except FileNotFoundError:  # no Linux, or one without this family
+        return ""

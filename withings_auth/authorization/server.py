@@ -1,0 +1,101 @@
+"""The one-shot HTTP server: it carries requests to whoever answers them, and pages back. It decides nothing.
+
+aiohttp's loggers get nothing to write, since a request line holds the code; what aiohttp answers by itself bears our
+headers; every connection is closed after its answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from withings_auth.authorization import pages
+from withings_auth.authorization.callback import Kind, Request
+
+FAREWELL_SECONDS = 1.0  # for pages still on their way when the login is over
+_TLS_HANDSHAKE = 0x16  # the first byte of a TLS record that opens a connection (RFC 8446, section 5.1)
+
+# Not from getLogger: no configuration of the logging of a whole program can reach this one.
+_SILENT = logging.Logger("withings_auth.authorization", logging.CRITICAL + 1)
+
+
+@asynccontextmanager
+async def serving(
+    sockets: Iterable[socket.socket],
+    answer: Callable[[Request], Awaitable[pages.Page]],
+    note_unreadable: Callable[[Kind], object],
+) -> AsyncIterator[None]:
+    """Serves the listening sockets, which are closed at the end together with every connection.
+
+    `answer` is given each request that is HTTP; `note_unreadable` is told of everything else.
+    """
+
+    async def respond(request: web.BaseRequest) -> web.StreamResponse:
+        headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
+        return _response(await answer(Request(method=request.method, target=request.raw_path, headers=headers)))
+
+    manager = _Server(respond, note_unreadable)
+    loop = asyncio.get_running_loop()
+    servers = [await loop.create_server(manager, sock=listening) for listening in sockets]
+    try:
+        yield
+    finally:
+        for server in servers:
+            server.close()
+        await manager.shutdown(FAREWELL_SECONDS)
+
+
+def _response(answered: pages.Page) -> web.Response:
+    response = web.Response(status=answered.status, headers=answered.headers, body=answered.body)
+    response.headers["Server"] = "withings-auth"
+    response.force_close()
+    return response
+
+
+class _Server(web.Server):
+    """Makes a `_Connection` for each connection."""
+
+    def __init__(
+        self,
+        respond: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+        note_unreadable: Callable[[Kind], object],
+    ) -> None:
+        super().__init__(respond)
+        self._note_unreadable = note_unreadable
+
+    def __call__(self) -> web.RequestHandler:
+        return _Connection(self, self._note_unreadable)
+
+
+class _Connection(web.RequestHandler):
+    """aiohttp's connection, with our headers on its own answers and an eye for TLS."""
+
+    def __init__(self, manager: _Server, note_unreadable: Callable[[Kind], object]) -> None:
+        super().__init__(manager, loop=asyncio.get_running_loop(), access_log=_SILENT, logger=_SILENT, lingering_time=0)
+        self._note_unreadable = note_unreadable
+        self._is_new = True
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_new and data:
+            self._is_new = False
+            if data[0] == _TLS_HANDSHAKE:
+                self._note_unreadable(Kind.TLS)
+                self.force_close()
+                return
+        super().data_received(data)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        del request, exc, message  # they hold what came over the wire: nothing of it is shown or logged
+        self._note_unreadable(Kind.MALFORMED)
+        return _response(pages.not_for_us(status=status))

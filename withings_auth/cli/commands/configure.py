@@ -1,0 +1,249 @@
+"""`withings-auth configure`: tell it once which app is yours; change a wrong secret without logging in again."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+
+from withings_auth.authorization import browser
+from withings_auth.authorization.addresses import addresses
+from withings_auth.cli.given import Given, read_given, wrong_client_id
+from withings_auth.cli.options import add_profile, open_store, settings
+from withings_auth.cli.scopes import warn_of_strange, wrong_scopes
+from withings_auth.cli.ui.prompts import Wrong, ask, ask_for_secret, confirm
+from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, tell
+from withings_auth.config.app import KnownApp, known_app
+from withings_auth.config.save import save_app
+from withings_auth.config.settings import CONFIG_FILE, Settings, config_directory
+from withings_auth.errors import ConfigurationError, ProviderError, RenewalBusy, StoreError, profile_flag
+from withings_auth.model import DEFAULT_REDIRECT_URI, App
+from withings_auth.provider.failures import DASHBOARD
+from withings_auth.provider.statuses import lacks_permission
+from withings_auth.store.base import SecretStore
+from withings_auth.store.records import clear_unused_app, stored_grant
+from withings_auth.validation import printable, scope_list
+
+EXAMPLE = (
+    "examples:\n"
+    "  withings-auth configure            (asks, and shows how to get an app)\n"
+    "  withings-auth configure --env-file credentials.sh\n"
+    "  pass withings | withings-auth configure --client-id … --secret-stdin\n"
+    "  withings-auth configure --check    (does Withings know this app?)\n\n"
+    "The client secret is never a flag. It is saved in the keyring (or the store\n"
+    "that you named), the rest in config.toml. On a terminal you are asked for what\n"
+    "no flag says."
+)
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's flags."""
+    add_profile(parser)
+    parser.add_argument("--client-id", metavar="ID", help="the app's client id")
+    parser.add_argument("--secret-stdin", action="store_true", help="read the client secret from standard input")
+    parser.add_argument(
+        "--env-file", metavar="FILE", help="read what no flag says from lines such as export CLIENT_ID=…"
+    )
+    parser.add_argument(
+        "--redirect-uri", metavar="URL", help=f"the registered URL, exactly so (default: {DEFAULT_REDIRECT_URI})"
+    )
+    parser.add_argument("--scope", metavar="LIST", help="what logins ask for, a comma list (default: all four)")
+    parser.add_argument(
+        "--listen", metavar="HOST:PORT", help="where logins listen, if the redirect URI does not say it"
+    )
+    parser.add_argument(
+        "--open-dashboard", action="store_true", help="open Withings' developer dashboard in the browser first"
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="ask Withings whether client id and secret are right, before saving",
+    )
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Saves an app, or only checks the saved one. Raises `ConfigurationError`, `StoreError`, `ProviderError`."""
+    found = settings(options)  # a config.toml that is no TOML is refused before anybody is asked
+    store = open_store(found)
+    given = read_given(options)
+    if options.check and given == Given() and not options.open_dashboard:
+        check(_complete(known_app(found, store)), found)
+        return 0
+    set_up(found, store, given, open_dashboard=options.open_dashboard, before_saving=options.check)
+    return 0
+
+
+def set_up(
+    found: Settings,
+    store: SecretStore,
+    given: Given | None = None,
+    *,
+    open_dashboard: bool = False,
+    before_saving: bool = False,
+    for_login: bool = False,
+    pasting: bool = False,
+) -> None:
+    """Saves the app that is given; on a terminal a person is asked, for everything if nothing is given.
+
+    `before_saving` asks Withings first; `for_login` says that a login follows by itself. With `pasting` any redirect
+    URI will do. Raises `ConfigurationError`, with nothing changed, and what `save_app` and `check` raise.
+    """
+    given = given or Given()
+    listen = given.listen or found.listen
+    wrong_uri = partial(_wrong_redirect_uri, listen=listen, pasting=pasting)
+    if given.redirect_uri is not None:
+        addresses(given.redirect_uri, listen, nowhere=pasting)
+    asks_all = is_terminal() and given == Given()
+    known = known_app(replace(found, client_id=given.client_id or found.client_id), store)
+    if open_dashboard or (asks_all and known.client_id is None):
+        _show_dashboard(given.redirect_uri or known.redirect_uri, open_it=open_dashboard)
+    known = replace(
+        known,
+        client_secret=given.client_secret or known.client_secret,
+        redirect_uri=given.redirect_uri or known.redirect_uri,
+        scopes=scope_list(given.scopes) if given.scopes else known.scopes,
+    )
+    app = _asked(known, found, store, wrong_uri, everything=asks_all) if is_terminal() else _complete(known)
+    addresses(app.redirect_uri, listen, nowhere=pasting)
+    warn_of_strange(scope_list(given.scopes or ""))
+    if before_saving:
+        check(app, found)
+    file = config_directory() / CONFIG_FILE
+    save_app(store, app, file, _to_write(app, given, everything=asks_all))
+    tell(f"Saved: the client secret in {store.description}, the rest in {printable(str(file))}.")
+    _tell_consequences(app, found, store)
+    if not for_login:
+        _tell_next(app, found, store)
+
+
+def check(app: App, found: Settings) -> None:
+    """Tells that Withings accepts client id and secret.
+
+    Raises `ConfigurationError` where it does not, `ProviderUnavailable` where it cannot be asked, and `ProviderError`
+    where it does not say.
+    """
+    from withings_auth.provider.signed import check_app  # here, because it brings aiohttp
+
+    try:
+        check_app(app, found.endpoints.api_url)
+    except ProviderError as error:
+        if not lacks_permission(error.status):
+            raise
+        # The service is documented, and nobody has said whether free apps may use it.
+        raise ProviderError(
+            f"Withings does not let this app use the service that would tell (status {error.status})",
+            status=error.status,
+            hint=f"this says neither that the client secret is right nor that it is wrong; {PROGRAM} login will tell",
+        ) from None
+    tell("Withings accepts this client id with this client secret.")
+
+
+def _to_write(app: App, given: Given, *, everything: bool) -> dict[str, str]:
+    """Returns what config.toml is to say: which app it is, and of the rest what was said now."""
+    said = {
+        "redirect_uri": app.redirect_uri if everything else given.redirect_uri,
+        "scopes": ",".join(app.scopes) if everything or given.scopes else None,
+        "listen": given.listen,
+    }
+    return {"client_id": app.client_id, **{name: value for name, value in said.items() if value is not None}}
+
+
+def _asked(known: KnownApp, found: Settings, store: SecretStore, wrong_uri: Wrong, *, everything: bool) -> App:
+    """Asks for what is not known, or for everything, and returns the app. What is known is the default."""
+    client_id = known.client_id
+    if everything or client_id is None:
+        client_id = ask("Client id", wrong=wrong_client_id, default=client_id)
+    if client_id != known.client_id:
+        given_secret = None if everything else known.client_secret
+        secret = given_secret or known_app(replace(found, client_id=client_id), store).client_secret
+        known = replace(known, client_id=client_id, client_secret=secret)
+    if everything or known.client_secret is None:
+        note = "it is not shown"
+        if known.client_secret is not None:
+            is_set = known.client_secret == found.client_secret
+            note += "; Enter takes WITHINGS_CLIENT_SECRET" if is_set else "; Enter keeps the saved one"
+        known = replace(known, client_secret=ask_for_secret(note, default=known.client_secret))
+    if everything:
+        uri = ask("Redirect URI, exactly as it is registered", wrong=wrong_uri, default=known.redirect_uri)
+        wrong = partial(wrong_scopes, known=known.scopes)
+        scopes = ask("Scopes to ask for, a comma list", wrong=wrong, default=",".join(known.scopes))
+        known = replace(known, redirect_uri=uri, scopes=scope_list(scopes))
+    return _complete(known)
+
+
+def _complete(known: KnownApp) -> App:
+    if known.client_id is None or known.client_secret is None:
+        missing = [
+            what
+            for what, value in (("the client id", known.client_id), ("the client secret", known.client_secret))
+            if value is None
+        ]
+        raise ConfigurationError(
+            f"not set: {' and '.join(missing)}",
+            hint=f"{PROGRAM} configure, without a flag, asks for {'it' if len(missing) == 1 else 'them'} on a terminal;"
+            " elsewhere say --client-id ID and --secret-stdin, or --env-file FILE",
+        )
+    return App(
+        client_id=known.client_id,
+        client_secret=known.client_secret,
+        redirect_uri=known.redirect_uri,
+        scopes=known.scopes,
+    )
+
+
+def _wrong_redirect_uri(text: str, *, listen: str | None, pasting: bool) -> str | None:
+    try:
+        addresses(text, listen, nowhere=pasting)
+    except ConfigurationError as error:
+        return f"{error} ({error.hint})"
+    return None
+
+
+def _show_dashboard(redirect_uri: str, *, open_it: bool) -> None:
+    """Shows what to type at the dashboard, and opens it if that is wished."""
+    tell("Withings gives tokens to apps, so you register one, once, for yourself:")
+    tell(f"  1. At {DASHBOARD} create an app: Public API integration.")
+    tell("  2. Target environment: Development.")
+    tell(f"  3. Registered URLs: {printable(redirect_uri)}")
+    tell("     Save WITHOUT pressing Test: the test wants an address that Withings can reach.")
+    tell("  4. Copy the client id and the client secret, and come back here.")
+    if open_it or confirm("Open the dashboard in your browser?"):
+        trouble = browser.start(DASHBOARD)
+        if trouble is None:
+            tell("Opening your browser.")
+        else:
+            tell(f"No browser was opened ({trouble.why}). Open the address above yourself.")
+
+
+def _tell_consequences(app: App, before: Settings, store: SecretStore) -> None:
+    """Tells what stands before the saved values, and what was removed for them."""
+    saved = {
+        "WITHINGS_CLIENT_ID": app.client_id,
+        "WITHINGS_CLIENT_SECRET": app.client_secret,
+        "WITHINGS_REDIRECT_URI": app.redirect_uri,
+        "WITHINGS_SCOPES": ",".join(app.scopes),
+    }
+    for name, value in saved.items():
+        if os.environ.get(name, "") not in {"", value}:
+            tell(f"{PROGRAM}: warning: {name} in the environment says something else, and comes before what is saved")
+    earlier = before.client_id if before.environment_client_id is None else None
+    with suppress(StoreError, RenewalBusy):  # the app is saved, which is what counts
+        if earlier not in {None, app.client_id} and clear_unused_app(store, str(earlier)):
+            tell("The client secret of the earlier app, which no login uses, is removed.")
+
+
+def _tell_next(app: App, before: Settings, store: SecretStore) -> None:
+    """Tells which login the saved values are not for, and what to type next."""
+    flag = profile_flag(before.profile)
+    grant = None
+    with suppress(StoreError):  # a record that is not ours is the login's trouble
+        grant = stored_grant(store, before.profile)
+    if grant is None:
+        tell(f"Next: {PROGRAM} login{flag}")
+    elif grant.client_id == app.client_id:
+        tell(f"Profile {before.profile} stays logged in. Next: {PROGRAM} token{flag}")
+    else:
+        tell(f"Profile {before.profile} stays logged in with the earlier app.")
+        tell(f"To log it in with this one: {PROGRAM} login --replace{flag}")

@@ -1,0 +1,181 @@
+"""`withings-auth login`: one visit to the browser, and every program on the machine has a token."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from contextlib import ExitStack
+from dataclasses import replace
+
+from withings_auth.authorization.addresses import addresses
+from withings_auth.authorization.flow import DEFAULT_TIMEOUT_SECONDS, login
+from withings_auth.cli.options import add_profile, open_store, seconds, settings
+from withings_auth.cli.scopes import warn_of_strange
+from withings_auth.cli.ui.keyboard import typed_lines
+from withings_auth.cli.ui.prompts import ask_for_secret
+from withings_auth.cli.ui.signals import run_interruptible
+from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, show, tell
+from withings_auth.config.app import known_app
+from withings_auth.config.settings import Settings
+from withings_auth.errors import ConfigurationError, profile_flag
+from withings_auth.model import ALL_SCOPES, DEFAULT_REDIRECT_URI, App
+from withings_auth.provider.failures import DASHBOARD
+from withings_auth.store.base import SecretStore
+from withings_auth.store.records import stored_grant
+from withings_auth.validation import is_loopback_url
+
+SANDBOX_PROFILE = "sandbox"
+EXAMPLE = (
+    "examples:\n"
+    "  withings-auth login --client-id …     (asks for the client secret, hidden)\n"
+    "  withings-auth login --sandbox         (a trial, without an account)\n\n"
+    "The client secret is never a flag: it comes from WITHINGS_CLIENT_SECRET, from\n"
+    "an earlier login, or is asked for, hidden, on a terminal."
+)
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's flags."""
+    add_profile(parser)
+    parser.add_argument("--client-id", metavar="ID", help="the app's client id (WITHINGS_CLIENT_ID)")
+    parser.add_argument(
+        "--redirect-uri",
+        metavar="URL",
+        help=f"the registered URL, exactly so (WITHINGS_REDIRECT_URI; default: {DEFAULT_REDIRECT_URI})",
+    )
+    parser.add_argument(
+        "--scope", metavar="LIST", help="what to ask for, a comma list (WITHINGS_SCOPES; default: all four)"
+    )
+    way_back = parser.add_mutually_exclusive_group()
+    way_back.add_argument("--listen", metavar="HOST:PORT", help="where to listen, if the redirect URI does not say it")
+    way_back.add_argument(
+        "--paste", action="store_true", help="do not listen: you paste the address that the browser comes to"
+    )
+    parser.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=seconds,
+        default=DEFAULT_TIMEOUT_SECONDS,
+        help="how long to wait for you (default: %(default)g)",
+    )
+    browser = parser.add_mutually_exclusive_group()
+    browser.add_argument("--no-browser", action="store_true", help="only print the address to open")
+    browser.add_argument("--browser", metavar="NAME", help="open this browser (BROWSER)")
+    parser.add_argument(
+        "--replace", action="store_true", help="replace the profile's login, even of another person or app"
+    )
+    parser.add_argument(
+        "--switch-user", action="store_true", help="have Withings ask who you are, instead of taking who is signed in"
+    )
+    parser.add_argument("--demo", action="store_true", help="log in as Withings' demo user")
+    parser.add_argument("--sandbox", action="store_true", help="practise on an embedded Withings, as profile “sandbox”")
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Logs in and tells the outcome. Raises what `login` raises."""
+    if not (math.isfinite(options.timeout) and options.timeout > 0):
+        raise ConfigurationError("--timeout must be a number of seconds above 0", hint=f"{PROGRAM} login --timeout 300")
+    if options.paste and not is_terminal():
+        raise ConfigurationError(
+            "--paste needs a terminal, where a person pastes the address",
+            hint=f"run it in a terminal, with neither input nor errors redirected: {PROGRAM} login --paste",
+        )
+    with ExitStack() as held:
+        found = _read(options)
+        store = open_store(found)
+        if options.sandbox:
+            app, found = _sandbox_app(options, found, store, held)
+        else:
+            if is_terminal() and known_app(found, store).client_id is None:
+                from withings_auth.cli.commands.configure import set_up  # here, because most logins have an app
+
+                set_up(found, store, for_login=True, pasting=options.paste)
+                found = _read(options)
+            app = _own_app(options, found, store)
+        warn_of_strange(app.scopes)
+        run_interruptible(
+            lambda: login(
+                app,
+                profile=found.profile,
+                store=store,
+                timeout=options.timeout,
+                endpoints=found.endpoints,
+                listen=found.listen,
+                open_browser=not options.no_browser,
+                browser=options.browser,
+                replace=options.replace or options.sandbox,
+                switch_user=options.switch_user,
+                demo=options.demo,
+                pasted=typed_lines() if is_terminal() else None,
+                paste_only=options.paste,
+                tell=tell,
+                show=show,
+            )
+        )
+    flag = profile_flag(found.profile)
+    if options.sandbox:
+        tell(f"This was practice: no renewal will come of it. To remove it: {PROGRAM} logout{flag}")
+    else:
+        tell(f"Next: {PROGRAM} token{flag}")
+    return 0
+
+
+def _read(options: argparse.Namespace) -> Settings:
+    flags = {
+        "client_id": options.client_id,
+        "redirect_uri": options.redirect_uri,
+        "scopes": options.scope,
+        "listen": options.listen,
+    }
+    return settings(options, flags)
+
+
+def _own_app(options: argparse.Namespace, found: Settings, store: SecretStore) -> App:
+    """Returns the app from flags, environment, configuration, and what an earlier login saved of it."""
+    known = known_app(found, store)
+    if known.client_id is None:
+        raise ConfigurationError(
+            "no app to log in with: the client id is not set",
+            hint=f"register an app at {DASHBOARD}, then: {PROGRAM} configure, which also shows what to type there;"
+            f" for a trial without an account: {PROGRAM} login --sandbox",
+        )
+    addresses(known.redirect_uri, found.listen, nowhere=options.paste)  # refused before anybody is asked for anything
+    return App(
+        client_id=known.client_id,
+        client_secret=known.client_secret or ask_for_secret(),
+        redirect_uri=known.redirect_uri,
+        scopes=known.scopes,
+    )
+
+
+def _sandbox_app(
+    options: argparse.Namespace, found: Settings, store: SecretStore, held: ExitStack
+) -> tuple[App, Settings]:
+    """Starts the sandbox for as long as `held` lasts, and returns its app and settings that point at it."""
+    from withings_auth.sandbox import Sandbox
+
+    if options.profile or options.client_id:
+        raise ConfigurationError(
+            "--sandbox brings its own app and profile",
+            hint=f"without --profile and --client-id: {PROGRAM} login --sandbox",
+        )
+    found = replace(found, profile=SANDBOX_PROFILE)
+    _refuse_real_login(found, store)
+    redirect_uri = found.redirect_uri or DEFAULT_REDIRECT_URI
+    sandbox = held.enter_context(Sandbox(redirect_uris=[redirect_uri]))
+    app = App(
+        client_id=sandbox.client_id,
+        client_secret=sandbox.client_secret,
+        redirect_uri=redirect_uri,
+        scopes=found.scopes or ALL_SCOPES,
+    )
+    return app, replace(found, endpoints=sandbox.endpoints)
+
+
+def _refuse_real_login(found: Settings, store: SecretStore) -> None:
+    grant = stored_grant(store, found.profile)
+    if grant is not None and not is_loopback_url(grant.token_url):
+        raise ConfigurationError(
+            f"profile {found.profile} holds a real login, which a trial must not replace",
+            hint=f"log it out, or log it in under another name: {PROGRAM} logout --profile {found.profile}",
+        )

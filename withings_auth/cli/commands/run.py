@@ -1,0 +1,51 @@
+"""`withings-auth run`: start a program that reads its access token from the environment."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from withings_auth.cli.options import add_min_valid, add_profile, open_store, settings
+from withings_auth.cli.programs import NOT_FOUND, become, environment_with, exit_code_of
+from withings_auth.cli.ui.terminal import PROGRAM, complain
+from withings_auth.errors import ConfigurationError
+from withings_auth.tokens.source import TokenSource
+from withings_auth.validation import printable
+
+DEFAULT_MIN_VALID_SECONDS = 600
+EXAMPLE = (
+    "The program finds WITHINGS_ACCESS_TOKEN and WITHINGS_USERID in its environment,\n"
+    "and WITHINGS_CLIENT_SECRET no longer. The token dies within three hours, and\n"
+    "nothing renews it inside the program: one that runs for longer asks for a new\n"
+    "one by itself, withings-auth token.\n\n"
+    "Signals reach the program itself, and its exit code is this command's.\n\n"
+    "example:\n"
+    "  withings-auth run -- python3 weights.py --since 2024-01-01"
+)
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's flags, and the program's words, which are nobody else's."""
+    parser.usage = (
+        f"{PROGRAM} run [-h] [--profile NAME] [--min-valid SECONDS] [-v]\n{' ' * 25}[--] COMMAND [ARGUMENT ...]"
+    )
+    add_profile(parser)
+    add_min_valid(parser, DEFAULT_MIN_VALID_SECONDS)
+    parser.add_argument("command", metavar="COMMAND", nargs=argparse.REMAINDER, help="the program and its arguments")
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Starts the program in place of this one. Returns only where it cannot; raises what `TokenSource.token` raises."""
+    command = options.command[1:] if options.command[:1] == ["--"] else options.command
+    if not command or not command[0]:
+        raise ConfigurationError("there is no program to run", hint=f"{PROGRAM} run -- COMMAND …")
+    found = settings(options)
+    token = TokenSource(found.profile, min_valid=options.min_valid, store=open_store(found)).token()
+    try:
+        become(command, environment_with(token, os.environ))
+    except OSError as error:
+        code = exit_code_of(error)
+        name = printable(command[0], limit=80)
+        if code == NOT_FOUND:
+            return complain(f"“{name}” is not found", "check its name, and PATH, which is searched for it", code)
+        return complain(f"“{name}” cannot be started: {error.strerror}", "is it a program, and may you run it?", code)

@@ -1,0 +1,62 @@
+"""What `configure` writes: config.toml as the person keeps it, and the app's record in the store.
+
+The secret goes to the store alone, and first: config.toml never names an app whose secret could not be saved.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from withings_auth.errors import ConfigurationError
+from withings_auth.model import App
+from withings_auth.store.base import SecretStore
+from withings_auth.store.files import make_private_directory, replace_file
+from withings_auth.store.records import LOCK_PATIENCE_SECONDS, app_name
+from withings_auth.validation import printable, scope_list
+
+
+def save_app(store: SecretStore, app: App, file: Path, values: Mapping[str, str]) -> None:
+    """Saves the app: its record in the store, then these values in the file.
+
+    Raises `StoreError` and `RenewalBusy`, with nothing changed, and `ConfigurationError` where the file cannot be
+    written, though the record is saved.
+    """
+    with store.lock(app_name(app.client_id), LOCK_PATIENCE_SECONDS):
+        store.save(app_name(app.client_id), app.written())
+        try:
+            write_config(file, values)
+        except OSError as error:
+            raise ConfigurationError(
+                f"the client secret is saved in {store.description}, but {printable(str(file))} cannot be written:"
+                f" {error.strerror or type(error).__name__}",
+                hint="see to that and try again, or set WITHINGS_CLIENT_ID instead",
+            ) from error
+
+
+def write_config(file: Path, values: Mapping[str, str]) -> None:
+    """Sets these texts in the file, in one step; comments, order and all else stay as they are. Raises OSError.
+
+    A symbolic link stays one, and what it leads to is written. What says the same already is not touched, and a list of
+    scopes stays a list. The file is known to be TOML. Called with a lock held.
+    """
+    import tomlkit  # here, because reading needs no more than the standard library
+
+    target = Path(os.path.realpath(file))
+    try:
+        before = target.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        before = ""
+    document = tomlkit.parse(before)
+    for name, text in values.items():
+        earlier = document.get(name)
+        if isinstance(earlier, list):
+            if [str(item) for item in earlier] != list(scope_list(text)):
+                document[name] = list(scope_list(text))
+        elif earlier != text:
+            document[name] = text
+    after = tomlkit.dumps(document)
+    if after != before:
+        make_private_directory(target.parent)
+        replace_file(target, after)

@@ -1,0 +1,137 @@
+"""How a login that another tool left becomes ours: its refresh token is traded once, and what that brings is saved.
+
+The trade keeps the rules of `renewal`. It has a lock and notes of its own, and the profile's record is not touched
+before the new pair is here, so that the login that a profile has outlives every failure. What can speak against the
+save is found out before anything is sent, as far as the file says whose login it is. A process that dies between
+Withings' answer and the save loses nothing if the file is imported again within eight hours: until the new access
+token is used, and nobody has it yet, the file's refresh token works.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+
+from withings_auth.errors import (
+    ConfigurationError,
+    ProtocolViolation,
+    RenewalBusy,
+    StoreError,
+    StoreNotDurable,
+    WrongAccount,
+)
+from withings_auth.model import App, Grant
+from withings_auth.profiles.foreign import ForeignLogin
+from withings_auth.provider.failures import import_error, local_time
+from withings_auth.provider.replies import TokenReply
+from withings_auth.store.base import SecretStore
+from withings_auth.store.ownership import (
+    WAYS_ON,
+    forget_refused,
+    prove_writable,
+    refuse_other_owner,
+    refuse_second_profile,
+    save_login,
+)
+from withings_auth.store.records import LOCK_PATIENCE_SECONDS, stored_grant
+from withings_auth.tokens.journal import Attempts
+from withings_auth.tokens.renewal import World, trade
+
+
+def adopt(
+    store: SecretStore, profile: str, login: ForeignLogin, app: App, token_url: str, *, replace: bool, world: World
+) -> Grant:
+    """Trades the login's refresh token and returns what it brought, saved under the profile. Blocks.
+
+    Raises `WrongAccount` where the profile belongs to somebody else and `replace` does not say to go on,
+    `LoginRequired` after a definite refusal, `ProviderUnavailable` and `RenewalBusy` where trying again helps,
+    `ConfigurationError`, `ProviderError` and `StoreError`. None of these changes the login that the profile has.
+    """
+    old = _as_grant(login, app, token_url)
+    _refuse_conflicts(store, profile, old, replace=replace)
+    prove_writable(store, app)
+    with store.lock(_lock_name(login), LOCK_PATIENCE_SECONDS) as notes:
+        attempts = Attempts(notes, old)
+        result, sent_at = trade(old, app.client_secret, attempts, world)
+        try:
+            if not isinstance(result, TokenReply):
+                raise import_error(result, deadline=attempts.deadline)
+        except ConfigurationError:  # Withings does not know the app: what was saved of it is no good
+            forget_refused(store, app)
+            raise
+        grant = _successor(old, result, sent_at)
+        _save(store, profile, app, grant, attempts.deadline or sent_at, replace=replace)
+        with suppress(StoreError):  # the login is saved, which is what counts
+            notes.note(None)
+    return grant
+
+
+def _as_grant(login: ForeignLogin, app: App, token_url: str) -> Grant:
+    """Returns the login as a grant that has expired; its userid is empty where the file does not say it."""
+    return Grant(
+        access_token=login.access_token,
+        refresh_token=login.refresh_token,
+        expires_at=0,
+        obtained_at=0,
+        scopes=login.scopes or app.scopes,
+        userid=login.userid or "",
+        client_id=app.client_id,
+        token_url=token_url,
+    )
+
+
+def _lock_name(login: ForeignLogin) -> str:
+    # One for each refresh token, whichever profile it is imported as: it is never sent twice at once.
+    return f"import/{hashlib.sha256(login.refresh_token.encode()).hexdigest()[:16]}"
+
+
+def _refuse_conflicts(store: SecretStore, profile: str, old: Grant, *, replace: bool) -> None:
+    owner = None if replace else stored_grant(store, profile)
+    if owner is not None:
+        refuse_other_owner(profile, owner, old.client_id, old.token_url)
+        if not old.userid:
+            raise WrongAccount(
+                f"profile {profile} is in use, and the file does not say whose login it holds", hint=WAYS_ON
+            )
+        if old.userid != owner.userid:
+            raise WrongAccount(
+                f"the file holds the login of user {old.userid}, but profile {profile} belongs to user {owner.userid}",
+                hint=WAYS_ON,
+            )
+    refuse_second_profile(store, profile, old)
+
+
+def _successor(old: Grant, reply: TokenReply, sent_at: float) -> Grant:
+    userid = reply.userid or old.userid  # Withings knows better than the file
+    if not userid:
+        raise ProtocolViolation(
+            "neither Withings' answer nor the file says whose login it is",
+            hint="nothing was saved; log in instead: withings-auth login",
+        )
+    return Grant(
+        access_token=reply.access_token,
+        refresh_token=reply.refresh_token or old.refresh_token,
+        obtained_at=int(sent_at),
+        expires_at=int(sent_at) + reply.life_seconds,
+        scopes=old.scopes if reply.scopes is None else reply.scopes,
+        userid=userid,
+        client_id=old.client_id,
+        token_url=old.token_url,
+    )
+
+
+def _save(store: SecretStore, profile: str, app: App, grant: Grant, deadline: float, *, replace: bool) -> None:
+    try:
+        save_login(store, profile, app, grant, replace=replace)
+    except WrongAccount as error:  # which only Withings' answer could tell
+        error.hint = (
+            f"the file works until {local_time(deadline)}: import it again before that, as the right profile:"
+            " --profile NAME"
+        )
+        raise
+    except (StoreError, RenewalBusy) as error:
+        raise StoreNotDurable(
+            f"the login was renewed and could not be saved: {error}",
+            hint="nothing is lost if that is mended and the file is imported again before"
+            f" {local_time(deadline)}; {error.hint}",
+        ) from error

@@ -1,0 +1,128 @@
+"""One call to Withings' API with a person's access token, as `withings-auth api` makes it.
+
+Withings says in HTTP 200 that a token is dead. Then it is renewed once, and the call repeated once.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from withings_auth.errors import ConfigurationError, ProviderError
+from withings_auth.log import log
+from withings_auth.model import Token
+from withings_auth.provider.failures import call_error
+from withings_auth.provider.http import post
+from withings_auth.provider.replies import Answer, Failure, Outcome, read_body
+from withings_auth.provider.statuses import TOKEN_REFUSED
+from withings_auth.threads import interruptibly
+from withings_auth.validation import origin, printable
+
+_PATH = re.compile(r"/?([A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*)")
+_NAME = re.compile(r"[A-Za-z0-9_]+")
+LARGEST_DATA_BYTES = 64 * 1024 * 1024  # a page of Withings' data has some hundred kilobytes at most
+_EXAMPLE = "as in: withings-auth api measure getmeas meastype=1"
+
+
+class Source(Protocol):
+    """What `TokenSource` does."""
+
+    def token(self, *, rejected: str | None = None) -> Token: ...
+
+
+class Post(Protocol):
+    """What `exchange.post` does."""
+
+    def __call__(self, url: str, form: Mapping[str, str], /, *, access_token: str) -> Outcome: ...
+
+
+def post_interruptibly(url: str, form: Mapping[str, str], /, *, access_token: str) -> Outcome:
+    """Does what `exchange.post` does; a signal to the caller ends the wait at once."""
+    return interruptibly(
+        lambda: post(url, form, access_token=access_token, largest_body_bytes=LARGEST_DATA_BYTES), "withings-auth call"
+    )
+
+
+def call(source: Source, url: str, form: Mapping[str, str], *, send: Post = post_interruptibly) -> Answer:
+    """Posts the form with the source's access token, and returns the answer. Blocks.
+
+    The answer may be a refusal, which `read_body` tells; one that refuses the token is returned only where a new token
+    fared no better. Raises what `source.token` raises, `ConfigurationError` where the URL is not of the API that the
+    token is for, and `ProviderUnavailable` where no answer came.
+    """
+    token = source.token()
+    answer = _answer(token, url, form, send)
+    if _is_refused(answer):
+        log(__name__, "the access token is refused; once more with another one")
+        answer = _answer(source.token(rejected=token.access_token), url, form, send)
+    return answer
+
+
+def service_path(text: str) -> str:
+    """Returns a path of the API, with its slash. Raises `ConfigurationError` for anything that is more, or less.
+
+    The token service is no part of it: a refresh token that is used up beside the store is a lost login.
+    """
+    found = _PATH.fullmatch(text)
+    if found is None or len(text) > 100:
+        raise ConfigurationError(f"“{printable(text, limit=80)}” is not a path of Withings' API", hint=_EXAMPLE)
+    if found[1].rpartition("/")[2].lower() in {"oauth2", "signature"}:
+        raise ConfigurationError(
+            f"“{found[1]}” is for logins and renewals, and is not called by hand",
+            hint="a token that works: withings-auth token; a new login: withings-auth login",
+        )
+    return f"/{found[1]}"
+
+
+def form_of(action: str, parameters: Iterable[str]) -> dict[str, str]:
+    """Returns the form for an action and its parameters, each written NAME=VALUE. Raises `ConfigurationError`."""
+    if _NAME.fullmatch(action) is None:
+        raise ConfigurationError(f"“{printable(action, limit=80)}” is not an action of Withings' API", hint=_EXAMPLE)
+    form = {"action": action}
+    for parameter in parameters:
+        name, given, value = parameter.partition("=")
+        if not given or _NAME.fullmatch(name) is None:
+            # Not repeated: somebody may have taken a token for a parameter.
+            raise ConfigurationError(f"parameter {len(form)} is not written NAME=VALUE", hint=_EXAMPLE)
+        if name in form:
+            raise ConfigurationError(f"“{printable(name, limit=80)}” is given twice", hint=_EXAMPLE)
+        if re.search("[\ud800-\udfff]", value):  # so Python writes the bytes of an argument that are no UTF-8
+            raise ConfigurationError(f"the value of “{name}” is not UTF-8", hint=_EXAMPLE)
+        form[name] = value
+    return form
+
+
+def body_of(answer: Answer) -> dict[str, Any]:
+    """Returns what stands in the answer's body. Raises what a refusal amounts to."""
+    if answer.http_status == 404:  # for `read_body` a page that is no JSON says nothing about the request
+        hint = "check the path: https://developer.withings.com/api-reference/"
+        raise ProviderError("Withings has no service at this path (HTTP 404)", hint=hint)
+    result = read_body(answer)
+    if isinstance(result, Failure):
+        raise call_error(result)
+    return result
+
+
+def envelope(answer: Answer) -> dict[str, Any] | None:
+    """Returns the whole answer, envelope and all, whatever it says; None where it is no JSON object."""
+    try:
+        content = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _answer(token: Token, url: str, form: Mapping[str, str], send: Post) -> Answer:
+    if origin(url) != token.api_origin:
+        raise ConfigurationError("the access token is not for this address", hint=f"it is for {token.api_origin}")
+    outcome = send(url, form, access_token=token.access_token)
+    if not isinstance(outcome, Answer):
+        raise call_error(outcome)
+    return outcome
+
+
+def _is_refused(answer: Answer) -> bool:
+    result = read_body(answer)
+    return isinstance(result, Failure) and TOKEN_REFUSED in {answer.http_status, result.status}

@@ -1,0 +1,179 @@
+"""What a request that brought no tokens amounts to: a named error, Withings' own words, what to do."""
+
+from __future__ import annotations
+
+import time
+from typing import assert_never
+
+from withings_auth.errors import (
+    ConfigurationError,
+    LoginError,
+    LoginRequired,
+    ProtocolViolation,
+    ProviderError,
+    ProviderUnavailable,
+    WithingsAuthError,
+    login_hint,
+)
+from withings_auth.provider.replies import AnswerLost, Failure, NotSent
+from withings_auth.provider.statuses import TOKEN_REFUSED, FailureKind, lacks_permission, refuses_the_signature
+
+DASHBOARD = "https://developer.withings.com/dashboard/"
+
+
+def refresh_error(failed: Failure | NotSent | AnswerLost, *, profile: str, deadline: float | None) -> WithingsAuthError:
+    """Returns the error for a refresh that brought no tokens.
+
+    `deadline` (Unix seconds) is until when a refresh of unknown outcome can be repeated, None where none is unknown.
+    """
+    if isinstance(failed, Failure) and failed.kind in {FailureKind.REFRESH_TOKEN_REFUSED, FailureKind.CODE_REFUSED}:
+        return LoginRequired(
+            f"Withings has ended the login of profile {profile}{_said(failed)}", hint=login_hint(profile)
+        )
+    return _until(deadline, _common_error(failed), "ask for a token again")
+
+
+def import_error(failed: Failure | NotSent | AnswerLost, *, deadline: float | None) -> WithingsAuthError:
+    """Returns the error for a refresh, with the refresh token in another tool's file, that brought no tokens.
+
+    `deadline` is as for `refresh_error`.
+    """
+    if isinstance(failed, Failure) and failed.kind in {FailureKind.REFRESH_TOKEN_REFUSED, FailureKind.CODE_REFUSED}:
+        return LoginRequired(
+            f"Withings does not accept the refresh token in the file{_said(failed)}",
+            hint="it was used since, is older than a year, or belongs to another app (--client-id ID): nothing was"
+            " saved; to log in instead: withings-auth login",
+        )
+    return _until(deadline, _common_error(failed), "import the file again")
+
+
+def code_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
+    """Returns the error for an authorization code that brought no tokens."""
+    if isinstance(failed, Failure) and failed.kind is FailureKind.CODE_REFUSED:
+        return LoginError(
+            f"Withings did not accept the code that the browser brought{_said(failed)}",
+            hint="a code works once and for 30 seconds: check that the computer's clock and network are well,"
+            " and log in again",
+        )
+    if isinstance(failed, AnswerLost):
+        return ProviderUnavailable(
+            f"no whole answer came from Withings: {failed.why}",
+            hint="a code works only once, so nothing was repeated: log in again",
+        )
+    return _common_error(failed)
+
+
+def signed_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
+    """Returns the error for a call that the app signed."""
+    if isinstance(failed, Failure) and refuses_the_signature(failed.status):
+        return _unknown_app(failed)
+    if isinstance(failed, Failure) and lacks_permission(failed.status):
+        return ProviderError(
+            f"Withings does not offer this to the app{_said(failed)}",
+            status=failed.status,
+            hint="it may need a contract with Withings; disconnect the app in the settings of your Withings account",
+        )
+    return _common_error(failed)
+
+
+def call_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
+    """Returns the error for a call with an access token that brought no data."""
+    match failed:
+        case Failure(status=status) if status == TOKEN_REFUSED:
+            hint = "a new one fared no better: log in again, withings-auth login"
+            return ProviderError(f"Withings refuses the access token{_said(failed)}", status=status, hint=hint)
+        case Failure(status=status) if lacks_permission(status):
+            hint = "a scope may be missing: withings-auth status lists the granted ones, and a login asks for others"
+            return ProviderError(f"Withings does not allow this call{_said(failed)}", status=status, hint=hint)
+        case Failure(kind=kind, status=status) if not kind.outcome_unknown and kind != FailureKind.TOO_MANY_REQUESTS:
+            hint = "check its path, action and parameters: https://developer.withings.com/api-reference/"
+            return ProviderError(f"Withings refused the call{_said(failed)}", status=status, hint=hint)
+    return _common_error(failed)
+
+
+def local_time(moment: float) -> str:
+    """Returns Unix seconds as a person reads them, in the machine's time zone."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))
+
+
+def _until(deadline: float | None, error: WithingsAuthError, again: str) -> WithingsAuthError:
+    """Adds until when a refresh of unknown outcome can be repeated; the error keeps its class, status and own hint."""
+    if deadline is not None:
+        until = local_time(deadline)
+        error.args = (
+            f"{error}; whether the login was renewed is not known, and a new try is sure only before {until}",
+        )
+        error.hint = f"{again} before that time; {error.hint}"
+    return error
+
+
+def _common_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
+    match failed:
+        case NotSent():
+            return ProviderUnavailable(
+                f"Withings cannot be reached: {failed.why}",
+                hint="check the network and try again",
+            )
+        case AnswerLost():
+            return ProviderUnavailable(f"no whole answer came from Withings: {failed.why}", hint="try again")
+        case Failure():
+            return _answered_error(failed)
+    assert_never(failed)
+
+
+def _answered_error(failed: Failure) -> WithingsAuthError:
+    match failed.kind:
+        case FailureKind.UNAVAILABLE:
+            return ProviderUnavailable(
+                f"Withings is not available now{_said(failed)}",
+                status=failed.status,
+                hint="try again in a few minutes",
+                retry_after=failed.retry_after,
+            )
+        case FailureKind.TOO_MANY_REQUESTS:
+            return ProviderUnavailable(
+                f"Withings asks to wait{_said(failed)}",
+                status=failed.status,
+                hint="too many requests, or the same one twice in 10 seconds: try again a little later",
+                retry_after=failed.retry_after,
+            )
+        case FailureKind.APP_REFUSED:
+            return _unknown_app(failed)
+        case FailureKind.REDIRECT_URI_REFUSED:
+            return ConfigurationError(
+                f"Withings does not accept the redirect URI{_said(failed)}",
+                hint="WITHINGS_REDIRECT_URI must be the registered URL of the app, character for character: "
+                + DASHBOARD,
+            )
+        case FailureKind.MALFORMED:
+            return ProtocolViolation(
+                f"Withings' answer makes no sense: {failed.words}",
+                hint="nothing in it was used; if it happens again, look for a newer withings-auth",
+            )
+        case FailureKind.ERROR_OCCURRED:
+            return ProviderError(
+                f"an error occurred at Withings{_said(failed)}",
+                status=failed.status,
+                hint="try again in a few minutes; if it stays, look for a newer withings-auth",
+            )
+        case FailureKind.REFUSED | FailureKind.REFRESH_TOKEN_REFUSED | FailureKind.CODE_REFUSED:
+            return ProviderError(
+                f"Withings refused the request{_said(failed)}",
+                status=failed.status,
+                hint=f"check the app at {DASHBOARD}, and look for a newer withings-auth",
+            )
+    assert_never(failed.kind)
+
+
+def _unknown_app(failed: Failure) -> ConfigurationError:
+    return ConfigurationError(
+        f"Withings does not know this client id with this client secret{_said(failed)}",
+        hint=f"copy both again from your app at {DASHBOARD} into: withings-auth configure"
+        " (WITHINGS_CLIENT_ID and WITHINGS_CLIENT_SECRET, where they are set, come first)",
+    )
+
+
+def _said(failed: Failure) -> str:
+    number = f"status {failed.status}" if failed.status is not None else ""
+    said = ": ".join(part for part in (number, failed.words) if part)
+    return f" ({said})" if said else ""

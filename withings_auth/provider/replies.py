@@ -1,0 +1,214 @@
+"""What Withings' answers mean, without I/O.
+
+Withings answers HTTP 200 even on failure, says 503 for a bad parameter, and only the text tells one bad parameter
+from another (developer.withings.com, "API responses"). An answer is read into what it brings or into a `Failure`;
+nothing here raises for what a server sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from withings_auth.provider.statuses import TIMED_OUT, TOO_MANY_REQUESTS, FailureKind, kind_of
+from withings_auth.validation import is_opaque_token, is_userid, printable, scope_list
+
+# What the documentation grants where the answer names no life: three hours.
+DEFAULT_LIFE_SECONDS = 10_800
+LONGEST_LIFE_SECONDS = 366 * 86_400
+LONGEST_WAIT_TOLD_SECONDS = 86_400
+MOST_SCOPES = 32  # there are four; a record must stay small enough to be read back
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back over HTTP: the body cut at the limit that `exchange` reads."""
+
+    http_status: int
+    body: bytes = field(repr=False)
+    retry_after: float | None = None
+    oversized: bool = False
+    date: float | None = field(default=None, compare=False)
+    """The server's time in Unix seconds, where it told one; two answers are the same whenever they came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotSent:
+    """The request never left: nothing has happened at Withings."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerLost:
+    """The request may have arrived, and no whole answer came back: what happened at Withings is not known."""
+
+    why: str
+
+
+Outcome = Answer | NotSent | AnswerLost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenReply:
+    """A pair of tokens as issued. `userid`, `scopes` and `refresh_token` are None where the answer left them out."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(repr=False)
+    life_seconds: int
+    scopes: tuple[str, ...] | None
+    userid: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """An answer that brings nothing. `words` is what Withings said, made harmless; it may be empty."""
+
+    kind: FailureKind
+    words: str
+    status: int | None = None
+    retry_after: float | None = None
+
+
+def described(result: TokenReply | Failure | NotSent | AnswerLost) -> str:
+    """Returns what came of a request for tokens, in a few words of our own."""
+    match result:
+        case TokenReply():
+            return "tokens"
+        case Failure(kind=kind, status=status):
+            return f"a failure: {kind.name.lower().replace('_', ' ')} (status {'none' if status is None else status})"
+        case NotSent(why=why) | AnswerLost(why=why):
+            return f"no answer: {why}"
+
+
+def read_answer(answer: Answer) -> TokenReply | Failure:
+    """Reads an answer of the token service, in the envelope or in the flat shape of the old endpoint."""
+    content = _content(answer)
+    if isinstance(content, Failure):
+        return content
+    if "status" not in content:
+        return _read_flat(content, answer)
+    body = _body(content, answer)
+    return body if isinstance(body, Failure) else _read_tokens(body)
+
+
+def read_body(answer: Answer) -> dict[str, Any] | Failure:
+    """Reads an answer of any other service: what stands in the envelope's body."""
+    content = _content(answer)
+    return content if isinstance(content, Failure) else _body(content, answer)
+
+
+def _content(answer: Answer) -> dict[str, Any] | Failure:
+    if answer.oversized:
+        return _malformed("the answer is too large")
+    if 300 <= answer.http_status < 400:
+        return _unavailable(f"a redirect (HTTP {answer.http_status})", answer)
+    if answer.http_status >= 500:
+        return _unavailable(f"HTTP {answer.http_status}", answer)
+    try:
+        content = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        if answer.http_status == 429:
+            return _too_many("HTTP 429", answer)
+        what = "an HTML page" if answer.body.lstrip()[:1] == b"<" else "something else"
+        return _unavailable(f"{what} instead of JSON (HTTP {answer.http_status})", answer)
+    if not isinstance(content, dict):
+        return _malformed("the answer is JSON, but not an object")
+    return content
+
+
+def _body(content: dict[str, Any], answer: Answer) -> dict[str, Any] | Failure:
+    status = content.get("status")
+    body = content.get("body")
+    body = body if isinstance(body, dict) else {}
+    if type(status) is not int or abs(status) > 999_999:
+        return _malformed("the status is not a number")
+    if status == 0:
+        return body
+    words = _words(content.get("error"))
+    if status == TOO_MANY_REQUESTS:
+        return _too_many(words, answer, status=status, wait_seconds=body.get("wait_seconds"))
+    if status == TIMED_OUT:
+        return Failure(kind=FailureKind.UNAVAILABLE, words=words, status=status)
+    return Failure(kind=kind_of(status, words), words=words, status=status)
+
+
+def _read_flat(content: dict[str, Any], answer: Answer) -> TokenReply | Failure:
+    if "access_token" in content:
+        return _read_tokens(content)
+    words = _words(content.get("error_description") or content.get("error"))
+    errors = content.get("errors")
+    if isinstance(errors, list) and errors and isinstance(errors[0], dict):
+        words = _words(errors[0].get("message"))
+    if answer.http_status == 429:
+        return _too_many(words or "HTTP 429", answer)
+    if not words:
+        return _malformed("the answer holds neither tokens nor an error")
+    return Failure(kind=kind_of(None, words), words=words)
+
+
+def _read_tokens(body: dict[str, Any]) -> TokenReply | Failure:
+    access_token, refresh_token = body.get("access_token"), body.get("refresh_token")
+    if not (isinstance(access_token, str) and is_opaque_token(access_token)):
+        return _malformed("the access token is missing, or is not one")
+    if refresh_token is not None and not (isinstance(refresh_token, str) and is_opaque_token(refresh_token)):
+        return _malformed("the refresh token is not one")
+    life = _seconds(body.get("expires_in", DEFAULT_LIFE_SECONDS), at_most=LONGEST_LIFE_SECONDS)
+    if life is None:
+        return _malformed("the life of the access token is not a number of seconds")
+    # A text on the code exchange and a number on the refresh, as seen at the real service.
+    userid = body.get("userid")
+    userid = str(userid) if type(userid) is int else userid
+    if userid is not None and not (isinstance(userid, str) and is_userid(userid)):
+        return _malformed("the userid is not one")
+    scope = body.get("scope")
+    try:
+        scopes = scope_list(scope) if isinstance(scope, str) else ()
+    except ValueError:
+        return _malformed("the scope has characters that no scope has")
+    if len(scopes) > MOST_SCOPES:
+        return _malformed("there are too many scopes")
+    return TokenReply(
+        access_token=access_token,
+        refresh_token=refresh_token,
+        life_seconds=life,
+        scopes=scopes or None,
+        userid=userid,
+    )
+
+
+def _seconds(value: object, *, at_most: int) -> int | None:
+    """Reads a whole number of seconds, as a number or as text; None where it is none or out of bounds."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 12:
+        value = int(value)
+    return value if type(value) is int and 0 <= value <= at_most else None
+
+
+def _words(text: object) -> str:
+    return printable(text.strip()) if isinstance(text, str) else ""
+
+
+def _unavailable(what: str, answer: Answer) -> Failure:
+    return Failure(kind=FailureKind.UNAVAILABLE, words=what, retry_after=answer.retry_after)
+
+
+def _too_many(words: str, answer: Answer, *, status: int | None = None, wait_seconds: object = None) -> Failure:
+    seconds = _seconds(wait_seconds, at_most=LONGEST_WAIT_TOLD_SECONDS)
+    return Failure(
+        kind=FailureKind.TOO_MANY_REQUESTS,
+        words=words,
+        status=status,
+        retry_after=answer.retry_after if seconds is None else float(seconds),
+    )
+
+
+def _malformed(what: str) -> Failure:
+    return Failure(kind=FailureKind.MALFORMED, words=what)
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """Returns the Retry-After header in seconds; None where it is absent or a date."""
+    text = headers.get("Retry-After", "")
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else None
