@@ -24,22 +24,21 @@ PACKAGE = Path(withings_auth.__file__).parent
 TABLE: dict[str, set[str]] = {
     room: set(may.split())
     for room, may in {
-        "log": "",
         "errors": "",
         "threads": "",
         "validation": "",
         "model": "errors validation",
-        "provider": "log errors threads validation model",
-        "store": "log errors threads validation model",
+        "provider": "errors threads validation model",
+        "store": "errors threads validation model",
         "config": "errors validation model store",
-        "tokens": "log errors threads model provider store config",
-        "authorization": "log errors threads validation model provider store config tokens",
+        "tokens": "errors threads model provider store config",
+        "authorization": "errors threads validation model provider store config tokens",
         "adapters": "errors validation provider",
         "profiles": "errors threads validation model provider store tokens",
         "doctor": "errors threads validation model provider store config tokens authorization profiles",
         "sandbox": "model",
         "testing": "errors threads store",
-        "cli": "log errors threads validation model provider store config tokens authorization profiles doctor sandbox",
+        "cli": "errors threads validation model provider store config tokens authorization profiles doctor sandbox",
         "__main__": "cli",
     }.items()
 }
@@ -55,7 +54,6 @@ LIBRARIES: dict[str, set[str]] = {
     "platformdirs": {"config/settings.py"},
     "tomlkit": {"config/save.py"},
     "shtab": {"cli/commands/completion.py"},
-    "logging": {"authorization/server.py", "cli/ui/verbose.py", "sandbox/server.py"},
 }
 
 

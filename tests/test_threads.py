@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from withings_auth.threads import Call, Hand, StillRunning, in_thread
+from withings_auth.threads import Call, StillRunning, Worker, in_thread
 
 if TYPE_CHECKING:
     from tests.support.programs import Cli
@@ -53,21 +53,21 @@ class TestCall:
         assert call.result() is True
 
 
-class TestHand:
+class TestWorker:
     def test_it_does_one_thing_after_another_in_one_thread(self) -> None:
         """Results and exceptions come back; the thread is a daemon and ends after `close`."""
-        hand = Hand("a hand")
-        worker = hand.do(threading.current_thread, seconds=5)
-        assert (worker.name, worker.daemon) == ("a hand", True)
+        worker = Worker("a worker")
+        thread = worker.do(threading.current_thread, seconds=5)
+        assert (thread.name, thread.daemon) == ("a worker", True)
         with pytest.raises(ZeroDivisionError):
-            hand.do(lambda: 1 // 0, seconds=5)
-        assert hand.do(threading.current_thread, seconds=5) is worker
-        hand.close()
-        until(lambda: not worker.is_alive())
+            worker.do(lambda: 1 // 0, seconds=5)
+        assert worker.do(threading.current_thread, seconds=5) is thread
+        worker.close()
+        until(lambda: not thread.is_alive())
 
     def test_a_wait_ends_in_time_and_the_call_goes_on(self) -> None:
         """Statement 32: after the limit the caller goes on; what was asked for later is done after the slow call."""
-        hand = Hand("a hand")
+        worker = Worker("a worker")
         go = threading.Event()
         done: list[str] = []
 
@@ -77,37 +77,37 @@ class TestHand:
 
         began = time.monotonic()
         with pytest.raises(StillRunning):
-            hand.do(slow, seconds=0.2)
+            worker.do(slow, seconds=0.2)
         assert 0.15 < time.monotonic() - began < 1
-        hand.later(lambda: done.append("later"))
-        hand.close()
+        worker.later(lambda: done.append("later"))
+        worker.close()
         time.sleep(0.05)
         assert done == []
         go.set()
         until(lambda: done == ["slow", "later"])
-        until(lambda: all(thread.name != "a hand" for thread in threading.enumerate()))
+        until(lambda: all(thread.name != "a worker" for thread in threading.enumerate()))
 
     def test_a_time_out_of_the_call_itself_is_not_ours(self) -> None:
         """A TimeoutError that the function raised comes back as what it is."""
-        hand = Hand("a hand")
+        worker = Worker("a worker")
 
         def fail() -> None:
             raise TimeoutError("its own")
 
         with pytest.raises(TimeoutError, match="its own"):
-            hand.do(fail, seconds=5)
-        hand.close()
+            worker.do(fail, seconds=5)
+        worker.close()
 
     def test_nobody_is_told_of_a_short_wait(self) -> None:
         """`announce` is for waits that a person notices, also where the limit is shorter than that."""
         told: list[str] = []
-        hand = Hand("a hand")
-        assert hand.do(lambda: 1, seconds=5, announce=lambda: told.append("quick")) == 1
+        worker = Worker("a worker")
+        assert worker.do(lambda: 1, seconds=5, announce=lambda: told.append("quick")) == 1
         assert told == []
         with pytest.raises(StillRunning):
-            hand.do(lambda: time.sleep(0.5), seconds=0.1, announce=lambda: told.append("slow"))
+            worker.do(lambda: time.sleep(0.5), seconds=0.1, announce=lambda: told.append("slow"))
         assert told == ["slow"]
-        hand.close()
+        worker.close()
 
 
 class TestInThread:
@@ -143,10 +143,10 @@ class TestInThread:
 
 
 HANGING = {
-    "a hand": """
-from withings_auth.threads import Hand, StillRunning
+    "a worker": """
+from withings_auth.threads import Worker, StillRunning
 try:
-    Hand("a hand").do(lambda: time.sleep(60), seconds=0.1)
+    Worker("a worker").do(lambda: time.sleep(60), seconds=0.1)
 except StillRunning:
     print("still running")
 """,
@@ -173,11 +173,11 @@ def test_a_process_ends_though_a_call_hangs(cli: Cli, code: str) -> None:
 
 AFTER_THE_MAIN_THREAD = """
 import sys, threading
-from withings_auth.threads import Hand
-hand = Hand("a hand")
+from withings_auth.threads import Worker
+worker = Worker("a worker")
 def late():
     threading.main_thread().join()
-    print(hand.do(lambda: "saved", seconds=5))
+    print(worker.do(lambda: "saved", seconds=5))
 threading.Thread(target=late).start()
 """
 NEWER = sorted(Path.home().glob(".pyenv/versions/3.1[2-9].*/bin/python"))

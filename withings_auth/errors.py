@@ -99,7 +99,7 @@ class StoreNotDurable(StoreError):
     """A save did not read back equal, or failed: what was to be saved must not be used."""
 
 
-class RenewalBusy(WithingsAuthError):
+class LockBusy(WithingsAuthError):
     """Another program has been renewing this login for longer than one may wait."""
 
     exit_code = 4

@@ -1,7 +1,7 @@
 """Threads that never keep a process from ending, and waits that always end.
 
 The default executors of asyncio and concurrent.futures are joined at exit, so one call that hangs there hangs the
-process. A `Hand` is a daemon thread of our own; whoever asks it for something waits only as long as it said.
+process. A `Worker` is a daemon thread of our own; whoever asks it for something waits only as long as it said.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Call(Generic[T]):
         return self._value  # type: ignore[return-value]  # None only where T allows it
 
 
-class Hand:
+class Worker:
     """A daemon thread that does one thing after another until it is closed.
 
     Started before a transaction and kept through it, because no thread can be started any more once the main

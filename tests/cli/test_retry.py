@@ -9,10 +9,10 @@ import pytest
 from withings_auth.cli.retry import patiently
 from withings_auth.errors import (
     ConfigurationError,
+    LockBusy,
     LoginRequired,
     ProviderError,
     ProviderUnavailable,
-    RenewalBusy,
     StoreUnavailable,
     WithingsAuthError,
 )
@@ -59,7 +59,7 @@ def test_the_pauses_grow_up_to_a_minute() -> None:
 
 
 def test_only_the_first_failure_is_told() -> None:
-    asked = Asked(RenewalBusy("busy"), down(), down())
+    asked = Asked(LockBusy("busy"), down(), down())
     asked.patiently(300)
     assert asked.told == ["busy"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.tokens.scene import Clock, Scene
-from withings_auth.errors import ConfigurationError, ProviderUnavailable, RenewalBusy, StoreUnavailable
+from withings_auth.errors import ConfigurationError, LockBusy, ProviderUnavailable, StoreUnavailable
 from withings_auth.model import App, Grant
 from withings_auth.profiles.logout import Leaving, end_access
 from withings_auth.provider.statuses import TOO_MANY_REQUESTS
@@ -32,7 +32,7 @@ def test_withings_is_asked_while_the_records_are_still_there_and_locked(scene: S
     def look(grant: Grant) -> None:
         assert scene.stored == grant
         assert scene.store.load(app_name(grant.client_id)) is not None
-        with pytest.raises(RenewalBusy), scene.store.lock(token_name("default"), 0):
+        with pytest.raises(LockBusy), scene.store.lock(token_name("default"), 0):
             pass
         told.append("asked")
 

@@ -35,9 +35,12 @@ BREAKS = (
                 "        with ExitStack() as held:",
                 "        before = load_grant(store, profile)\n        with ExitStack() as held:",
             ),
-            ("_renew_under_lock(store, profile, wanted,", "_renew_under_lock(before, store, profile, wanted,"),
+            (
+                "_renew_under_lock(store, profile, requirement,",
+                "_renew_under_lock(before, store, profile, requirement,",
+            ),
             ("def _renew_under_lock(\n", "def _renew_under_lock(\n    grant: Grant,\n"),
-            ("    grant = load_grant(store, profile)\n    if wanted.met_by", "    if wanted.met_by"),
+            ("    grant = load_grant(store, profile)\n    if requirement.met_by", "    if requirement.met_by"),
         ),
     ),
     Break(
@@ -45,7 +48,7 @@ BREAKS = (
         promise="a token is renewed that would have done",
         renewal=(
             (
-                "    if wanted.met_by(grant, world.now()):\n        log",
+                "    if requirement.met_by(grant, world.now()):\n        log",
                 "    if False:\n        log",
             ),
         ),
@@ -95,7 +98,7 @@ BREAKS = (
         promise="the token is handed out that was reported as refused",
         renewal=(
             (
-                "        if wanted.tolerates(grant, world.now()):\n            log",
+                "        if requirement.tolerates(grant, world.now()):\n            log",
                 "        if grant.seconds_left(world.now()) > 0:\n            log",
             ),
         ),
@@ -105,25 +108,25 @@ BREAKS = (
         promise="a token is handed out that has no life",
         renewal=(
             (
-                "        if wanted.tolerates(grant, world.now()):\n            log",
-                "        if grant.access_token != wanted.rejected:\n            log",
+                "        if requirement.tolerates(grant, world.now()):\n            log",
+                "        if grant.access_token != requirement.rejected:\n            log",
             ),
         ),
     ),
     Break(
         name="renews a token again that is not a minute old",
         promise="a token is renewed that is not a minute old",
-        renewal=(("    _refuse_the_futile(grant, wanted, world.now())\n", ""),),
+        renewal=(("    _refuse_the_futile(grant, requirement, world.now())\n", ""),),
     ),
     Break(
         name="hands out a pair that came a second time, dead by now",
         promise="a token is handed out that has no life",
-        renewal=(("                if wanted.tolerates(grant, world.now()):\n", "                if True:\n"),),
+        renewal=(("                if requirement.tolerates(grant, world.now()):\n", "                if True:\n"),),
     ),
     Break(
         name="is content with any life",
         promise="does not live as long as was asked",
-        renewal=(("    if wanted.met_by(grant,", "    if replace(wanted, min_valid=0).met_by(grant,"),),
+        renewal=(("    if requirement.met_by(grant,", "    if replace(requirement, min_valid=0).met_by(grant,"),),
     ),
     Break(
         name="gives up at the first lost answer",
@@ -143,19 +146,17 @@ BREAKS = (
     Break(
         name="tells a deadline that comes too late",
         promise="comes after",
-        renewal=(("deadline=attempts.deadline)", "deadline=attempts.deadline and attempts.deadline + 3600)"),),
+        renewal=(("deadline=journal.deadline)", "deadline=journal.deadline and journal.deadline + 3600)"),),
     ),
     Break(
         name="does not tell the deadline",
         promise="no deadline is told",
-        renewal=(("deadline=attempts.deadline)", "deadline=None)"),),
+        renewal=(("deadline=journal.deadline)", "deadline=None)"),),
     ),
     Break(
         name="gives up after the first lost answer and forgets it",
         promise="no deadline is noted",
-        renewal=(
-            ("attempts.end(result, world.now())", "attempts.end(result, world.now()); attempts._notes.note(None)"),
-        ),
+        renewal=(("journal.end(result, world.now())", "journal.end(result, world.now()); journal._notes.note(None)"),),
     ),
     Break(
         name="notes nothing",

@@ -16,7 +16,7 @@ from tests.simulation.processes import TOO_MANY, KilledError, LeftError, Process
 from tests.simulation.promises import BrokenError
 from tests.simulation.schedule import Mishap
 from tests.simulation.service import TOKEN_URL
-from withings_auth.errors import RenewalBusy, StoreError, StoreNotDurable, StoreUnavailable
+from withings_auth.errors import LockBusy, StoreError, StoreNotDurable, StoreUnavailable
 from withings_auth.model import Grant
 from withings_auth.provider.replies import Answer, Outcome
 
@@ -145,7 +145,7 @@ class Machine:
                 self._play.happened(process, "has waited long enough")
                 if process.ask is not None:
                     process.ask.trouble.append("busy")
-                raise RenewalBusy("busy")
+                raise LockBusy("busy")
         self.lock_owner = process
 
     def release(self) -> None:

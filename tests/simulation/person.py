@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tests.simulation.machine import NAME
 from tests.simulation.processes import KilledError
 from tests.simulation.service import APP, TOKEN_URL
-from withings_auth.errors import RenewalBusy, StoreError
+from withings_auth.errors import LockBusy, StoreError
 from withings_auth.model import Grant
 from withings_auth.store.records import LOCK_PATIENCE_SECONDS
 
@@ -34,7 +34,7 @@ def login(play: Play) -> Callable[[], None]:
         try:
             with play.machine.lock(NAME, LOCK_PATIENCE_SECONDS):
                 play.machine.save(NAME, grant.written())
-        except (StoreError, RenewalBusy, KilledError):
+        except (StoreError, LockBusy, KilledError):
             return
 
     return save
@@ -48,7 +48,7 @@ def logout(play: Play) -> Callable[[], None]:
             with play.machine.lock(NAME, LOCK_PATIENCE_SECONDS) as notes:
                 play.machine.clear(NAME)
                 notes.note(None)
-        except (StoreError, RenewalBusy, KilledError):
+        except (StoreError, LockBusy, KilledError):
             return
 
     return remove

@@ -15,7 +15,7 @@ from withings_auth.errors import LoginRequired, WithingsAuthError
 from withings_auth.model import Grant
 from withings_auth.store.base import Notes
 from withings_auth.tokens.renewal import World
-from withings_auth.tokens.requirement import Wanted
+from withings_auth.tokens.requirement import Requirement
 
 START = 1_700_000_000.0
 MOST_STEPS = 3_000
@@ -162,10 +162,10 @@ class Play:
         return True
 
     def _transaction(self, process: Process, ask: Ask) -> None:
-        wanted = Wanted(min_valid=ask.min_valid, rejected=ask.rejected)
+        requirement = Requirement(min_valid=ask.min_valid, rejected=ask.rejected)
         try:
             grant = self._renew(
-                self.machine, "default", wanted, secret_for=lambda _: APP.client_secret, world=self._world
+                self.machine, "default", requirement, secret_for=lambda _: APP.client_secret, world=self._world
             )
         except KilledError:
             return

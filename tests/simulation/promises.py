@@ -19,7 +19,7 @@ from withings_auth.errors import (
 )
 from withings_auth.model import Grant
 from withings_auth.provider.failures import local_time
-from withings_auth.tokens.journal import Attempts
+from withings_auth.tokens.journal import Journal
 
 if TYPE_CHECKING:
     from tests.simulation.play import Play
@@ -125,7 +125,7 @@ class Promises:
         stored = self.stored
         if stored is None or stored.refresh_token not in self._unheard:
             return
-        deadline = Attempts(self._play.machine_notes, stored).deadline
+        deadline = Journal(self._play.machine_notes, stored).deadline
         if deadline is None:
             raise BrokenError("Withings has renewed, nobody heard of it, and no deadline is noted")
         traded_at, jumps = self._unheard[stored.refresh_token]

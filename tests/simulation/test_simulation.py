@@ -31,7 +31,7 @@ HAPPENS = (
     *("store: load: unavailable", "store: lock: unavailable", "store: note: unavailable", "store: save: unavailable"),
     *("store: save: nothing saved", "store: save: saved, and cannot tell"),
     *("told LoginRequired", "told ProtocolViolation", "told ProviderError", "told ProviderUnavailable"),
-    *("told RenewalBusy", "told StoreNotDurable", "told StoreUnavailable"),
+    *("told LockBusy", "told StoreNotDurable", "told StoreUnavailable"),
 )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import filelock
 
-from withings_auth.errors import RenewalBusy, StoreNotDurable, StoreUnavailable
+from withings_auth.errors import LockBusy, StoreNotDurable, StoreUnavailable
 
 
 class ShelfNotes:
@@ -38,7 +38,7 @@ def held(path: Path, timeout: float) -> Iterator[ShelfNotes]:
         with filelock.FileLock(path.with_suffix(".lock"), timeout=timeout, thread_local=False):
             yield ShelfNotes(path.with_suffix(".note"))
     except filelock.Timeout:
-        raise RenewalBusy(f"{path.name} is held by somebody else", hint="try again") from None
+        raise LockBusy(f"{path.name} is held by somebody else", hint="try again") from None
 
 
 class Shelf:

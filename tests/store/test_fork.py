@@ -55,7 +55,7 @@ class TestMemory:
         child = parent.fork()
         assert child("lock", TOKEN, 1) is None
         assert child("load", TOKEN) == "text"
-        with pytest.raises(RefusedElsewhere, match="RenewalBusy"):
+        with pytest.raises(RefusedElsewhere, match="LockBusy"):
             parent("lock", TOKEN, 0.2)
 
     def test_a_child_that_leaves_its_parents_block_frees_nothing(self, parent: Elsewhere) -> None:
@@ -64,7 +64,7 @@ class TestMemory:
         child = parent.fork()
         child("unlock")
         assert child("lock", TOKEN, 1) is None
-        with pytest.raises(RefusedElsewhere, match="RenewalBusy"):
+        with pytest.raises(RefusedElsewhere, match="LockBusy"):
             parent("lock", TOKEN, 0.2)
 
     def test_what_a_child_saves_is_its_own(self, parent: Elsewhere) -> None:
@@ -89,7 +89,7 @@ class TestKeyring:
             child = parent.fork()
             began = time.monotonic()
             assert child("load", TOKEN) == "first"
-            with pytest.raises(RefusedElsewhere, match="RenewalBusy"):
+            with pytest.raises(RefusedElsewhere, match="LockBusy"):
                 child("lock", TOKEN, 0.2)
             assert child("lock", OTHER, 1) is None
             assert child("save", OTHER, "text") is None
@@ -106,11 +106,11 @@ class TestKeyring:
             child = parent.fork()
             assert child("load", TOKEN) == "first"
             child("unlock")
-            with pytest.raises(RefusedElsewhere, match="RenewalBusy"):
+            with pytest.raises(RefusedElsewhere, match="LockBusy"):
                 child("lock", TOKEN, 0.2)
             child.end()
             with (
                 Elsewhere(hanging(tmp_path, patience=0.5)) as other,
-                pytest.raises(RefusedElsewhere, match="RenewalBusy"),
+                pytest.raises(RefusedElsewhere, match="LockBusy"),
             ):
                 other("lock", TOKEN, 0.2)

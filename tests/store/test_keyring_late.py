@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.store.keyrings import Keyrings, ReplacingKeyring, SlowKeyring
-from withings_auth.errors import RenewalBusy, StoreUnavailable
+from withings_auth.errors import LockBusy, StoreUnavailable
 from withings_auth.store import backends
 from withings_auth.store.base import SecretStore
 from withings_auth.store.keyring_store import KeyringStore
@@ -28,7 +28,7 @@ def entered(store: SecretStore, timeout: float) -> bool:
     try:
         with store.lock(TOKEN, timeout):
             return True
-    except RenewalBusy:
+    except LockBusy:
         return False
 
 
@@ -45,7 +45,7 @@ class TestLateSave:
             with pytest.raises(StoreUnavailable):
                 store.save(TOKEN, "second, late")
         with Elsewhere(f"{SAME_LOCK}('{tmp_path}'))") as process, ThreadPoolExecutor(1) as thread:
-            with pytest.raises(RefusedElsewhere, match="RenewalBusy"):
+            with pytest.raises(RefusedElsewhere, match="LockBusy"):
                 process("lock", TOKEN, 0.3)
             assert not thread.submit(entered, keyrings(), 0.2).result()
             assert not entered(store, 0.2)
@@ -74,7 +74,7 @@ class TestLateSave:
             keyring.hangs = False
             store.save(TOKEN, "saved")
         assert entered(keyrings(), 0.2)
-        with pytest.raises(RenewalBusy), keyrings().lock("app/x", 0.2):
+        with pytest.raises(LockBusy), keyrings().lock("app/x", 0.2):
             pass
         keyring.go.set()
         with keyrings().lock("app/x", 5):
@@ -176,7 +176,7 @@ def test_no_thread_is_left_behind(tmp_path: Path) -> None:
     for _ in range(5):
         with store.lock(TOKEN, 1):
             store.save(TOKEN, "text")
-            with pytest.raises(RenewalBusy), Keyrings(tmp_path)().lock(TOKEN, 0.01):
+            with pytest.raises(LockBusy), Keyrings(tmp_path)().lock(TOKEN, 0.01):
                 pass
         store.load(TOKEN)
     deadline = time.monotonic() + 5

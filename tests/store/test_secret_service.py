@@ -189,7 +189,7 @@ class TestLateSave:
                 process("save", TOKEN, "late")
             process("unlock")
             with elsewhere() as other:
-                with pytest.raises(RefusedElsewhere, match="RenewalBusy"):
+                with pytest.raises(RefusedElsewhere, match="LockBusy"):
                     other("lock", TOKEN, 0.5)
                 secret_service.resume()
                 assert other("lock", TOKEN, 5) is None

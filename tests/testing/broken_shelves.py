@@ -19,7 +19,7 @@ from typing import ClassVar
 import filelock
 
 from tests.store.shelf import Shelf, ShelfNotes
-from withings_auth.errors import RenewalBusy, StoreError, StoreUnavailable
+from withings_auth.errors import LockBusy, StoreError, StoreUnavailable
 
 
 class NothingWhereNobodyKnows(Shelf):
@@ -224,7 +224,7 @@ class Polling(Shelf):
             with super().lock(name, 0) as notes:
                 yield notes
                 return
-        except RenewalBusy:
+        except LockBusy:
             time.sleep(min(timeout, 6))
         with super().lock(name, timeout) as notes:
             yield notes
@@ -245,7 +245,7 @@ class OfThreads(Shelf):
     @contextmanager
     def lock(self, name: str, timeout: float) -> Iterator[ShelfNotes]:
         if not self.locks[name].acquire(timeout=timeout):
-            raise RenewalBusy("held by a thread")
+            raise LockBusy("held by a thread")
         try:
             yield ShelfNotes(self.beside(name).with_suffix(".note"))
         finally:
@@ -272,7 +272,7 @@ class Reentrant(Shelf):
             with filelock.FileLock(path, thread_local=False, is_singleton=True).acquire(timeout=timeout):
                 yield ShelfNotes(path.with_suffix(".note"))
         except filelock.Timeout:
-            raise RenewalBusy("held") from None
+            raise LockBusy("held") from None
 
 
 class Eager(Shelf):
@@ -303,7 +303,7 @@ class ForGoodDays(Shelf):
         try:
             lock.acquire()
         except filelock.Timeout:
-            raise RenewalBusy("held") from None
+            raise LockBusy("held") from None
         yield ShelfNotes(path.with_suffix(".note"))
         lock.release()
 
@@ -384,7 +384,7 @@ class LockThatStays(Shelf):
                 break
             except FileExistsError:
                 if time.monotonic() > until:
-                    raise RenewalBusy("held") from None
+                    raise LockBusy("held") from None
                 time.sleep(0.01)
         try:
             yield ShelfNotes(path.with_suffix(".note"))
@@ -406,7 +406,7 @@ class Flock(Shelf):
                     break
                 except BlockingIOError:
                     if time.monotonic() > until:
-                        raise RenewalBusy("held") from None
+                        raise LockBusy("held") from None
                     time.sleep(0.01)
             try:
                 yield ShelfNotes(path.with_suffix(".note"))

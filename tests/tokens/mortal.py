@@ -32,7 +32,7 @@ from withings_auth.store.base import Notes, SecretStore
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.keyring_store import KeyringStore
 from withings_auth.tokens.renewal import World, renew
-from withings_auth.tokens.requirement import Wanted
+from withings_auth.tokens.requirement import Requirement
 
 Reach = Callable[[str], None]
 
@@ -104,7 +104,7 @@ def _ask(order: Order) -> dict[str, object]:
         grant = renew(
             Mortal(_open_store(order, reach), reach),
             order.profile,
-            Wanted(min_valid=order.min_valid),
+            Requirement(min_valid=order.min_valid),
             secret_for=lambda _: None,
             world=world,
         )

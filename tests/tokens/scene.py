@@ -17,7 +17,7 @@ from withings_auth.sandbox import Sandbox
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import app_name, load_grant, token_name
 from withings_auth.tokens.renewal import World, renew
-from withings_auth.tokens.requirement import Wanted
+from withings_auth.tokens.requirement import Requirement
 
 START = 1_700_000_000.0
 LIFE = 10_800
@@ -125,7 +125,7 @@ class Scene:
         return renew(
             store or self.store,
             profile,
-            Wanted(min_valid=min_valid, rejected=rejected),
+            Requirement(min_valid=min_valid, rejected=rejected),
             secret_for=secret_for,
             world=World(post=post or self.post, now=now or self.clock, wait=wait or self.clock.wait, steady=self.clock),
         )

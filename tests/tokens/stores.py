@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from withings_auth.errors import RenewalBusy, StoreError, StoreUnavailable
+from withings_auth.errors import LockBusy, StoreError, StoreUnavailable
 from withings_auth.store.base import Notes, SecretStore
 
 
@@ -42,7 +42,7 @@ class Busy(Wrapped):
     """Somebody holds the lock and never lets go."""
 
     def lock(self, name: str, timeout: float) -> AbstractContextManager[Notes]:
-        raise RenewalBusy(f"{name} is held for {timeout} seconds and more", hint="wait")
+        raise LockBusy(f"{name} is held for {timeout} seconds and more", hint="wait")
 
 
 class Unlockable(Wrapped):

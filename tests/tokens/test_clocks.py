@@ -11,7 +11,7 @@ from tests.tokens.combinations import Combinations
 from tests.tokens.processes import Processes
 from tests.tokens.scene import HOUR, LIFE, Clock, Scene, digest
 from tests.tokens.stores import Busy
-from withings_auth.errors import LoginRequired, ProviderUnavailable, RenewalBusy
+from withings_auth.errors import LockBusy, LoginRequired, ProviderUnavailable
 from withings_auth.model import Grant
 from withings_auth.provider.replies import Outcome
 from withings_auth.store.records import LOCK_PATIENCE_SECONDS
@@ -175,7 +175,7 @@ class TestWithinARenewal:
             scene.clock.at += 1
             wrong.ahead = jump if scene.clock() > began + 30 else 0
 
-        with pytest.raises(RenewalBusy):
+        with pytest.raises(LockBusy):
             scene.renew(now=wrong, store=Busy(scene.store), wait=wait)
         assert LOCK_PATIENCE_SECONDS <= scene.clock() - began <= LOCK_PATIENCE_SECONDS + 1
 

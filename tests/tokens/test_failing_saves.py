@@ -22,7 +22,7 @@ from tests.tokens.combinations import OF_REFUSALS, OF_REPETITIONS, Combinations
 from tests.tokens.processes import Ended, Processes, await_refresh
 from tests.tokens.scene import HOUR, LIFE, Clock, Scene, digest
 from withings_auth.config.settings import state_directory
-from withings_auth.errors import RenewalBusy, StoreNotDurable, StoreUnavailable
+from withings_auth.errors import LockBusy, StoreNotDurable, StoreUnavailable
 from withings_auth.model import Grant
 from withings_auth.sandbox import Sandbox
 from withings_auth.store.keyring_store import KeyringStore
@@ -137,7 +137,7 @@ class TestHanging:
     def test_who_asks_meanwhile_waits_for_it_and_gets_what_it_saved(self, desk: Desk) -> None:
         """“It can never land on top of a newer pair”: until it has landed nobody else is let in to renew."""
         desk.fail_to_renew("hangs")
-        with pytest.raises(RenewalBusy), desk.open_store().lock(TOKEN, 0):
+        with pytest.raises(LockBusy), desk.open_store().lock(TOKEN, 0):
             pass
         happened: list[str] = []
         found: list[Grant] = []

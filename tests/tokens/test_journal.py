@@ -12,7 +12,7 @@ from withings_auth.model import Grant
 from withings_auth.provider.replies import AnswerLost, Failure, NotSent, TokenReply
 from withings_auth.provider.statuses import FailureKind
 from withings_auth.store.memory_store import MemoryNotes
-from withings_auth.tokens.journal import REPEAT_GUARD_SECONDS, SAFETY_NET_SECONDS, Attempts
+from withings_auth.tokens.journal import REPEAT_GUARD_SECONDS, SAFETY_NET_SECONDS, Journal
 
 NOW = 1_700_000_000.0
 GRANT = Grant(
@@ -39,28 +39,26 @@ def notes() -> MemoryNotes:
     return MemoryNotes({}, "token/default")
 
 
-def attempted(
-    notes: MemoryNotes, *results: TokenReply | Failure | NotSent | AnswerLost, every: float = 100
-) -> Attempts:
+def attempted(notes: MemoryNotes, *results: TokenReply | Failure | NotSent | AnswerLost, every: float = 100) -> Journal:
     """One attempt after another, each by a process of its own that only knows the notes; the last looks at them."""
     for number, result in enumerate(results):
-        attempts = Attempts(notes, GRANT)
-        attempts.begin(NOW + number * every)
-        attempts.end(result, NOW + number * every)
-    return Attempts(notes, GRANT)
+        journal = Journal(notes, GRANT)
+        journal.begin(NOW + number * every)
+        journal.end(result, NOW + number * every)
+    return Journal(notes, GRANT)
 
 
 class TestGuard:
     def test_nothing_noted_is_nothing_to_wait_for(self, notes: MemoryNotes) -> None:
-        assert Attempts(notes, GRANT).seconds_to_wait(NOW) == 0
+        assert Journal(notes, GRANT).seconds_to_wait(NOW) == 0
 
     @pytest.mark.parametrize(
         ("later", "seconds"), [(0, 11), (4, 7), (10, 1), (11, 0), (12, 0), (10**6, 0), (-3, 11), (-(10**6), 11)]
     )
     def test_another_process_keeps_the_guard(self, notes: MemoryNotes, later: float, seconds: float) -> None:
         """The wait is never longer than the guard, not even where the clock was set back since."""
-        Attempts(notes, GRANT).begin(NOW)
-        assert Attempts(notes, GRANT).seconds_to_wait(NOW + later) == seconds
+        Journal(notes, GRANT).begin(NOW)
+        assert Journal(notes, GRANT).seconds_to_wait(NOW + later) == seconds
 
     def test_the_guard_is_longer_than_withings_own(self) -> None:
         assert 10 < REPEAT_GUARD_SECONDS <= 12
@@ -79,7 +77,7 @@ class TestGuard:
     def test_a_successor_may_follow_at_once(self, notes: MemoryNotes, changes: dict[str, str]) -> None:
         """Notes on another pair count as none, also where Withings has left the refresh token as it was."""
         attempted(notes, LOST)
-        successor = Attempts(notes, replace(GRANT, **changes))  # type: ignore[arg-type]  # the values are texts
+        successor = Journal(notes, replace(GRANT, **changes))  # type: ignore[arg-type]  # the values are texts
         assert (successor.seconds_to_wait(NOW), successor.deadline) == (0, None)
 
 
@@ -112,15 +110,15 @@ class TestDeadline:
 
     def test_it_is_known_from_the_moment_before_the_request(self, notes: MemoryNotes) -> None:
         """A process that is killed while it waits for the answer has told the next one."""
-        Attempts(notes, GRANT).begin(NOW)
-        assert Attempts(notes, GRANT).deadline == NOW + SAFETY_NET_SECONDS
+        Journal(notes, GRANT).begin(NOW)
+        assert Journal(notes, GRANT).deadline == NOW + SAFETY_NET_SECONDS
 
     def test_it_is_not_put_off_by_a_clock_that_was_set_back(self, notes: MemoryNotes) -> None:
         """No promise beyond eight hours from now."""
-        Attempts(notes, GRANT).begin(NOW + 86_400)
-        attempts = Attempts(notes, GRANT)
-        attempts.begin(NOW)
-        assert attempts.deadline == NOW + SAFETY_NET_SECONDS
+        Journal(notes, GRANT).begin(NOW + 86_400)
+        journal = Journal(notes, GRANT)
+        journal.begin(NOW)
+        assert journal.deadline == NOW + SAFETY_NET_SECONDS
 
 
 class TestNotes:
@@ -142,21 +140,21 @@ class TestNotes:
         attempted(notes, LOST)
         content = json.loads(notes.recall() or "")
         notes.note(json.dumps({**content, field: "HERE"}).replace('"HERE"', value))
-        attempts = Attempts(notes, GRANT)
-        assert (attempts.seconds_to_wait(NOW), attempts.deadline) == (0, None)
+        journal = Journal(notes, GRANT)
+        assert (journal.seconds_to_wait(NOW), journal.deadline) == (0, None)
 
     @pytest.mark.parametrize("text", ["", "{", "[]", "null", "7", '"x"', "{}", '{"digest": 7}', "[" * 100_000])
     def test_what_is_no_note_counts_as_nothing_noted(self, notes: MemoryNotes, text: str) -> None:
         notes.note(text)
-        attempts = Attempts(notes, GRANT)
-        assert (attempts.seconds_to_wait(NOW), attempts.deadline) == (0, None)
+        journal = Journal(notes, GRANT)
+        assert (journal.seconds_to_wait(NOW), journal.deadline) == (0, None)
 
     def test_a_note_that_lacks_a_time_counts_as_nothing_noted(self, notes: MemoryNotes) -> None:
         attempted(notes, LOST)
         content = json.loads(notes.recall() or "")
         del content["unknown_since"]
         notes.note(json.dumps(content))
-        assert Attempts(notes, GRANT).deadline is None
+        assert Journal(notes, GRANT).deadline is None
 
 
 class ReadOnly(MemoryNotes):
@@ -170,13 +168,13 @@ class TestNotesThatCannotBeWritten:
     def test_before_the_request_it_is_an_error(self) -> None:
         """Nothing is sent that the next process would not know of."""
         with pytest.raises(StoreUnavailable):
-            Attempts(ReadOnly({}, "x"), GRANT).begin(NOW)
+            Journal(ReadOnly({}, "x"), GRANT).begin(NOW)
 
     def test_after_it_the_result_matters_more(self, notes: MemoryNotes, monkeypatch: pytest.MonkeyPatch) -> None:
         """What stays noted is then the more careful of the two: the attempt counts as unknown."""
-        attempts = Attempts(notes, GRANT)
-        attempts.begin(NOW)
+        journal = Journal(notes, GRANT)
+        journal.begin(NOW)
         monkeypatch.setattr(notes, "note", ReadOnly({}, "x").note)
-        attempts.end(refused(FailureKind.TOO_MANY_REQUESTS), NOW)
-        assert attempts.deadline is None
-        assert Attempts(notes, GRANT).deadline == NOW + SAFETY_NET_SECONDS
+        journal.end(refused(FailureKind.TOO_MANY_REQUESTS), NOW)
+        assert journal.deadline is None
+        assert Journal(notes, GRANT).deadline == NOW + SAFETY_NET_SECONDS

@@ -13,11 +13,11 @@ from tests.tokens.scene import HOUR, LIFE, Scene, answer, refusal, tokens
 from tests.tokens.stores import Busy, Unlockable, Unnotable, Unsavable, Wrapped
 from withings_auth.errors import (
     ConfigurationError,
+    LockBusy,
     LoginRequired,
     ProtocolViolation,
     ProviderError,
     ProviderUnavailable,
-    RenewalBusy,
     StoreError,
     StoreNotDurable,
     StoreUnavailable,
@@ -127,7 +127,7 @@ class TestLock:
             scene.clock.at += 1
 
         started = scene.clock()
-        with pytest.raises(RenewalBusy) as caught:
+        with pytest.raises(LockBusy) as caught:
             scene.renew(store=Busy(scene.store), wait=wait)
         assert (caught.value.exit_code, caught.value.temporary) == (4, True)
         assert LOCK_PATIENCE_SECONDS <= scene.clock() - started <= LOCK_PATIENCE_SECONDS + 1
@@ -141,7 +141,7 @@ class TestLock:
             scene.clock.at += 10
 
         assert scene.renew(min_valid=900, store=Busy(scene.store), wait=wait) == old
-        with pytest.raises(RenewalBusy):
+        with pytest.raises(LockBusy):
             scene.renew(rejected=old.access_token, store=Busy(scene.store), wait=wait)
 
     def test_a_lock_that_cannot_be_had_is_an_error_before_any_request(self, scene: Scene) -> None:
@@ -320,7 +320,7 @@ class TestTooManyRequests:
 
         def wait(seconds: float) -> None:
             if seconds:
-                with pytest.raises(RenewalBusy), scene.store.lock(token_name("default"), 0):
+                with pytest.raises(LockBusy), scene.store.lock(token_name("default"), 0):
                     pass
                 shut_out.append(seconds)
             scene.clock.wait(seconds)

@@ -6,6 +6,7 @@ would see it.
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import shutil
@@ -18,8 +19,9 @@ from dataclasses import dataclass
 from pathlib import PureWindowsPath
 
 from withings_auth.authorization.environment import Surroundings, surroundings, this_machine
-from withings_auth.log import log
 from withings_auth.validation import printable
+
+logger = logging.getLogger(__name__)
 
 _DESKTOP_OPENERS = ("xdg-open", "gnome-open", "sensible-browser", "x-www-browser", "firefox", "chromium")
 _WINDOWS_OPENER = "startfile"  # a call, not a program
@@ -63,9 +65,9 @@ def start(
                 os.startfile(url)  # noqa: S606  no shell is the point, and the URL is ours
                 return None
         elif _run(_arguments(command, url), environ, on_failure):
-            log(__name__, "started: %s", program)
+            logger.debug("started: %s", program)
             return None
-        log(__name__, "cannot be started: %s", program)
+        logger.debug("cannot be started: %s", program)
     return NotStarted(f"{' and '.join(map(printable, chosen))} cannot be started")
 
 
@@ -120,7 +122,7 @@ def _run(arguments: list[str], environ: Mapping[str, str], on_failure: Callable[
 
     def watch() -> None:
         code = process.wait()
-        log(__name__, "the browser's process has ended with %d", code)
+        logger.debug("the browser's process has ended with %d", code)
         if code != 0 and PureWindowsPath(arguments[0]).name.lower() not in _EXIT_CODE_MEANS_NOTHING:
             on_failure()
 

@@ -28,8 +28,8 @@ from withings_auth.authorization.sockets import listen as listen_on
 from withings_auth.config.settings import checked_profile, read_settings
 from withings_auth.errors import (
     ConfigurationError,
+    LockBusy,
     LoginDenied,
-    RenewalBusy,
     StoreError,
     WithingsAuthError,
     WrongAccount,
@@ -256,7 +256,7 @@ def _page_for(error: WithingsAuthError, profile: str) -> pages.Page:
             return pages.wrong_account(userid=userid, owner=owner, profile=profile)
         case WrongAccount():
             return pages.ended()
-        case StoreError() | RenewalBusy():
+        case StoreError() | LockBusy():
             return pages.save_failed()
         case _:
             return pages.exchange_failed()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable
 
@@ -17,7 +18,8 @@ from withings_auth.authorization.callback import (
     StartVisited,
     judge,
 )
-from withings_auth.log import log
+
+logger = logging.getLogger(__name__)
 
 _PAGES: dict[Kind, Callable[[], pages.Page]] = {
     Kind.OTHER_PATH: pages.not_found,
@@ -70,7 +72,7 @@ class Pending:
                 if self.start_visited.is_set():
                     return self.ignore(Kind.START_USED)
                 self.start_visited.set()
-                log(__name__, "the browser is here, and is sent on to Withings")
+                logger.debug("the browser is here, and is sent on to Withings")
                 return pages.redirect(self._authorize_url)
             case answer:
                 return await self._decided(answer)
@@ -78,7 +80,7 @@ class Pending:
     def take(self, answer: Granted | Refused) -> bool:
         """Takes an answer that bore the true state; returns whether it is the first one, or the same once more."""
         if self.open:
-            log(__name__, "the true answer: %s", "a code" if isinstance(answer, Granted) else "a refusal")
+            logger.debug("the true answer: %s", "a code" if isinstance(answer, Granted) else "a refusal")
             self._decision.set_result(answer)
         return self._decision.exception() is None and self._decision.result() == answer
 
@@ -95,7 +97,7 @@ class Pending:
     def ignore(self, kind: Kind) -> pages.Page:
         """Counts something that is not the callback, and returns its page."""
         self.ignored[kind] += 1
-        log(__name__, "ignored: a request %s", kind.value)
+        logger.debug("ignored: a request %s", kind.value)
         if self.ignored[kind] == 1 and kind not in _UNREMARKABLE:
             self._notice(kind)
         return _PAGES.get(kind, pages.not_for_us)()

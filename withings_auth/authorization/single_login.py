@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from withings_auth.errors import LoginError, RenewalBusy, WithingsAuthError
+from withings_auth.errors import LockBusy, LoginError, WithingsAuthError
 from withings_auth.store.base import SecretStore
 from withings_auth.threads import Call
 from withings_auth.validation import printable
@@ -50,7 +50,7 @@ def reserved(store: SecretStore, profile: str, place: str) -> Iterator[None]:
 def _raise_why(call: Call[None], store: SecretStore, profile: str) -> None:
     try:
         call.result()
-    except RenewalBusy:
+    except LockBusy:
         where = _slip(store, profile)
         raise LoginError(
             f"a login for profile {profile} is pending already" + (f" ({printable(where)})" if where else ""),

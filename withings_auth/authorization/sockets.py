@@ -7,6 +7,7 @@ receive the code. A port is never tried by binding and closing it.
 from __future__ import annotations
 
 import errno
+import logging
 import socket
 import sys
 from contextlib import ExitStack
@@ -14,8 +15,9 @@ from contextlib import ExitStack
 from withings_auth.authorization.addresses import Addresses
 from withings_auth.authorization.port_owner import holder
 from withings_auth.errors import CallbackUnavailable
-from withings_auth.log import log
 from withings_auth.validation import printable
+
+logger = logging.getLogger(__name__)
 
 BACKLOG = 128
 _NO_SUCH_FAMILY = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT}
@@ -38,7 +40,7 @@ def listen(where: Addresses) -> list[socket.socket]:
                 hint="check the network configuration of this machine: ping localhost",
             )
         opened.pop_all()
-        log(__name__, "listening at %s", " and ".join(_written(*made.getsockname()[:2]) for made in sockets))
+        logger.debug("listening at %s", " and ".join(_written(*made.getsockname()[:2]) for made in sockets))
         return sockets
 
 

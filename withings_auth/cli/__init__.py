@@ -8,7 +8,6 @@ from withings_auth.cli.parsing import COMMANDS, parse
 from withings_auth.cli.ui.signals import Terminated, ignore_signals, raise_on_signals
 from withings_auth.cli.ui.terminal import OutputFailed, ReaderGone, complain, report
 from withings_auth.errors import WithingsAuthError
-from withings_auth.log import log
 
 __all__ = ["COMMANDS", "INTERRUPTED", "TERMINATED", "main"]
 
@@ -18,6 +17,7 @@ TERMINATED = 143
 
 def main(arguments: Sequence[str]) -> int:
     """Runs one command. Returns its exit code; nothing but argparse's own SystemExit gets out."""
+    options = None
     try:
         raise_on_signals()
         options = parse(arguments)
@@ -35,7 +35,10 @@ def main(arguments: Sequence[str]) -> int:
             return greet(options.usage)
         return int(options.execute(options))
     except WithingsAuthError as error:
-        log(__name__, "ended by %s", type(error).__name__)
+        if options is not None and options.verbose:
+            import logging
+
+            logging.getLogger(__name__).debug("ended by %s", type(error).__name__)
         return report(error)
     except ReaderGone:
         return 1

@@ -17,7 +17,7 @@ from withings_auth.config.settings import read_settings
 from withings_auth.errors import ConfigurationError, WithingsAuthError, profile_flag
 from withings_auth.profiles.status import Standing, standing
 from withings_auth.provider.failures import local_time
-from withings_auth.threads import Hand, StillRunning
+from withings_auth.threads import StillRunning, Worker
 
 KEYRING_PATIENCE_SECONDS = 3.0
 
@@ -31,15 +31,15 @@ def greet(usage: str) -> int:
 
 
 def _greeting() -> Iterator[str]:
-    hand = Hand("withings-auth greeting")  # whatever the keyring waits for ends with the process
+    worker = Worker("withings-auth greeting")  # whatever the keyring waits for ends with the process
     try:
-        yield from hand.do(_how_it_stands, seconds=KEYRING_PATIENCE_SECONDS)
+        yield from worker.do(_how_it_stands, seconds=KEYRING_PATIENCE_SECONDS)
     except StillRunning:
         yield from _unknown(f"no answer from the keyring within {KEYRING_PATIENCE_SECONDS:.0f} seconds", "")
     except WithingsAuthError as error:
         yield from _unknown(str(error), error.hint)
     finally:
-        hand.close()
+        worker.close()
 
 
 def _how_it_stands() -> list[str]:

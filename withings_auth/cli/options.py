@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from withings_auth.cli.ui.terminal import is_terminal, tell
 from withings_auth.config.settings import Settings, read_settings
-from withings_auth.log import log
 from withings_auth.validation import origin, printable
 
 if TYPE_CHECKING:
@@ -44,7 +43,11 @@ def seconds(text: str) -> float:
 def settings(options: argparse.Namespace, flags: Mapping[str, str | None] | None = None) -> Settings:
     """Returns the settings with this command's flags before the rest. Raises `ConfigurationError`."""
     found = read_settings({"profile": options.profile, **(flags or {})})
-    log(__name__, "profile %s, store %s, service %s", found.profile, found.store, origin(found.endpoints.api_url))
+    if options.verbose:
+        import logging  # here, because a valid token is printed without loading it
+
+        service = origin(found.endpoints.api_url)
+        logging.getLogger(__name__).debug("profile %s, store %s, service %s", found.profile, found.store, service)
     return found
 
 

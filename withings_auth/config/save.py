@@ -20,7 +20,7 @@ from withings_auth.validation import printable, scope_list
 def save_app(store: SecretStore, app: App, file: Path, values: Mapping[str, str]) -> None:
     """Saves the app: its record in the store, then these values in the file.
 
-    Raises `StoreError` and `RenewalBusy`, with nothing changed, and `ConfigurationError` where the file cannot be
+    Raises `StoreError` and `LockBusy`, with nothing changed, and `ConfigurationError` where the file cannot be
     written, though the record is saved.
     """
     with store.lock(app_name(app.client_id), LOCK_PATIENCE_SECONDS):

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from withings_auth.errors import WithingsAuthError
-from withings_auth.threads import Hand, StillRunning
+from withings_auth.threads import StillRunning, Worker
 
 T = TypeVar("T")
 
@@ -83,8 +83,8 @@ def tried(look: Callable[[], T], *, seconds: float | None = PATIENCE_SECONDS) ->
 
 
 def _in_time(look: Callable[[], T], seconds: float) -> T:
-    hand = Hand("withings-auth doctor")
+    worker = Worker("withings-auth doctor")
     try:
-        return hand.do(look, seconds=seconds)
+        return worker.do(look, seconds=seconds)
     finally:
-        hand.close()
+        worker.close()

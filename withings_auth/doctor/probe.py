@@ -22,7 +22,7 @@ def probe(store: SecretStore, place: Path) -> Iterator[str]:
     """Yields a record's name, locked, that nobody else uses; afterwards no file or directory of it is left.
 
     `place` is where the store's locks lie. Removing the record itself is for who saves it. Raises `StoreUnavailable`
-    and `RenewalBusy`.
+    and `LockBusy`.
     """
     number = os.urandom(8).hex()
     directory = place / KIND

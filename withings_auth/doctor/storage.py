@@ -11,7 +11,7 @@ from pathlib import Path
 
 from withings_auth.doctor.findings import Found, failed, ok, skipped, warning
 from withings_auth.doctor.probe import probe
-from withings_auth.errors import RenewalBusy, StoreError
+from withings_auth.errors import LockBusy, StoreError
 from withings_auth.store.base import SecretStore
 from withings_auth.store.file_store import FileStore
 from withings_auth.validation import printable
@@ -92,7 +92,7 @@ def locks(store: SecretStore, place: Path, *, mounts: Path = Path("/proc/mounts"
                     f"a lock in {shown} lets two programs in at once",
                     "the directory must be on a file system that knows file locks",
                 )
-        except RenewalBusy:
+        except LockBusy:
             pass
         kind = file_system(place, mounts)
     if _OF_THE_NETWORK.fullmatch(kind):

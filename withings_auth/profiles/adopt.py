@@ -14,8 +14,8 @@ from contextlib import suppress
 
 from withings_auth.errors import (
     ConfigurationError,
+    LockBusy,
     ProtocolViolation,
-    RenewalBusy,
     StoreError,
     StoreNotDurable,
     WrongAccount,
@@ -34,7 +34,7 @@ from withings_auth.store.ownership import (
     save_login,
 )
 from withings_auth.store.records import LOCK_PATIENCE_SECONDS, stored_grant
-from withings_auth.tokens.journal import Attempts
+from withings_auth.tokens.journal import Journal
 from withings_auth.tokens.renewal import World, trade
 
 
@@ -44,23 +44,23 @@ def adopt(
     """Trades the login's refresh token and returns what it brought, saved under the profile. Blocks.
 
     Raises `WrongAccount` where the profile belongs to somebody else and `replace` does not say to go on,
-    `LoginRequired` after a definite refusal, `ProviderUnavailable` and `RenewalBusy` where trying again helps,
+    `LoginRequired` after a definite refusal, `ProviderUnavailable` and `LockBusy` where trying again helps,
     `ConfigurationError`, `ProviderError` and `StoreError`. None of these changes the login that the profile has.
     """
     old = _as_grant(login, app, token_url)
     _refuse_conflicts(store, profile, old, replace=replace)
     prove_writable(store, app)
     with store.lock(_lock_name(login), LOCK_PATIENCE_SECONDS) as notes:
-        attempts = Attempts(notes, old)
-        result, sent_at = trade(old, app.client_secret, attempts, world)
+        journal = Journal(notes, old)
+        result, sent_at = trade(old, app.client_secret, journal, world)
         try:
             if not isinstance(result, TokenReply):
-                raise import_error(result, deadline=attempts.deadline)
+                raise import_error(result, deadline=journal.deadline)
         except ConfigurationError:  # Withings does not know the app: what was saved of it is no good
             forget_refused(store, app)
             raise
         grant = _successor(old, result, sent_at)
-        _save(store, profile, app, grant, attempts.deadline or sent_at, replace=replace)
+        _save(store, profile, app, grant, journal.deadline or sent_at, replace=replace)
         with suppress(StoreError):  # the login is saved, which is what counts
             notes.note(None)
     return grant
@@ -129,7 +129,7 @@ def _save(store: SecretStore, profile: str, app: App, grant: Grant, deadline: fl
             " --profile NAME"
         )
         raise
-    except (StoreError, RenewalBusy) as error:
+    except (StoreError, LockBusy) as error:
         raise StoreNotDurable(
             f"the login was renewed and could not be saved: {error}",
             hint="nothing is lost if that is mended and the file is imported again before"

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from withings_auth.errors import RenewalBusy
+from withings_auth.errors import LockBusy
 from withings_auth.model import Grant
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import stored_app, stored_grant, token_name
-from withings_auth.tokens.journal import Attempts
+from withings_auth.tokens.journal import Journal
 from withings_auth.validation import origin
 
 LOGIN_LIFE_SECONDS = 365 * 86_400
@@ -101,8 +101,8 @@ def standing(
     unknown_until, under_way = None, False
     try:
         with store.lock(token_name(profile), LOCK_PATIENCE_SECONDS) as notes:
-            unknown_until = Attempts(notes, grant).deadline  # notes on a successor, saved just now, count as none
-    except RenewalBusy:
+            unknown_until = Journal(notes, grant).deadline  # notes on a successor, saved just now, count as none
+    except LockBusy:
         under_way = True
     return Standing(
         profile=profile,

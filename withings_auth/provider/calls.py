@@ -6,12 +6,12 @@ Withings says in HTTP 200 that a token is dead. Then it is renewed once, and the
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from withings_auth.errors import ConfigurationError, ProviderError
-from withings_auth.log import log
 from withings_auth.model import Token
 from withings_auth.provider.failures import call_error
 from withings_auth.provider.http import post
@@ -19,6 +19,8 @@ from withings_auth.provider.replies import Answer, Failure, Outcome, read_body
 from withings_auth.provider.statuses import TOKEN_REFUSED
 from withings_auth.threads import interruptibly
 from withings_auth.validation import origin, printable
+
+logger = logging.getLogger(__name__)
 
 _PATH = re.compile(r"/?([A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*)")
 _NAME = re.compile(r"[A-Za-z0-9_]+")
@@ -55,7 +57,7 @@ def call(source: Source, url: str, form: Mapping[str, str], *, send: Post = post
     token = source.token()
     answer = _answer(token, url, form, send)
     if _is_refused(answer):
-        log(__name__, "the access token is refused; once more with another one")
+        logger.debug("the access token is refused; once more with another one")
         answer = _answer(source.token(rejected=token.access_token), url, form, send)
     return answer
 

@@ -7,6 +7,7 @@ redirects to a web page that would pass for an answer. Nothing here repeats anyt
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 import time
@@ -20,10 +21,11 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from withings_auth.log import log
 from withings_auth.provider.replies import Answer, AnswerLost, NotSent, Outcome, retry_after_seconds
 from withings_auth.threads import in_thread
 from withings_auth.validation import LOOPBACK_HOSTS, printable
+
+logger = logging.getLogger(__name__)
 
 TIME_LIMIT_SECONDS = 20.0
 LARGEST_BODY_BYTES = 1024 * 1024
@@ -42,7 +44,7 @@ def post(
     Blocks, and must not be called in a thread that runs an event loop. Raises nothing for what the network does.
     """
     way = _Way()
-    log(__name__, "POST %s, action %s", printable(url), printable(form.get("action", "none"), limit=40))
+    logger.debug("POST %s, action %s", printable(url), printable(form.get("action", "none"), limit=40))
     began = time.monotonic()
     try:
         answer = asyncio.run(
@@ -50,9 +52,9 @@ def post(
         )
     except (aiohttp.ClientError, OSError) as error:
         why = _in_words(error, time_limit_seconds)
-        log(__name__, "%s after %.0f ms: %s", "lost" if way.connected else "not sent", _milliseconds(began), why)
+        logger.debug("%s after %.0f ms: %s", "lost" if way.connected else "not sent", _milliseconds(began), why)
         return AnswerLost(why=why) if way.connected else NotSent(why=why)
-    log(__name__, "HTTP %d, %d bytes, in %.0f ms", answer.http_status, len(answer.body), _milliseconds(began))
+    logger.debug("HTTP %d, %d bytes, in %.0f ms", answer.http_status, len(answer.body), _milliseconds(began))
     return answer
 
 

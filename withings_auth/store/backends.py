@@ -7,6 +7,7 @@ configuration file.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import stat
@@ -23,8 +24,9 @@ from keyring import core as keyring_core
 from keyring.errors import InitError, KeyringLocked, NoKeyringError
 
 from withings_auth.errors import StoreUnavailable
-from withings_auth.log import log
 from withings_auth.validation import printable
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -166,7 +168,7 @@ def session_bus_address(environ: Mapping[str, str]) -> str | None:
 
 
 def _told(chosen: Backend) -> Backend:
-    log(__name__, "chosen: %s%s", chosen.description, ", which was named" if chosen.named else "")
+    logger.debug("chosen: %s%s", chosen.description, ", which was named" if chosen.named else "")
     return chosen
 
 

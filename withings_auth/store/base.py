@@ -49,7 +49,7 @@ class SecretStore(Protocol):
     def lock(self, name: str, timeout: float) -> AbstractContextManager[Notes]:
         """Holds the name for one holder among all threads and processes.
 
-        Raises `RenewalBusy` after `timeout` seconds, `StoreUnavailable` where there can be no lock.
+        Raises `LockBusy` after `timeout` seconds, `StoreUnavailable` where there can be no lock.
         """
 
     def stamp(self, name: str) -> Hashable:

@@ -23,7 +23,6 @@ from withings_auth.store.files import (
     sync_directory,
     unusable,
 )
-from withings_auth.store.lock import file_lock
 from withings_auth.validation import printable
 
 LARGEST_RECORD_BYTES = 64 * 1024
@@ -120,6 +119,8 @@ class FileStore:
 
     def lock(self, name: str, timeout: float) -> AbstractContextManager[Notes]:
         """Holds `<name>.lock`, beside the record."""
+        from withings_auth.store.lock import file_lock  # here, because a valid token is handed out without it
+
         path = self._path(name)
         try:
             self._refuse_unsafe_directories(path)

@@ -21,7 +21,7 @@ from withings_auth.store.backends import Backend, ask, failure, find_backend, re
 from withings_auth.store.base import Notes
 from withings_auth.store.files import PRIVATE_FILE, make_private_directory, replace_file, unusable
 from withings_auth.store.lock import FileLock, FileNotes
-from withings_auth.threads import Hand, NoThread, StillRunning
+from withings_auth.threads import NoThread, StillRunning, Worker
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -101,22 +101,22 @@ class KeyringStore:
     def lock(self, name: str, timeout: float) -> Iterator[Notes]:
         """Holds the name; a save that outlasted its time limit keeps the lock until it has returned."""
         path = self._state / f"{name}.lock"
-        hand = _start_hand()
+        worker = _start_worker()
         transaction = self._transaction
-        outer = transaction.hand, transaction.stuck, transaction.process
+        outer = transaction.worker, transaction.stuck, transaction.process
         try:
             lock = FileLock(path, timeout)
-            transaction.hand, transaction.stuck, transaction.process = hand, False, os.getpid()
+            transaction.worker, transaction.stuck, transaction.process = worker, False, os.getpid()
             try:
                 yield FileNotes(path.with_suffix(".attempt"))
             finally:
                 if transaction.stuck:
-                    hand.later(lock.release)
+                    worker.later(lock.release)
                 else:
                     lock.release()
         finally:
-            hand.close()
-            transaction.hand, transaction.stuck, transaction.process = outer
+            worker.close()
+            transaction.worker, transaction.stuck, transaction.process = outer
 
     def stamp(self, name: str) -> Hashable:
         """Returns the identity and the modification time of the name's file in the index."""
@@ -128,16 +128,16 @@ class KeyringStore:
         return status.st_ino, status.st_mtime_ns
 
     def _ask(self, doing: str, call: Callable[[Backend], T], *, secret: str = "") -> T:
-        """Has a keyring call made in a hand's thread. Raises `StoreError`, whatever the backend raises."""
+        """Has a keyring call made in a worker's thread. Raises `StoreError`, whatever the backend raises."""
         transaction = self._transaction
-        if transaction.process != os.getpid():  # forked: the hand, and what may be stuck in it, stayed with the parent
-            transaction.hand, transaction.stuck = None, False
+        if transaction.process != os.getpid():  # forked: the worker, stuck or not, stayed with the parent
+            transaction.worker, transaction.stuck = None, False
         if transaction.stuck:
             raise self._silent(doing)
-        held = transaction.hand
-        hand = held or _start_hand()
+        held = transaction.worker
+        worker = held or _start_worker()
         try:
-            return hand.do(lambda: self._call(call), seconds=self._patience_seconds, announce=self._announce)
+            return worker.do(lambda: self._call(call), seconds=self._patience_seconds, announce=self._announce)
         except StillRunning:
             transaction.stuck = held is not None
             raise self._silent(doing) from None
@@ -148,7 +148,7 @@ class KeyringStore:
             raise failure(self.description, doing, error, cause) from cause
         finally:
             if held is None:
-                hand.close()
+                worker.close()
 
     def _call(self, call: Callable[[Backend], T]) -> T:
         self._backend = self._backend or self._choose()
@@ -206,16 +206,16 @@ class KeyringStore:
 
 
 class _Transaction(threading.local):
-    """What the thread that holds a lock keeps: its hand, whether a call is stuck in it, and the process of both."""
+    """What the thread that holds a lock keeps: its worker, whether a call is stuck in it, and the process of both."""
 
-    hand: Hand | None = None
+    worker: Worker | None = None
     stuck: bool = False
     process: int | None = None
 
 
-def _start_hand() -> Hand:
+def _start_worker() -> Worker:
     try:
-        return Hand("withings-auth keyring")
+        return Worker("withings-auth keyring")
     except NoThread as error:
         raise StoreUnavailable(
             "the keyring cannot be asked any more: this program is ending", hint="ask before its main thread ends"

@@ -5,15 +5,17 @@ The lock file is never removed: whoever waited on a removed file would hold anot
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from withings_auth.errors import RenewalBusy
-from withings_auth.log import log
+from withings_auth.errors import LockBusy
 from withings_auth.store.base import Notes
 from withings_auth.store.files import PRIVATE_FILE, make_private_directory, replace_file, unusable
 from withings_auth.validation import printable
+
+logger = logging.getLogger(__name__)
 
 LOOK_AGAIN_SECONDS = 0.01  # filelock's own 0.05 makes a caller wait longer than what it waits for often takes
 
@@ -63,14 +65,14 @@ class FileLock:
             make_private_directory(path.parent)
             self._lock.acquire(poll_interval=LOOK_AGAIN_SECONDS)
         except filelock.Timeout:
-            log(__name__, "not had within %g s: %s", timeout, printable(str(path)))
-            raise RenewalBusy(
+            logger.debug("not had within %g s: %s", timeout, printable(str(path)))
+            raise LockBusy(
                 f"another program has held the lock of this login for {timeout:.0f} seconds",
                 hint=f"try again; if it stays, find the program that holds {printable(str(path))}",
             ) from None
         except OSError as error:
             raise unusable(path, error) from error
-        log(__name__, "held: %s", printable(str(path)))
+        logger.debug("held: %s", printable(str(path)))
 
     def release(self) -> None:
         """Lets the next one in."""
@@ -81,7 +83,7 @@ class FileLock:
 def file_lock(path: Path, timeout: float) -> Iterator[Notes]:
     """Holds `path` locked and yields the notes beside it.
 
-    Raises `RenewalBusy` after `timeout` seconds and `StoreUnavailable` where the file cannot be locked at all.
+    Raises `LockBusy` after `timeout` seconds and `StoreUnavailable` where the file cannot be locked at all.
     """
     lock = FileLock(path, timeout)
     try:

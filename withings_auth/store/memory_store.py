@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 
-from withings_auth.errors import RenewalBusy
+from withings_auth.errors import LockBusy
 from withings_auth.store.base import Notes
 
 
@@ -73,7 +73,7 @@ class MemoryStore:
         """Holds the name among the threads of this process."""
         lock = self._locks[os.getpid(), name]  # a holder in the parent is not there in a forked child to let go
         if not lock.acquire(timeout=timeout):
-            raise RenewalBusy(
+            raise LockBusy(
                 f"another thread has held the lock of this login for {timeout:.0f} seconds", hint="try again"
             )
         try:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 
-from withings_auth.errors import RenewalBusy, StoreCorrupt, StoreError, WrongAccount
-from withings_auth.log import log
+from withings_auth.errors import LockBusy, StoreCorrupt, StoreError, WrongAccount
 from withings_auth.model import App, Grant
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import (
@@ -18,6 +18,8 @@ from withings_auth.store.records import (
     token_name,
 )
 
+logger = logging.getLogger(__name__)
+
 WAYS_ON = "use a profile of its own with --profile NAME, or replace the login with --replace"
 
 
@@ -25,13 +27,13 @@ def prove_writable(store: SecretStore, app: App) -> None:
     """Saves the app's credentials, or the earlier ones once more: until the new ones have proved good they wait.
 
     A login that fails must not take a good secret from the logins that there are. Blocks. Raises `StoreError` and
-    `RenewalBusy`.
+    `LockBusy`.
     """
     name = app_name(app.client_id)
     with store.lock(name, LOCK_PATIENCE_SECONDS):
         earlier = stored_app(store, app.client_id)
         store.save(name, (earlier or app).written())
-    log(__name__, "%s can be written", store.description)
+    logger.debug("%s can be written", store.description)
 
 
 def forget_refused(store: SecretStore, app: App) -> None:
@@ -44,7 +46,7 @@ def save_login(store: SecretStore, profile: str, app: App, grant: Grant, *, repl
     """Saves the grant for its profile. Blocks.
 
     Raises `WrongAccount` where the profile belongs to somebody else and `replace` does not say to go on, or where the
-    person has a profile for this app already; `RenewalBusy` and `StoreError`.
+    person has a profile for this app already; `LockBusy` and `StoreError`.
     """
     with store.lock(token_name(profile), LOCK_PATIENCE_SECONDS):
         owner = _owner(store, profile, replace=replace)
@@ -56,9 +58,9 @@ def save_login(store: SecretStore, profile: str, app: App, grant: Grant, *, repl
             if stored_app(store, app.client_id) != app:
                 store.save(app_name(app.client_id), app.written())
             store.save(token_name(profile), grant.written())
-    log(__name__, "saved and read back: profile %s, in %s", profile, store.description)
+    logger.debug("saved and read back: profile %s, in %s", profile, store.description)
     if owner is not None and owner.client_id != grant.client_id:
-        with suppress(StoreError, RenewalBusy):  # the login is saved, which is what counts
+        with suppress(StoreError, LockBusy):  # the login is saved, which is what counts
             clear_unused_app(store, owner.client_id)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 from withings_auth.errors import ConfigurationError, LoginRequired, StoreCorrupt, login_hint
-from withings_auth.log import log
 from withings_auth.model import App, Grant
 from withings_auth.store.base import SecretStore
 
@@ -27,12 +27,19 @@ def stored_grant(store: SecretStore, profile: str) -> Grant | None:
     name = token_name(profile)
     text = store.load(name)
     if text is None:
-        log(__name__, "%s: nothing in %s", name, store.description)
+        _debug("%s: nothing in %s", name, store.description)
         return None
     grant = Grant.read(text)
     left = grant.seconds_left(time.time())
-    log(__name__, "%s: user %s, access token for %.0f s more, in %s", name, grant.userid, left, store.description)
+    _debug("%s: user %s, access token for %.0f s more, in %s", name, grant.userid, left, store.description)
     return grant
+
+
+def _debug(message: str, *values: object) -> None:
+    # Importing logging takes 3 ms of a valid token's 60, and nobody can listen who has not imported it.
+    find_logger = getattr(sys.modules.get("logging"), "getLogger", None)  # absent while another thread imports it
+    if find_logger is not None:
+        find_logger(__name__).debug(message, *values, stacklevel=2)
 
 
 def load_grant(store: SecretStore, profile: str) -> Grant:
@@ -80,7 +87,7 @@ def saved_apps(store: SecretStore) -> list[str]:
 def clear_unused_app(store: SecretStore, client_id: str) -> bool:
     """Removes the app's credentials unless a profile still needs them, or may. Returns whether they were removed.
 
-    Raises `StoreError` and `RenewalBusy`.
+    Raises `StoreError` and `LockBusy`.
     """
     with store.lock(app_name(client_id), LOCK_PATIENCE_SECONDS):
         for profile in profiles(store):

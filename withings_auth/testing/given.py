@@ -8,7 +8,7 @@ from typing import ClassVar, NoReturn, TypeVar
 import pytest
 
 from withings_auth.store.base import SecretStore
-from withings_auth.threads import Hand, StillRunning
+from withings_auth.threads import StillRunning, Worker
 
 T = TypeVar("T")
 
@@ -70,13 +70,13 @@ def opened(opening: str) -> SecretStore:
 
 def in_time(function: Callable[[], T], *, seconds: float = 20) -> T:
     """Calls the function in another thread and returns its answer; fails the test where none comes."""
-    hand = Hand("a store under test")
+    worker = Worker("a store under test")
     try:
-        return hand.do(function, seconds=seconds)
+        return worker.do(function, seconds=seconds)
     except StillRunning:
         pytest.fail(f"the store did not come back within {seconds:g} seconds", pytrace=False)
     finally:
-        hand.close()
+        worker.close()
 
 
 def hold(store: SecretStore, name: str, timeout: float) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from withings_auth.errors import RenewalBusy
+from withings_auth.errors import LockBusy
 from withings_auth.store.base import SecretStore
 from withings_auth.testing.given import APP, OTHER, TOKEN, Given, hold, in_time
 
@@ -42,14 +42,14 @@ class HoldingPromises(Given):
         assert seen == [1] * HOLDERS
 
     def test_a_busy_lock_ends_the_wait(self, store: SecretStore, another: Callable[[], SecretStore]) -> None:
-        """The wait for a lock ends when it was said to, with `RenewalBusy`, and changes nothing for the holder."""
+        """The wait for a lock ends when it was said to, with `LockBusy`, and changes nothing for the holder."""
         with store.lock(TOKEN, 1):
             for asked in (store, another()):
                 began = time.monotonic()
-                with pytest.raises(RenewalBusy):
+                with pytest.raises(LockBusy):
                     in_time(partial(hold, asked, TOKEN, 0.3))
                 assert 0.2 < time.monotonic() - began < 5
-            with pytest.raises(RenewalBusy):
+            with pytest.raises(LockBusy):
                 in_time(lambda: hold(another(), TOKEN, 0))
         in_time(lambda: hold(another(), TOKEN, 1))
 
@@ -58,9 +58,9 @@ class HoldingPromises(Given):
 
         def enter_twice(second: SecretStore) -> None:
             with store.lock(TOKEN, 1):
-                with pytest.raises(RenewalBusy):
+                with pytest.raises(LockBusy):
                     hold(second, TOKEN, 0.2)
-                with pytest.raises(RenewalBusy):
+                with pytest.raises(LockBusy):
                     in_time(lambda: hold(another(), TOKEN, 0.2))
 
         in_time(lambda: enter_twice(store))

@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
-from withings_auth.errors import RenewalBusy, StoreError
+from withings_auth.errors import LockBusy, StoreError
 from withings_auth.store.base import SecretStore
 from withings_auth.testing.elsewhere import Elsewhere, RefusedElsewhere
 from withings_auth.testing.given import OTHER, TOKEN, Given, hold, in_time
@@ -65,12 +65,12 @@ class ProcessPromises(Given):
     def test_one_process_at_a_time_holds_a_name(self, store: SecretStore, elsewhere: Elsewhere) -> None:
         """While another process holds the name nobody else does; other names are free; each is told it is busy."""
         elsewhere("lock", TOKEN, 1)
-        with pytest.raises(RenewalBusy):
+        with pytest.raises(LockBusy):
             in_time(lambda: hold(store, TOKEN, 0.2))
         in_time(lambda: hold(store, OTHER, 1))
         elsewhere("unlock")
         with store.lock(TOKEN, 5):
-            with pytest.raises(RefusedElsewhere, match="RenewalBusy"):
+            with pytest.raises(RefusedElsewhere, match="LockBusy"):
                 elsewhere("lock", TOKEN, 0.2)
             elsewhere("lock", OTHER, 1)
 
@@ -124,13 +124,13 @@ class ProcessPromises(Given):
         elsewhere("lock", TOKEN, 1)
         child = elsewhere.fork()
         assert child("load", TOKEN) == "text"
-        with pytest.raises(RefusedElsewhere, match="RenewalBusy"):
+        with pytest.raises(RefusedElsewhere, match="LockBusy"):
             child("lock", TOKEN, 0.2)
         child("unlock")  # it leaves the block in which it was forked
-        with pytest.raises(RenewalBusy):
+        with pytest.raises(LockBusy):
             in_time(lambda: hold(store, TOKEN, 0.2))
         child.end()
-        with pytest.raises(RenewalBusy):
+        with pytest.raises(LockBusy):
             in_time(lambda: hold(store, TOKEN, 0.2))
         elsewhere("unlock")
         in_time(lambda: hold(store, TOKEN, 1))
@@ -145,7 +145,7 @@ class ProcessPromises(Given):
         elsewhere.kill()
         in_time(lambda: hold(store, TOKEN, 1))
         assert child("lock", TOKEN, 1) is None
-        with pytest.raises(RenewalBusy):
+        with pytest.raises(LockBusy):
             in_time(lambda: hold(store, TOKEN, 0.2))
         child("unlock")
         child("save", TOKEN, "of the child")
@@ -163,7 +163,7 @@ class ProcessPromises(Given):
             child = elsewhere.fork()
             assert child("load", TOKEN) == "text"
             assert child("load", OTHER) in {"one", "two"}
-            with pytest.raises(RefusedElsewhere, match="RenewalBusy"):
+            with pytest.raises(RefusedElsewhere, match="LockBusy"):
                 child("lock", TOKEN, 0.2)
             elsewhere("finish")
             for name in (TOKEN, OTHER):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 
 from withings_auth.errors import ProtocolViolation
-from withings_auth.log import log
 from withings_auth.model import App, Grant
 from withings_auth.provider.failures import code_error
 from withings_auth.provider.forms import code_form
 from withings_auth.provider.http import post
 from withings_auth.provider.replies import Answer, Outcome, TokenReply, described, read_answer
+
+logger = logging.getLogger(__name__)
 
 
 def exchange_code(
@@ -25,7 +27,7 @@ def exchange_code(
     sent_at = time.time()
     outcome = send(token_url, code_form(app, code))
     reply = read_answer(outcome) if isinstance(outcome, Answer) else outcome
-    log(__name__, "the code brought %s", described(reply))
+    logger.debug("the code brought %s", described(reply))
     if not isinstance(reply, TokenReply):
         raise code_error(reply)
     if reply.refresh_token is None or reply.userid is None:

@@ -28,7 +28,7 @@ class _Noted:
     unknown_since: float | None = None
 
 
-class Attempts:
+class Journal:
     """The attempts to renew one grant, as far as the notes tell; notes on another one count as none."""
 
     def __init__(self, notes: Notes, grant: Grant) -> None:

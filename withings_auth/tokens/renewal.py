@@ -8,21 +8,21 @@ twice within ten seconds, which Withings would refuse; a refresh whose answer wa
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from withings_auth.errors import (
+    LockBusy,
     LoginRequired,
     ProtocolViolation,
     ProviderUnavailable,
-    RenewalBusy,
     StoreError,
     StoreNotDurable,
     login_hint,
 )
-from withings_auth.log import log
 from withings_auth.model import Grant
 from withings_auth.provider.failures import local_time, refresh_error
 from withings_auth.provider.forms import refresh_form
@@ -39,8 +39,10 @@ from withings_auth.provider.replies import (
 from withings_auth.provider.statuses import FailureKind
 from withings_auth.store.base import Notes, SecretStore
 from withings_auth.store.records import LOCK_PATIENCE_SECONDS, load_grant, load_secret, token_name
-from withings_auth.tokens.journal import Attempts
-from withings_auth.tokens.requirement import JUST_RENEWED_SECONDS, Wanted
+from withings_auth.tokens.journal import Journal
+from withings_auth.tokens.requirement import JUST_RENEWED_SECONDS, Requirement
+
+logger = logging.getLogger(__name__)
 
 LOCK_SLICE_SECONDS = 0.5  # how long an abandoned wait goes on
 LONGEST_WAIT_SECONDS = 12.0
@@ -63,13 +65,18 @@ class World:
 
 
 def renew(
-    store: SecretStore, profile: str, wanted: Wanted, *, secret_for: Callable[[Grant], str | None], world: World
+    store: SecretStore,
+    profile: str,
+    requirement: Requirement,
+    *,
+    secret_for: Callable[[Grant], str | None],
+    world: World,
 ) -> Grant:
-    """Returns a grant that meets what is wanted, renewed only if nobody else was faster.
+    """Returns a grant that meets the requirement, renewed only if nobody else was faster.
 
     Where it cannot be renewed for now, what is stored will do as long as it has life and is not the rejected one.
     `secret_for` returns the client secret for a grant's app where the caller knows one; else the app's record is
-    asked. Raises `LoginRequired` after a definite refusal, `ProviderUnavailable` and `RenewalBusy` where trying again
+    asked. Raises `LoginRequired` after a definite refusal, `ProviderUnavailable` and `LockBusy` where trying again
     helps, `ProviderError`, `ProtocolViolation`, `ConfigurationError` and `StoreError`. Only tokens that came change
     what is stored, and no failure does.
     """
@@ -77,18 +84,18 @@ def renew(
         with ExitStack() as held:
             notes = _lock(held, store, profile, world)
             for _ in range(2):
-                grant = _renew_under_lock(store, profile, wanted, notes, secret_for, world)
-                if wanted.tolerates(grant, world.now()):
+                grant = _renew_under_lock(store, profile, requirement, notes, secret_for, world)
+                if requirement.tolerates(grant, world.now()):
                     return grant
                 # A repeated refresh can bring the pair that the first one brought, dead by now. Its successor is not.
             raise ProtocolViolation(
                 f"Withings renewed the login of profile {profile} with tokens that have no life",
                 hint="check the computer's clock, and try again in a minute",
             )
-    except (ProviderUnavailable, RenewalBusy):
+    except (ProviderUnavailable, LockBusy):
         grant = load_grant(store, profile)
-        if wanted.tolerates(grant, world.now()):
-            log(__name__, "not renewed for now: the stored token still has life")
+        if requirement.tolerates(grant, world.now()):
+            logger.debug("not renewed for now: the stored token still has life")
             return grant
         raise
 
@@ -96,32 +103,32 @@ def renew(
 def _renew_under_lock(
     store: SecretStore,
     profile: str,
-    wanted: Wanted,
+    requirement: Requirement,
     notes: Notes,
     secret_for: Callable[[Grant], str | None],
     world: World,
 ) -> Grant:
     """The transaction itself: read again, decide, ask, save. The save is read back before it counts."""
     grant = load_grant(store, profile)
-    if wanted.met_by(grant, world.now()):
-        log(__name__, "not renewed: what is stored will do")
+    if requirement.met_by(grant, world.now()):
+        logger.debug("not renewed: what is stored will do")
         return grant  # another process was faster
-    _refuse_the_futile(grant, wanted, world.now())
-    attempts = Attempts(notes, grant)
+    _refuse_the_futile(grant, requirement, world.now())
+    journal = Journal(notes, grant)
     secret = secret_for(grant) or load_secret(store, grant.client_id)
-    result, sent_at = trade(grant, secret, attempts, world)
+    result, sent_at = trade(grant, secret, journal, world)
     if not isinstance(result, TokenReply):
-        error = refresh_error(result, profile=profile, deadline=attempts.deadline)
+        error = refresh_error(result, profile=profile, deadline=journal.deadline)
         try:
             found = load_grant(store, profile) if isinstance(error, LoginRequired) else grant
-            if found != grant and wanted.met_by(found, world.now()):
+            if found != grant and requirement.met_by(found, world.now()):
                 return found  # somebody who knows no lock saved a newer one
             raise error
         finally:
             del error  # its traceback holds this frame: without this a cycle keeps secrets alive
     successor = _successor(grant, profile, result, sent_at)
-    _save(store, profile, successor, attempts.deadline)
-    log(__name__, "saved and read back: profile %s, access token for %d s", profile, result.life_seconds)
+    _save(store, profile, successor, journal.deadline)
+    logger.debug("saved and read back: profile %s, access token for %d s", profile, result.life_seconds)
     return successor
 
 
@@ -131,16 +138,16 @@ def _lock(held: ExitStack, store: SecretStore, profile: str, world: World) -> No
         world.wait(0)
         try:
             return held.enter_context(store.lock(token_name(profile), LOCK_SLICE_SECONDS))
-        except RenewalBusy as busy:
+        except LockBusy as busy:
             if world.steady() >= give_up_at:
-                raise RenewalBusy(
+                raise LockBusy(
                     f"another program has been renewing the login of profile {profile} for too long", hint=busy.hint
                 ) from None
 
 
-def _refuse_the_futile(grant: Grant, wanted: Wanted, now: float) -> None:
+def _refuse_the_futile(grant: Grant, requirement: Requirement, now: float) -> None:
     age = grant.age(now)
-    if grant.access_token == wanted.rejected and age is not None and age < JUST_RENEWED_SECONDS:
+    if grant.access_token == requirement.rejected and age is not None and age < JUST_RENEWED_SECONDS:
         raise ProviderUnavailable(
             f"Withings refused an access token that it issued {age:.0f} seconds ago",
             hint="a newer one would fare no better: check that the request goes to the API of the same service,"
@@ -149,7 +156,7 @@ def _refuse_the_futile(grant: Grant, wanted: Wanted, now: float) -> None:
         )
 
 
-def trade(grant: Grant, secret: str, attempts: Attempts, world: World) -> tuple[Traded, float]:
+def trade(grant: Grant, secret: str, journal: Journal, world: World) -> tuple[Traded, float]:
     """Returns what came of a refresh, and the moment before it was sent. What it brings is not saved yet.
 
     Asks again once where the answer was lost, which is what the previous refresh token stays alive for, and once where
@@ -157,7 +164,7 @@ def trade(grant: Grant, secret: str, attempts: Attempts, world: World) -> tuple[
     """
     lost = refused = False
     while True:
-        result, sent_at = _ask(grant, secret, attempts, world)
+        result, sent_at = _ask(grant, secret, journal, world)
         match result:
             case AnswerLost() if not lost:
                 lost = True
@@ -170,18 +177,18 @@ def trade(grant: Grant, secret: str, attempts: Attempts, world: World) -> tuple[
                 return result, sent_at
 
 
-def _ask(grant: Grant, secret: str, attempts: Attempts, world: World) -> tuple[Traded, float]:
+def _ask(grant: Grant, secret: str, journal: Journal, world: World) -> tuple[Traded, float]:
     """Sends the refresh once, not sooner than the guard allows, noted before and after."""
-    guard_seconds = attempts.seconds_to_wait(world.now())
+    guard_seconds = journal.seconds_to_wait(world.now())
     if guard_seconds:
-        log(__name__, "waiting %.1f s: this refresh token was sent just now", guard_seconds)
+        logger.debug("waiting %.1f s: this refresh token was sent just now", guard_seconds)
     world.wait(guard_seconds)
     sent_at = world.now()
-    attempts.begin(sent_at)
+    journal.begin(sent_at)
     outcome = world.post(grant.token_url, refresh_form(grant, secret))
     result = read_answer(outcome) if isinstance(outcome, Answer) else outcome
-    log(__name__, "the refresh brought %s", described(result))
-    attempts.end(result, world.now())
+    logger.debug("the refresh brought %s", described(result))
+    journal.end(result, world.now())
     return result, sent_at
 
 

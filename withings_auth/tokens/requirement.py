@@ -10,7 +10,7 @@ JUST_RENEWED_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Requirement:
     """What a caller needs: seconds of life, and not the token that a server just refused."""
 
     min_valid: float

@@ -19,7 +19,7 @@ from withings_auth.errors import ConfigurationError, ProviderUnavailable
 from withings_auth.model import App, Grant, Token
 from withings_auth.store.records import load_grant, token_name
 from withings_auth.threads import NoThread, in_thread, run_to_its_end
-from withings_auth.tokens.requirement import Wanted
+from withings_auth.tokens.requirement import Requirement
 
 if TYPE_CHECKING:
     import asyncio
@@ -55,13 +55,13 @@ class TokenSource:
         """Returns a token that works, renewing it if need be.
 
         `rejected` is the access token that a server just refused: it is not handed out again. Raises `LoginRequired`
-        where a person must log in, `ProviderUnavailable` or `RenewalBusy` where trying again helps, `StoreError`,
+        where a person must log in, `ProviderUnavailable` or `LockBusy` where trying again helps, `StoreError`,
         `ConfigurationError`, `ProviderError` where Withings refuses, and `ProtocolViolation` where its answer cannot be
         believed.
         """
-        wanted = self._login.wanted(rejected)
-        grant = self._login.remembered(wanted) or self._login.fetched(
-            wanted, threading.Event(), threading.current_thread()
+        requirement = self._login.requirement(rejected)
+        grant = self._login.remembered(requirement) or self._login.fetched(
+            requirement, threading.Event(), threading.current_thread()
         )
         return grant.token
 
@@ -83,7 +83,7 @@ class AsyncTokenSource:
     ) -> None:
         self._login = _Login(profile, min_valid, store, app)
         # By loop, so that no lock is needed, and that neither another thread's loop nor a forked child waits in vain.
-        self._errands: dict[tuple[asyncio.AbstractEventLoop, Wanted], asyncio.Task[Grant]] = {}
+        self._errands: dict[tuple[asyncio.AbstractEventLoop, Requirement], asyncio.Task[Grant]] = {}
 
     async def access_token(self) -> str:
         """Returns the bare text of `token`; a client library can call it before each request."""
@@ -91,19 +91,19 @@ class AsyncTokenSource:
 
     async def token(self, *, rejected: str | None = None) -> Token:
         """Returns a token that works, renewing it if need be; as `TokenSource.token` does."""
-        wanted = self._login.wanted(rejected)
-        grant = self._login.remembered(wanted) or await self._shared(wanted)
+        requirement = self._login.requirement(rejected)
+        grant = self._login.remembered(requirement) or await self._shared(requirement)
         return grant.token
 
-    async def _shared(self, wanted: Wanted) -> Grant:
+    async def _shared(self, requirement: Requirement) -> Grant:
         """Returns what the errand brings that is under way for this, or that is sent now."""
         import asyncio  # here, because a valid token is handed out to blocking code without loading it
 
-        key = asyncio.get_running_loop(), wanted
+        key = asyncio.get_running_loop(), requirement
         while True:
             errand = self._errands.get(key)
             if errand is None:
-                errand = asyncio.create_task(self._sent(wanted), name="withings-auth token")
+                errand = asyncio.create_task(self._sent(requirement), name="withings-auth token")
                 errand.add_done_callback(partial(self._forget, key))
                 self._errands[key] = errand
             try:
@@ -114,15 +114,15 @@ class AsyncTokenSource:
             finally:
                 del errand  # an error's traceback holds this frame: without this a cycle keeps secrets alive
 
-    def _forget(self, key: tuple[asyncio.AbstractEventLoop, Wanted], ended: asyncio.Task[Grant]) -> None:
+    def _forget(self, key: tuple[asyncio.AbstractEventLoop, Requirement], ended: asyncio.Task[Grant]) -> None:
         del self._errands[key]
         if not ended.cancelled():
             ended.exception()  # if all who waited are gone, nobody else looks at it
 
-    async def _sent(self, wanted: Wanted) -> Grant:
+    async def _sent(self, requirement: Requirement) -> Grant:
         abandoned, asker = threading.Event(), threading.current_thread()
         try:
-            return await in_thread(lambda: self._login.fetched(wanted, abandoned, asker))
+            return await in_thread(lambda: self._login.fetched(requirement, abandoned, asker))
         except NoThread as error:
             raise _without_thread() from error
         finally:
@@ -145,10 +145,10 @@ class _Login:
         self._min_valid = min_valid
         self._held: tuple[Hashable, Grant] | None = None
 
-    def wanted(self, rejected: str | None) -> Wanted:
-        return Wanted(min_valid=self._min_valid, rejected=rejected)
+    def requirement(self, rejected: str | None) -> Requirement:
+        return Requirement(min_valid=self._min_valid, rejected=rejected)
 
-    def remembered(self, wanted: Wanted) -> Grant | None:
+    def remembered(self, requirement: Requirement) -> Grant | None:
         """Returns what is held in memory if it will do and nobody has changed the store: this costs one `stat`."""
         held = self._held
         if held is None:
@@ -156,29 +156,29 @@ class _Login:
         stamp, grant = held
         # A store that has no stamp now cannot tell that nothing has changed.
         unchanged = stamp is not None and stamp == self._store.stamp(token_name(self._profile))
-        return grant if unchanged and wanted.met_by(grant, time.time()) else None
+        return grant if unchanged and requirement.met_by(grant, time.time()) else None
 
-    def fetched(self, wanted: Wanted, abandoned: threading.Event, asker: threading.Thread) -> Grant:
+    def fetched(self, requirement: Requirement, abandoned: threading.Event, asker: threading.Thread) -> Grant:
         """Returns what is stored if it will do, else what a renewal brings for `asker`; `abandoned` ends its waits."""
         stamp = self._store.stamp(token_name(self._profile))
         grant = self._checked(load_grant(self._store, self._profile))
-        if wanted.met_by(grant, time.time()):
+        if requirement.met_by(grant, time.time()):
             self._held = stamp, grant
             return grant
-        return self._checked(self._renewed(wanted, abandoned, asker))
+        return self._checked(self._renewed(requirement, abandoned, asker))
 
     def _checked(self, grant: Grant) -> Grant:
         refuse_contradiction(self._profile, grant, self._settings, self._app)
         return grant
 
-    def _renewed(self, wanted: Wanted, abandoned: threading.Event, asker: threading.Thread) -> Grant:
+    def _renewed(self, requirement: Requirement, abandoned: threading.Event, asker: threading.Thread) -> Grant:
         # Imported here: a valid token is handed out without loading aiohttp.
         from withings_auth.provider.http import post
         from withings_auth.tokens.renewal import World, renew
 
         def transaction(wait: Callable[[float], None]) -> Grant:
             world = World(post=post, wait=wait)
-            return renew(self._store, self._profile, wanted, secret_for=self._known_secret, world=world)
+            return renew(self._store, self._profile, requirement, secret_for=self._known_secret, world=world)
 
         try:
             return run_to_its_end(transaction, abandoned, asker=asker)

@@ -40,11 +40,11 @@ def line(finished: Finished, label: str) -> str:
 def lose_two_answers(desk: Desk) -> None:
     """A renewal whose outcome is unknown: noted as the transaction does it, without its waits."""
     from withings_auth.store.records import load_grant
-    from withings_auth.tokens.journal import Attempts
+    from withings_auth.tokens.journal import Journal
 
     store = FileStore(desk.directory)
     with store.lock(token_name("default"), 1) as notes:
-        Attempts(notes, load_grant(store, "default")).begin(time.time() - 3600)
+        Journal(notes, load_grant(store, "default")).begin(time.time() - 3600)
 
 
 def files(directory: Path) -> dict[str, tuple[bytes, int]]:

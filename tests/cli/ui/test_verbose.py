@@ -15,7 +15,8 @@ import pytest
 import withings_auth
 from tests.support.keyring_daemon import SecretService
 from tests.support.logins import Desk
-from withings_auth.log import log
+from withings_auth.store.memory_store import MemoryStore
+from withings_auth.store.records import stored_grant
 
 LINE = re.compile(r"\d\d:\d\d:\d\d\.\d{3} [\w.]+: .+")
 
@@ -34,15 +35,15 @@ def test_a_login_is_told_step_by_step(desk: Desk) -> None:
         f"cli.options: profile default, store file:{desk.directory}, service {desk.sandbox.url}",
         f"store.lock: held: {desk.directory}/login/default.lock",
         f"store.records: token/default: nothing in files in {desk.directory}",
-        f"loopback.saving: files in {desk.directory} can be written",
-        rf"loopback.sockets: listening at 127.0.0.1:{desk.port}( and \[::1\]:{desk.port})?",
-        f"loopback.browser: started: {sys.executable}",
-        "loopback.pending: the browser is here, and is sent on to Withings",
-        "loopback.pending: the true answer: a code",
-        f"exchange: POST {desk.sandbox.endpoints.token_url}, action requesttoken",
-        r"exchange: HTTP 200, \d+ bytes, in \d+ ms",
-        "loopback.redeem: the code brought tokens",
-        f"loopback.saving: saved and read back: profile default, in files in {desk.directory}",
+        f"store.ownership: files in {desk.directory} can be written",
+        rf"authorization.sockets: listening at 127.0.0.1:{desk.port}( and \[::1\]:{desk.port})?",
+        f"authorization.browser: started: {sys.executable}",
+        "authorization.pending: the browser is here, and is sent on to Withings",
+        "authorization.pending: the true answer: a code",
+        f"provider.http: POST {desk.sandbox.endpoints.token_url}, action requesttoken",
+        r"provider.http: HTTP 200, \d+ bytes, in \d+ ms",
+        "tokens.code_exchange: the code brought tokens",
+        f"store.ownership: saved and read back: profile default, in files in {desk.directory}",
     ]
     assert re.search("\n(?s:.*)".join(steps), "\n".join(said(finished.stderr))), finished.stderr
 
@@ -55,12 +56,12 @@ def test_a_renewal_is_told_with_its_waits(desk: Desk) -> None:
     steps = [
         r"store.records: token/default: user \d+, access token for 0 s more",
         "store.lock: held: .*/token/default.lock",
-        "exchange: lost after .* ms: the connection was closed before the answer was complete",
-        "renewal: the refresh brought no answer: the connection was closed",
-        r"renewal: waiting 1\d\.\d s: this refresh token was sent just now",
-        "exchange: HTTP 200",
-        "renewal: the refresh brought tokens",
-        "renewal: saved and read back: profile default, access token for 10800 s",
+        "provider.http: lost after .* ms: the connection was closed before the answer was complete",
+        "tokens.renewal: the refresh brought no answer: the connection was closed",
+        r"tokens.renewal: waiting 1\d\.\d s: this refresh token was sent just now",
+        "provider.http: HTTP 200",
+        "tokens.renewal: the refresh brought tokens",
+        "tokens.renewal: saved and read back: profile default, access token for 10800 s",
     ]
     assert re.search("(?s:.*)".join(steps), "\n".join(said(finished.stderr))), finished.stderr
     assert finished.stdout == f"{desk.sandbox.live_access_tokens[-1]}\n"
@@ -71,7 +72,7 @@ def test_a_refusal_is_told_by_its_number_and_the_error_by_its_name(desk: Desk) -
     desk.put_login(age=10_800)
     desk.sandbox.kill_refresh_token()
     told = said(desk.run("-v", "token").stderr)
-    assert "renewal: the refresh brought a failure: refresh token refused (status 503)" in told
+    assert "tokens.renewal: the refresh brought a failure: refresh token refused (status 503)" in told
     assert told[-1] == "cli: ended by LoginRequired"
 
 
@@ -82,7 +83,7 @@ def test_what_is_ignored_is_told_without_its_words(desk: Desk, query: str) -> No
     pending.get(query)
     pending.allow()
     finished = pending.wait()
-    assert "loopback.pending: ignored: a request with" in "\n".join(said(finished.stderr))
+    assert "authorization.pending: ignored: a request with" in "\n".join(said(finished.stderr))
     assert "code=" not in finished.stderr
     assert finished.stderr.count(pending.state) == 1, "in the address that a person opens, and nowhere else"
 
@@ -131,11 +132,11 @@ def test_a_python_program_hears_it_by_its_own_logging(desk: Desk) -> None:
 
 
 def test_a_record_names_who_logged_it(caplog: pytest.LogCaptureFixture) -> None:
-    """Not the helper through which all of them go."""
+    """Not the helper that spares a valid token the import of logging."""
     with caplog.at_level(logging.DEBUG):
-        log("withings_auth.somewhere", "%d things", 3)
-    (record,) = [record for record in caplog.records if record.name == "withings_auth.somewhere"]
-    assert (record.getMessage(), record.filename) == ("3 things", Path(__file__).name)
+        stored_grant(MemoryStore(), "nobody")
+    (record,) = [record for record in caplog.records if record.name == "withings_auth.store.records"]
+    assert (record.getMessage(), record.funcName) == ("token/nobody: nothing in this program's memory", "stored_grant")
 
 
 def test_what_is_logged_of_a_variable_is_harmless(desk: Desk) -> None:
@@ -143,8 +144,8 @@ def test_what_is_logged_of_a_variable_is_harmless(desk: Desk) -> None:
     finished = desk.run("login", "-v", "--timeout", "0.5", BROWSER="no\x1b[31m-such --flag")
     assert finished.returncode == 1
     assert "\x1b" not in finished.stderr
-    (line,) = [line for line in said(finished.stderr) if line.startswith("loopback.browser:")]
-    assert line.startswith("loopback.browser: cannot be started: no")
+    (line,) = [line for line in said(finished.stderr) if line.startswith("authorization.browser:")]
+    assert line.startswith("authorization.browser: cannot be started: no")
     assert line.endswith("-such")
 
 

@@ -18,7 +18,7 @@ from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, tell
 from withings_auth.config.app import KnownApp, known_app
 from withings_auth.config.save import save_app
 from withings_auth.config.settings import CONFIG_FILE, Settings, config_directory
-from withings_auth.errors import ConfigurationError, ProviderError, RenewalBusy, StoreError, profile_flag
+from withings_auth.errors import ConfigurationError, LockBusy, ProviderError, StoreError, profile_flag
 from withings_auth.model import DEFAULT_REDIRECT_URI, App
 from withings_auth.provider.failures import DASHBOARD
 from withings_auth.provider.statuses import lacks_permission
@@ -229,7 +229,7 @@ def _tell_consequences(app: App, before: Settings, store: SecretStore) -> None:
         if os.environ.get(name, "") not in {"", value}:
             tell(f"{PROGRAM}: warning: {name} in the environment says something else, and comes before what is saved")
     earlier = before.client_id if before.environment_client_id is None else None
-    with suppress(StoreError, RenewalBusy):  # the app is saved, which is what counts
+    with suppress(StoreError, LockBusy):  # the app is saved, which is what counts
         if earlier not in {None, app.client_id} and clear_unused_app(store, str(earlier)):
             tell("The client secret of the earlier app, which no login uses, is removed.")
 

@@ -10,7 +10,8 @@ from datetime import datetime
 from withings_auth import __version__
 from withings_auth.cli.ui.colour import coloured
 from withings_auth.cli.ui.terminal import tell
-from withings_auth.log import log
+
+logger = logging.getLogger(__name__)
 
 ROOT = "withings_auth"
 
@@ -20,7 +21,7 @@ def log_to_stderr() -> None:
     logger = logging.getLogger(ROOT)
     logger.addHandler(_Teller())
     logger.setLevel(logging.DEBUG)
-    log(__name__, "withings-auth %s, Python %s on %s", __version__, platform.python_version(), sys.platform)
+    logger.debug("withings-auth %s, Python %s on %s", __version__, platform.python_version(), sys.platform)
 
 
 class _Teller(logging.Handler):
