@@ -18,7 +18,7 @@ from typing import ClassVar
 
 import filelock
 
-from tests.store.shelf import Shelf, ShelfNotes
+from tests.testing.shelf import Shelf, ShelfNotes
 from withings_auth.errors import LockBusy, StoreError, StoreUnavailable
 
 

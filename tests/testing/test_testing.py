@@ -11,8 +11,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 import withings_auth
-from tests.store.shelf import Shelf
 from tests.testing import broken_shelves
+from tests.testing.shelf import Shelf
 from withings_auth.testing import SecretStorePromises
 
 PACKAGE = Path(withings_auth.__file__).parent
@@ -70,7 +70,7 @@ class Outsider:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         for name in ("shelf.py", "broken_shelves.py"):
-            text = (HERE / name).read_text("utf-8").replace("tests.store.shelf", "shelf")
+            text = (HERE / name).read_text("utf-8").replace("tests.testing.shelf", "shelf")
             (directory / name).write_text(text, "utf-8")
 
     def run(self, tests: str, *selected: str, at_once: int = 0) -> dict[str, tuple[str, str]]:
