@@ -161,7 +161,7 @@ def test_the_python_names_exist() -> None:
     assert set(re.findall(r"pip install '\.\[(\w+)\]'", README)) == set(project["optional-dependencies"])
 
 
-@pytest.mark.parametrize("name", ["LICENSE", "CHANGELOG.md", "Makefile", "pyproject.toml"])
+@pytest.mark.parametrize("name", ["LICENSE", "CHANGELOG.md", "SECURITY.md", "Makefile", "pyproject.toml"])
 def test_the_usual_files_are_there(name: str) -> None:
     """What a person looks for in a repository is where they look."""
     assert (ROOT / name).is_file()
