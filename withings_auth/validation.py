@@ -85,6 +85,11 @@ def parsed_url(text: str) -> SplitResult | None:
     return parts if clean else None
 
 
+def host_and_port(host: str, port: int) -> str:
+    """Returns `host:port`, with an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def origin(url: str) -> str:
     """Returns scheme, host and port of a URL, as they stand in it; empty where the text is not a clean one."""
     parts = parsed_url(url)

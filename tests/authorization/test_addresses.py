@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from withings_auth.authorization.addresses import addresses, forwarding
+from withings_auth.authorization.addresses import forwarding, resolve_addresses
 from withings_auth.errors import ConfigurationError
 
 
@@ -32,35 +32,35 @@ def test_the_listening_address_follows_from_the_redirect_uri(
     redirect_uri: str, listen: str | None, bind_to: tuple[str, ...], port: int, path: str, origin: str
 ) -> None:
     """Statement 1: a loopback redirect URI is listened on by its literals, anything else only where it was said."""
-    where = addresses(redirect_uri, listen)
+    where = resolve_addresses(redirect_uri, listen)
     assert (where.bind_to, where.port, where.path, where.origin) == (bind_to, port, path, origin)
 
 
 def test_only_a_wildcard_is_open_to_the_network() -> None:
     """Statement 1: a listener that other machines reach is known as such, so that a person can be warned."""
-    assert not addresses("http://localhost:8000", None).open_to_the_network
-    assert addresses("http://localhost:8000", "0.0.0.0:8000").open_to_the_network
-    assert addresses("http://localhost:8000", "192.0.2.1:8000").open_to_the_network
+    assert not resolve_addresses("http://localhost:8000", None).open_to_the_network
+    assert resolve_addresses("http://localhost:8000", "0.0.0.0:8000").open_to_the_network
+    assert resolve_addresses("http://localhost:8000", "192.0.2.1:8000").open_to_the_network
 
 
 def test_the_accepted_hosts_are_the_registered_one_and_loopback() -> None:
     """Statement 7: the port may be absent only where it is the scheme's own."""
-    assert addresses("http://localhost:8000", None).accepted_hosts == {
+    assert resolve_addresses("http://localhost:8000", None).accepted_hosts == {
         "localhost:8000",
         "127.0.0.1:8000",
         "[::1]:8000",
     }
-    assert {"me.example", "me.example:443", "127.0.0.1:8000"} <= addresses(
+    assert {"me.example", "me.example:443", "127.0.0.1:8000"} <= resolve_addresses(
         "https://me.example/cb", "127.0.0.1:8000"
     ).accepted_hosts
-    assert "localhost" in addresses("http://localhost:80", None).accepted_hosts
-    assert "localhost" in addresses("http://localhost", "127.0.0.1:8000").accepted_hosts
+    assert "localhost" in resolve_addresses("http://localhost:80", None).accepted_hosts
+    assert "localhost" in resolve_addresses("http://localhost", "127.0.0.1:8000").accepted_hosts
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.2:8000", "192.0.2.1:8000", "[2001:db8::1]:8000", "0.0.0.0:8000"])
 def test_the_short_address_is_answered_where_it_leads(listen: str) -> None:
     """Statements 7 and 20: what the browser is given names a host that the gate accepts, wherever we listen."""
-    where = addresses("https://me.example/cb", listen)
+    where = resolve_addresses("https://me.example/cb", listen)
     assert where.origin.removeprefix("http://") in where.accepted_hosts
 
 
@@ -86,7 +86,7 @@ def test_what_ssh_forwards(redirect_uri: str, listen: str | None, forwarded: str
 
     Over https it comes out at whatever of the user's own has the certificate; an address of the net needs nothing.
     """
-    assert forwarding(redirect_uri, addresses(redirect_uri, listen)) == forwarded
+    assert forwarding(redirect_uri, resolve_addresses(redirect_uri, listen)) == forwarded
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_redirect_uri_that_cannot_work_is_refused_with_the_reason(
 ) -> None:
     """Statement 35: refused at once, saying why and what else to do, with nothing that a terminal would obey."""
     with pytest.raises(ConfigurationError, match=reason) as refused:
-        addresses(redirect_uri, None)
+        resolve_addresses(redirect_uri, None)
     assert way_on in refused.value.hint
     assert str(refused.value).isprintable()
 
@@ -151,6 +151,6 @@ def test_a_redirect_uri_that_cannot_work_is_refused_with_the_reason(
 def test_a_place_to_listen_is_an_address_and_a_port(listen: str) -> None:
     """Statement 35: everything else is refused, with an example, and with nothing that a terminal would obey."""
     with pytest.raises(ConfigurationError, match="cannot listen on") as refused:
-        addresses("http://localhost:8000", listen)
+        resolve_addresses("http://localhost:8000", listen)
     assert "--listen 127.0.0.1:8000" in refused.value.hint
     assert str(refused.value).isprintable()

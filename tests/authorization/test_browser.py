@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.logins import Desk
 from withings_auth.authorization.browser import NotStarted, choose, start
-from withings_auth.authorization.environment import Machine, surroundings
+from withings_auth.authorization.environment import Machine, detect_environment
 
 URL = "http://localhost:8000/start/abc"
 LINUX = Machine(platform="linux")
@@ -69,7 +69,7 @@ def test_which_ones_are_tried(
     """What was named, else what the place has and a person would see, in that order."""
     for name in programs:
         (home / name).touch(mode=0o755)
-    around = surroundings(environ, machine)
+    around = detect_environment(environ, machine)
     assert choose(None, {**environ, "PATH": str(home)}, around) == chosen
     assert choose("mine %s", {**environ, "PATH": str(home)}, around) == ["mine %s"]
 

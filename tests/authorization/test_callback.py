@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from withings_auth.authorization.callback import (
     Expectation,
     Granted,
+    HttpRequest,
     Ignored,
-    Kind,
+    Reason,
     Refused,
-    Request,
     StartVisited,
     Verdict,
     judge,
@@ -35,7 +35,7 @@ EXPECTED = Expectation(
 def verdict(target: str = TRUE, *, method: str = "GET", host: str | None = "localhost:8000", **headers: str) -> Verdict:
     named = [("Host", host)] if host is not None else []
     others = [(name.replace("_", "-"), value) for name, value in headers.items()]
-    return judge(EXPECTED, Request(method=method, target=target, headers=(*named, *others)))
+    return judge(EXPECTED, HttpRequest(method=method, target=target, headers=(*named, *others)))
 
 
 def test_the_true_callback_is_granted() -> None:
@@ -57,15 +57,15 @@ def test_our_own_names_are_accepted(host: str) -> None:
 )
 def test_a_foreign_host_is_ignored(host: str | None) -> None:
     """Statement 7: a Host header that is absent, foreign or of another port consumes nothing (DNS rebinding)."""
-    assert verdict(host=host) == Ignored(Kind.FOREIGN_HOST)
+    assert verdict(host=host) == Ignored(Reason.FOREIGN_HOST)
 
 
 def test_a_repeated_host_and_an_absolute_target_are_ignored() -> None:
     """Statement 7: two Host headers, or a target that names a host of its own, consume nothing."""
-    twice = Request(method="GET", target=TRUE, headers=(("Host", "localhost:8000"), ("host", "localhost:8000")))
-    assert judge(EXPECTED, twice) == Ignored(Kind.FOREIGN_HOST)
-    assert verdict(f"http://localhost:8000{TRUE}") == Ignored(Kind.FOREIGN_HOST)
-    assert verdict("*") == Ignored(Kind.FOREIGN_HOST)
+    twice = HttpRequest(method="GET", target=TRUE, headers=(("Host", "localhost:8000"), ("host", "localhost:8000")))
+    assert judge(EXPECTED, twice) == Ignored(Reason.FOREIGN_HOST)
+    assert verdict(f"http://localhost:8000{TRUE}") == Ignored(Reason.FOREIGN_HOST)
+    assert verdict("*") == Ignored(Reason.FOREIGN_HOST)
 
 
 @pytest.mark.parametrize(
@@ -74,14 +74,14 @@ def test_a_repeated_host_and_an_absolute_target_are_ignored() -> None:
 )
 def test_only_the_exact_raw_path_counts(path: str) -> None:
     """Statement 8: the path is compared as it came over the wire, undecoded."""
-    assert verdict(f"{path}?code={CODE}&state={STATE}") == Ignored(Kind.OTHER_PATH)
+    assert verdict(f"{path}?code={CODE}&state={STATE}") == Ignored(Reason.OTHER_PATH)
 
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "POST", "PUT", "get", "CONNECT", ""])
 def test_only_get_counts(method: str) -> None:
     """Statement 8: another method consumes nothing, on the callback and on the short address."""
-    assert verdict(method=method) == Ignored(Kind.WRONG_METHOD)
-    assert verdict("/start/ticket", method=method) == Ignored(Kind.WRONG_METHOD)
+    assert verdict(method=method) == Ignored(Reason.WRONG_METHOD)
+    assert verdict("/start/ticket", method=method) == Ignored(Reason.WRONG_METHOD)
 
 
 @pytest.mark.parametrize(
@@ -95,52 +95,52 @@ def test_only_get_counts(method: str) -> None:
 )
 def test_a_prefetch_consumes_nothing(header: str, value: str) -> None:
     """Statement 9: what a browser fetches before the person went there is not the person."""
-    assert verdict(**{header: value}) == Ignored(Kind.PREFETCH)
-    assert verdict("/start/ticket", **{header: value}) == Ignored(Kind.PREFETCH)
+    assert verdict(**{header: value}) == Ignored(Reason.PREFETCH)
+    assert verdict("/start/ticket", **{header: value}) == Ignored(Reason.PREFETCH)
 
 
 @pytest.mark.parametrize(
-    ("query", "kind"),
+    ("query", "reason"),
     [
-        ("", Kind.NO_STATE),
-        (f"code={CODE}", Kind.NO_STATE),
-        ("error=access_denied", Kind.NO_STATE),
-        (f"code={CODE}&state=", Kind.FOREIGN_STATE),
-        (f"code={CODE}&state={STATE}x", Kind.FOREIGN_STATE),
-        (f"code={CODE}&state={STATE[:-1]}", Kind.FOREIGN_STATE),
-        ("error=access_denied&state=other", Kind.FOREIGN_STATE),
-        (f"code={CODE}&state=%FF%FE", Kind.FOREIGN_STATE),
-        (f"code={CODE}&state=a&state=b", Kind.FOREIGN_STATE),
+        ("", Reason.NO_STATE),
+        (f"code={CODE}", Reason.NO_STATE),
+        ("error=access_denied", Reason.NO_STATE),
+        (f"code={CODE}&state=", Reason.FOREIGN_STATE),
+        (f"code={CODE}&state={STATE}x", Reason.FOREIGN_STATE),
+        (f"code={CODE}&state={STATE[:-1]}", Reason.FOREIGN_STATE),
+        ("error=access_denied&state=other", Reason.FOREIGN_STATE),
+        (f"code={CODE}&state=%FF%FE", Reason.FOREIGN_STATE),
+        (f"code={CODE}&state=a&state=b", Reason.FOREIGN_STATE),
     ],
 )
-def test_nothing_without_the_true_state_is_believed(query: str, kind: Kind) -> None:
+def test_nothing_without_the_true_state_is_believed(query: str, reason: Reason) -> None:
     """Statement 11: a foreign or missing state never ends the login, whatever else stands beside it."""
-    assert verdict(f"/callback?{query}") == Ignored(kind)
+    assert verdict(f"/callback?{query}") == Ignored(reason)
 
 
 @pytest.mark.parametrize(
-    ("query", "kind"),
+    ("query", "reason"),
     [
-        (f"code={CODE}&state={STATE}&state=other", Kind.REPEATED),
-        (f"code={CODE}&code=another&state={STATE}", Kind.REPEATED),
-        (f"error=a&error=b&state={STATE}", Kind.REPEATED),
-        (f"code=&state={STATE}", Kind.INCOMPLETE),
-        (f"error=&state={STATE}", Kind.INCOMPLETE),
-        (f"state={STATE}", Kind.INCOMPLETE),
-        (f"code={CODE}&error=access_denied&state={STATE}", Kind.CONTRADICTORY),
-        (f"code=&error=access_denied&state={STATE}", Kind.CONTRADICTORY),
-        (f"code=a%0Ab&state={STATE}", Kind.NOT_A_CODE),
-        (f"code={'a' * 3000}&state={STATE}", Kind.NOT_A_CODE),
+        (f"code={CODE}&state={STATE}&state=other", Reason.REPEATED),
+        (f"code={CODE}&code=another&state={STATE}", Reason.REPEATED),
+        (f"error=a&error=b&state={STATE}", Reason.REPEATED),
+        (f"code=&state={STATE}", Reason.INCOMPLETE),
+        (f"error=&state={STATE}", Reason.INCOMPLETE),
+        (f"state={STATE}", Reason.INCOMPLETE),
+        (f"code={CODE}&error=access_denied&state={STATE}", Reason.CONTRADICTORY),
+        (f"code=&error=access_denied&state={STATE}", Reason.CONTRADICTORY),
+        (f"code=a%0Ab&state={STATE}", Reason.NOT_A_CODE),
+        (f"code={'a' * 3000}&state={STATE}", Reason.NOT_A_CODE),
     ],
 )
-def test_a_contradiction_is_ignored_even_with_the_true_state(query: str, kind: Kind) -> None:
+def test_a_contradiction_is_ignored_even_with_the_true_state(query: str, reason: Reason) -> None:
     """Statement 12: repeated parameters, empty values, or a code together with an error: keep waiting."""
-    assert verdict(f"/callback?{query}") == Ignored(kind)
+    assert verdict(f"/callback?{query}") == Ignored(reason)
 
 
 def test_a_foreign_issuer_is_ignored() -> None:
     """Statement 14: where `iss` comes it must be the issuer; that it is absent is accepted."""
-    assert verdict(f"{TRUE}&iss=https://evil.example") == Ignored(Kind.FOREIGN_ISSUER)
+    assert verdict(f"{TRUE}&iss=https://evil.example") == Ignored(Reason.FOREIGN_ISSUER)
     assert verdict(TRUE) == Granted(CODE)
 
 
@@ -154,24 +154,24 @@ def test_the_short_address_leads_to_withings() -> None:
     """Statement 20: the one-time address is known by its ticket; another ticket is another path."""
     assert verdict("/start/ticket") == StartVisited()
     assert verdict("/start/ticket?x=1") == StartVisited()
-    assert verdict("/start/other") == Ignored(Kind.OTHER_PATH)
+    assert verdict("/start/other") == Ignored(Reason.OTHER_PATH)
 
 
 @pytest.mark.parametrize(
-    ("request_", "kind"),
+    ("request_", "reason"),
     [
-        ({"host": "evil:1", "target": "/other", "method": "POST"}, Kind.FOREIGN_HOST),
-        ({"target": "/other", "method": "POST"}, Kind.OTHER_PATH),
-        ({"target": "/callback", "method": "POST", "Purpose": "prefetch"}, Kind.WRONG_METHOD),
-        ({"target": "/callback?state=other&state=more", "Purpose": "prefetch"}, Kind.PREFETCH),
-        ({"target": "/callback?state=other&state=more&code=&error="}, Kind.FOREIGN_STATE),
-        ({"target": f"/callback?state={STATE}&code=a&code=b&error=c"}, Kind.REPEATED),
+        ({"host": "evil:1", "target": "/other", "method": "POST"}, Reason.FOREIGN_HOST),
+        ({"target": "/other", "method": "POST"}, Reason.OTHER_PATH),
+        ({"target": "/callback", "method": "POST", "Purpose": "prefetch"}, Reason.WRONG_METHOD),
+        ({"target": "/callback?state=other&state=more", "Purpose": "prefetch"}, Reason.PREFETCH),
+        ({"target": "/callback?state=other&state=more&code=&error="}, Reason.FOREIGN_STATE),
+        ({"target": f"/callback?state={STATE}&code=a&code=b&error=c"}, Reason.REPEATED),
     ],
 )
-def test_the_checks_stand_in_their_order(request_: dict[str, str], kind: Kind) -> None:
+def test_the_checks_stand_in_their_order(request_: dict[str, str], reason: Reason) -> None:
     """Statement 10: Host, path, method, prefetch, state, repetition, then error or code; each hides the later ones."""
     target = request_.pop("target")
-    assert verdict(target, **request_) == Ignored(kind)
+    assert verdict(target, **request_) == Ignored(reason)
 
 
 _PARAMETERS = st.lists(
@@ -194,12 +194,12 @@ def test_no_request_without_the_true_state_changes_the_course(parameters: list[t
 )
 def test_no_input_raises(method: str, target: str, headers: list[tuple[str, str]]) -> None:
     """Statement 10: every input has a verdict, also one with the true state and any rubbish behind it."""
-    judge(EXPECTED, Request(method=method, target=target, headers=(("Host", "localhost:8000"), *headers)))
+    judge(EXPECTED, HttpRequest(method=method, target=target, headers=(("Host", "localhost:8000"), *headers)))
 
 
 def test_the_verdict_keeps_the_code_out_of_its_repr() -> None:
     """Statement 23: neither the request nor the verdict shows its secret when it is printed."""
-    request = Request(method="GET", target=TRUE, headers=(("Cookie", CODE),))
+    request = HttpRequest(method="GET", target=TRUE, headers=(("Cookie", CODE),))
     assert CODE not in repr(request)
     assert CODE not in repr(verdict())
     assert STATE not in repr(EXPECTED)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.support.logins import Desk
-from withings_auth.authorization.devices import introduction
+from withings_auth.authorization.devices import describe_devices
 from withings_auth.model import Grant
 from withings_auth.provider.replies import Answer, AnswerLost, NotSent, Outcome
 
@@ -26,7 +26,7 @@ DAY = 86_400
 
 
 def told(outcome: Outcome, grant: Grant = GRANT) -> str | None:
-    return introduction(grant, send=lambda *_, **__: outcome)
+    return describe_devices(grant, send=lambda *_, **__: outcome)
 
 
 def devices(*listed: object) -> Answer:

@@ -17,7 +17,7 @@ import pytest
 
 from tests.support.logins import Desk
 from tests.support.programs import Program
-from withings_auth.authorization.environment import Machine, Surroundings, surroundings, this_machine
+from withings_auth.authorization.environment import Environment, Machine, detect_environment, detect_machine
 from withings_auth.sandbox.visitor import visit
 
 WSL_KERNEL = "5.15.153.1-microsoft-standard-WSL2"
@@ -143,7 +143,7 @@ WSL = Machine(platform="linux", kernel_release=WSL_KERNEL)
 )
 def test_the_place_is_known_by_its_signs(environ: dict[str, str], machine: Machine, holds: set[str]) -> None:
     """Each sign stands for its place alone; a container that Windows runs is a container and no WSL."""
-    around = surroundings(environ, machine)
+    around = detect_environment(environ, machine)
     names = ("over_ssh", "in_container", "under_wsl", "has_display")
     assert {name for name in names if getattr(around, name)} == holds
 
@@ -162,7 +162,7 @@ def test_the_place_is_known_by_its_signs(environ: dict[str, str], machine: Machi
 )
 def test_why_nobody_would_see_a_browser(environ: dict[str, str], machine: Machine, why: str) -> None:
     """One reason is said, the one that tells a person most about where their browser is."""
-    assert surroundings(environ, machine).why_no_browser == why
+    assert detect_environment(environ, machine).why_no_browser == why
 
 
 @pytest.mark.parametrize(
@@ -187,16 +187,16 @@ def test_why_nobody_would_see_a_browser(environ: dict[str, str], machine: Machin
 )
 def test_the_way_here_is_safe_to_copy(environ: dict[str, str], destination: str) -> None:
     """Statement 35: the line goes into a shell, so what the environment says stands there only if it is plain."""
-    assert surroundings(environ, LINUX).ssh_destination == destination
+    assert detect_environment(environ, LINUX).ssh_destination == destination
 
 
 def test_this_machine_is_asked() -> None:
     """What a real machine says is taken as it is."""
-    machine = this_machine()
+    machine = detect_machine()
     assert machine.platform == sys.platform
     assert machine.kernel_release == os.uname().release
     assert machine.has_container_mark == (Path("/.dockerenv").exists() or Path("/run/.containerenv").exists())
-    assert isinstance(surroundings({}, machine), Surroundings)
+    assert isinstance(detect_environment({}, machine), Environment)
 
 
 class TestSsh:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.logins import Desk, free_port
-from withings_auth.authorization.addresses import addresses
-from withings_auth.authorization.port_owner import holder
+from withings_auth.authorization.addresses import resolve_addresses
+from withings_auth.authorization.port_owner import find_port_owner
 from withings_auth.authorization.sockets import listen
 from withings_auth.errors import CallbackUnavailable
 
@@ -75,8 +75,8 @@ def test_the_process_is_found(taken: str, wanted: str) -> None:
     port = free_port()
     with decoy(taken, port) as number:
         # The clock stands still: how long a busy machine may be searched is not what is asked here.
-        assert holder(wanted, port, clock=lambda: 0.0) == f"a-decoy (process {number})"
-        assert holder(wanted, free_port()) is None
+        assert find_port_owner(wanted, port, clock=lambda: 0.0) == f"a-decoy (process {number})"
+        assert find_port_owner(wanted, free_port()) is None
 
 
 @linux
@@ -84,7 +84,7 @@ def test_another_address_is_not_in_the_way() -> None:
     """Statement 4: a listener on the same port of another address is not blamed."""
     port = free_port()
     with decoy("127.0.0.2", port):
-        assert holder("127.0.0.1", port) is None
+        assert find_port_owner("127.0.0.1", port) is None
 
 
 @linux
@@ -111,7 +111,7 @@ def test_the_error_of_the_sockets_has_it() -> None:
     """Statement 4: a Python program reads it in the exception."""
     port = free_port()
     with decoy("127.0.0.1", port) as number, pytest.raises(CallbackUnavailable, match=rf"\(process {number}\)$"):
-        listen(addresses(f"http://127.0.0.1:{port}", None))
+        listen(resolve_addresses(f"http://127.0.0.1:{port}", None))
 
 
 def test_only_listeners_on_the_port_count(tmp_path: Path) -> None:
@@ -125,8 +125,8 @@ def test_only_listeners_on_the_port_count(tmp_path: Path) -> None:
     process(tmp_path, 100, "connected", "socket:[7]")
     process(tmp_path, 1000, "child", "/dev/null", "socket:[9]")
     process(tmp_path, 200, "parent", "pipe:[9]", "socket:[9]")
-    assert holder("127.0.0.1", 8000, proc=tmp_path) == "parent (process 200)"
-    assert holder("::1", 8000, proc=tmp_path) is None
+    assert find_port_owner("127.0.0.1", 8000, proc=tmp_path) == "parent (process 200)"
+    assert find_port_owner("::1", 8000, proc=tmp_path) is None
 
 
 def test_a_process_that_ends_meanwhile_is_passed_over(tmp_path: Path) -> None:
@@ -134,9 +134,9 @@ def test_a_process_that_ends_meanwhile_is_passed_over(tmp_path: Path) -> None:
     table(tmp_path, listening(8000, 9))
     (tmp_path / "5").mkdir()
     process(tmp_path, 6, "", "socket:[9]")
-    assert holder("127.0.0.1", 8000, proc=tmp_path) == "a program (process 6)"
+    assert find_port_owner("127.0.0.1", 8000, proc=tmp_path) == "a program (process 6)"
     (tmp_path / "6" / "comm").unlink()
-    assert holder("127.0.0.1", 8000, proc=tmp_path) == "a program (process 6)"
+    assert find_port_owner("127.0.0.1", 8000, proc=tmp_path) == "a program (process 6)"
 
 
 @pytest.mark.parametrize(
@@ -155,13 +155,13 @@ def test_a_table_that_makes_no_sense_says_nothing(tmp_path: Path, line: str) -> 
     """Whatever the system shows, the search never raises."""
     table(tmp_path, line)
     process(tmp_path, 6, "somebody", "socket:[8]")
-    assert holder("127.0.0.1", 8000, proc=tmp_path) is None
+    assert find_port_owner("127.0.0.1", 8000, proc=tmp_path) is None
 
 
 def test_without_linux_nothing_is_said(tmp_path: Path) -> None:
     """No /proc, or one without processes or tables, is no error."""
-    assert holder("127.0.0.1", 8000, proc=tmp_path / "nowhere") is None
-    assert holder("127.0.0.1", 8000, proc=tmp_path) is None
+    assert find_port_owner("127.0.0.1", 8000, proc=tmp_path / "nowhere") is None
+    assert find_port_owner("127.0.0.1", 8000, proc=tmp_path) is None
 
 
 def test_the_search_is_bounded(tmp_path: Path) -> None:
@@ -169,4 +169,4 @@ def test_the_search_is_bounded(tmp_path: Path) -> None:
     table(tmp_path, listening(8000, 9))
     process(tmp_path, 6, "late", "socket:[9]")
     ticks = iter([0.0, 10.0])
-    assert holder("127.0.0.1", 8000, proc=tmp_path, clock=lambda: next(ticks)) is None
+    assert find_port_owner("127.0.0.1", 8000, proc=tmp_path, clock=lambda: next(ticks)) is None

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from tests.support.logins import Desk, free_port
-from withings_auth.authorization.single_login import reserved
+from withings_auth.authorization.single_login import reserve_login
 from withings_auth.errors import LoginError
 from withings_auth.store.memory_store import MemoryStore
 
@@ -48,12 +48,12 @@ def test_it_is_given_back_whatever_happens() -> None:
     store = MemoryStore()
 
     def fail_inside() -> None:
-        with reserved(store, "default", "here"):
+        with reserve_login(store, "default", "here"):
             with pytest.raises(LoginError, match="here"):
-                reserved(store, "default", "there").__enter__()
+                reserve_login(store, "default", "there").__enter__()
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail_inside()
-    with reserved(store, "default", "here"):
+    with reserve_login(store, "default", "here"):
         pass

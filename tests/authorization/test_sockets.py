@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.logins import free_port
-from withings_auth.authorization.addresses import Addresses, addresses
+from withings_auth.authorization.addresses import Addresses, resolve_addresses
 from withings_auth.authorization.sockets import listen, sharing_option
 from withings_auth.errors import CallbackUnavailable
 
 
 def where(host: str = "localhost", port: int | None = None) -> Addresses:
-    return addresses(f"http://{host}:{port or free_port()}", None)
+    return resolve_addresses(f"http://{host}:{port or free_port()}", None)
 
 
 def test_both_loopback_families_are_held_and_nothing_else() -> None:
@@ -111,7 +111,7 @@ def test_a_host_without_ipv6_still_works(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def where_without_probe() -> Addresses:
-    return addresses("http://localhost:48713", None)
+    return resolve_addresses("http://localhost:48713", None)
 
 
 def test_sharing_is_the_platforms_safe_kind() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.canaries import Canaries
 from withings_auth import __version__
-from withings_auth.authorization.environment import Machine, surroundings
+from withings_auth.authorization.environment import Machine, detect_environment
 from withings_auth.doctor import machine
 from withings_auth.doctor.findings import Verdict, ok
 
@@ -67,7 +67,7 @@ def test_a_package_that_is_missing_is_a_warning() -> None:
     ],
 )
 def test_where_it_runs(environ: dict[str, str], on: Machine, words: str) -> None:
-    assert machine.place(surroundings(environ, on)).words == words
+    assert machine.place(detect_environment(environ, on)).words == words
 
 
 class TestBrowser:
@@ -90,7 +90,7 @@ class TestBrowser:
     def test_none_would_be_seen(self) -> None:
         """Over SSH nothing is opened, and the ways round are named."""
         environ = {"SSH_TTY": "/dev/pts/0", "DISPLAY": ":0"}
-        found = machine.browser(environ, surroundings(environ, LINUX))
+        found = machine.browser(environ, detect_environment(environ, LINUX))
         assert (found.verdict, found.words) == (
             Verdict.WARNING,
             "none would be opened: this is a session over SSH",
@@ -99,5 +99,5 @@ class TestBrowser:
 
     def test_an_installed_one(self, tmp_path: Path) -> None:
         environ = program(tmp_path, "firefox") | {"DISPLAY": ":0"}
-        found = machine.browser(environ, surroundings(environ, LINUX))
+        found = machine.browser(environ, detect_environment(environ, LINUX))
         assert (found.verdict, found.words) == (Verdict.OK, "firefox")

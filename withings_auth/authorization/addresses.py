@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult
 
 from withings_auth.errors import ConfigurationError
-from withings_auth.validation import LOOPBACK_HOSTS, PORT_OF_SCHEME, parsed_url, printable
+from withings_auth.validation import LOOPBACK_HOSTS, PORT_OF_SCHEME, host_and_port, parsed_url, printable
 
 _WAYS_ROUND = (
     "if something of yours forwards that address to this machine, say where to listen: --listen 127.0.0.1:PORT;"
@@ -41,11 +41,11 @@ class Addresses:
         return not all(ipaddress.ip_address(host).is_loopback for host in self.bind_to)
 
 
-def addresses(redirect_uri: str, listen: str | None, *, nowhere: bool = False) -> Addresses:
-    """Returns where to listen for a redirect URI, or `nowhere`. Raises `ConfigurationError` where that cannot work."""
+def resolve_addresses(redirect_uri: str, listen: str | None, *, paste_only: bool = False) -> Addresses:
+    """Returns where to listen for a redirect URI; none if `paste_only`. Raises `ConfigurationError`."""
     parts = _parsed_redirect(redirect_uri)
     registered_port = parts.port or PORT_OF_SCHEME[parts.scheme]
-    if nowhere:
+    if paste_only:
         path = parts.path or "/"
         return Addresses(bind_to=(), port=registered_port, accepted_hosts=frozenset(), path=path, origin="")
     host, port = _listening(redirect_uri, parts) if listen is None else _parsed_listen(listen)
@@ -55,7 +55,7 @@ def addresses(redirect_uri: str, listen: str | None, *, nowhere: bool = False) -
         port=port,
         accepted_hosts=_accepted_hosts(parts, registered_port, {*LOOPBACK_HOSTS, _reachable(host)}, port),
         path=parts.path or "/",
-        origin=f"http://{_bracketed(_reachable(host))}:{port}",
+        origin=f"http://{host_and_port(_reachable(host), port)}",
     )
 
 
@@ -72,7 +72,7 @@ def forwarding(redirect_uri: str, where: Addresses) -> str | None:
     if parts.scheme == "http":  # https ends at something of the user's own, which then comes to the listener
         host = "localhost" if len(where.bind_to) > 1 else _reachable(where.bind_to[0])
         target_port = where.port
-    return f"{browser_goes_to}:{_bracketed(host)}:{target_port}"
+    return f"{browser_goes_to}:{host_and_port(host, target_port)}"
 
 
 def _parsed_redirect(redirect_uri: str) -> SplitResult:
@@ -131,8 +131,8 @@ def _accepted_hosts(parts: SplitResult, registered_port: int, literals: Iterable
     """
     named = [(parts.hostname or "", registered_port, PORT_OF_SCHEME[parts.scheme])]
     named += [(host, port, PORT_OF_SCHEME["http"]) for host in literals]
-    with_port = {f"{_bracketed(host)}:{number}" for host, number, _ in named}
-    without = {_bracketed(host) for host, number, own in named if number == own}
+    with_port = {host_and_port(host, number) for host, number, _ in named}
+    without = {host_and_port(host, number).removesuffix(f":{number}") for host, number, own in named if number == own}
     return frozenset(with_port | without)
 
 
@@ -140,10 +140,6 @@ def _reachable(host: str) -> str:
     if host == "localhost" or not ipaddress.ip_address(host).is_unspecified:
         return host
     return "127.0.0.1" if ipaddress.ip_address(host).version == 4 else "::1"
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def _cannot_work(redirect_uri: str, why: str, *, hint: str = "") -> ConfigurationError:

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PureWindowsPath
 
-from withings_auth.authorization.environment import Surroundings, surroundings, this_machine
+from withings_auth.authorization.environment import Environment, detect_environment, detect_machine
 from withings_auth.validation import printable
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def start(
     *,
     named: str | None = None,
     environ: Mapping[str, str] | None = None,
-    around: Surroundings | None = None,
+    around: Environment | None = None,
     on_failure: Callable[[], None] = lambda: None,
 ) -> NotStarted | None:
     """Opens the URL in a browser. `named` is a command in the syntax of one entry of `BROWSER`.
@@ -55,7 +55,7 @@ def start(
     `on_failure` is called, in another thread, if the browser's process ends with an error later.
     """
     environ = os.environ if environ is None else environ
-    chosen = choose(named, environ, surroundings(environ, this_machine()) if around is None else around)
+    chosen = choose(named, environ, detect_environment(environ, detect_machine()) if around is None else around)
     if isinstance(chosen, NotStarted):
         return chosen
     for command in chosen:
@@ -71,7 +71,7 @@ def start(
     return NotStarted(f"{' and '.join(map(printable, chosen))} cannot be started")
 
 
-def choose(named: str | None, environ: Mapping[str, str], around: Surroundings) -> list[str] | NotStarted:
+def choose(named: str | None, environ: Mapping[str, str], around: Environment) -> list[str] | NotStarted:
     """Returns the commands to try, in order, or why there is none that a person would see."""
     commands = _named_commands(named, environ)
     if commands:

@@ -18,7 +18,7 @@ from withings_auth.validation import is_opaque_token, printable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class HttpRequest:
     """One request as it came over the wire: nothing decoded, nothing normalised."""
 
     method: str
@@ -45,7 +45,7 @@ class Expectation:
     issuer: str
 
 
-class Kind(Enum):
+class Reason(Enum):
     """Why a request was ignored, in the words of the terminal."""
 
     FOREIGN_HOST = "for another host name"
@@ -69,7 +69,7 @@ class Kind(Enum):
 class Ignored:
     """Not the callback: the login goes on as if it had not come."""
 
-    kind: Kind
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,19 +94,19 @@ class Granted:
 Verdict = Ignored | StartVisited | Refused | Granted
 
 
-def judge(expected: Expectation, request: Request) -> Verdict:
+def judge(expected: Expectation, request: HttpRequest) -> Verdict:
     """Returns what a request means for the login. Raises nothing, whatever came."""
     hosts = request.values("host")
     if len(hosts) != 1 or hosts[0].lower() not in expected.hosts or not request.target.startswith("/"):
-        return Ignored(Kind.FOREIGN_HOST)
+        return Ignored(Reason.FOREIGN_HOST)
     path, _, query = request.target.partition("?")
     is_start = _same(path, expected.start_path)
     if path != expected.path and not is_start:
-        return Ignored(Kind.OTHER_PATH)
+        return Ignored(Reason.OTHER_PATH)
     if request.method != "GET":
-        return Ignored(Kind.WRONG_METHOD)
+        return Ignored(Reason.WRONG_METHOD)
     if _is_ahead_of_its_time(request):
-        return Ignored(Kind.PREFETCH)
+        return Ignored(Reason.PREFETCH)
     return StartVisited() if is_start else judge_query(expected, query)
 
 
@@ -115,17 +115,17 @@ def judge_query(expected: Expectation, query: str) -> Ignored | Refused | Grante
     try:
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=50, errors="replace")
     except ValueError:
-        return Ignored(Kind.MALFORMED)
+        return Ignored(Reason.MALFORMED)
     states, codes, errors, issuers = (_of(pairs, name) for name in ("state", "code", "error", "iss"))
     if not states:
-        return Ignored(Kind.NO_STATE)
+        return Ignored(Reason.NO_STATE)
     # Each one is compared, so that the time taken says nothing about which of them was right.
     if not any([_same(state, expected.state) for state in states]):  # noqa: C419  a generator would stop early
-        return Ignored(Kind.FOREIGN_STATE)
+        return Ignored(Reason.FOREIGN_STATE)
     if any(len(values) > 1 for values in (states, codes, errors, issuers)):
-        return Ignored(Kind.REPEATED)
+        return Ignored(Reason.REPEATED)
     if issuers and issuers[0] != expected.issuer:
-        return Ignored(Kind.FOREIGN_ISSUER)
+        return Ignored(Reason.FOREIGN_ISSUER)
     return _judge_answer(codes, errors)
 
 
@@ -135,11 +135,11 @@ def _judge_answer(codes: list[str], errors: list[str]) -> Ignored | Refused | Gr
             return Refused(printable(error, limit=80))
         case [code], []:
             if not code:
-                return Ignored(Kind.INCOMPLETE)
-            return Granted(code) if is_opaque_token(code) else Ignored(Kind.NOT_A_CODE)
+                return Ignored(Reason.INCOMPLETE)
+            return Granted(code) if is_opaque_token(code) else Ignored(Reason.NOT_A_CODE)
         case [_], [_]:
-            return Ignored(Kind.CONTRADICTORY)
-    return Ignored(Kind.INCOMPLETE)
+            return Ignored(Reason.CONTRADICTORY)
+    return Ignored(Reason.INCOMPLETE)
 
 
 def _of(pairs: Iterable[tuple[str, str]], wanted: str) -> list[str]:
@@ -150,6 +150,6 @@ def _same(given: str, expected: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode())
 
 
-def _is_ahead_of_its_time(request: Request) -> bool:
+def _is_ahead_of_its_time(request: HttpRequest) -> bool:
     purposes = [*request.values("sec-purpose"), *request.values("purpose"), *request.values("x-moz")]
     return any("prefetch" in purpose.lower() or "prerender" in purpose.lower() for purpose in purposes)

@@ -10,7 +10,7 @@ TICK_SECONDS = 1.0
 
 
 @asynccontextmanager
-async def counting(seconds: float, show: Callable[[str], None], line: Callable[[float], str]) -> AsyncIterator[None]:
+async def count_down(seconds: float, show: Callable[[str], None], line: Callable[[float], str]) -> AsyncIterator[None]:
     """Shows `line(seconds left)` once a second for as long as the block runs, and an empty line at its end."""
     task = asyncio.ensure_future(_count(seconds, show, line))
     try:

@@ -28,7 +28,7 @@ class Post(Protocol):
     ) -> Outcome: ...
 
 
-def introduction(grant: Grant, *, send: Post = post) -> str | None:
+def describe_devices(grant: Grant, *, send: Post = post) -> str | None:
     """Returns a line such as “This account has: Body+ scale, synced today.”, None where nothing is known. Blocks."""
     if "user.info" not in grant.scopes:
         return None

@@ -30,7 +30,7 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Environment:
     """Where the program runs. `ssh_destination` is how to get here by ssh, with capitals for what is not known."""
 
     platform: str
@@ -50,7 +50,7 @@ class Surroundings:
         return "" if self.has_display or self.under_wsl else "there is no display"
 
 
-def this_machine() -> Machine:
+def detect_machine() -> Machine:
     """Asks the machine; the two marks are looked at, nothing is read."""
     return Machine(
         platform=sys.platform,
@@ -59,7 +59,7 @@ def this_machine() -> Machine:
     )
 
 
-def surroundings(environ: Mapping[str, str], machine: Machine) -> Surroundings:
+def detect_environment(environ: Mapping[str, str], machine: Machine) -> Environment:
     """Returns where a program with that environment runs on that machine."""
 
     def tells(*names: str) -> bool:
@@ -67,7 +67,7 @@ def surroundings(environ: Mapping[str, str], machine: Machine) -> Surroundings:
 
     in_container = machine.has_container_mark or environ.get("container", "") not in _NO_CONTAINERS
     windows_kernel = "microsoft" in machine.kernel_release.lower()  # a kernel of one's own may not say so
-    return Surroundings(
+    return Environment(
         platform=machine.platform,
         over_ssh=tells("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"),
         in_container=in_container,

@@ -15,15 +15,15 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from withings_auth.authorization import messages, pages
-from withings_auth.authorization.addresses import addresses
+from withings_auth.authorization.addresses import resolve_addresses
 from withings_auth.authorization.callback import Granted, Refused
-from withings_auth.authorization.countdown import counting
+from withings_auth.authorization.countdown import count_down
 from withings_auth.authorization.open_browser import open_browser as open_the_browser
 from withings_auth.authorization.open_browser import watch_browser
-from withings_auth.authorization.paste import taking_pastes
+from withings_auth.authorization.paste import take_pastes
 from withings_auth.authorization.pending import Pending
 from withings_auth.authorization.request import Attempt
-from withings_auth.authorization.single_login import reserved
+from withings_auth.authorization.single_login import reserve_login
 from withings_auth.authorization.sockets import listen as listen_on
 from withings_auth.config.settings import checked_profile, read_settings
 from withings_auth.errors import (
@@ -113,7 +113,7 @@ async def login(
         profile=checked_profile(profile),
         store=settings.open_store() if store is None else store,
         endpoints=settings.endpoints if endpoints is None else endpoints,
-        where=addresses(app.redirect_uri, listen, nowhere=paste_only),
+        where=resolve_addresses(app.redirect_uri, listen, paste_only=paste_only),
         timeout=timeout,
         replace=replace,
         switch_user=switch_user,
@@ -129,7 +129,7 @@ async def login(
         tell(messages.open_to_the_network(attempt.where.bind_to, attempt.where.port))
     with ExitStack() as held:
         place = "waiting for a paste" if paste_only else f"listening at {attempt.where.origin}"
-        held.enter_context(reserved(attempt.store, attempt.profile, place))
+        held.enter_context(reserve_login(attempt.store, attempt.profile, place))
         await in_thread(attempt.prepare)
         opened = [] if paste_only else listen_on(attempt.where)
         sockets = [held.enter_context(listening) for listening in opened]
@@ -170,16 +170,16 @@ def login_sync(app: App, **options: Unpack[LoginOptions]) -> Token:
 
 async def _wait_and_finish(attempt: Attempt, sockets: list[socket.socket]) -> Grant:
     """From listening sockets to a saved grant, with the browser's tab told how it ended."""
-    pending = Pending(attempt.expectation, attempt.authorize_url, lambda kind: attempt.tell(messages.ignored(kind)))
+    pending = Pending(attempt.expectation, attempt.authorize_url, lambda reason: attempt.tell(messages.ignored(reason)))
     failed = asyncio.Event()
     browser_opened = open_the_browser(attempt, failed)
     # Imported while the browser starts: whatever it asks meanwhile waits in the kernel's queue.
-    from withings_auth.authorization.server import serving
+    from withings_auth.authorization.server import serve
 
-    async with serving(sockets, pending.answer, pending.ignore):
+    async with serve(sockets, pending.answer, pending.ignore):
         watch = asyncio.ensure_future(watch_browser(attempt, pending, failed)) if browser_opened else None
         try:
-            async with taking_pastes(attempt, pending):
+            async with take_pastes(attempt, pending):
                 return await _decide(attempt, pending)
         finally:
             if watch is not None:
@@ -189,7 +189,7 @@ async def _wait_and_finish(attempt: Attempt, sockets: list[socket.socket]) -> Gr
 
 async def _decide(attempt: Attempt, pending: Pending) -> Grant:
     try:
-        async with asyncio.timeout(attempt.timeout), counting(attempt.timeout, attempt.show, attempt.waiting):
+        async with asyncio.timeout(attempt.timeout), count_down(attempt.timeout, attempt.show, attempt.waiting):
             decision = await pending.decision()
     except TimeoutError:
         if attempt.paste_only:
@@ -243,9 +243,9 @@ def _celebrate(attempt: Attempt, pending: Pending, grant: Grant) -> None:
 
 async def _introduce(attempt: Attempt, grant: Grant) -> None:
     """Tells what a person recognises the account by, if Withings says it soon; that it does not changes nothing."""
-    from withings_auth.authorization.devices import introduction
+    from withings_auth.authorization.devices import describe_devices
 
-    line = await in_thread(lambda: introduction(grant))
+    line = await in_thread(lambda: describe_devices(grant))
     if line is not None:
         attempt.tell(line)
 

@@ -6,11 +6,11 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 
-from withings_auth.authorization.callback import Kind
-from withings_auth.authorization.environment import Surroundings
+from withings_auth.authorization.callback import Reason
+from withings_auth.authorization.environment import Environment
 from withings_auth.errors import LoginTimeout, login_hint
 from withings_auth.model import Grant
-from withings_auth.validation import printable
+from withings_auth.validation import host_and_port, printable
 
 
 def duration(seconds: float) -> str:
@@ -59,7 +59,7 @@ def by_hand_over_ssh(why: str, url: str, ssh_command: str | None) -> Iterable[st
     yield ""
 
 
-def ssh_command(forwarding: str, around: Surroundings) -> str:
+def ssh_command(forwarding: str, around: Environment) -> str:
     """Returns the line to type on the computer where the browser is; see `addresses.forwarding`."""
     return printable(f"ssh -L {forwarding} {around.ssh_destination}")
 
@@ -97,7 +97,7 @@ def waiting(seconds_left: float, *, pasting: bool, listening: bool) -> str:
 
 def open_to_the_network(bind_to: Iterable[str], port: int) -> str:
     """Said when the listener is not bound to loopback alone."""
-    places = ", ".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host in bind_to)
+    places = ", ".join(host_and_port(host, port) for host in bind_to)
     return f"withings-auth: warning: other machines can reach the address that is listened on ({places})"
 
 
@@ -106,10 +106,10 @@ def already(profile: str, owner: Grant) -> str:
     return f"Profile {profile} is signed in as user {owner.userid}; a new login of the same person replaces it."
 
 
-def ignored(kind: Kind) -> str:
-    """Said the first time that something of a kind came that is not the callback."""
-    line = f"Ignored a request {kind.value}; still waiting."
-    if kind is Kind.TLS:
+def ignored(reason: Reason) -> str:
+    """Said the first time that something of a reason came that is not the callback."""
+    line = f"Ignored a request {reason.value}; still waiting."
+    if reason is Reason.TLS:
         return line + " (Does your browser force https on localhost? Make an exception for this address.)"
     return line
 
@@ -129,17 +129,17 @@ def missing_scopes(asked: Iterable[str], granted: Iterable[str]) -> str | None:
     return f"withings-auth: warning: not granted: {', '.join(printable(scope, limit=64) for scope in missing)}"
 
 
-def nobody_came(profile: str, redirect_uri: str, timeout: float, counted: Counter[Kind]) -> LoginTimeout:
+def nobody_came(profile: str, redirect_uri: str, timeout: float, counted: Counter[Reason]) -> LoginTimeout:
     """Returns the error for a login that nobody answered, with all that was seen and what a person can do."""
-    seen = "; ".join(f"{count} {kind.value}" for kind, count in counted.most_common())
+    seen = "; ".join(f"{count} {reason.value}" for reason, count in counted.most_common())
     advice = [
         "click Allow in the browser",
         f"if Withings showed “redirect_uri_mismatch”, register {printable(redirect_uri)} exactly so",
         "if it showed “Invalid clientid”, check WITHINGS_CLIENT_ID",
     ]
-    if counted[Kind.TLS]:
+    if counted[Reason.TLS]:
         advice.append("your browser forces https on localhost: make an exception for this address")
-    if counted[Kind.FOREIGN_STATE]:
+    if counted[Reason.FOREIGN_STATE]:
         advice.append("an old tab answered: close the tabs of earlier logins")
     return LoginTimeout(
         f"nobody came back from Withings within {duration(timeout)}"

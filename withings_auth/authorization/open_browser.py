@@ -7,7 +7,7 @@ import os
 
 from withings_auth.authorization import browser, messages
 from withings_auth.authorization.addresses import forwarding
-from withings_auth.authorization.environment import surroundings, this_machine
+from withings_auth.authorization.environment import detect_environment, detect_machine
 from withings_auth.authorization.pending import Pending
 from withings_auth.authorization.request import Attempt
 
@@ -53,7 +53,7 @@ async def watch_browser(attempt: Attempt, pending: Pending, failed: asyncio.Even
 
 def _tell_the_address(attempt: Attempt, why: str) -> None:
     """Tells the address to open by hand; over SSH also how the browser's answer finds its way here."""
-    around = surroundings(os.environ, this_machine())
+    around = detect_environment(os.environ, detect_machine())
     if not around.over_ssh:
         cut_off = around.in_container and not attempt.where.open_to_the_network
         attempt.tell_all(messages.by_hand(why, attempt.authorize_url, in_container=cut_off))

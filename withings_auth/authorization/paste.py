@@ -15,7 +15,7 @@ from enum import Enum
 from urllib.parse import SplitResult, parse_qsl
 
 from withings_auth.authorization import messages
-from withings_auth.authorization.callback import Expectation, Granted, Ignored, Kind, Refused, judge_query
+from withings_auth.authorization.callback import Expectation, Granted, Ignored, Reason, Refused, judge_query
 from withings_auth.authorization.pending import Pending
 from withings_auth.authorization.request import Attempt
 from withings_auth.errors import LoginError
@@ -49,8 +49,8 @@ class Wrong(Enum):
 
 
 _WRONG_QUERIES = {
-    Kind.FOREIGN_STATE: Wrong.ANOTHER_LOGIN,
-    Kind.INCOMPLETE: Wrong.NOT_AN_ANSWER,
+    Reason.FOREIGN_STATE: Wrong.ANOTHER_LOGIN,
+    Reason.INCOMPLETE: Wrong.NOT_AN_ANSWER,
 }
 
 
@@ -71,16 +71,16 @@ def judge_paste(
         if "=" not in query and is_opaque_token(query):
             return Wrong.CODE_ALONE
     match judge_query(expected, query):
-        case Ignored(Kind.NO_STATE):
+        case Ignored(Reason.NO_STATE):
             return Wrong.CODE_ALONE if _has_code(query) else Wrong.NOT_AN_ANSWER
-        case Ignored(kind):
-            return _WRONG_QUERIES.get(kind, Wrong.DAMAGED)
+        case Ignored(reason):
+            return _WRONG_QUERIES.get(reason, Wrong.DAMAGED)
         case answer:
             return answer
 
 
 @asynccontextmanager
-async def taking_pastes(attempt: Attempt, pending: Pending) -> AsyncIterator[None]:
+async def take_pastes(attempt: Attempt, pending: Pending) -> AsyncIterator[None]:
     """Lets the person's pastes count in the block; what they are read from is given back at its end."""
     if attempt.pasted is None:
         yield

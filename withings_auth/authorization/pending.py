@@ -11,35 +11,35 @@ from withings_auth.authorization import pages
 from withings_auth.authorization.callback import (
     Expectation,
     Granted,
+    HttpRequest,
     Ignored,
-    Kind,
+    Reason,
     Refused,
-    Request,
     StartVisited,
     judge,
 )
 
 logger = logging.getLogger(__name__)
 
-_PAGES: dict[Kind, Callable[[], pages.Page]] = {
-    Kind.OTHER_PATH: pages.not_found,
-    Kind.WRONG_METHOD: pages.wrong_method,
-    Kind.PREFETCH: pages.opened_ahead,
-    Kind.START_USED: pages.start_used,
-    Kind.OTHER_CODE: pages.already_answered,
+_PAGES: dict[Reason, Callable[[], pages.Page]] = {
+    Reason.OTHER_PATH: pages.not_found,
+    Reason.WRONG_METHOD: pages.wrong_method,
+    Reason.PREFETCH: pages.opened_ahead,
+    Reason.START_USED: pages.start_used,
+    Reason.OTHER_CODE: pages.already_answered,
 }
 
 # What a browser asks for of its own accord says nothing about the login, and is not worth a line.
-_UNREMARKABLE = {Kind.OTHER_PATH, Kind.PREFETCH}
+_UNREMARKABLE = {Reason.OTHER_PATH, Reason.PREFETCH}
 
 
 class Pending:
     """One login from the moment it listens until its outcome is settled.
 
-    `notice` is called the first time that something of a kind is ignored. Belongs to one event loop.
+    `notice` is called the first time that something of a reason is ignored. Belongs to one event loop.
     """
 
-    def __init__(self, expected: Expectation, authorize_url: str, notice: Callable[[Kind], None]) -> None:
+    def __init__(self, expected: Expectation, authorize_url: str, notice: Callable[[Reason], None]) -> None:
         loop = asyncio.get_running_loop()
         self._expected = expected
         self._authorize_url = authorize_url
@@ -47,7 +47,7 @@ class Pending:
         self._decision: asyncio.Future[Granted | Refused] = loop.create_future()
         self._outcome: asyncio.Future[pages.Page] = loop.create_future()
         self.start_visited = asyncio.Event()
-        self.ignored: Counter[Kind] = Counter()
+        self.ignored: Counter[Reason] = Counter()
 
     @property
     def open(self) -> bool:
@@ -63,14 +63,14 @@ class Pending:
         if not self._outcome.done():
             self._outcome.set_result(outcome)
 
-    async def answer(self, request: Request) -> pages.Page:
+    async def answer(self, request: HttpRequest) -> pages.Page:
         """Returns the page for a request; for the true callback only once the outcome is known."""
         match judge(self._expected, request):
-            case Ignored(kind):
-                return self.ignore(kind)
+            case Ignored(reason):
+                return self.ignore(reason)
             case StartVisited():
                 if self.start_visited.is_set():
-                    return self.ignore(Kind.START_USED)
+                    return self.ignore(Reason.START_USED)
                 self.start_visited.set()
                 logger.debug("the browser is here, and is sent on to Withings")
                 return pages.redirect(self._authorize_url)
@@ -91,13 +91,13 @@ class Pending:
 
     async def _decided(self, answer: Granted | Refused) -> pages.Page:
         if not self.take(answer):
-            return self.ignore(Kind.OTHER_CODE)
+            return self.ignore(Reason.OTHER_CODE)
         return await asyncio.shield(self._outcome)
 
-    def ignore(self, kind: Kind) -> pages.Page:
+    def ignore(self, reason: Reason) -> pages.Page:
         """Counts something that is not the callback, and returns its page."""
-        self.ignored[kind] += 1
-        logger.debug("ignored: a request %s", kind.value)
-        if self.ignored[kind] == 1 and kind not in _UNREMARKABLE:
-            self._notice(kind)
-        return _PAGES.get(kind, pages.not_for_us)()
+        self.ignored[reason] += 1
+        logger.debug("ignored: a request %s", reason.value)
+        if self.ignored[reason] == 1 and reason not in _UNREMARKABLE:
+            self._notice(reason)
+        return _PAGES.get(reason, pages.not_for_us)()

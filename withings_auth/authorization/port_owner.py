@@ -19,7 +19,7 @@ _LISTENING = "0A"  # TCP_LISTEN, in include/net/tcp_states.h
 _LONGEST_TABLE = 1 << 22  # characters of /proc/net/tcp: some twenty-five thousand sockets
 
 
-def holder(
+def find_port_owner(
     host: str, port: int, *, proc: Path = Path("/proc"), clock: Callable[[], float] = time.monotonic
 ) -> str | None:
     """Returns who listens where the IP literal and port would be needed, as in “python3 (process 123)”.

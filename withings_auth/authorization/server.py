@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from withings_auth.authorization import pages
-from withings_auth.authorization.callback import Kind, Request
+from withings_auth.authorization.callback import HttpRequest, Reason
 
 FAREWELL_SECONDS = 1.0  # for pages still on their way when the login is over
 _TLS_HANDSHAKE = 0x16  # the first byte of a TLS record that opens a connection (RFC 8446, section 5.1)
@@ -25,10 +25,10 @@ _SILENT = logging.Logger("withings_auth.authorization", logging.CRITICAL + 1)
 
 
 @asynccontextmanager
-async def serving(
+async def serve(
     sockets: Iterable[socket.socket],
-    answer: Callable[[Request], Awaitable[pages.Page]],
-    note_unreadable: Callable[[Kind], object],
+    answer: Callable[[HttpRequest], Awaitable[pages.Page]],
+    note_unreadable: Callable[[Reason], object],
 ) -> AsyncIterator[None]:
     """Serves the listening sockets, which are closed at the end together with every connection.
 
@@ -37,7 +37,7 @@ async def serving(
 
     async def respond(request: web.BaseRequest) -> web.StreamResponse:
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
-        return _response(await answer(Request(method=request.method, target=request.raw_path, headers=headers)))
+        return _response(await answer(HttpRequest(method=request.method, target=request.raw_path, headers=headers)))
 
     manager = _Server(respond, note_unreadable)
     loop = asyncio.get_running_loop()
@@ -63,7 +63,7 @@ class _Server(web.Server):
     def __init__(
         self,
         respond: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
-        note_unreadable: Callable[[Kind], object],
+        note_unreadable: Callable[[Reason], object],
     ) -> None:
         super().__init__(respond)
         self._note_unreadable = note_unreadable
@@ -75,7 +75,7 @@ class _Server(web.Server):
 class _Connection(web.RequestHandler):
     """aiohttp's connection, with our headers on its own answers and an eye for TLS."""
 
-    def __init__(self, manager: _Server, note_unreadable: Callable[[Kind], object]) -> None:
+    def __init__(self, manager: _Server, note_unreadable: Callable[[Reason], object]) -> None:
         super().__init__(manager, loop=asyncio.get_running_loop(), access_log=_SILENT, logger=_SILENT, lingering_time=0)
         self._note_unreadable = note_unreadable
         self._is_new = True
@@ -84,7 +84,7 @@ class _Connection(web.RequestHandler):
         if self._is_new and data:
             self._is_new = False
             if data[0] == _TLS_HANDSHAKE:
-                self._note_unreadable(Kind.TLS)
+                self._note_unreadable(Reason.TLS)
                 self.force_close()
                 return
         super().data_received(data)
@@ -97,5 +97,5 @@ class _Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         del request, exc, message  # they hold what came over the wire: nothing of it is shown or logged
-        self._note_unreadable(Kind.MALFORMED)
+        self._note_unreadable(Reason.MALFORMED)
         return _response(pages.not_for_us(status=status))

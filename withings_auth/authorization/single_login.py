@@ -19,7 +19,7 @@ SLIP_PATIENCE_SECONDS = 5.0
 
 
 @contextmanager
-def reserved(store: SecretStore, profile: str, place: str) -> Iterator[None]:
+def reserve_login(store: SecretStore, profile: str, place: str) -> Iterator[None]:
     """Holds the profile's one pending login; `place` is where a person finds it.
 
     Raises `LoginError` where another one is pending, naming its place, and `StoreError`. Blocks for a moment.

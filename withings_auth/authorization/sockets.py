@@ -13,9 +13,9 @@ import sys
 from contextlib import ExitStack
 
 from withings_auth.authorization.addresses import Addresses
-from withings_auth.authorization.port_owner import holder
+from withings_auth.authorization.port_owner import find_port_owner
 from withings_auth.errors import CallbackUnavailable
-from withings_auth.validation import printable
+from withings_auth.validation import host_and_port, printable
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def listen(where: Addresses) -> list[socket.socket]:
                 hint="check the network configuration of this machine: ping localhost",
             )
         opened.pop_all()
-        logger.debug("listening at %s", " and ".join(_written(*made.getsockname()[:2]) for made in sockets))
+        logger.debug("listening at %s", " and ".join(host_and_port(*made.getsockname()[:2]) for made in sockets))
         return sockets
 
 
@@ -80,14 +80,10 @@ def _listening(host: str, port: int, *, needed: bool) -> socket.socket | None:
     return made
 
 
-def _written(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def _unavailable(host: str, port: int, error: OSError) -> CallbackUnavailable:
-    where = _written(host, port)
+    where = host_and_port(host, port)
     if error.errno == errno.EADDRINUSE:
-        who = holder(host, port)
+        who = find_port_owner(host, port)
         return CallbackUnavailable(
             f"another program listens on {where}" + (f": {who}" if who else ""),
             hint="stop it, or register one more URL with another port at the developer dashboard and use that:"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from withings_auth.cli.scopes import wrong_scopes
-from withings_auth.cli.ui.prompts import ask_for_secret, wrong_client_secret
+from withings_auth.cli.ui.prompts import ask_for_secret, check_client_secret
 from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, tell
 from withings_auth.config.envfile import read_env_file
 from withings_auth.errors import ConfigurationError
@@ -81,7 +81,7 @@ def _from_stdin() -> str:
         return ask_for_secret()
     data = sys.stdin.buffer.read(LARGEST_INPUT_BYTES) if sys.stdin is not None else b""
     secret = data.decode("utf-8", "replace").strip()
-    why = wrong_client_secret(secret)
+    why = check_client_secret(secret)
     if why is not None:
         raise ConfigurationError(
             f"what came on standard input is no client secret: {why}",
@@ -93,7 +93,7 @@ def _from_stdin() -> str:
 def _refuse_wrong(given: Given) -> None:
     checks = (
         ("client id", given.client_id, wrong_client_id),
-        ("client secret", given.client_secret, wrong_client_secret),
+        ("client secret", given.client_secret, check_client_secret),
         ("list of scopes", given.scopes, wrong_scopes),
     )
     for what, value, wrong in checks:

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from withings_auth.authorization.addresses import Addresses, addresses
+from withings_auth.authorization.addresses import Addresses, resolve_addresses
 from withings_auth.authorization.sockets import listen
 from withings_auth.config.app import KnownApp
 from withings_auth.config.settings import CONFIG_FILE, Settings, config_directory
 from withings_auth.doctor.findings import Found, ok, skipped, warning
 from withings_auth.errors import ConfigurationError
 from withings_auth.model import Endpoints
-from withings_auth.validation import origin, printable
+from withings_auth.validation import host_and_port, origin, printable
 
 _PREFIX = "WITHINGS_"
 _OTHERS = (
@@ -59,9 +59,9 @@ def redirect_uri(uri: str, listen_at: str | None) -> Found:
     """Says what a redirect URI leads to. Raises `ConfigurationError` where it can be none."""
     shown = printable(uri)
     try:
-        where = addresses(uri, listen_at)
+        where = resolve_addresses(uri, listen_at)
     except ConfigurationError as error:
-        addresses(uri, listen_at, nowhere=True)
+        resolve_addresses(uri, listen_at, paste_only=True)
         return warning(str(error), error.hint)
     words = f"{shown}; a login listens on {_shown(where.bind_to, where.port)}"
     if where.open_to_the_network:
@@ -84,10 +84,10 @@ def port(where: Addresses | None) -> Found:
 def listening_addresses(uri: str, listen_at: str | None) -> Addresses | None:
     """Returns where a login would listen, None where it cannot."""
     try:
-        return addresses(uri, listen_at)
+        return resolve_addresses(uri, listen_at)
     except ConfigurationError:
         return None
 
 
 def _shown(hosts: tuple[str, ...] | list[str], number: int) -> str:
-    return " and ".join(f"[{host}]:{number}" if ":" in host else f"{host}:{number}" for host in hosts)
+    return " and ".join(host_and_port(host, number) for host in hosts)

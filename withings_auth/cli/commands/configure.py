@@ -9,11 +9,11 @@ from dataclasses import replace
 from functools import partial
 
 from withings_auth.authorization import browser
-from withings_auth.authorization.addresses import addresses
+from withings_auth.authorization.addresses import resolve_addresses
 from withings_auth.cli.given import Given, read_given, wrong_client_id
 from withings_auth.cli.options import add_profile, open_store, settings
 from withings_auth.cli.scopes import warn_of_strange, wrong_scopes
-from withings_auth.cli.ui.prompts import Wrong, ask, ask_for_secret, confirm
+from withings_auth.cli.ui.prompts import Check, ask, ask_for_secret, confirm
 from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, tell
 from withings_auth.config.app import KnownApp, known_app
 from withings_auth.config.save import save_app
@@ -94,7 +94,7 @@ def set_up(
     listen = given.listen or found.listen
     wrong_uri = partial(_wrong_redirect_uri, listen=listen, pasting=pasting)
     if given.redirect_uri is not None:
-        addresses(given.redirect_uri, listen, nowhere=pasting)
+        resolve_addresses(given.redirect_uri, listen, paste_only=pasting)
     asks_all = is_terminal() and given == Given()
     known = known_app(replace(found, client_id=given.client_id or found.client_id), store)
     if open_dashboard or (asks_all and known.client_id is None):
@@ -106,7 +106,7 @@ def set_up(
         scopes=scope_list(given.scopes) if given.scopes else known.scopes,
     )
     app = _asked(known, found, store, wrong_uri, everything=asks_all) if is_terminal() else _complete(known)
-    addresses(app.redirect_uri, listen, nowhere=pasting)
+    resolve_addresses(app.redirect_uri, listen, paste_only=pasting)
     warn_of_strange(scope_list(given.scopes or ""))
     if before_saving:
         check(app, found)
@@ -150,11 +150,11 @@ def _to_write(app: App, given: Given, *, everything: bool) -> dict[str, str]:
     return {"client_id": app.client_id, **{name: value for name, value in said.items() if value is not None}}
 
 
-def _asked(known: KnownApp, found: Settings, store: SecretStore, wrong_uri: Wrong, *, everything: bool) -> App:
+def _asked(known: KnownApp, found: Settings, store: SecretStore, wrong_uri: Check, *, everything: bool) -> App:
     """Asks for what is not known, or for everything, and returns the app. What is known is the default."""
     client_id = known.client_id
     if everything or client_id is None:
-        client_id = ask("Client id", wrong=wrong_client_id, default=client_id)
+        client_id = ask("Client id", check=wrong_client_id, default=client_id)
     if client_id != known.client_id:
         given_secret = None if everything else known.client_secret
         secret = given_secret or known_app(replace(found, client_id=client_id), store).client_secret
@@ -166,9 +166,9 @@ def _asked(known: KnownApp, found: Settings, store: SecretStore, wrong_uri: Wron
             note += "; Enter takes WITHINGS_CLIENT_SECRET" if is_set else "; Enter keeps the saved one"
         known = replace(known, client_secret=ask_for_secret(note, default=known.client_secret))
     if everything:
-        uri = ask("Redirect URI, exactly as it is registered", wrong=wrong_uri, default=known.redirect_uri)
+        uri = ask("Redirect URI, exactly as it is registered", check=wrong_uri, default=known.redirect_uri)
         wrong = partial(wrong_scopes, known=known.scopes)
-        scopes = ask("Scopes to ask for, a comma list", wrong=wrong, default=",".join(known.scopes))
+        scopes = ask("Scopes to ask for, a comma list", check=wrong, default=",".join(known.scopes))
         known = replace(known, redirect_uri=uri, scopes=scope_list(scopes))
     return _complete(known)
 
@@ -195,7 +195,7 @@ def _complete(known: KnownApp) -> App:
 
 def _wrong_redirect_uri(text: str, *, listen: str | None, pasting: bool) -> str | None:
     try:
-        addresses(text, listen, nowhere=pasting)
+        resolve_addresses(text, listen, paste_only=pasting)
     except ConfigurationError as error:
         return f"{error} ({error.hint})"
     return None

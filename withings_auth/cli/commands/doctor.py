@@ -6,11 +6,12 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 from withings_auth.cli.options import add_profile, open_store, settings
 from withings_auth.cli.ui.colour import Colour, coloured
 from withings_auth.cli.ui.spans import wait_and_tell
-from withings_auth.cli.ui.terminal import answer, answer_json
+from withings_auth.cli.ui.terminal import answer, answer_json, as_flags
 from withings_auth.doctor.checklist import NAMES, Means, examine
 from withings_auth.doctor.findings import Finding, Verdict
 
@@ -51,7 +52,8 @@ def execute(options: argparse.Namespace) -> int:
         offline=options.offline,
     )
     findings: list[Finding] = []
-    for finding in examine(means):
+    for found in examine(means):
+        finding = replace(found, remedy=as_flags(found.remedy))
         findings.append(finding)
         if not options.json:
             answer("\n".join(_lines(finding)))

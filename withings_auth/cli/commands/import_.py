@@ -125,7 +125,7 @@ def _app(login: ForeignLogin, flag: str | None, found: Settings, store: SecretSt
                 "the file does not say which app it belongs to, and none is set",
                 hint=f"say which app the other tool used: --client-id ID, or first {PROGRAM} configure",
             )
-        client_id = ask("Client id of the app that the other tool used", wrong=wrong_client_id)
+        client_id = ask("Client id of the app that the other tool used", check=wrong_client_id)
         known = known_app(found, store, client_id)
     return App(
         client_id=client_id,

@@ -7,7 +7,7 @@ import math
 from contextlib import ExitStack
 from dataclasses import replace
 
-from withings_auth.authorization.addresses import addresses
+from withings_auth.authorization.addresses import resolve_addresses
 from withings_auth.authorization.flow import DEFAULT_TIMEOUT_SECONDS, login
 from withings_auth.cli.options import add_profile, open_store, seconds, settings
 from withings_auth.cli.scopes import warn_of_strange
@@ -139,7 +139,9 @@ def _own_app(options: argparse.Namespace, found: Settings, store: SecretStore) -
             hint=f"register an app at {DASHBOARD}, then: {PROGRAM} configure, which also shows what to type there;"
             f" for a trial without an account: {PROGRAM} login --sandbox",
         )
-    addresses(known.redirect_uri, found.listen, nowhere=options.paste)  # refused before anybody is asked for anything
+    resolve_addresses(
+        known.redirect_uri, found.listen, paste_only=options.paste
+    )  # refused before anybody is asked for anything
     return App(
         client_id=known.client_id,
         client_secret=known.client_secret or ask_for_secret(),

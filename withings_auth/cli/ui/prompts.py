@@ -16,19 +16,19 @@ from withings_auth.validation import is_client_secret, printable
 
 MOST_TRIES = 3
 
-Wrong = Callable[[str], str | None]
+Check = Callable[[str], str | None]
 """Says why a text cannot be what was asked for; None where it can."""
 
 
-def ask(question: str, *, wrong: Wrong, default: str | None = None) -> str:
+def ask(question: str, *, check: Check, default: str | None = None) -> str:
     """Returns what a person types, the default for an empty line. Raises `ConfigurationError` where nothing will do."""
     shown = "" if default is None else f" [{printable(default)}]"
-    return _right(lambda: _typed(f"{question}{shown}: ").strip() or default or "", wrong)
+    return _right(lambda: _typed(f"{question}{shown}: ").strip() or default or "", check)
 
 
-def ask_hidden(question: str, *, wrong: Wrong, default: str | None = None) -> str:
+def ask_hidden(question: str, *, check: Check, default: str | None = None) -> str:
     """Returns what a person types unseen, the default for an empty line. Raises what `ask` raises."""
-    return _right(lambda: _typed(f"{question}: ", hidden=True).strip() or default or "", wrong)
+    return _right(lambda: _typed(f"{question}: ", hidden=True).strip() or default or "", check)
 
 
 def ask_for_secret(note: str = "it is not shown", *, default: str | None = None) -> str:
@@ -38,10 +38,10 @@ def ask_for_secret(note: str = "it is not shown", *, default: str | None = None)
             "the client secret is not set, and there is no terminal to ask for it",
             hint="set WITHINGS_CLIENT_SECRET in the environment, or save it once: withings-auth configure",
         )
-    return ask_hidden(f"Client secret ({note})", wrong=wrong_client_secret, default=default)
+    return ask_hidden(f"Client secret ({note})", check=check_client_secret, default=default)
 
 
-def wrong_client_secret(text: str) -> str | None:
+def check_client_secret(text: str) -> str | None:
     """Says why the text cannot be a client secret."""
     if is_client_secret(text):
         return None
@@ -56,10 +56,10 @@ def confirm(question: str) -> bool:
         return False
 
 
-def _right(answer: Callable[[], str], wrong: Wrong) -> str:
+def _right(answer: Callable[[], str], check: Check) -> str:
     for _ in range(MOST_TRIES):
         text = answer()
-        why = wrong(text)
+        why = check(text)
         if why is None:
             return text
         tell(f"That will not do: {why}.")

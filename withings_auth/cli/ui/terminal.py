@@ -3,13 +3,15 @@
 1. stdout carries the answer and only the answer.
 2. Everything else is on stderr: `withings-auth: error: …` with a `hint:` line under it.
 3. Text from outside arrives here escaped already; nothing here prints an exception of somebody else.
-4. A line that counts is on a terminal only, is rewritten in place, and is gone before anything else is told.
-5. An answer that could not be written whole is a failure, without a traceback; a reader that left is told nothing.
+4. The library names parameters (`replace=True`); whatever is told names the flags for them (`--replace`).
+5. A line that counts is on a terminal only, is rewritten in place, and is gone before anything else is told.
+6. An answer that could not be written whole is a failure, without a traceback; a reader that left is told nothing.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 from collections.abc import Mapping
@@ -22,6 +24,24 @@ from withings_auth.errors import WithingsAuthError
 PROGRAM = "withings-auth"
 FORMAT_VERSION = 1  # of every --json answer; it grows when a field changes its meaning or goes away
 _KEPT_FREE = 3  # columns: for the cursor, and for the ^C that a terminal may put behind the line
+
+# The flag for each parameter that a message or hint of the library may name.
+FLAGS = {
+    "browser": "--browser",
+    "client_id": "--client-id",
+    "demo": "--demo",
+    "listen": "--listen",
+    "min_valid": "--min-valid",
+    "open_browser": "--no-browser",
+    "paste_only": "--paste",
+    "profile": "--profile",
+    "redirect_uri": "--redirect-uri",
+    "replace": "--replace",
+    "scopes": "--scope",
+    "switch_user": "--switch-user",
+    "timeout": "--timeout",
+}
+_PARAMETER = re.compile(rf"""(?<![\w?&])({"|".join(FLAGS)})=(?:"([^"\s]+)"|True\b|False\b|([0-9]+)\b)""")
 
 _counting = threading.Lock()
 _shown = ""  # the line that counts, as it stands on the terminal now
@@ -64,12 +84,12 @@ def answer_json(content: Mapping[str, object]) -> None:
 
 
 def tell(line: str) -> None:
-    """Tells a person something, on stderr; that nobody may be listening is no reason to fail."""
+    """Tells the user something on stderr, in terms of flags; fails silently if stderr is closed."""
     err: TextIO | None = sys.stderr
     if err is not None:  # print would take stdout instead
         show("")
         with suppress(OSError):
-            print(line, file=err, flush=True)
+            print(as_flags(line), file=err, flush=True)
 
 
 def show(line: str) -> None:
@@ -97,6 +117,11 @@ def complain(message: str, hint: str, exit_code: int) -> int:
     if hint:
         tell(f"{coloured('hint:', 'bold', sys.stderr)} {hint}")
     return exit_code
+
+
+def as_flags(text: str) -> str:
+    """Returns the text with the library's parameters as flags: `profile="mum"` becomes `--profile mum`."""
+    return _PARAMETER.sub(lambda found: " ".join(filter(None, (FLAGS[found[1]], found[2], found[3]))), text)
 
 
 def is_terminal() -> bool:
