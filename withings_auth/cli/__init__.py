@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from withings_auth.cli.parsing import COMMANDS, parse
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
             return greet(options.usage)
         return int(options.execute(options))
     except WithingsAuthError as error:
-        if options is not None and options.verbose:
+        if "logging" in sys.modules:  # nobody can listen if it is not loaded, and loading it takes 3 ms
             import logging
 
             logging.getLogger(__name__).debug("ended by %s", type(error).__name__)
