@@ -1,4 +1,4 @@
-"""What the README claims, held against the product."""
+"""The README's claims, checked against the program."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ VISITOR = f"{sys.executable} -m withings_auth.sandbox.visitor"
 
 
 def codes() -> list[str]:
-    """What stands in backticks within the text."""
+    """Everything in backticks within the text."""
     return re.findall(r"(?<!`)`([^`\n]+)`", README)
 
 
 def test_it_begins_with_one_sentence_and_two_commands() -> None:
-    """A newcomer reads one sentence and finds the two commands, which are targets of the Makefile."""
+    """A newcomer reads one sentence and finds two commands; every `make` command is a target of the Makefile."""
     assert (
         README.splitlines()[2]
         == "Log in to Withings once, and every program on the machine gets an access token that works."
@@ -47,7 +47,7 @@ def test_it_begins_with_one_sentence_and_two_commands() -> None:
 
 
 def test_every_command_and_flag_exists(desk: Desk) -> None:
-    """Each command that is named is one that the program knows, with its flags; each flag alone is some command's."""
+    """The README names every command; its flags exist, and a flag on its own belongs to some command."""
     text = "\n".join([*blocks("console"), *blocks("sh"), *codes()])
     named = re.findall(r"withings-auth ([a-z]+\b)((?: (?!-- )[^\s|;>#)]+)*)", text)
     helped = {command: desk.run(command, "--help").stdout for command in COMMANDS}
@@ -64,14 +64,14 @@ def test_every_command_and_flag_exists(desk: Desk) -> None:
 
 
 def test_the_exit_codes_are_those_of_the_errors() -> None:
-    """The table names every exit code that there is, and no other."""
+    """The table lists every exit code, and no others."""
     classes = [thing for _, thing in inspect.getmembers(errors, inspect.isclass)]
     used = {0, INTERRUPTED, TERMINATED} | {c.exit_code for c in classes if issubclass(c, errors.WithingsAuthError)}
     assert {int(row[0]) for row in rows(section("Exit codes"))} == used
 
 
 def test_the_variables_are_those_that_are_read() -> None:
-    """The table names every variable of ours that the sources read, with its default."""
+    """The table lists every variable of ours that the code reads, with its default."""
     table = {row[0].strip("`"): row[2] for row in rows(section("Settings"))}
     sources = "\n".join(path.read_text() for path in (ROOT / "withings_auth").rglob("*.py"))
     read = set(re.findall(r"""\bWITHINGS_[A-Z_]+[A-Z]\b""", sources)) - {TOKEN_VARIABLE, USERID_VARIABLE}
@@ -80,16 +80,16 @@ def test_the_variables_are_those_that_are_read() -> None:
     assert table["WITHINGS_SCOPES"] == f"`{','.join(ALL_SCOPES)}`"
 
 
-def test_the_stored_things_lie_where_it_says(desk: Desk) -> None:
-    """After a login the file store holds exactly the files of the table."""
+def test_records_are_stored_where_it_says(desk: Desk) -> None:
+    """After a login the file store has exactly the files in the table."""
     assert desk.log_in().returncode == 0
     found = {str(path.relative_to(desk.directory)) for path in desk.directory.rglob("*.json")}
     assert found == {"token/default.json", f"app/{desk.sandbox.client_id}.json"}
 
 
 def test_the_first_screen_is_what_a_newcomer_sees(desk: Desk, secret_service: SecretService) -> None:
-    """Nothing is set up; two commands on a terminal, with a real keyring, show what stands there, to the weight."""
-    _, login, api = re.split(r"(?m)^\$ .*\n", blocks("console", section("From nothing to your weight"))[0])[1:]
+    """From nothing to a weight: both commands, on a terminal with a real keyring, print what the README shows."""
+    _, login, api = re.split(r"(?m)^\$ .*\n", blocks("console", section("Quick start"))[0])[1:]
     nothing = {"WITHINGS_CLIENT_ID": None, "WITHINGS_CLIENT_SECRET": None, "WITHINGS_AUTH_STORE": None}
     env = {**desk.env, **nothing, **secret_service.environ, "BROWSER": VISITOR}
     program = desk.cli.on_terminal("login", env=env)
@@ -110,20 +110,20 @@ def test_the_first_screen_is_what_a_newcomer_sees(desk: Desk, secret_service: Se
 
 
 def left_on_screen(written: str) -> str:
-    """What a person reads in the end: a line that was written over shows what came last."""
+    """What is on the screen in the end: of a line that was overwritten, only the last text."""
     return "\n".join(line.rpartition("\r")[2].rstrip() for line in written.split("\n"))
 
 
 def test_the_picture_is_the_one_that_the_script_takes() -> None:
-    """It lies where the README looks for it, is shown at a modest width, and is told to those who cannot see it."""
+    """It is where the README expects it, is not shown larger than it is, and has a description."""
     source, width, text = re.findall(r'<img src="([^"]+)" width="(\d+)" alt="([^"]+)">', README)[0]
     assert ROOT / source == PICTURE
     assert int(width) <= SIZE["width"]
     assert "38210457" in text
 
 
-def test_the_trial_needs_nothing(cli: Cli, home: Path) -> None:
-    """The practice login that the README offers to the curious works where nothing is set up."""
+def test_the_sandbox_login_needs_no_setup(cli: Cli, home: Path) -> None:
+    """The practice login works before anything is set up."""
     env = {"BROWSER": VISITOR, "WITHINGS_AUTH_STORE": f"file:{home / 'store'}"}
     finished = cli("login", "--sandbox", env={**env, "WITHINGS_REDIRECT_URI": f"http://localhost:{free_port()}"})
     assert finished.returncode == 0, finished.stderr
@@ -131,7 +131,7 @@ def test_the_trial_needs_nothing(cli: Cli, home: Path) -> None:
 
 
 def test_the_python_recipes_work(desk: Desk) -> None:
-    """Each Python block runs as it stands; those for client libraries have tests of their own."""
+    """Each Python block runs as printed; those for client libraries have tests of their own."""
     assert desk.log_in().returncode == 0
     python = desk.cli.using(sys.executable)
     asynchronous = recipe_with("def weigh()") + "\nimport asyncio\nasyncio.run(weigh())\n"
@@ -145,15 +145,18 @@ def test_the_python_recipes_work(desk: Desk) -> None:
 
 
 def test_the_links_lead_somewhere() -> None:
-    """Each link within the README leads to one of its headings."""
+    """Links within the README lead to its headings, relative links to files of the repository."""
     headings = {title.lower().replace(",", "").replace(" ", "-") for title in re.findall(r"(?m)^##+ (.*)$", README)}
     links = re.findall(r"\]\(#([^)]+)\)", README)
     assert links
     assert set(links) <= headings
+    files = re.findall(r"\]\(([A-Z][^)#:]*)\)", README)
+    assert files
+    assert all((ROOT / name).is_file() for name in files)
 
 
 def test_the_python_names_exist() -> None:
-    """Each module or name of ours in the text can be imported, and each extra that is named is one."""
+    """Every name of ours in the text can be imported, and the extras are those of the package."""
     names = {code for code in codes() if re.fullmatch(r"withings_auth(\.\w+)+", code)}
     assert names
     assert all(pkgutil.resolve_name(name) for name in names)
@@ -163,5 +166,5 @@ def test_the_python_names_exist() -> None:
 
 @pytest.mark.parametrize("name", ["LICENSE", "CHANGELOG.md", "SECURITY.md", "Makefile", "pyproject.toml"])
 def test_the_usual_files_are_there(name: str) -> None:
-    """What a person looks for in a repository is where they look."""
+    """The files that people expect in a repository are there."""
     assert (ROOT / name).is_file()

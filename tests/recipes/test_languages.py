@@ -1,0 +1,82 @@
+"""The README's recipes for other languages and for HTTP libraries, run as printed against the sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import httpx
+import pytest
+import requests
+
+from tests.recipes.steps import needs_interpreter, weights
+from tests.support.logins import Desk
+from tests.support.readme import asking, blocks, recipe_with, rows, section
+from withings_auth import AsyncTokenSource, TokenSource
+
+
+def test_javascript(user: Desk, home: Path) -> None:
+    """The script prints the weights; a rejected token is renewed, once."""
+    needs_interpreter("node")
+    (recipe,) = blocks("javascript")
+    script = home / "weights.mjs"
+    script.write_text(asking(user.sandbox.url, recipe))
+    refreshes = user.sandbox.counters.refreshes
+    user.sandbox.expire_access_token()
+    finished = user.cli.using("node")(str(script))
+    assert finished.returncode == 0, finished.stderr
+    assert re.fullmatch(r"(\d{4}-\d\d-\d\d \d\d\.\d kg\n){100}", finished.stdout)
+    assert user.sandbox.counters.refreshes == refreshes + 1
+    user.sandbox.advance(11)
+    user.sandbox.fail_next("status", where="api", status=2554)
+    refused = user.cli.using("node")(str(script))
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "Withings says 2554" in refused.stderr
+
+
+@pytest.mark.timeout(400)
+def test_go(user: Desk, home: Path) -> None:
+    """The program prints the answer, and gofmt has nothing to change in it."""
+    needs_interpreter("go")
+    (recipe,) = blocks("go")
+    source = home / "weights.go"
+    source.write_text(asking(user.sandbox.url, recipe))
+    assert user.cli.using("gofmt")("-l", str(source)).stdout == ""
+    finished = user.cli.using("go")("run", str(source), env={"GOTOOLCHAIN": "local"}, seconds=300)
+    assert len(weights(finished.stdout)) == 100, finished.stderr
+
+
+def test_the_example_with_requests(user: Desk) -> None:
+    """It prints the devices."""
+    printed = io.StringIO()
+    recipe = asking(user.sandbox.url, recipe_with("print(session.post("))
+    with contextlib.redirect_stdout(printed):
+        exec(compile(recipe, "README.md", "exec"), {})  # noqa: S102  a reader of it does the same
+    assert "'model': 'Body+'" in printed.getvalue()
+
+
+@pytest.mark.parametrize("row", rows(section("With an HTTP library")), ids=lambda row: row[0])
+def test_the_http_libraries(user: Desk, row: list[str]) -> None:
+    """Each line of the table works as printed, and the adapter is in the module that it names."""
+    _, given, module = (cell.strip("`") for cell in row)
+    names: dict[str, Any] = {"aiohttp": aiohttp, "httpx": httpx, "session": requests.Session()}
+    names |= {"TokenSource": TokenSource, "AsyncTokenSource": AsyncTokenSource}
+    (adapter,) = re.findall(r"\b\w*Bearer\w+", given)
+    call: dict[str, Any] = {"url": f"{user.sandbox.url}/v2/user", "data": {"action": "getdevice"}}
+
+    async def ask() -> Any:
+        exec(f"from {module} import {adapter}\n{given if '= ' in given else f'session = {given}'}", names)  # noqa: S102  as above
+        session = names["session"]
+        if isinstance(session, httpx.Client | requests.Session):
+            with session:
+                return session.post(**call).json()
+        async with session:
+            answer = await session.post(**call)
+            return await answer.json() if isinstance(session, aiohttp.ClientSession) else answer.json()
+
+    assert [device["model"] for device in asyncio.run(ask())["body"]["devices"]] == ["Body+", "Steel HR"]

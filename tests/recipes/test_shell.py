@@ -1,0 +1,90 @@
+"""The README's recipes for the shell, run as printed against the sandbox."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import time
+from pathlib import Path
+
+from tests.conftest import Require
+from tests.recipes.conftest import HOUR
+from tests.recipes.steps import in_shell, weights
+from tests.support.logins import Desk
+from tests.support.readme import asking, blocks, section
+
+
+def test_curl(user: Desk, require: Require) -> None:
+    """Statement 25: the line fetches data; curl reads the token from stdin, so it is in no argument."""
+    require("curl", shutil.which("curl"), "the recipe for curl needs it")
+    (recipe,) = blocks("sh", section("curl"))
+    assert "-H @-" in recipe
+    assert len(weights(in_shell(user, asking(user.sandbox.url, recipe)).stdout)) == 100
+
+
+def test_the_ways_to_a_token(user: Desk, home: Path) -> None:
+    """`api`, `run`, `--env` and `--json` in one shell, as printed; the token lives as long as promised."""
+    (recipe,) = blocks("sh", section("Use the token"))
+    (home / "weights.py").write_text("import os; print('token', len(os.environ['WITHINGS_ACCESS_TOKEN']))")
+    finished = in_shell(user, f'cd\n{recipe}echo "env ${{#WITHINGS_ACCESS_TOKEN}}"')
+    assert finished.returncode == 0, finished.stderr
+    everything, token, rest = re.split(r"(?m)^(token \d+)$", finished.stdout)
+    length = len(user.sandbox.live_access_tokens[-1])
+    assert len(weights(everything)) > 100
+    assert token == f"token {length}"
+    assert rest.splitlines()[-1] == f"env {length}"
+    assert json.loads("\n".join(rest.splitlines()[:-1]))["expires_at"] - time.time() >= 9000
+
+
+def test_a_rejected_token(user: Desk) -> None:
+    """The command prints a different token."""
+    (recipe,) = re.findall(r"`(printenv [^`]*)`", section("Use the token"))
+    held = in_shell(user, "withings-auth token").stdout.strip()
+    user.sandbox.expire_access_token()
+    finished = in_shell(user, recipe, REJECTED=held)
+    assert finished.stdout.strip() == user.sandbox.live_access_tokens[-1] != held
+
+
+def test_configure(user: Desk, home: Path) -> None:
+    """Two ways to save the app's credentials, and the check."""
+    (recipe,) = blocks("sh", section("Your own app"))
+    app = user.sandbox
+    (home / "credentials.sh").write_text(f"export CLIENT_ID={app.client_id}\nexport CLIENT_SECRET={app.client_secret}")
+    (home / "secret").write_text(app.client_secret)
+    finished = in_shell(user, f"cd\n{recipe}", ID=app.client_id, WITHINGS_AUTH_API_URL=app.url)
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stderr.count("Saved: the client secret") == 2
+
+
+def test_import(user: Desk, home: Path) -> None:
+    """The file of another tool becomes a login and is removed."""
+    (recipe,) = blocks("sh", section("Log in"))
+    pair = user.sandbox.issue_pair()
+    theirs = home / ".withings_user.json"
+    tokens = {"access_token": pair.access_token, "refresh_token": pair.refresh_token}
+    theirs.write_text(json.dumps({**tokens, "userid": pair.userid, "authentification_code": "spent"}))
+    theirs.chmod(0o600)
+    env = {"WITHINGS_CLIENT_ID": user.sandbox.client_id, "WITHINGS_AUTH_API_URL": user.sandbox.url}
+    finished = in_shell(user, recipe, **env)
+    assert finished.returncode == 0, finished.stderr
+    assert "Recognised: the file of withings-sync." in finished.stderr
+    assert not theirs.exists()
+
+
+def test_the_monitor(user: Desk, home: Path) -> None:
+    """It notifies when a login is needed, and stays quiet while all is well and during an outage."""
+    (recipe,) = blocks("sh", section("A monitor"))
+    notifications = home / "notifications"
+    notify = home / ".local" / "bin" / "notify-send"
+    notify.write_text(f'#!/bin/sh\necho "$1" >> {shlex.quote(str(notifications))}\n')
+    notify.chmod(0o700)
+    assert in_shell(user, recipe).returncode == 0
+    user.sandbox.fail_next("bad_gateway", where="api")
+    in_shell(user, recipe)
+    assert not notifications.exists()
+    user.grow_older(3 * HOUR)
+    user.sandbox.kill_refresh_token()
+    in_shell(user, recipe)
+    assert notifications.read_text() == "Log in to Withings again\n"

@@ -1,0 +1,147 @@
+"""The README's recipes for cron, systemd and containers, run as printed in the bare environment that those give."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.recipes.conftest import PROGRAMS
+from tests.recipes.steps import needs_interpreter, weights
+from tests.support.logins import Desk
+from tests.support.programs import Cli, Finished, Program
+from tests.support.readme import blocks, section
+from withings_auth.sandbox.visitor import visit
+
+ROOT = Path(__file__).parent.parent.parent
+UNKNOWN_UID = 10_001
+"""A user id that no machine has a name for."""
+BARE = ("env", "-i")
+
+
+@pytest.fixture
+def installed(user: Desk, home: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """The script for every morning is installed, and config.toml names the store."""
+    (script,) = blocks("sh", section("Every morning"))
+    monkeypatch.delenv("WITHINGS_AUTH_STORE")
+    fetch = home / ".local" / "bin" / "fetch-weights"
+    fetch.write_text(script)
+    fetch.chmod(0o700)
+    (line,) = blocks("toml", section("Every morning"))
+    (home / ".config" / "withings-auth").mkdir(parents=True)
+    (home / ".config" / "withings-auth" / "config.toml").write_text(line)
+    user.directory.rename(home / ".withings-auth")
+    return user
+
+
+def bare(cli: Cli, home: Path, command: str) -> Finished:
+    """Runs a shell command as cron does: in the home directory, with four variables and none of the user's."""
+    variables = (f"HOME={home}", "LOGNAME=me", "SHELL=/bin/sh", "PATH=/usr/bin:/bin")
+    return cli.using(*BARE)(*variables, "/bin/sh", "-c", f'cd "$HOME"; {command}')
+
+
+class TestEveryMorning:
+    def test_the_line_for_cron(self, installed: Desk, home: Path) -> None:
+        """Cron's bare environment is enough, and nothing is printed that cron would mail."""
+        (line,) = blocks("crontab")
+        fields = line.split(maxsplit=5)
+        assert re.fullmatch(r"\d+ \d+ \* \* \*", " ".join(fields[:5]))
+        assert "%" not in fields[5]  # cron reads it as the end of the line
+        finished = bare(installed.cli, home, fields[5])
+        assert (finished.returncode, finished.stdout, finished.stderr) == (0, "", "")
+        assert len(weights((home / "weights.json").read_text())) > 100
+
+    def test_a_failure_keeps_yesterdays_weights(self, installed: Desk, home: Path) -> None:
+        """A failed fetch is reported and replaces nothing."""
+        (home / "weights.json").write_text("yesterday's")
+        installed.sandbox.fail_next("status", where="api", status=2554)
+        finished = bare(installed.cli, home, "$HOME/.local/bin/fetch-weights")
+        assert finished.returncode == 1
+        assert "status 2554" in finished.stderr
+        assert (home / "weights.json").read_text() == "yesterday's"
+
+    def test_the_systemd_units(self, installed: Desk, home: Path) -> None:
+        """systemd accepts them, and the command that the service starts works in a service's environment."""
+        service, timer = blocks("ini", section("Every morning"))
+        units = home / ".config" / "systemd" / "user"
+        units.mkdir(parents=True)
+        (units / "fetch-weights.service").write_text(service)
+        (units / "fetch-weights.timer").write_text(timer)
+        (command,) = re.findall(r"(?m)^ExecStart=(.*)$", service)
+        finished = bare(installed.cli, home, command.replace("%h", str(home)))
+        assert (finished.returncode, finished.stdout, finished.stderr) == (0, "", "")
+        assert (home / "weights.json").exists()
+        parsed = configparser.ConfigParser(interpolation=None)
+        parsed.read_string(timer)
+        assert parsed["Install"]["WantedBy"] == "timers.target"
+        needs_interpreter("systemd-analyze")
+        analyze = installed.cli.using("systemd-analyze")
+        verdict = analyze("--user", "verify", *(str(path) for path in sorted(units.iterdir())))
+        assert (verdict.returncode, verdict.stderr) == (0, "")
+        assert "Normalized form" in analyze("calendar", parsed["Timer"]["OnCalendar"]).stdout
+
+
+def run_as_another_user(desk: Desk) -> tuple[str, ...]:
+    """The prefix that runs a command as another user, who may read our files; empty if we may not do that."""
+    capabilities = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
+    prefix = ("setpriv", f"--reuid={UNKNOWN_UID}", f"--regid={UNKNOWN_UID}", "--clear-groups", *capabilities)
+    if os.geteuid() != 0 or not shutil.which("setpriv") or desk.cli.using(*prefix)("true").returncode != 0:
+        return ()
+    return prefix
+
+
+class TestInAContainer:
+    def test_the_image(self) -> None:
+        """It copies exactly the files that an installation reads; the store is its owner's alone."""
+        (image,) = blocks("dockerfile")
+        copied = [word for line in re.findall(r"(?m)^COPY (.*) /src", image) for word in line.split()]
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+        assert {"pyproject.toml", "withings_auth", project["readme"], *project["license-files"]} == set(copied)
+        assert all((ROOT / name).exists() for name in copied)
+        assert "install -d -o me -m 700 /store" in image
+        assert re.findall(r"(?m)^(?:USER|VOLUME) (.*)", image) == ["me", "/store"]
+        assert 'ENTRYPOINT ["withings-auth"]' in image
+
+    def test_a_login_in_one_container_serves_the_next(self, desk: Desk, home: Path) -> None:
+        """The image's variables and the arguments of `docker run` are enough; only the volume is passed on."""
+        (image,) = blocks("dockerfile")
+        _, login, api = blocks("sh", section("A container"))[0].splitlines()
+        volume = home / "volume"
+        prefix = run_as_another_user(desk)
+        owner = str(UNKNOWN_UID) if prefix else str(os.getuid())
+        assert "login --listen 0.0.0.0:8000" in login
+        (install,) = re.findall(r"install -d -o me -m 700 /store", image)
+        subprocess.run(install.replace("me", owner).replace("/store", str(volume)).split(), check=True)
+        (variable,) = re.findall(r"(?m)^ENV (.*)", image)
+        variables = (variable.replace("/store", str(volume)), f"PATH={PROGRAMS}:/usr/bin:/bin", "LANG=C.UTF-8")
+
+        def container(line: str, *more: str) -> Program:
+            words = shlex.split(line.replace("8000", str(desk.port)))
+            place = home / f"container-{len(list(home.iterdir()))}"
+            subprocess.run(["install", "-d", "-o", owner, place], check=True)
+            inside = desk.cli.using(*prefix, *BARE, f"HOME={place}", *variables, *more, "withings-auth")
+            return inside.on_terminal(*words[words.index("withings") + 1 :])
+
+        names = ("WITHINGS_AUTH_API_URL", "WITHINGS_AUTH_AUTHORIZE_URL", "WITHINGS_REDIRECT_URI")
+        pending = container(login, "BROWSER=", *(f"{name}={desk.env[name]}" for name in names))
+        for question, answer in (
+            ("Open the dashboard", ""),
+            ("Client id", desk.sandbox.client_id),
+            ("Client secret", desk.sandbox.client_secret),
+            ("Redirect URI", ""),
+            ("Scopes", ""),
+        ):
+            pending.screen.expect(re.escape(question) + r".*?[:\]] $")
+            pending.type(f"{answer}\n")
+        pending.screen.expect("warning")
+        visit(pending.screen.line(r"^http\S+").strip())
+        assert pending.wait().returncode == 0, pending.screen.text
+        assert {path.stat().st_uid for path in volume.rglob("*")} == {int(owner)}
+        assert len(weights(container(api).wait().screen.partition("There is more")[0])) == 100
