@@ -69,7 +69,7 @@ class TestTheBareName:
         [
             ("WITHINGS_AUTH_STORE", "keyring", "no usable keyring"),
             ("WITHINGS_AUTH_STORE", "file:relative", "“file:relative” is not a store"),
-            ("WITHINGS_AUTH_PROFILE", "../x", "which cannot be a profile's name"),
+            ("WITHINGS_AUTH_PROFILE", "../x", "not a valid profile name"),
         ],
     )
     def test_what_cannot_be_found_out_is_said_and_is_no_failure(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from withings_auth.config.app import PartialApp
 from withings_auth.config.envfile import EnvFile, read_env_file
 from withings_auth.errors import ConfigurationError
 
@@ -35,16 +36,16 @@ from withings_auth.errors import ConfigurationError
 )
 def test_every_way_to_write_a_variable_is_read(line: str) -> None:
     """One value, whatever stands around it; what is no variable of ours is passed over."""
-    assert read_env_file(line) == EnvFile(client_id="abc")
+    assert read_env_file(line) == EnvFile(app=PartialApp(client_id="abc"))
 
 
 @pytest.mark.parametrize(
     ("names", "expected"),
     [
-        (("CLIENT_SECRET", "CONSUMER_SECRET"), EnvFile(client_secret="v")),
-        (("REDIRECT_URI", "REDIRECT_URL", "CALLBACK_URI", "CALLBACK_URL"), EnvFile(redirect_uri="v")),
-        (("SCOPE", "SCOPES"), EnvFile(scopes="v")),
-        (("STATE",), EnvFile(has_state=True)),
+        (("CLIENT_SECRET", "CONSUMER_SECRET"), EnvFile(app=PartialApp(client_secret="v"))),
+        (("REDIRECT_URI", "REDIRECT_URL", "CALLBACK_URI", "CALLBACK_URL"), EnvFile(app=PartialApp(redirect_uri="v"))),
+        (("SCOPE", "SCOPES"), EnvFile(app=PartialApp(scopes=("v",)))),
+        (("STATE",), EnvFile(app=PartialApp(), has_state=True)),
     ],
 )
 def test_every_name_is_known_with_and_without_its_prefix(names: tuple[str, ...], expected: EnvFile) -> None:
@@ -59,13 +60,13 @@ def test_the_file_of_an_old_script_is_read_whole() -> None:
         "export CLIENT_ID='abc'\nexport CONSUMER_SECRET='hush#hush'\nexport STATE='withings'\n"
         "export SCOPE='user.info,user.metrics'\nexport REDIRECT_URL='http://localhost:8000'\n"
     )
-    assert read_env_file(text) == EnvFile(
+    app = PartialApp(
         client_id="abc",
         client_secret="hush#hush",
         redirect_uri="http://localhost:8000",
-        scopes="user.info,user.metrics",
-        has_state=True,
+        scopes=("user.info", "user.metrics"),
     )
+    assert read_env_file(text) == EnvFile(app=app, has_state=True)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_the_file_of_an_old_script_is_read_whole() -> None:
 )
 def test_single_quotes_take_everything_as_it_stands(value: str, meant: str) -> None:
     """And a `#` begins a comment only after a blank."""
-    assert read_env_file(f"CLIENT_SECRET={value}").client_secret == meant
+    assert read_env_file(f"CLIENT_SECRET={value}").app.client_secret == meant
 
 
 @pytest.mark.parametrize("value", ["$OTHER", '"$OTHER"', "`pass withings`", '"$(pass withings)"', r"a\ b", '"a\\"'])

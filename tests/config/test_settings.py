@@ -67,7 +67,7 @@ class TestPrecedence:
                 {variable: said[1]} if said[1] and "env" in places else {},
                 f"{name} = {json.dumps(said[2])}" if "file" in places else "",
             )
-            return getattr(settings, name)
+            return getattr(settings if hasattr(settings, name) else settings.app, name)
 
         def expected(text: str | None) -> object:
             return (text,) if name == "scopes" and text is not None else text
@@ -92,10 +92,12 @@ class TestPrecedence:
         assert read(environ={variable: ""}) == read()
         assert read().endpoints.token_url == "https://wbsapi.withings.net/v2/oauth2"
 
-    def test_an_empty_flag_is_something_that_was_said(self, read: Read) -> None:
-        """`--profile ""` is a mistake in a script, not the default profile."""
-        with pytest.raises(ConfigurationError, match="--profile"):
+    def test_an_empty_argument_counts_as_set(self, read: Read) -> None:
+        """`--profile ""` is a mistake in a script, not the default profile; it is named as the caller names it."""
+        with pytest.raises(ConfigurationError, match=r"^profile is “”"):
             read({"profile": ""}, {"WITHINGS_AUTH_PROFILE": "env"})
+        with pytest.raises(ConfigurationError, match=r"^--profile is “”"):
+            read_settings({"profile": ""}, {"WITHINGS_AUTH_PROFILE": "env"}, name_argument="--{}".format)
 
     def test_what_the_environment_alone_said_is_kept_apart(self, read: Read) -> None:
         """Statement 38: a stored login is checked against variables, never against the file or the defaults."""
@@ -111,9 +113,9 @@ class TestPrecedence:
     def test_scopes_are_a_comma_list_or_a_toml_list(self, read: Read) -> None:
         """Both ways of writing it mean the same."""
         both = ("user.info", "user.metrics")
-        assert read(file='scopes = "user.info, user.metrics"').scopes == both
-        assert read(file='scopes = ["user.info", "user.metrics"]').scopes == both
-        assert read(environ={"WITHINGS_SCOPES": "user.info,user.metrics"}).scopes == both
+        assert read(file='scopes = "user.info, user.metrics"').app.scopes == both
+        assert read(file='scopes = ["user.info", "user.metrics"]').app.scopes == both
+        assert read(environ={"WITHINGS_SCOPES": "user.info,user.metrics"}).app.scopes == both
 
 
 class TestFile:
@@ -133,12 +135,12 @@ class TestFile:
             ("profil = 'a'", "“profil”, which is not a setting"),
             ("'\x1b[2J' = 'a'", "is not TOML"),
             (r'"\u001b]0;x\u0007" = "a"', r"\x1b\]0;x\x07".replace("\\x", r"\\x")),
-            ("[profile]\nname = 'a'", "“profile” in .* is not a text"),
-            ("profile = 5", "“profile” in .* is not a text"),
+            ("[profile]\nname = 'a'", "“profile” in .* is not a string"),
+            ("profile = 5", "“profile” in .* is not a string"),
             ("scopes = [['a']]", "“scopes” in .*cannot be a scope"),
             ("scopes = []", "“scopes” in .* names no scope"),
-            ("profile = '../x'", "“profile” in .* says “../x”"),
-            ("client_id = 'a b'", "“client_id” in .* says “a b”"),
+            ("profile = '../x'", "“profile” in .* is “../x”"),
+            ("client_id = 'a b'", "“client_id” in .* is “a b”"),
             ("browser = 'firefox'", "which is not a setting"),
             ("api_url = 'https://evil.example'", "which is not a setting"),
         ],
@@ -168,7 +170,7 @@ class TestFile:
     def test_a_secret_in_it_is_refused(self, read: Read, canaries: Canaries, name: str) -> None:
         """Statement 24: a secret does not rest in config.toml, and the error that says so does not repeat it."""
         secret = canaries.plant("client secret")
-        with pytest.raises(ConfigurationError, match="holds a secret, and must not: remove") as refused:
+        with pytest.raises(ConfigurationError, match="must not hold a secret: remove") as refused:
             read(file=f'{name} = "{secret}"')
         assert secret not in str(refused.value) + refused.value.hint
 
@@ -218,7 +220,7 @@ class TestVariables:
         """Statement 23: settings can be shown."""
         secret = canaries.plant("client secret")
         settings = read(environ={"WITHINGS_CLIENT_SECRET": secret})
-        assert settings.client_secret == secret
+        assert settings.app.client_secret == secret
         assert secret not in f"{settings!r} {settings}"
 
 
@@ -232,7 +234,7 @@ class TestProfiles:
     @pytest.mark.parametrize("name", ["", "../x", "a/b", "CON", "nul.txt", "x.next", "X.Next", "-x", "a" * 65, "é"])
     def test_what_cannot_be_one_is_refused(self, name: str) -> None:
         """Statement 37: nothing becomes a file name that is a path, a device, or the spare of another record."""
-        with pytest.raises(ConfigurationError, match="cannot be a profile's name") as refused:
+        with pytest.raises(ConfigurationError, match="is not a valid profile name") as refused:
             checked_profile(name)
         assert refused.value.exit_code == 2
 

@@ -9,15 +9,15 @@ import pytest
 
 from tests.support.canaries import Canaries
 from tests.support.logins import free_port
-from withings_auth.config.app import KnownApp
+from withings_auth.config.app import PartialApp
 from withings_auth.config.settings import read_settings
 from withings_auth.doctor import setup
 from withings_auth.doctor.findings import Verdict, ok, skipped
 from withings_auth.errors import CallbackUnavailable, ConfigurationError
 
 
-def known(client_id: str | None, client_secret: str | None) -> KnownApp:
-    return KnownApp(client_id=client_id, client_secret=client_secret, redirect_uri="", scopes=())
+def known(client_id: str | None, client_secret: str | None) -> PartialApp:
+    return PartialApp(client_id=client_id, client_secret=client_secret)
 
 
 class TestSettings:
@@ -56,7 +56,7 @@ class TestSettings:
         (known("abc", "s3cret"), "s3cret", Verdict.OK, "client id abc; its client secret is in the environment"),
     ],
 )
-def test_the_app(app: KnownApp, set_secret: str | None, verdict: Verdict, words: str, tmp_path: Path) -> None:
+def test_the_app(app: PartialApp, set_secret: str | None, verdict: Verdict, words: str, tmp_path: Path) -> None:
     environ = {"WITHINGS_CLIENT_SECRET": set_secret} if set_secret else {}
     found = setup.app(app, read_settings({}, environ, tmp_path))
     assert (found.verdict, found.words) == (verdict, words)

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from withings_auth.cli.ui.terminal import is_terminal, tell
+from withings_auth.cli.ui.terminal import FLAGS, is_terminal, tell
 from withings_auth.config.settings import Settings, read_settings
 from withings_auth.validation import origin, printable
 
@@ -42,7 +42,7 @@ def seconds(text: str) -> float:
 
 def settings(options: argparse.Namespace, flags: Mapping[str, str | None] | None = None) -> Settings:
     """Returns the settings with this command's flags before the rest. Raises `ConfigurationError`."""
-    found = read_settings({"profile": options.profile, **(flags or {})})
+    found = read_settings({"profile": options.profile, **(flags or {})}, name_argument=FLAGS.__getitem__)
     if options.verbose:
         import logging  # here, because a valid token is printed without loading it
 

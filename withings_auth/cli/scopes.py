@@ -9,7 +9,7 @@ from withings_auth.model import ALL_SCOPES
 from withings_auth.validation import printable, scope_list
 
 
-def wrong_scopes(text: str, *, known: Collection[str] | None = None) -> str | None:
+def check_scopes(text: str, *, known: Collection[str] | None = None) -> str | None:
     """Says why the text cannot be a list of scopes; with `known`, no other ones will do than these and Withings'."""
     try:
         names = scope_list(text)

@@ -1,42 +1,60 @@
-"""What is known of an app before anybody is asked: from flags, environment, config.toml, and what was saved earlier."""
+"""What is known about an app before it is complete: from flags, files, the environment, and what was saved earlier."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from withings_auth.config.settings import Settings
-from withings_auth.model import ALL_SCOPES, DEFAULT_REDIRECT_URI
-from withings_auth.store.base import SecretStore
-from withings_auth.store.records import stored_app, stored_grant
+from withings_auth.errors import ConfigurationError
+from withings_auth.model import ALL_SCOPES, DEFAULT_REDIRECT_URI, App
+from withings_auth.validation import scope_list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KnownApp:
-    """What is known of an app; None where nobody has said it."""
+class PartialApp:
+    """What one or several places say about an app; None for what they do not say."""
 
-    client_id: str | None
-    client_secret: str | None = field(repr=False)
-    redirect_uri: str
-    scopes: tuple[str, ...]
+    client_id: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
+    redirect_uri: str | None = None
+    scopes: tuple[str, ...] | None = None
+
+    def over(self, other: PartialApp | App) -> PartialApp:
+        """Returns these values, and the other's where these are None."""
+        return PartialApp(
+            client_id=other.client_id if self.client_id is None else self.client_id,
+            client_secret=other.client_secret if self.client_secret is None else self.client_secret,
+            redirect_uri=other.redirect_uri if self.redirect_uri is None else self.redirect_uri,
+            scopes=other.scopes if self.scopes is None else self.scopes,
+        )
+
+    def complete(self) -> App:
+        """Returns the app, with defaults for redirect URI and scopes.
+
+        Raises `ConfigurationError` if the client id or the client secret is missing, or a value is invalid.
+        """
+        if self.client_id is None or self.client_secret is None:
+            values = {"the client id": self.client_id, "the client secret": self.client_secret}
+            missing = [name for name, value in values.items() if value is None]
+            raise ConfigurationError(
+                f"not set: {' and '.join(missing)}",
+                hint=f"on a terminal, withings-auth configure asks for {'it' if len(missing) == 1 else 'them'};"
+                " in a script: withings-auth configure --client-id ID --secret-stdin, or"
+                " withings-auth configure --env-file FILE",
+            )
+        return App(
+            client_id=self.client_id,
+            client_secret=self.client_secret,
+            redirect_uri=self.redirect_uri or DEFAULT_REDIRECT_URI,
+            scopes=self.scopes or ALL_SCOPES,
+        )
 
 
-def known_app(found: Settings, store: SecretStore, client_id: str | None = None) -> KnownApp:
-    """Returns what settings and store know of this app, else of the one that is set or the profile was logged in with.
-
-    Raises `StoreError`.
-    """
-    client_id = client_id or found.client_id or _earlier_client_id(store, found.profile)
-    saved = stored_app(store, client_id) if client_id else None
-    # A secret in the environment belongs to the app that is set, and is sent with no other client id.
-    belongs = {found.environment_client_id, found.client_id} <= {None, client_id}
-    return KnownApp(
-        client_id=client_id,
-        client_secret=(found.client_secret if belongs else None) or (saved.client_secret if saved else None),
-        redirect_uri=found.redirect_uri or (saved.redirect_uri if saved else DEFAULT_REDIRECT_URI),
-        scopes=found.scopes or (saved.scopes if saved else ALL_SCOPES),
-    )
-
-
-def _earlier_client_id(store: SecretStore, profile: str) -> str | None:
-    grant = stored_grant(store, profile)
-    return grant.client_id if grant else None
+def parse_scopes(text: str, place: str) -> tuple[str, ...]:
+    """Returns the scopes in a comma list. Raises `ConfigurationError`, naming the place that the text comes from."""
+    try:
+        scopes, problem = scope_list(text), f"{place} names no scope"
+    except ValueError as error:
+        scopes, problem = (), f"{place}: {error}"
+    if not scopes:
+        raise ConfigurationError(problem, hint="scopes are a comma list: user.info,user.metrics")
+    return scopes

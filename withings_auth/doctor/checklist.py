@@ -6,7 +6,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from withings_auth.config.app import KnownApp, known_app
+from withings_auth.config.app import PartialApp
+from withings_auth.config.known import known_app
 from withings_auth.config.settings import Settings, state_directory
 from withings_auth.doctor import cron as bus
 from withings_auth.doctor import machine, service, setup, storage
@@ -63,7 +64,7 @@ def _found(means: Means, disguise: Disguise) -> Iterator[_Named]:
         yield "Settings", settings
         yield from _skip((*_STORE, *_SETUP, *_SERVICE), "the settings cannot be read")
         return
-    disguise.hide_id(settings.client_id)
+    disguise.hide_id(settings.app.client_id)
     disguise.hide_host_of(settings.endpoints.api_url)
     yield "Settings", tried(partial(setup.settings, settings))
     store = tried(partial(means.open_store, settings))
@@ -93,11 +94,11 @@ def _of_the_store(store: SecretStore) -> Generator[_Named, None, bool]:
 
 def _of_the_app(means: Means, disguise: Disguise, settings: Settings, store: SecretStore | None) -> Iterator[_Named]:
     """Yields what there is to say of app and service; `store` is None where it does not work."""
-    known: KnownApp | Found = skipped(_UNKNOWN)
+    known: PartialApp | Found = skipped(_UNKNOWN)
     if store is not None:
         known = tried(partial(known_app, settings, store), seconds=None)
     app = None if isinstance(known, Found) else known
-    uri = (app.redirect_uri if app else settings.redirect_uri) or DEFAULT_REDIRECT_URI
+    uri = (app or settings.app).redirect_uri or DEFAULT_REDIRECT_URI
     disguise.hide_host_of(uri)
     disguise.hide_id(app.client_id if app else None)
     yield "App", known if isinstance(known, Found) else tried(partial(setup.app, known, settings))
@@ -107,7 +108,7 @@ def _of_the_app(means: Means, disguise: Disguise, settings: Settings, store: Sec
     yield from _of_the_login(means, disguise, settings, store, reached=reached)
 
 
-def _of_the_service(means: Means, settings: Settings, app: KnownApp | None) -> Generator[_Named, None, str]:
+def _of_the_service(means: Means, settings: Settings, app: PartialApp | None) -> Generator[_Named, None, str]:
     """Yields what Withings says of the clock and of the app; returns why nothing more can be asked, empty if it can."""
     api_url = settings.endpoints.api_url
     if means.offline:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from withings_auth.authorization.addresses import Addresses, resolve_addresses
 from withings_auth.authorization.sockets import listen
-from withings_auth.config.app import KnownApp
+from withings_auth.config.app import PartialApp
 from withings_auth.config.settings import CONFIG_FILE, Settings, config_directory
 from withings_auth.doctor.findings import Found, ok, skipped, warning
 from withings_auth.errors import ConfigurationError
@@ -42,7 +42,7 @@ def settings(read: Settings, environ: Mapping[str, str] | None = None, directory
     return ok(words)
 
 
-def app(known: KnownApp, read: Settings) -> Found:
+def app(known: PartialApp, read: Settings) -> Found:
     """Says whether all is known that a login needs, and where the secret is."""
     if known.client_id is None:
         return warning("no app is set", "say which one is yours: withings-auth configure")
@@ -51,7 +51,7 @@ def app(known: KnownApp, read: Settings) -> Found:
             f"client id {known.client_id}, and its client secret is neither saved nor set",
             "save it: withings-auth configure",
         )
-    where = "in the environment" if known.client_secret == read.client_secret else "saved"
+    where = "in the environment" if known.client_secret == read.app.client_secret else "saved"
     return ok(f"client id {known.client_id}; its client secret is {where}")
 
 

@@ -110,15 +110,15 @@ class TestWithoutATerminal:
     @pytest.mark.parametrize(
         ("flags", "secret", "reason"),
         [
-            (("--client-id", "a b"), "hush", "the client id that was given will not do"),
-            (("--client-id", "abc", "--scope", "user;info"), "hush", "the list of scopes that was given will not do"),
-            (("--client-id", "abc", "--scope", ","), "hush", "at least one scope is needed"),
+            (("--client-id", "a b"), "hush", "the client id is invalid"),
+            (("--client-id", "abc", "--scope", "user;info"), "hush", "--scope: “user;info” cannot be a scope"),
+            (("--client-id", "abc", "--scope", ","), "hush", "--scope names no scope"),
             (("--client-id", "abc", "--redirect-uri", "http://localhost"), "hush", "it names no port to listen on"),
             (("--client-id", "abc", "--redirect-uri", "https://me.example/cb"), "hush", "does not lead to localhost"),
             (("--client-id", "abc", "--listen", "everywhere"), "hush", "cannot listen on “everywhere”"),
             (("--client-id", "abc"), "", "a client secret is needed"),
-            (("--client-id", "abc"), "hush\nhush", "what came on standard input is no client secret"),
-            (("--client-id", "abc"), "\xff", "what came on standard input is no client secret"),
+            (("--client-id", "abc"), "hush\nhush", "standard input holds no client secret"),
+            (("--client-id", "abc"), "\xff", "standard input holds no client secret"),
         ],
     )
     def test_what_cannot_be_is_refused(
@@ -180,9 +180,9 @@ class TestEnvFile:
         [
             (b"CLIENT_ID=$ID\n", "line 1 of the file needs a shell"),
             (b"CLIENT_ID=a\nCONSUMER_KEY=b\n", "lines 1 and 2 of the file give two values for the client id"),
-            (b"PATH=/bin\n", "says nothing of an app"),
-            (b"CLIENT_ID=\xff\n", "is not a text file in UTF-8"),
-            (b"CLIENT_ID='a b'\nCLIENT_SECRET=hush\n", "the client id that was given will not do"),
+            (b"PATH=/bin\n", "says nothing about an app"),
+            (b"CLIENT_ID=\xff\n", "is not a UTF-8 text file"),
+            (b"CLIENT_ID='a b'\nCLIENT_SECRET=hush\n", "the client id is invalid"),
             (None, "cannot read"),
         ],
     )

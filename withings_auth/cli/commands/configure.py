@@ -10,16 +10,17 @@ from functools import partial
 
 from withings_auth.authorization import browser
 from withings_auth.authorization.addresses import resolve_addresses
-from withings_auth.cli.given import Given, read_given, wrong_client_id
+from withings_auth.cli.given import Given, check_client_id, read_given
 from withings_auth.cli.options import add_profile, open_store, settings
-from withings_auth.cli.scopes import warn_of_strange, wrong_scopes
+from withings_auth.cli.scopes import check_scopes, warn_of_strange
 from withings_auth.cli.ui.prompts import Check, ask, ask_for_secret, confirm
 from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, tell
-from withings_auth.config.app import KnownApp, known_app
+from withings_auth.config.app import PartialApp
+from withings_auth.config.known import known_app
 from withings_auth.config.save import save_app
 from withings_auth.config.settings import CONFIG_FILE, Settings, config_directory
 from withings_auth.errors import ConfigurationError, LockBusy, ProviderError, StoreError, profile_flag
-from withings_auth.model import DEFAULT_REDIRECT_URI, App
+from withings_auth.model import ALL_SCOPES, DEFAULT_REDIRECT_URI, App
 from withings_auth.provider.failures import DASHBOARD
 from withings_auth.provider.statuses import lacks_permission
 from withings_auth.store.base import SecretStore
@@ -69,7 +70,7 @@ def execute(options: argparse.Namespace) -> int:
     store = open_store(found)
     given = read_given(options)
     if options.check and given == Given() and not options.open_dashboard:
-        check(_complete(known_app(found, store)), found)
+        check(known_app(found, store).complete(), found)
         return 0
     set_up(found, store, given, open_dashboard=options.open_dashboard, before_saving=options.check)
     return 0
@@ -92,26 +93,22 @@ def set_up(
     """
     given = given or Given()
     listen = given.listen or found.listen
-    wrong_uri = partial(_wrong_redirect_uri, listen=listen, pasting=pasting)
-    if given.redirect_uri is not None:
-        resolve_addresses(given.redirect_uri, listen, paste_only=pasting)
+    check_uri = partial(_wrong_redirect_uri, listen=listen, pasting=pasting)
+    if given.app.redirect_uri is not None:
+        resolve_addresses(given.app.redirect_uri, listen, paste_only=pasting)
     asks_all = is_terminal() and given == Given()
-    known = known_app(replace(found, client_id=given.client_id or found.client_id), store)
+    known = given.app.over(_known(given.app.client_id, found, store))
     if open_dashboard or (asks_all and known.client_id is None):
-        _show_dashboard(given.redirect_uri or known.redirect_uri, open_it=open_dashboard)
-    known = replace(
-        known,
-        client_secret=given.client_secret or known.client_secret,
-        redirect_uri=given.redirect_uri or known.redirect_uri,
-        scopes=scope_list(given.scopes) if given.scopes else known.scopes,
-    )
-    app = _asked(known, found, store, wrong_uri, everything=asks_all) if is_terminal() else _complete(known)
+        _show_dashboard(known.redirect_uri or DEFAULT_REDIRECT_URI, open_it=open_dashboard)
+    if is_terminal():
+        known = _ask(known, found, store, check_uri, everything=asks_all)
+    app = known.complete()
     resolve_addresses(app.redirect_uri, listen, paste_only=pasting)
-    warn_of_strange(scope_list(given.scopes or ""))
+    warn_of_strange(given.app.scopes or ())
     if before_saving:
         check(app, found)
     file = config_directory() / CONFIG_FILE
-    save_app(store, app, file, _to_write(app, given, everything=asks_all))
+    save_app(store, app, file, _config_values(app, given, everything=asks_all))
     tell(f"Saved: the client secret in {store.description}, the rest in {printable(str(file))}.")
     _tell_consequences(app, found, store)
     if not for_login:
@@ -140,57 +137,46 @@ def check(app: App, found: Settings) -> None:
     tell("Withings accepts this client id with this client secret.")
 
 
-def _to_write(app: App, given: Given, *, everything: bool) -> dict[str, str]:
-    """Returns what config.toml is to say: which app it is, and of the rest what was said now."""
-    said = {
-        "redirect_uri": app.redirect_uri if everything else given.redirect_uri,
-        "scopes": ",".join(app.scopes) if everything or given.scopes else None,
+def _config_values(app: App, given: Given, *, everything: bool) -> dict[str, str]:
+    """Returns what to write to config.toml: which app it is, and of the rest what was given now."""
+    values = {
+        "client_id": app.client_id,
+        "redirect_uri": app.redirect_uri if everything else given.app.redirect_uri,
+        "scopes": ",".join(app.scopes) if everything or given.app.scopes else None,
         "listen": given.listen,
     }
-    return {"client_id": app.client_id, **{name: value for name, value in said.items() if value is not None}}
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def _asked(known: KnownApp, found: Settings, store: SecretStore, wrong_uri: Check, *, everything: bool) -> App:
-    """Asks for what is not known, or for everything, and returns the app. What is known is the default."""
+def _known(client_id: str | None, found: Settings, store: SecretStore) -> PartialApp:
+    """Returns what is known about the app that the user names; a secret in the environment is taken as this app's."""
+    app = replace(found.app, client_id=client_id or found.app.client_id)
+    return known_app(replace(found, app=app), store)
+
+
+def _ask(known: PartialApp, found: Settings, store: SecretStore, check_uri: Check, *, everything: bool) -> PartialApp:
+    """Asks for what is missing, or for everything, with what is known as the default."""
     client_id = known.client_id
     if everything or client_id is None:
-        client_id = ask("Client id", check=wrong_client_id, default=client_id)
+        client_id = ask("Client id", check=check_client_id, default=client_id)
     if client_id != known.client_id:
         given_secret = None if everything else known.client_secret
-        secret = given_secret or known_app(replace(found, client_id=client_id), store).client_secret
+        secret = given_secret or _known(client_id, found, store).client_secret
         known = replace(known, client_id=client_id, client_secret=secret)
     if everything or known.client_secret is None:
         note = "it is not shown"
         if known.client_secret is not None:
-            is_set = known.client_secret == found.client_secret
+            is_set = known.client_secret == found.app.client_secret
             note += "; Enter takes WITHINGS_CLIENT_SECRET" if is_set else "; Enter keeps the saved one"
         known = replace(known, client_secret=ask_for_secret(note, default=known.client_secret))
     if everything:
-        uri = ask("Redirect URI, exactly as it is registered", check=wrong_uri, default=known.redirect_uri)
-        wrong = partial(wrong_scopes, known=known.scopes)
-        scopes = ask("Scopes to ask for, a comma list", check=wrong, default=",".join(known.scopes))
+        uri = known.redirect_uri or DEFAULT_REDIRECT_URI
+        uri = ask("Redirect URI, exactly as it is registered", check=check_uri, default=uri)
+        names = known.scopes or ALL_SCOPES
+        wrong = partial(check_scopes, known=names)
+        scopes = ask("Scopes to ask for, a comma list", check=wrong, default=",".join(names))
         known = replace(known, redirect_uri=uri, scopes=scope_list(scopes))
-    return _complete(known)
-
-
-def _complete(known: KnownApp) -> App:
-    if known.client_id is None or known.client_secret is None:
-        missing = [
-            what
-            for what, value in (("the client id", known.client_id), ("the client secret", known.client_secret))
-            if value is None
-        ]
-        raise ConfigurationError(
-            f"not set: {' and '.join(missing)}",
-            hint=f"{PROGRAM} configure, without a flag, asks for {'it' if len(missing) == 1 else 'them'} on a terminal;"
-            " elsewhere say --client-id ID and --secret-stdin, or --env-file FILE",
-        )
-    return App(
-        client_id=known.client_id,
-        client_secret=known.client_secret,
-        redirect_uri=known.redirect_uri,
-        scopes=known.scopes,
-    )
+    return known
 
 
 def _wrong_redirect_uri(text: str, *, listen: str | None, pasting: bool) -> str | None:
@@ -228,7 +214,7 @@ def _tell_consequences(app: App, before: Settings, store: SecretStore) -> None:
     for name, value in saved.items():
         if os.environ.get(name, "") not in {"", value}:
             tell(f"{PROGRAM}: warning: {name} in the environment says something else, and comes before what is saved")
-    earlier = before.client_id if before.environment_client_id is None else None
+    earlier = before.app.client_id if before.environment_client_id is None else None
     with suppress(StoreError, LockBusy):  # the app is saved, which is what counts
         if earlier not in {None, app.client_id} and clear_unused_app(store, str(earlier)):
             tell("The client secret of the earlier app, which no login uses, is removed.")

@@ -8,13 +8,14 @@ import stat
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
-from withings_auth.cli.given import wrong_client_id
+from withings_auth.cli.given import check_client_id
 from withings_auth.cli.options import add_profile, open_store, settings
 from withings_auth.cli.ui.prompts import ask, ask_for_secret, confirm
 from withings_auth.cli.ui.terminal import PROGRAM, complain, is_terminal, tell
-from withings_auth.config.app import known_app
+from withings_auth.config.known import known_app
 from withings_auth.config.settings import Settings
 from withings_auth.errors import ConfigurationError, profile_flag
 from withings_auth.model import App, Grant
@@ -118,21 +119,15 @@ def _app(login: ForeignLogin, flag: str | None, found: Settings, store: SecretSt
             hint="leave that out: the file names its app itself",
         )
     known = known_app(found, store, login.client_id)
-    client_id = known.client_id
-    if client_id is None:
+    if known.client_id is None:
         if not is_terminal():
             raise ConfigurationError(
                 "the file does not say which app it belongs to, and none is set",
                 hint=f"say which app the other tool used: --client-id ID, or first {PROGRAM} configure",
             )
-        client_id = ask("Client id of the app that the other tool used", check=wrong_client_id)
+        client_id = ask("Client id of the app that the other tool used", check=check_client_id)
         known = known_app(found, store, client_id)
-    return App(
-        client_id=client_id,
-        client_secret=known.client_secret or login.client_secret or ask_for_secret(),
-        redirect_uri=known.redirect_uri,
-        scopes=known.scopes,
-    )
+    return replace(known, client_secret=known.client_secret or login.client_secret or ask_for_secret()).complete()
 
 
 def _tell_success(grant: Grant, login: ForeignLogin, file: str, found: Settings, store: SecretStore) -> None:

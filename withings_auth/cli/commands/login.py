@@ -15,7 +15,7 @@ from withings_auth.cli.ui.keyboard import typed_lines
 from withings_auth.cli.ui.prompts import ask_for_secret
 from withings_auth.cli.ui.signals import run_interruptible
 from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, show, tell
-from withings_auth.config.app import known_app
+from withings_auth.config.known import known_app
 from withings_auth.config.settings import Settings
 from withings_auth.errors import ConfigurationError, profile_flag
 from withings_auth.model import ALL_SCOPES, DEFAULT_REDIRECT_URI, App
@@ -139,15 +139,9 @@ def _own_app(options: argparse.Namespace, found: Settings, store: SecretStore) -
             hint=f"register an app at {DASHBOARD}, then: {PROGRAM} configure, which also shows what to type there;"
             f" for a trial without an account: {PROGRAM} login --sandbox",
         )
-    resolve_addresses(
-        known.redirect_uri, found.listen, paste_only=options.paste
-    )  # refused before anybody is asked for anything
-    return App(
-        client_id=known.client_id,
-        client_secret=known.client_secret or ask_for_secret(),
-        redirect_uri=known.redirect_uri,
-        scopes=known.scopes,
-    )
+    uri = known.redirect_uri or DEFAULT_REDIRECT_URI
+    resolve_addresses(uri, found.listen, paste_only=options.paste)  # refused before anybody is asked for anything
+    return replace(known, client_secret=known.client_secret or ask_for_secret()).complete()
 
 
 def _sandbox_app(
@@ -163,13 +157,13 @@ def _sandbox_app(
         )
     found = replace(found, profile=SANDBOX_PROFILE)
     _refuse_real_login(found, store)
-    redirect_uri = found.redirect_uri or DEFAULT_REDIRECT_URI
+    redirect_uri = found.app.redirect_uri or DEFAULT_REDIRECT_URI
     sandbox = held.enter_context(Sandbox(redirect_uris=[redirect_uri]))
     app = App(
         client_id=sandbox.client_id,
         client_secret=sandbox.client_secret,
         redirect_uri=redirect_uri,
-        scopes=found.scopes or ALL_SCOPES,
+        scopes=found.app.scopes or ALL_SCOPES,
     )
     return app, replace(found, endpoints=sandbox.endpoints)
 

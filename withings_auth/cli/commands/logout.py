@@ -59,7 +59,7 @@ def execute(options: argparse.Namespace) -> int:
     removed = [leaving.leave(name) for name in names]
     if not (any(removed) or leaving.troubles or options.revoke):
         tell("Nobody was logged in." if options.all else f"Nobody was logged in as profile {found.profile}.")
-    leaving.remove_apps(found.client_id, every=options.all)
+    leaving.remove_apps(found.app.client_id, every=options.all)
     leaving.finish()
     codes = [report(error) for error in leaving.troubles]
     return codes[0] if codes else 0
