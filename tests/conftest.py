@@ -1,13 +1,18 @@
-"""What every test starts from: an environment of its own, and real counterparts to talk to.
+"""What every test starts with: an environment of its own, and real counterparts to talk to.
 
-The fixtures, by what a test needs:
+The fixtures that all tests share, by what a test needs:
 
-- `home`: the directory that the test lives in. Every test has one, asked for or not; see `support/isolation.py`.
-- `cli`: `withings-auth` as a real process, through pipes or on a terminal; see `support/programs.py`.
-- `canaries`: secrets that must not show anywhere; see `support/canaries.py`.
+- `home`: the directory that the test lives in. Every test has one, requested or not; see `support/isolation.py`.
+- `cli`: `withings-auth` as a real process, with pipes or on a terminal; see `support/programs.py`.
+- `python`: the same for code, as in `python("print(1)")`.
+- `canaries`: secrets that must not show up anywhere; see `support/canaries.py`.
+- `store`: a secret store, in memory and in files; `directory` is where the files are.
+- `sandbox`: a Withings in this process, on real time.
+- `desk`, `make_desk`: a sandbox, a store in files, and the command line set up for both; see `support/logins.py`.
+- `logged_in`: a desk whose user is logged in, in this process too.
 - `secret_service`, `bus_without_secret_service`: a real keyring, or none; see `support/keyring_daemon.py`.
 - `chromium`: a real browser; see `support/browser.py`.
-- `require`: skips where a real part is missing, and fails where it must not be.
+- `require`: skips if a real part is missing, and fails if it must not be.
 """
 
 from __future__ import annotations
@@ -27,12 +32,15 @@ import pytest
 from tests.support import browser, isolation, keyring_daemon, logins
 from tests.support.canaries import Canaries, Listener
 from tests.support.programs import Cli
+from withings_auth.store.file_store import FileStore
+from withings_auth.store.memory_store import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.support.browser import Chromium, Engine
     from tests.support.keyring_daemon import Bus, SecretService
+    from withings_auth.store.base import SecretStore
 
 
 class Require(Protocol):
@@ -50,8 +58,9 @@ class MakeDesk(Protocol):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _nobodys_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Nothing that lives longer than a test sees the person's environment; their files are as they were."""
+def _isolation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Hides the user's environment from what lives longer than a test, and checks that their files are unchanged."""
+    isolation.hear_signals()
     theirs = Path.home()
     before = isolation.footprints(theirs)
     with pytest.MonkeyPatch.context() as patch:
@@ -63,9 +72,9 @@ def _nobodys_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
 
 
 @pytest.fixture(autouse=True)
-def home(_nobodys_environment: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The test's own home; the process and all it starts know no other, and reach no keyring, bus or screen."""
-    own = Path(tempfile.mkdtemp(dir=_nobodys_environment))
+def home(_isolation: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The test's own home: this process and all it starts know no other, and reach no keyring, bus or screen."""
+    own = Path(tempfile.mkdtemp(dir=_isolation))
     isolation.enter(own, monkeypatch)
     if (core := sys.modules.get("keyring.core")) is not None:
         monkeypatch.setattr(core, "_keyring_backend", None)  # what keyring found for another test
@@ -74,27 +83,27 @@ def home(_nobodys_environment: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def require() -> Require:
-    """`require(name, found, reason)`: skip when a real part was not found, but fail where CI is true."""
+    """`require(name, found, reason)` skips the test if a real part was not found, but fails it if CI is true."""
     strict = os.environ.get("CI", "").lower() in {"1", "true"}
 
-    def required(name: str, found: object, reason: str) -> None:
+    def require(name: str, found: object, reason: str) -> None:
         if not found and strict:
             pytest.fail(f"{name} is missing in CI: {reason}")
         elif not found:
             pytest.skip(f"{name} is missing: {reason}")
 
-    return required
+    return require
 
 
 @pytest.fixture
 def canaries(_listening: Canaries) -> Canaries:
-    """`canaries.plant("refresh token")` makes a secret that fails the test when it shows where it must not."""
+    """`canaries.plant("refresh token")` makes a secret that fails the test if it shows up where it must not."""
     return _listening
 
 
 @pytest.fixture(autouse=True)
 def _listening() -> Iterator[Canaries]:
-    """Statement 23: what was planted stands in no log record at DEBUG and in no output of `cli`."""
+    """Statement 23: what was planted is in no log record at DEBUG and in no output of `cli`."""
     canaries = Canaries()
     listener = Listener(canaries)
     root = logging.getLogger()
@@ -109,15 +118,42 @@ def _listening() -> Iterator[Canaries]:
 
 @pytest.fixture
 def cli(canaries: Canaries) -> Iterator[Cli]:
-    """`cli("token")` runs the command to its end; `cli.start` and `cli.on_terminal` give a running one."""
+    """`cli("token")` runs the command to its end; `cli.start` and `cli.on_terminal` return a running one."""
     command = Cli((sys.executable, "-m", "withings_auth"), canaries)
     yield command
     command.close()
 
 
 @pytest.fixture
+def python(cli: Cli) -> Cli:
+    """`python("print(1)")` runs code in another process."""
+    return cli.using(sys.executable, "-c")
+
+
+@pytest.fixture
+def directory(home: Path) -> Path:
+    """The directory of the file store."""
+    return home / "store"
+
+
+@pytest.fixture(params=["memory", "file"])
+def store(request: pytest.FixtureRequest, directory: Path) -> SecretStore:
+    """Each store that needs nothing from the machine."""
+    return MemoryStore() if request.param == "memory" else FileStore(directory)
+
+
+@pytest.fixture
+def sandbox(canaries: Canaries) -> Iterator[logins.Sandbox]:
+    """A Withings on real time; none of its secrets may show up anywhere (statement 23)."""
+    with logins.Sandbox() as sandbox:
+        yield sandbox
+        for number, secret in enumerate(sorted(sandbox.secrets)):
+            canaries.plant(f"the sandbox's secret {number}", secret)
+
+
+@pytest.fixture
 def secret_service(require: Require) -> Iterator[SecretService]:
-    """A real keyring, empty and unlocked; give a program its `environ`, or `enter` it with this process."""
+    """A real keyring, empty and unlocked; give a program its `environ`, or let this process `enter` it."""
     for program in keyring_daemon.PROGRAMS:
         require(program, shutil.which(program), "the tests with a real Secret Service need it")
     with keyring_daemon.SecretService() as service:
@@ -126,14 +162,14 @@ def secret_service(require: Require) -> Iterator[SecretService]:
 
 @pytest.fixture
 def bus_without_secret_service(require: Require) -> Iterator[Bus]:
-    """A real session bus where nobody keeps secrets and nothing can be started."""
+    """A real session bus on which nobody keeps secrets and nothing can be started."""
     require("dbus-daemon", shutil.which("dbus-daemon"), "the tests with a real session bus need it")
     with keyring_daemon.Bus() as bus:
         yield bus
 
 
 @pytest.fixture(scope="session")
-def _engine(_nobodys_environment: Path, require: Require) -> Iterator[Engine]:
+def _engine(_isolation: Path, require: Require) -> Iterator[Engine]:
     path = browser.executable()
     require("chromium", path, "the tests with a real browser need it")
     assert path is not None
@@ -143,7 +179,7 @@ def _engine(_nobodys_environment: Path, require: Require) -> Iterator[Engine]:
 
 @pytest.fixture
 def chromium(_engine: Engine) -> Iterator[Chromium]:
-    """A real browser: `chromium.page()` opens a fresh one, `chromium.console` is what the console said."""
+    """A real browser: `chromium.page()` opens a fresh page, `chromium.console` is what the console said."""
     with _engine.awake() as running:
         chromium = browser.Chromium(running)
         yield chromium
@@ -170,3 +206,12 @@ def make_desk(cli: Cli, canaries: Canaries, home: Path) -> Iterator[MakeDesk]:
 def desk(make_desk: MakeDesk) -> logins.Desk:
     """What most tests of a login need."""
     return make_desk(switches=logins.Switches(denial="with_state"))
+
+
+@pytest.fixture
+def logged_in(desk: logins.Desk, monkeypatch: pytest.MonkeyPatch) -> logins.Desk:
+    """A desk whose user has logged in with the command; this process finds the login as any other program does."""
+    assert desk.log_in().returncode == 0
+    desk.sandbox.advance(11)  # the login asked for the devices; the same question within ten seconds is refused
+    monkeypatch.setenv("WITHINGS_AUTH_STORE", f"file:{desk.directory}")
+    return desk

@@ -49,7 +49,7 @@ class Canaries:
     def escaped(self) -> list[str]:
         """One line for each canary and place where it was heard and must not have been; the secret is not in it."""
         return [
-            f"{name} stands in {heard.where}"
+            f"{name} is in {heard.where}"
             for heard in self._heard
             for secret, name in self._secrets.items()
             if secret in heard.text and secret not in heard.allowed

@@ -1,12 +1,13 @@
-"""What keeps a test away from the person at whose machine it runs: their keyring, their files, their screen.
+"""Keeps tests away from the user of the machine: their keyring, their files, their screen, and how they started us.
 
-The test process itself is put into an environment of its own, so that code under test and every program it starts
-inherit it; nothing has to be remembered in a test.
+The test process itself gets an environment of its own, which the code under test and every program that it starts
+inherit. No test has to think of it.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-_OF_THE_PERSON = (
+_OF_THE_USER = (
     "BROWSER",
     "DISPLAY",
     "DBUS_",
@@ -29,15 +30,15 @@ _OF_THE_PERSON = (
     "XDG_",
     "container",
 )
-"""Beginnings of the names of variables that lead to the person's own things, or tell where they sit."""
+"""Prefixes of the variables that lead to the user's own things or describe their session."""
 
 
 def environment(home: Path, inherited: Mapping[str, str]) -> dict[str, str]:
-    """The inherited variables without those of the person, and with every directory inside `home`.
+    """Returns the inherited variables without the user's own, and with every directory inside `home`.
 
-    The bus address points to a socket that does not exist: without one, code would go and find the real bus.
+    The bus address names a socket that does not exist: if it were unset, code would look for the real bus.
     """
-    kept = {name: value for name, value in inherited.items() if not name.startswith(_OF_THE_PERSON)}
+    kept = {name: value for name, value in inherited.items() if not name.startswith(_OF_THE_USER)}
     return kept | {
         "HOME": str(home),
         "XDG_CACHE_HOME": str(home / ".cache"),
@@ -57,7 +58,7 @@ def environment(home: Path, inherited: Mapping[str, str]) -> dict[str, str]:
 
 
 def enter(home: Path, patch: pytest.MonkeyPatch) -> None:
-    """From here until `patch` is undone this process lives in `home` and knows nothing of the person."""
+    """Lets this process live in `home`, and know nothing of the user, until `patch` is undone."""
     home.mkdir(mode=0o700, exist_ok=True)
     (home / "run").mkdir(mode=0o700)
     isolated = environment(home, os.environ)
@@ -68,8 +69,21 @@ def enter(home: Path, patch: pytest.MonkeyPatch) -> None:
     time.tzset()
 
 
+def hear_signals() -> None:
+    """Ends what `nohup` and a script's `&` do to signals: they are ignored, and every program inherits that.
+
+    Programs start with the defaults, because a handler is not inherited. This process can be interrupted, and outlives
+    its terminal as before.
+    """
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda _number, _frame: None)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def footprints(home: Path) -> dict[Path, int]:
-    """When each file of ours under a home was last changed: compared before and after, it shows a test that got out."""
+    """Returns when each of our files in a home was last changed, which shows whether a test escaped."""
     return {
         path: path.stat().st_mtime_ns
         for place in (".local/state", ".config", ".local/share", ".cache")
