@@ -91,8 +91,6 @@ class TestSignals:
         arguments = ["-p", "no:cacheprovider", "-p", "tests.conftest", "--rootdir", str(tmp_path), str(test)]
         under_nohup = cli.using("nohup", sys.executable, "-m", "pytest")
         ran = under_nohup(*arguments, env={"PYTHONPATH": str(REPOSITORY)}, seconds=60)
-            *arguments, env={"PYTHONPATH": str(REPOSITORY)}, seconds=60
-        )
         assert "1 passed" in ran.stdout
 
 
