@@ -30,7 +30,7 @@ def told(cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch, env: dict[str, s
     tokens = [line for line in finished.stdout.splitlines() if line.startswith("sandbox-")]
     assert len(tokens) == len(set(tokens)) == 2
     assert finished.stdout.count(" kg") == 5
-    assert re.search(r"(?m)^Access token  good until .* \(in under a minute\)$", finished.stdout)
+    assert re.search(r"(?m)^Access token  valid until .* \(in under a minute\)$", finished.stdout)
     assert "Body+, battery" in finished.stdout
     assert set(home.rglob("*")) == before
     return finished

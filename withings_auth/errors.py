@@ -7,6 +7,11 @@ escaped before it gets here (`withings_auth.validation.printable`).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Self
+
 
 class WithingsAuthError(Exception):
     """Anything that withings-auth could not do; every error of the package is one of these."""
@@ -18,6 +23,17 @@ class WithingsAuthError(Exception):
         super().__init__(message)
         self.hint = hint
         self.retry_after = retry_after
+
+    def with_message(self, message: str, *, hint: str | None = None) -> Self:
+        """Returns an error like this one with another message, and another hint if one is given; raise it `from` this.
+
+        An error that somebody else may hold is never changed in place.
+        """
+        other = type(self)(message)
+        vars(other).update(vars(self))
+        if hint is not None:
+            other.hint = hint
+        return other
 
 
 class ConfigurationError(WithingsAuthError):

@@ -26,8 +26,8 @@ class TestTheBareName:
     def test_where_nothing_is_set_up_it_leads_to_an_app_and_to_a_trial(self, desk: Desk) -> None:
         assert self.said(desk, WITHINGS_CLIENT_ID=None, WITHINGS_CLIENT_SECRET=None) == (
             "Nobody is logged in as profile default.\n"
-            "Next: withings-auth configure, which shows how to get an app of your own, then withings-auth login\n"
-            "For a trial without an account: withings-auth login --sandbox"
+            "Next: withings-auth configure, which shows how to register your own app, then withings-auth login\n"
+            "To try it without an account: withings-auth login --sandbox"
         )
 
     def test_with_an_app_it_leads_to_the_login(self, desk: Desk) -> None:
@@ -35,13 +35,11 @@ class TestTheBareName:
             "Nobody is logged in as profile anna.\nNext: withings-auth login --profile anna"
         )
 
-    @pytest.mark.parametrize(
-        ("age", "token"), [(600, "is good until "), (10_800, "has expired, and is renewed when it is asked for.")]
-    )
+    @pytest.mark.parametrize(("age", "token"), [(600, "valid until "), (10_800, "expired, renewed on next use.")])
     def test_who_is_logged_in_is_led_to_a_token(self, desk: Desk, age: int, token: str) -> None:
         grant = desk.put_login(age=age)
         first, second = self.said(desk).splitlines()
-        assert first.startswith(f"Logged in as Withings user {grant.userid}, profile default. The access token {token}")
+        assert first.startswith(f"Logged in as Withings user {grant.userid}, profile default. Access token {token}")
         assert second == "Next: withings-auth token, or withings-auth api measure getmeas meastype=1"
 
     def test_nothing_is_asked_of_withings_and_nothing_is_renewed(self, desk: Desk) -> None:
@@ -54,15 +52,19 @@ class TestTheBareName:
     def test_a_login_that_has_ended_leads_to_a_new_one(self, desk: Desk) -> None:
         grant = desk.put_login(age=366 * 86_400)
         assert self.said(desk) == (
-            f"The login of Withings user {grant.userid}, profile default, does not work any more.\n"
-            "Next: withings-auth login"
+            f"The login of Withings user {grant.userid}, profile default, has ended:"
+            " it was last renewed over a year ago.\n"
+            "hint: log in: withings-auth login"
         )
 
     def test_a_login_whose_secret_is_lost_leads_to_saving_it(self, desk: Desk) -> None:
         desk.put_login(age=10_900)
         FileStore(desk.directory).clear(app_name(desk.sandbox.client_id))
         desk.env["WITHINGS_CLIENT_SECRET"] = None
-        assert self.said(desk).endswith("does not work any more.\nNext: withings-auth configure")
+        assert self.said(desk).endswith(
+            "cannot be renewed: the app's client secret is no longer saved.\n"
+            "hint: save it again, without a new login: withings-auth configure"
+        )
 
     @pytest.mark.parametrize(
         ("name", "value", "why"),
@@ -76,7 +78,7 @@ class TestTheBareName:
         self, desk: Desk, name: str, value: str, why: str
     ) -> None:
         said = self.said(desk, **{name: value})
-        assert said.startswith("Whether you are logged in is not known: ")
+        assert said.startswith("Cannot tell whether you are logged in: ")
         assert why in said
         assert "\nhint: " in said
         assert said.endswith("\nNext: withings-auth doctor")
@@ -88,7 +90,7 @@ class TestTheBareName:
         env = {**desk.env, "WITHINGS_AUTH_STORE": None, **secret_service.environ}
         finished = desk.cli(env=env)
         assert time.monotonic() - began < 8
-        assert "is not known: no answer from the keyring within 3 seconds\n" in finished.stderr
+        assert "are logged in: no answer from the keyring within 3 seconds\n" in finished.stderr
         assert "\nusage: " in finished.stderr
 
 

@@ -15,7 +15,7 @@ from withings_auth.doctor.findings import Found, Verdict, ok, tried
 from withings_auth.doctor.service import Asked
 from withings_auth.errors import ConfigurationError
 from withings_auth.model import Grant
-from withings_auth.profiles.status import Standing
+from withings_auth.profiles.status import LoginStatus
 from withings_auth.provider.replies import Answer, AnswerLost, NotSent, Outcome
 from withings_auth.sandbox import Sandbox
 
@@ -125,7 +125,7 @@ class TestCredentials:
         assert found.verdict is Verdict.FAILED
 
 
-def standing(now: float = NOON, *, secret_known: bool = True, unknown_until: float | None = None) -> Standing:
+def login(now: float = NOON, *, secret_known: bool = True, unknown_until: float | None = None) -> LoginStatus:
     """A login that was renewed at noon, looked at later."""
     grant = Grant(
         access_token="a" * 40,
@@ -137,13 +137,15 @@ def standing(now: float = NOON, *, secret_known: bool = True, unknown_until: flo
         client_id="an-app",
         token_url="https://wbsapi.withings.net/v2/oauth2",
     )
-    return Standing(profile="default", grant=grant, seen_at=now, secret_known=secret_known, unknown_until=unknown_until)
+    return LoginStatus(
+        profile="default", grant=grant, seen_at=now, secret_known=secret_known, unknown_until=unknown_until
+    )
 
 
-def said(stands: Standing | None, environ: Mapping[str, str] | None = None) -> Found:
+def said(status: LoginStatus | None, environ: Mapping[str, str] | None = None) -> Found:
     """The finding of `login`, as the checklist gets it."""
     settings: Settings = read_settings({}, environ or {})
-    return tried(lambda: service.login(stands, settings))
+    return tried(lambda: service.login(status, settings))
 
 
 DAY = 86_400
@@ -152,7 +154,7 @@ DAY = 86_400
 class TestLogin:
     def test_a_good_one(self) -> None:
         until = time.strftime("%Y-%m-%d %H:%M", time.localtime(NOON + 365 * DAY))
-        assert said(standing()) == ok(f"user 38210457, user.info; lasts until {until}")
+        assert said(login()) == ok(f"user 38210457, user.info; lasts until {until}")
 
     def test_nobody_is_logged_in_is_no_failure(self) -> None:
         """A fresh machine is not shouted at."""
@@ -161,27 +163,27 @@ class TestLogin:
         assert found.remedy == "log in: withings-auth login --profile anna"
 
     @pytest.mark.parametrize(
-        ("stands", "verdict", "words", "remedy"),
+        ("status", "verdict", "words", "remedy"),
         [
-            (lambda: standing(NOON + 340 * DAY), Verdict.WARNING, "which is soon", "withings-auth token --renew"),
-            (lambda: standing(NOON + 366 * DAY), Verdict.FAILED, "over a year old", "withings-auth login"),
+            (lambda: login(NOON + 340 * DAY), Verdict.WARNING, "which is soon", "withings-auth token --renew"),
+            (lambda: login(NOON + 366 * DAY), Verdict.FAILED, "over a year ago", "withings-auth login"),
             (
-                lambda: standing(NOON + DAY, secret_known=False),
+                lambda: login(NOON + DAY, secret_known=False),
                 Verdict.FAILED,
-                "not saved any",
+                "no longer saved",
                 "withings-auth configure",
             ),
-            (lambda: standing(secret_known=False), Verdict.WARNING, "not saved any", "withings-auth configure"),
-            (lambda: standing(unknown_until=NOON), Verdict.WARNING, "is not known", "withings-auth token"),
+            (lambda: login(secret_known=False), Verdict.WARNING, "no longer saved", "withings-auth configure"),
+            (lambda: login(unknown_until=NOON), Verdict.WARNING, "is unknown", "withings-auth token"),
         ],
     )
     def test_one_that_needs_something(
-        self, stands: Callable[[], Standing], verdict: Verdict, words: str, remedy: str
+        self, status: Callable[[], LoginStatus], verdict: Verdict, words: str, remedy: str
     ) -> None:
-        found = said(stands())
+        found = said(status())
         assert (found.verdict, words in found.words) == (verdict, True)
         assert remedy in found.remedy
 
     def test_an_environment_that_names_another_app(self) -> None:
         """Statement 38: a variable that differs is not obeyed, and here it is said."""
-        assert said(standing(), {"WITHINGS_CLIENT_ID": "another-app"}).verdict is Verdict.FAILED
+        assert said(login(), {"WITHINGS_CLIENT_ID": "another-app"}).verdict is Verdict.FAILED

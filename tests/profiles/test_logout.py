@@ -9,7 +9,7 @@ import pytest
 from tests.tokens.scene import Clock, Scene
 from withings_auth.errors import ConfigurationError, LockBusy, ProviderUnavailable, StoreUnavailable
 from withings_auth.model import App, Grant
-from withings_auth.profiles.logout import Leaving, end_access
+from withings_auth.profiles.logout import Logout, revoke_access
 from withings_auth.provider.statuses import TOO_MANY_REQUESTS
 from withings_auth.sandbox import Sandbox
 from withings_auth.store.memory_store import MemoryStore
@@ -36,8 +36,8 @@ def test_withings_is_asked_while_the_records_are_still_there_and_locked(scene: S
             pass
         told.append("asked")
 
-    leaving = Leaving(scene.store, tell=told.append, end_access=look)
-    assert leaving.leave("default")
+    logout = Logout(scene.store, tell=told.append, revoke=look)
+    assert logout.remove_profile("default")
     assert told[0] == "asked"
     assert scene.store.names() == [app_name(scene.sandbox.client_id)]
 
@@ -50,7 +50,7 @@ def test_an_interruption_leaves_everything_for_another_try(scene: Scene) -> None
 
     before = scene.store.names()
     with pytest.raises(KeyboardInterrupt):
-        Leaving(scene.store, tell=print, end_access=interrupted).leave("default")
+        Logout(scene.store, tell=print, revoke=interrupted).remove_profile("default")
     assert scene.store.names() == before
 
 
@@ -66,10 +66,10 @@ def test_an_app_that_cannot_be_removed_is_a_trouble(scene: Scene) -> None:
     store = Stuck()
     for name in scene.store.names():
         store.save(name, scene.store.load(name) or "")
-    leaving = Leaving(store, tell=lambda _: None)
-    leaving.leave("default")
-    leaving.remove_apps(None, every=False)
-    assert [str(error) for error in leaving.troubles] == ["the app's client secret is not removed: it is stuck"]
+    logout = Logout(store, tell=lambda _: None)
+    logout.remove_profile("default")
+    logout.remove_apps(None, every=False)
+    assert [str(error) for error in logout.failures] == ["the app's client secret was not removed: it is stuck"]
     assert store.names() == [app_name(scene.sandbox.client_id)]
 
 
@@ -78,12 +78,12 @@ class TestEndAccess:
         """Ends the access at a Withings that first says what `errors` are; returns what it was asked with."""
         coming, apps = iter(errors), []
 
-        def revoking(app: App, _api_url: str, _userid: str) -> None:
+        def send(app: App, _api_url: str, _userid: str) -> None:
             apps.append(app)
             for error in coming:
                 raise error
 
-        end_access(scene.store, scene.stored, known, wait=scene.clock.wait, revoking=revoking)
+        revoke_access(scene.store, scene.stored, known, wait=scene.clock.wait, send=send)
         return apps
 
     def test_it_is_signed_with_the_known_secret_or_else_the_saved_one(self, scene: Scene) -> None:
@@ -92,7 +92,7 @@ class TestEndAccess:
 
     def test_without_a_secret_nothing_is_asked(self, scene: Scene) -> None:
         scene.store.clear(app_name(scene.sandbox.client_id))
-        with pytest.raises(ConfigurationError, match="has not confirmed"):
+        with pytest.raises(ConfigurationError, match="did not confirm"):
             self.end(scene)
 
     def test_too_soon_is_waited_out_once(self, scene: Scene) -> None:
@@ -104,6 +104,8 @@ class TestEndAccess:
             self.end(scene, refusal, refusal)
 
     def test_an_answer_that_was_lost_is_not_asked_for_again(self, scene: Scene) -> None:
-        with pytest.raises(ProviderUnavailable, match="has not confirmed that the access of user 38210457 is ended"):
+        with pytest.raises(
+            ProviderUnavailable, match="did not confirm that access to the data of user 38210457 was revoked"
+        ):
             self.end(scene, ProviderUnavailable("lost"))
         assert scene.clock.waits == []

@@ -1,4 +1,4 @@
-"""How a login stands: what can be told without asking Withings, at every age, and without waiting for anybody."""
+"""How a login status: what can be told without asking Withings, at every age, and without waiting for anybody."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from tests.tokens.scene import Clock, Scene
 from withings_auth.errors import StoreCorrupt, WithingsAuthError
 from withings_auth.model import Grant
-from withings_auth.profiles.status import Standing, standing
+from withings_auth.profiles.status import LoginStatus, read_status
 from withings_auth.sandbox import Sandbox
 from withings_auth.store.memory_store import MemoryStore
 from withings_auth.store.records import app_name, token_name
@@ -36,8 +36,8 @@ GRANT = Grant(
 )
 
 
-def at_age(age: float, *, secret_known: bool = True) -> Standing:
-    return Standing(profile="default", grant=GRANT, seen_at=ISSUED + age, secret_known=secret_known)
+def at_age(age: float, *, secret_known: bool = True) -> LoginStatus:
+    return LoginStatus(profile="default", grant=GRANT, seen_at=ISSUED + age, secret_known=secret_known)
 
 
 @pytest.mark.parametrize(
@@ -55,14 +55,14 @@ def at_age(age: float, *, secret_known: bool = True) -> Standing:
 )
 def test_it_changes_with_age(age: int, valid: bool, soon: bool, ended: bool, usable: bool) -> None:
     """The access token lives three hours and the refresh token a year, with a warning in its last month."""
-    stands = at_age(age)
-    assert (stands.access_token_valid, stands.ends_soon, stands.has_ended, stands.usable) == (
+    status = at_age(age)
+    assert (status.access_token_valid, status.ends_soon, status.has_ended, status.usable) == (
         valid,
         soon,
         ended,
         usable,
     )
-    assert stands.ends_at == ISSUED + YEAR
+    assert status.ends_at == ISSUED + YEAR
 
 
 def test_without_the_secret_it_lasts_as_long_as_the_access_token() -> None:
@@ -106,15 +106,15 @@ def scene() -> Iterator[Scene]:
         yield scene
 
 
-def seen(scene: Scene, secrets: Mapping[str, str] | None = None) -> Standing:
-    stands = standing(scene.store, "default", scene.clock(), secret_of=(secrets or {}).get)
-    assert stands is not None
-    return stands
+def seen(scene: Scene, secrets: Mapping[str, str] | None = None) -> LoginStatus:
+    status = read_status(scene.store, "default", scene.clock(), secret_of=(secrets or {}).get)
+    assert status is not None
+    return status
 
 
 class TestInAStore:
     def test_nobody_is_logged_in(self) -> None:
-        assert standing(MemoryStore(), "default", 0) is None
+        assert read_status(MemoryStore(), "default", 0) is None
 
     def test_a_record_that_cannot_be_read_is_an_error(self, scene: Scene) -> None:
         scene.store.save(token_name("default"), "not JSON at all")
@@ -122,7 +122,7 @@ class TestInAStore:
             seen(scene)
 
     def test_the_secret_is_saved_or_given_for_this_app(self, scene: Scene) -> None:
-        """A secret that stands beside another client id is no help."""
+        """A secret that status beside another client id is no help."""
         assert seen(scene).secret_known
         scene.store.clear(app_name(scene.sandbox.client_id))
         assert not seen(scene).secret_known
@@ -163,10 +163,10 @@ class TestInAStore:
         holder.start()
         assert locked.wait(10)
         began = time.monotonic()
-        stands = seen(scene)
+        status = seen(scene)
         took = time.monotonic() - began
         done.set()
         holder.join()
-        assert (stands.renewal_under_way, stands.unknown_until) == (True, None)
+        assert (status.renewal_under_way, status.unknown_until) == (True, None)
         assert took < 5
         assert not seen(scene).renewal_under_way

@@ -17,7 +17,7 @@ from tests.tokens.scene import LIFE, START
 from tests.tokens.stores import Wrapped
 from withings_auth.errors import WithingsAuthError, WrongAccount
 from withings_auth.model import ALL_SCOPES, App, Grant
-from withings_auth.profiles.logout import Leaving
+from withings_auth.profiles.logout import Logout
 from withings_auth.store.base import Notes, SecretStore
 from withings_auth.store.ownership import save_login
 from withings_auth.store.records import app_name, clear_unused_app, load_grant, stored_app, token_name
@@ -84,10 +84,10 @@ def log_in(store: SecretStore) -> None:
 
 
 def log_out(store: SecretStore) -> None:
-    leaving = Leaving(store, tell=lambda _: None)
-    leaving.leave("default")
-    leaving.remove_apps(None, every=False)
-    assert leaving.troubles == []
+    logout = Logout(store, tell=lambda _: None)
+    logout.remove_profile("default")
+    logout.remove_apps(None, every=False)
+    assert logout.failures == []
 
 
 def test_a_logout_takes_away_what_a_renewal_is_about_to_save(logged_in: SecretStore) -> None:

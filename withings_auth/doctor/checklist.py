@@ -15,7 +15,7 @@ from withings_auth.doctor.findings import Finding, Found, Verdict, skipped, trie
 from withings_auth.doctor.probe import place_of
 from withings_auth.doctor.redact import Disguise, disguise_of_this_machine
 from withings_auth.model import DEFAULT_REDIRECT_URI
-from withings_auth.profiles.status import Standing
+from withings_auth.profiles.status import LoginStatus
 from withings_auth.provider.replies import Answer
 from withings_auth.store.base import SecretStore
 
@@ -130,21 +130,21 @@ def _of_the_service(means: Means, settings: Settings, app: PartialApp | None) ->
 def _of_the_login(
     means: Means, disguise: Disguise, settings: Settings, store: SecretStore | None, *, reached: str
 ) -> Iterator[_Named]:
-    """Yields how the login stands here, and at Withings; `reached` is why that cannot be asked."""
+    """Yields how the login status here, and at Withings; `reached` is why that cannot be asked."""
     if store is None:
         yield from _skip(("Login", "Token"), _UNKNOWN)
         return
-    stands = tried(partial(service.how_it_stands, store, settings), seconds=None)
-    if isinstance(stands, Standing):
-        disguise.hide_id(stands.grant.userid)
-    found = stands if isinstance(stands, Found) else tried(partial(service.login, stands, settings))
+    status = tried(partial(service.login_status, store, settings), seconds=None)
+    if isinstance(status, LoginStatus):
+        disguise.hide_id(status.grant.userid)
+    found = status if isinstance(status, Found) else tried(partial(service.login, status, settings))
     yield "Login", found
-    if not isinstance(stands, Standing) or found.verdict is Verdict.FAILED:
+    if not isinstance(status, LoginStatus) or found.verdict is Verdict.FAILED:
         yield "Token", skipped("there is no login that could give one")
     elif reached:
         yield "Token", skipped(reached)
     else:
-        token = partial(service.token, store, settings.profile, stands.grant.api_url, wait=means.wait)
+        token = partial(service.token, store, settings.profile, status.grant.api_url, wait=means.wait)
         yield "Token", tried(token, seconds=None)
 
 

@@ -18,7 +18,7 @@ from withings_auth.errors import (
     secret_hint,
 )
 from withings_auth.model import App
-from withings_auth.profiles.status import Standing, standing
+from withings_auth.profiles.status import CANNOT_CHECK, OUTCOME_UNKNOWN, SECRET_MISSING, LoginStatus, read_status
 from withings_auth.provider.check import check
 from withings_auth.provider.failures import local_time, signed_error
 from withings_auth.provider.http import post
@@ -96,33 +96,30 @@ def app_accepted(
     return ok("Withings accepts this client id with this client secret")
 
 
-def login(stands: Standing | None, settings: Settings) -> Found:
-    """Says how the login stands as far as this machine knows. Raises `ConfigurationError` for another app's login."""
+def login(status: LoginStatus | None, settings: Settings) -> Found:
+    """Says how long the login lasts and what is wrong with it. Raises `ConfigurationError` if it is another app's."""
     profile = settings.profile
-    if stands is None:
+    if status is None:
         return warning("nobody is logged in", login_hint(profile))
-    refuse_contradiction(profile, stands.grant, settings, None)
-    words = f"user {stands.grant.userid}, {', '.join(stands.grant.scopes)}; lasts until {local_time(stands.ends_at)}"
-    if not stands.usable:
-        why = "the login is over a year old" if stands.has_ended else "its app's client secret is not saved any more"
-        remedy = login_hint(profile) if stands.has_ended else secret_hint(profile)
-        return failed(f"{words}; cannot be renewed: {why}", remedy)
-    if stands.unknown_until is not None:
-        until = local_time(stands.unknown_until)
+    refuse_contradiction(profile, status.grant, settings, None)
+    words = f"user {status.grant.userid}, {', '.join(status.grant.scopes)}; lasts until {local_time(status.ends_at)}"
+    if not status.usable:
+        return failed(f"{words}; it {status.problem}", status.remedy)
+    if status.unknown_until is not None:
+        until = local_time(status.unknown_until)
         return warning(
-            f"{words}; whether its last renewal was carried out is not known",
-            f"a new try is sure only before {until}: withings-auth token",
+            f"{words}; {OUTCOME_UNKNOWN}", f"a retry is certain to work only before {until}: withings-auth token"
         )
-    if not stands.secret_known:
-        return warning(f"{words}; its app's client secret is not saved any more", secret_hint(profile))
-    if stands.ends_soon:
+    if not status.secret_known:
+        return warning(f"{words}; {SECRET_MISSING}", secret_hint(profile))
+    if status.ends_soon:
         return warning(f"{words}, which is soon", "renew it: withings-auth token --renew")
     return ok(words)
 
 
-def how_it_stands(store: SecretStore, settings: Settings) -> Standing | None:
-    """Returns how the profile's login stands; None where nobody is logged in. Raises `StoreError`."""
-    return standing(store, settings.profile, time.time(), secret_of=settings.secret_of)
+def login_status(store: SecretStore, settings: Settings) -> LoginStatus | None:
+    """Returns the status of the profile's login; None if nobody is logged in. Raises `StoreError`."""
+    return read_status(store, settings.profile, time.time(), secret_of=settings.secret_of)
 
 
 def token(store: SecretStore, profile: str, api_url: str, *, wait: Callable[[float], None]) -> Found:
@@ -137,7 +134,7 @@ def token(store: SecretStore, profile: str, api_url: str, *, wait: Callable[[flo
         return warning(f"cannot tell: {error}", error.hint)
     if asked:
         return ok("Withings accepts the access token")
-    return ok("a token could be had; the granted scopes allow none of the calls that would check it")
+    return ok(f"got a token; {CANNOT_CHECK}")
 
 
 def _span(seconds: float) -> str:

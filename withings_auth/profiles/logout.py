@@ -1,7 +1,7 @@
-"""How a login ends: every local copy is removed and, when asked, the person's access at Withings before that.
+"""Logging out: every local copy is removed and, if asked to, the access at Withings is revoked first.
 
-The secret and the tokens that a revocation needs are in the records that are to be removed, so Withings is asked
-first, under the profile's lock. Whatever comes of that, the local copies go. One trouble does not stop the rest.
+Revoking needs the secret and the tokens in the records that are about to go, so Withings is asked first, under the
+profile's lock. Whatever it answers, the local copies go. One failure does not stop the rest.
 """
 
 from __future__ import annotations
@@ -30,146 +30,141 @@ DISCONNECT = "disconnect the app in the settings of your Withings account"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """What a revocation ends: an app's access to a person's data, on every machine."""
+    """What a revocation ends: an app's access to a user's data, on every machine."""
 
     service: str
     client_id: str
     userid: str
 
-
-def access_of(grant: Grant) -> Access:
-    """Returns what would end with this grant."""
-    return Access(service=origin(grant.token_url), client_id=grant.client_id, userid=grant.userid)
-
-
-def accesses(store: SecretStore, names: Iterable[str]) -> dict[str, Access]:
-    """Returns what the profiles give access to, those that can be read."""
-    found = {profile: _readable_grant(store, profile) for profile in names}
-    return {profile: access_of(grant) for profile, grant in found.items() if grant is not None}
+    @classmethod
+    def of(cls, grant: Grant) -> Access:
+        """Returns the access that ends with this grant."""
+        return cls(service=origin(grant.token_url), client_id=grant.client_id, userid=grant.userid)
 
 
-class Leaving:
-    """One logout, profile by profile: `tell` hears what was done, `troubles` keeps what could not be.
+def read_accesses(store: SecretStore, profiles: Iterable[str]) -> dict[str, Access]:
+    """Returns the access of each profile that can be read."""
+    grants = {profile: _try_to_read(store, profile) for profile in profiles}
+    return {profile: Access.of(grant) for profile, grant in grants.items() if grant is not None}
 
-    `end_access` ends a person's access at Withings; None where that was not asked for.
+
+class Logout:
+    """One logout, profile by profile: `tell` is called with what was done, `failures` collects what was not.
+
+    `revoke` revokes a grant's access at Withings; None if that was not asked for.
     """
 
     def __init__(
-        self, store: SecretStore, *, tell: Callable[[str], None], end_access: Callable[[Grant], None] | None = None
+        self, store: SecretStore, *, tell: Callable[[str], None], revoke: Callable[[Grant], None] | None = None
     ) -> None:
-        self.troubles: list[WithingsAuthError] = []
+        self.failures: list[WithingsAuthError] = []
         self._store = store
         self._tell = tell
-        self._end_access = end_access
-        self._asked: set[Access] = set()
+        self._revoke = revoke
+        self._revoked: set[Access] = set()
         self._grants: list[Grant] = []
         self._removed_unread = False
 
-    def leave(self, profile: str) -> bool:
-        """Removes the profile's tokens and the notes beside them; before that ends the access once, if asked to.
+    def remove_profile(self, profile: str) -> bool:
+        """Revokes the profile's access once, if asked to, and removes its tokens and the notes beside them.
 
-        Returns whether there was anything to remove, and it is gone.
+        Returns whether there was anything to remove and it is gone.
         """
         name = printable(profile, limit=80)
         try:
             with self._store.lock(token_name(profile), LOCK_PATIENCE_SECONDS) as notes:
-                grant = _readable_grant(self._store, profile)
+                grant = _try_to_read(self._store, profile)
                 if grant is not None:
                     self._grants.append(grant)
-                    self._end(grant)
+                    self._revoke_once(grant)
                 removed = self._store.clear(token_name(profile))
                 notes.note(None)
         except WithingsAuthError as error:
-            error.args = (f"profile {name} is not wholly removed: {error}",)
-            self.troubles.append(error)
+            self.failures.append(error.with_message(f"profile {name} was not completely removed: {error}"))
             return False
         if removed:
-            self._tell(f"Logged out: profile {name} is removed from {self._store.description}.")
+            self._tell(f"Logged out: removed profile {name} from {self._store.description}.")
         if removed and grant is None:
             self._removed_unread = True
-            if self._end_access is not None:
-                self.troubles.append(
-                    StoreCorrupt(
-                        f"the record of profile {name} could not be read, so no access was ended at Withings",
-                        hint=DISCONNECT,
-                    )
-                )
+            if self._revoke is not None:
+                message = f"the record of profile {name} could not be read, so its access was not revoked"
+                self.failures.append(StoreCorrupt(message, hint=DISCONNECT))
         return removed
 
     def remove_apps(self, configured: str | None, *, every: bool) -> None:
-        """Removes the credentials of the apps whose last login has gone, or of `every` app that no login needs.
+        """Removes the credentials of the apps that lost their last login, or of `every` app without one.
 
-        Where a record could not be read nobody knows whose app it was, so then too every app without a login goes.
+        Nobody knows which app an unreadable record belonged to, so after one every app without a login goes too.
         """
         client_ids = [*(grant.client_id for grant in self._grants), *([configured] if configured else [])]
         removed = False
         try:
             client_ids += saved_apps(self._store) if every or self._removed_unread else []
         except StoreError as error:
-            self.troubles.append(error)
+            self.failures.append(error)
         for client_id in dict.fromkeys(client_ids):
             try:
                 removed = clear_unused_app(self._store, client_id) or removed
             except WithingsAuthError as error:
-                error.args = (f"the app's client secret is not removed: {error}",)
-                self.troubles.append(error)
+                self.failures.append(error.with_message(f"the app's client secret was not removed: {error}"))
         if removed:
-            self._tell(f"The app's client secret is removed from {self._store.description}.")
+            self._tell(f"Removed the app's client secret from {self._store.description}.")
 
     def finish(self) -> None:
-        """Tells what is left at Withings, and what else has ended."""
-        if self._end_access is None:
+        """Tells what remains at Withings; a revocation that found nobody to revoke is a failure."""
+        if self._revoke is None:
             if any(not is_loopback_url(grant.token_url) for grant in self._grants):
-                self._tell(f"Withings itself still lists the app; {DISCONNECT}.")
-        elif not self._asked and not self.troubles:
-            self.troubles.append(
+                self._tell(f"Withings still lists the app; to end its access, {DISCONNECT}.")
+        elif not self._revoked and not self.failures:
+            self.failures.append(
                 LoginRequired(
-                    "nobody is logged in here, so no access was ended at Withings",
-                    hint=f"if an earlier logout could not end it: {DISCONNECT}",
+                    "nobody is logged in here, so no access was revoked",
+                    hint=f"if an earlier logout could not revoke it: {DISCONNECT}",
                 )
             )
 
-    def _end(self, grant: Grant) -> None:
-        access = access_of(grant)
-        if self._end_access is None or access in self._asked:
+    def _revoke_once(self, grant: Grant) -> None:
+        access = Access.of(grant)
+        if self._revoke is None or access in self._revoked:
             return
-        self._asked.add(access)
+        self._revoked.add(access)
         try:
-            self._end_access(grant)
+            self._revoke(grant)
         except WithingsAuthError as error:
-            self.troubles.append(error)
+            self.failures.append(error)
         else:
-            self._tell(f"Withings has ended the app's access to the data of user {access.userid}.")
+            self._tell(f"Withings has revoked the app's access to the data of user {access.userid}.")
 
 
-def end_access(
+def revoke_access(
     store: SecretStore,
     grant: Grant,
     known_secret: str | None,
     *,
     wait: Callable[[float], None],
-    revoking: Callable[[App, str, str], None] = revoke,
+    send: Callable[[App, str, str], None] = revoke,
 ) -> None:
-    """Ends at Withings all access of the grant's app to the person's data. Blocks.
+    """Has Withings end all access of the grant's app to the user's data. Blocks.
 
-    Raises an error that says what was not confirmed and what to do instead: its class, and so its exit code, is that of
-    what stood in the way (`ProviderUnavailable`, `ProviderError`, `ConfigurationError`, `StoreError`).
+    Raises an error of the class of its cause (`ProviderError`, `ConfigurationError`, `StoreError`), which says what was
+    not confirmed and what to do instead.
     """
     try:
         app = App(client_id=grant.client_id, client_secret=known_secret or load_secret(store, grant.client_id))
 
         def ask() -> None:
-            interruptibly(lambda: revoking(app, grant.api_url, grant.userid), "withings-auth revoke")
+            interruptibly(lambda: send(app, grant.api_url, grant.userid), "withings-auth revoke")
 
         past_the_guard(ask, wait=wait)
     except WithingsAuthError as error:
-        error.args = (f"Withings has not confirmed that the access of user {grant.userid} is ended: {error}",)
-        error.hint = f"{DISCONNECT}; until then other copies of the login may still work"
-        raise
+        raise error.with_message(
+            f"Withings did not confirm that access to the data of user {grant.userid} was revoked: {error}",
+            hint=f"{DISCONNECT}; until then, other copies of the login may still work",
+        ) from error
 
 
-def _readable_grant(store: SecretStore, profile: str) -> Grant | None:
+def _try_to_read(store: SecretStore, profile: str) -> Grant | None:
     try:
         return stored_grant(store, profile)
     except StoreError:
-        return None  # what cannot be read is to be removed too; a store that cannot be used says so when it removes
+        return None  # an unreadable record is removed too; a store that cannot be used says so when it removes

@@ -1,7 +1,7 @@
-"""How a login stands, as far as this machine knows: nothing is asked of Withings, renewed or changed.
+"""The status of a login, as far as this machine knows: nothing is asked of Withings, renewed or changed.
 
-Withings documents that a refresh token lives for a year, and each renewal brings a new one ("Access and refresh
-tokens"). What a person has ended at Withings meanwhile shows only when Withings is asked (`checking`).
+A refresh token lives for a year, and each renewal issues a new one (developer.withings.com, "Access and refresh
+tokens"). Whether the user has ended the login at Withings since then shows only when Withings is asked.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from withings_auth.errors import LockBusy
+from withings_auth.errors import LockBusy, login_hint, secret_hint
 from withings_auth.model import Grant
+from withings_auth.provider.failures import local_time
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import stored_app, stored_grant, token_name
 from withings_auth.tokens.journal import Journal
@@ -18,15 +19,19 @@ from withings_auth.validation import origin
 
 LOGIN_LIFE_SECONDS = 365 * 86_400
 LAST_MONTH_SECONDS = 30 * 86_400
-LOCK_PATIENCE_SECONDS = 0.5  # for others that look too; a renewal takes longer, and is not waited for
+STATUS_LOCK_SECONDS = 0.5  # enough for another reader to finish; a renewal takes longer and is not waited for
+
+SECRET_MISSING = "the app's client secret is no longer saved"  # noqa: S105  words, not a password
+OUTCOME_UNKNOWN = "the outcome of the last renewal is unknown"
+CANNOT_CHECK = "the granted scopes allow no call that would check the token"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """How a profile's login stands at the moment `seen_at`; all moments are Unix seconds.
+class LoginStatus:
+    """The status of a profile's login at `seen_at`; all times are Unix seconds.
 
-    `secret_known` is whether the client secret, which a renewal needs, is at hand. `unknown_until` is until when a
-    renewal whose answer was lost can be repeated for sure; None where none was, and while `renewal_under_way`.
+    `secret_known` says whether the client secret, which a renewal needs, is at hand. If the answer to a renewal was
+    lost, `unknown_until` is how long repeating it is certain to work; otherwise, and during a renewal, it is None.
     """
 
     profile: str
@@ -43,7 +48,7 @@ class Standing:
 
     @property
     def ends_at(self) -> int:
-        """When the refresh token ends: a year after it was issued."""
+        """When the refresh token expires: a year after it was issued."""
         return self.grant.obtained_at + LOGIN_LIFE_SECONDS
 
     @property
@@ -62,12 +67,31 @@ class Standing:
         return self.access_token_valid or (self.secret_known and not self.has_ended)
 
     @property
+    def problem(self) -> str:
+        """Why the login is not usable, to follow “the login”."""
+        if self.has_ended:
+            return "has ended: it was last renewed over a year ago"
+        return f"cannot be renewed: {SECRET_MISSING}"
+
+    @property
+    def remedy(self) -> str:
+        """What makes a login that is not usable usable again."""
+        return login_hint(self.profile) if self.has_ended else secret_hint(self.profile)
+
+    @property
+    def access_token_state(self) -> str:
+        """What to say about the access token."""
+        if self.access_token_valid:
+            return f"valid until {local_time(self.grant.expires_at)}"
+        return "expired, renewed on next use" if self.usable else "expired"
+
+    @property
     def service(self) -> str:
-        """Where the login holds, as the beginning of a URL."""
+        """The service that issued the login, as the beginning of a URL."""
         return origin(self.grant.token_url)
 
     def fields(self) -> dict[str, object]:
-        """Returns what a program may read of it: no secret."""
+        """Returns what a program may read; none of it is secret."""
         return {
             "profile": self.profile,
             "logged_in": True,
@@ -87,24 +111,24 @@ class Standing:
         }
 
 
-def standing(
+def read_status(
     store: SecretStore, profile: str, now: float, *, secret_of: Callable[[str], str | None] = lambda _: None
-) -> Standing | None:
-    """Returns how the profile's login stands, None where nobody is logged in.
+) -> LoginStatus | None:
+    """Returns the status of the profile's login, None if nobody is logged in. Raises `StoreError`.
 
-    `secret_of` returns the client secret that is known of an app without the store. A renewal under way is not
-    waited for. Raises `StoreError`.
+    `secret_of` returns the client secret of an app if it is known without the store. A renewal under way is not
+    waited for.
     """
     grant = stored_grant(store, profile)
     if grant is None:
         return None
     unknown_until, under_way = None, False
     try:
-        with store.lock(token_name(profile), LOCK_PATIENCE_SECONDS) as notes:
-            unknown_until = Journal(notes, grant).deadline  # notes on a successor, saved just now, count as none
+        with store.lock(token_name(profile), STATUS_LOCK_SECONDS) as notes:
+            unknown_until = Journal(notes, grant).deadline  # None if a successor was saved just now
     except LockBusy:
         under_way = True
-    return Standing(
+    return LoginStatus(
         profile=profile,
         grant=grant,
         seen_at=now,

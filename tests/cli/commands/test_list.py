@@ -27,9 +27,9 @@ def test_the_table_is_aligned(desk: Desk) -> None:
     assert (finished.returncode, finished.stderr) == (0, "")
     head, first, second = finished.stdout.splitlines()
     assert re.fullmatch(r"PROFILE +USER +ACCESS TOKEN +LOGIN", head)
-    assert re.fullmatch(rf"a-rather-long-name  38210457  good for 2 h \d+ min  until {MOMENT}", first)
+    assert re.fullmatch(rf"a-rather-long-name  38210457  valid for 2 h \d+ min  until {MOMENT}", first)
     assert re.fullmatch(rf"second              38210461  expired +until {MOMENT}", second)
-    assert head.index("ACCESS TOKEN") == first.index("good for") == second.index("expired")
+    assert head.index("ACCESS TOKEN") == first.index("valid for") == second.index("expired")
 
 
 def test_one_that_cannot_be_read_does_not_hide_the_others(desk: Desk) -> None:

@@ -52,7 +52,7 @@ class TestHere:
         finished = desk.run("logout")
         assert finished.returncode == 0
         assert what_is_left(desk) == set()
-        assert f"Logged out: profile default is removed from files in {desk.directory}." in finished.stderr
+        assert f"Logged out: removed profile default from files in {desk.directory}." in finished.stderr
         assert (finished.stdout, desk.sandbox.counters.revocations) == ("", 0)
 
     def test_the_copies_in_a_keyring_too(self, desk: Desk, secret_service: SecretService) -> None:
@@ -73,7 +73,7 @@ class TestHere:
     def test_it_says_where_the_app_can_be_disconnected(self, desk: Desk) -> None:
         """Statement 34: what it did not do. A practice login has no such place."""
         put(desk, token_url="https://wbsapi.withings.net/v2/oauth2")
-        assert f"Withings itself still lists the app; {BY_HAND}." in desk.run("logout").stderr
+        assert f"Withings still lists the app; to end its access, {BY_HAND}." in desk.run("logout").stderr
         put(desk)
         assert "disconnect" not in desk.run("logout").stderr
 
@@ -101,7 +101,7 @@ class TestAll:
         finished = desk.run("logout", "--all")
         assert finished.returncode == 0, finished.stderr
         assert what_is_left(desk) == set()
-        assert finished.stderr.count("Logged out: profile ") == 4
+        assert finished.stderr.count("Logged out: removed profile ") == 4
 
     def test_one_that_cannot_be_removed_does_not_keep_the_others(self, desk: Desk) -> None:
         """Statement 34: it is named, and the exit code is the store's."""
@@ -112,8 +112,8 @@ class TestAll:
         record.mkdir()  # what no unlink removes
         finished = desk.run("logout", "--all")
         assert finished.returncode == 5
-        assert "error: profile a-stuck-one is not wholly removed: cannot use" in finished.stderr
-        assert "Logged out: profile second" in finished.stderr
+        assert "error: profile a-stuck-one was not completely removed: cannot use" in finished.stderr
+        assert "Logged out: removed profile second " in finished.stderr
         assert "second.json" not in what_is_left(desk)
         assert "Nobody" not in finished.stderr
 
@@ -134,11 +134,11 @@ class TestRevoke:
         finished = open_desk.run("logout", "--revoke")
         assert finished.returncode == 0
         announced, scope, *done = finished.stderr.splitlines()
-        assert announced.startswith(f"Revoking ends all access of the app {open_desk.sandbox.client_id} to the data of")
-        assert scope == "in every program and on every machine, and its notifications."
-        assert done[0] == "Withings has ended the app's access to the data of user 38210457."
-        assert done[1].startswith("Logged out: profile default is removed from ")
-        assert not any(line.startswith("Withings itself still lists") for line in done)
+        assert announced.startswith(f"Revoking ends all access of app {open_desk.sandbox.client_id} to the data of")
+        assert scope == "in every program and on every machine, and stops its notifications."
+        assert done[0] == "Withings has revoked the app's access to the data of user 38210457."
+        assert done[1].startswith("Logged out: removed profile default from ")
+        assert not any(line.startswith("Withings still lists") for line in done)
         assert open_desk.sandbox.live_refresh_tokens == ()
         assert what_is_left(open_desk) == set()
 
@@ -156,8 +156,10 @@ class TestRevoke:
             finished = open_desk.run("logout", "--revoke", WITHINGS_AUTH_API_URL=None)
         assert finished.returncode == 4
         assert what_is_left(open_desk) == set()
-        assert "error: Withings has not confirmed that the access of user 38210457 is ended: " in finished.stderr
-        assert f"hint: {BY_HAND}; until then other copies of the login may still work" in finished.stderr
+        assert (
+            "error: Withings did not confirm that access to the data of user 38210457 was revoked: " in finished.stderr
+        )
+        assert f"hint: {BY_HAND}; until then, other copies of the login may still work" in finished.stderr
 
     @pytest.mark.parametrize("where", ["signature", "token"])
     def test_a_lost_answer_is_no_confirmation(self, open_desk: Desk, where: str) -> None:
@@ -165,7 +167,7 @@ class TestRevoke:
         open_desk.sandbox.fail_next("lost", where=where)  # type: ignore[arg-type]  # both are places
         finished = open_desk.run("logout", "--revoke")
         assert (finished.returncode, what_is_left(open_desk)) == (4, set())
-        assert "Withings has ended" not in finished.stderr
+        assert "Withings has revoked" not in finished.stderr
 
     def test_a_refusal_is_told(self, desk: Desk) -> None:
         """Statement 34: as to an app without a contract; exit 1, and the local copies are gone."""
@@ -205,7 +207,7 @@ class TestRevoke:
         (open_desk.directory / "token" / "default.json").write_text("not JSON at all")
         finished = open_desk.run("logout", "--revoke")
         assert (finished.returncode, what_is_left(open_desk)) == (5, set())
-        assert "could not be read, so no access was ended at Withings" in finished.stderr
+        assert "could not be read, so its access was not revoked" in finished.stderr
 
     def test_nobody_is_logged_in(self, open_desk: Desk) -> None:
         """Statement 34: what was asked for was not done, so a script that tries again after exit 4 is not told 0."""
@@ -219,7 +221,7 @@ class TestRevoke:
         put(open_desk, "twin")
         put(open_desk, "second", person=2)
         finished = open_desk.run("logout", "--revoke")
-        assert "Profile twin on this machine is of the same app and person, and ends with it." in finished.stderr
+        assert "Profile twin on this machine has the same app and user, and ends with it." in finished.stderr
         assert "second" not in finished.stderr
         assert {"twin.json", "second.json"} <= what_is_left(open_desk)
         assert open_desk.run("status", "--check", "--profile", "twin").returncode == 3
@@ -231,7 +233,7 @@ class TestRevoke:
         finished = open_desk.run("logout", "--all", "--revoke")
         assert finished.returncode == 0, finished.stderr
         assert open_desk.sandbox.counters.revocations == 2
-        assert finished.stderr.count("Revoking ends") == finished.stderr.count("Withings has ended") == 2
+        assert finished.stderr.count("Revoking ends") == finished.stderr.count("Withings has revoked") == 2
         assert what_is_left(open_desk) == set()
 
     def test_one_refusal_does_not_keep_the_others(self, open_desk: Desk) -> None:
@@ -240,8 +242,8 @@ class TestRevoke:
         open_desk.sandbox.fail_next("lost_before", where="signature")
         finished = open_desk.run("logout", "--all", "--revoke")
         assert (finished.returncode, what_is_left(open_desk)) == (4, set())
-        assert "of user 38210457 is ended" in finished.stderr
-        assert "Withings has ended the app's access to the data of user 38210461." in finished.stderr
+        assert "of user 38210457 was revoked" in finished.stderr
+        assert "Withings has revoked the app's access to the data of user 38210461." in finished.stderr
 
     @pytest.mark.parametrize(("readable", "broken", "code"), [("a", "b", 4), ("b", "a", 5)])
     def test_the_exit_code_is_that_of_the_first_trouble(
@@ -269,7 +271,7 @@ class TestAtATerminal:
     def answered(self, desk: Desk, keys: str) -> Finished:
         program = desk.cli.on_terminal("logout", "--revoke", env=desk.env)
         program.screen.expect(r"in every program and on every machine")
-        program.screen.expect(r"Go on\? \[y/N\] ")
+        program.screen.expect(r"Continue\? \[y/N\] ")
         assert desk.sandbox.counters.nonces == 0
         program.type(keys)
         return program.wait()

@@ -61,7 +61,7 @@ class TestForAPerson:
         assert line(finished, "Profile") == "default"
         assert line(finished, "User") == "38210457"
         assert line(finished, "Scopes") == "user.info, user.metrics, user.activity, user.sleepevents"
-        assert re.fullmatch(r"good until [\d-]{10} \d\d:\d\d \(in 2 h (49|50) min\)", line(finished, "Access token"))
+        assert re.fullmatch(r"valid until [\d-]{10} \d\d:\d\d \(in 2 h (49|50) min\)", line(finished, "Access token"))
         assert re.fullmatch(r"lasts until [\d-]{10} \d\d:\d\d \(in 364 days\), .*", line(finished, "Login"))
         assert line(finished, "Store") == f"files in {desk.directory}"
         assert line(finished, "App") == f"client id {desk.sandbox.client_id}"
@@ -74,8 +74,8 @@ class TestForAPerson:
         finished = desk.run("status")
         assert finished.returncode == 0
         assert re.fullmatch(
-            r"warning: its outcome is not known; a new try is sure only before [\d-]{10} \d\d:\d\d"
-            r" \(in (6 h 59|7 h 0) min\): withings-auth token",
+            r"warning: the outcome of the last renewal is unknown; a retry is certain to work only before "
+            r"[\d-]{10} \d\d:\d\d \(in (6 h 59|7 h 0) min\): withings-auth token",
             line(finished, "Renewal"),
         )
 
@@ -169,7 +169,7 @@ class TestItsExitCode:
         FileStore(desk.directory).clear(app_name(desk.sandbox.client_id))
         finished = desk.run("status")
         assert finished.returncode == 3
-        assert "cannot be renewed: the client secret of its app is not saved any more" in finished.stderr
+        assert "cannot be renewed: the app's client secret is no longer saved" in finished.stderr
         assert "hint: save it again, without a new login: withings-auth configure\n" in finished.stderr
         assert desk.run("status", WITHINGS_CLIENT_SECRET=desk.sandbox.client_secret).returncode == 0
         saved = desk.cli("configure", "--secret-stdin", stdin=desk.sandbox.client_secret, env=desk.env)
@@ -239,7 +239,7 @@ class TestCheck:
         put(desk, age=11_000)
         finished = desk.run("status", "--check")
         assert finished.returncode == 0
-        assert line(finished, "Access token").startswith("good until ")
+        assert line(finished, "Access token").startswith("valid until ")
         assert desk.sandbox.counters.refreshes == 1
 
     def test_a_login_that_withings_has_ended(self, desk: Desk) -> None:
@@ -281,6 +281,6 @@ class TestCheck:
         put(desk, scopes=["user.activity"])
         finished = desk.run("status", "--check")
         assert finished.returncode == 0
-        assert "The granted scopes allow none of the calls that check a token" in finished.stderr
+        assert "the granted scopes allow no call that would check the token" in finished.stderr
         assert "Withings " not in finished.stdout
         assert parsed(desk.run("status", "--check", "--json"))["accepted"] is None

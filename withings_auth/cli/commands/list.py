@@ -1,4 +1,4 @@
-"""`withings-auth list`: every profile on this machine, and how it stands."""
+"""`withings-auth list`: the status of every profile on this machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from withings_auth.cli.ui.spans import span
 from withings_auth.cli.ui.terminal import answer, answer_json, complain
 from withings_auth.config.settings import Settings
 from withings_auth.errors import LoginRequired, StoreError, login_hint
-from withings_auth.profiles.status import Standing, standing
+from withings_auth.profiles.status import LoginStatus, read_status
 from withings_auth.provider.failures import local_time
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import profiles
@@ -21,86 +21,88 @@ from withings_auth.validation import printable
 EXAMPLE = (
     "example:\n"
     "  withings-auth list\n\n"
-    "exit code: 0 every login is usable, 3 one has ended or there is none, 5 one\n"
-    "cannot be read"
+    "exit code: 0 every login is usable, 3 one is not or there is none, 5 one cannot\n"
+    "be read"
 )
 
-_HEAD = ("PROFILE", "USER", "ACCESS TOKEN", "LOGIN")
+_Result = LoginStatus | StoreError
+_HEADINGS = ("PROFILE", "USER", "ACCESS TOKEN", "LOGIN")
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Adds the command's flags."""
-    parser.add_argument("--json", action="store_true", help="as one JSON object; times are Unix seconds")
+    parser.add_argument("--json", action="store_true", help="print JSON; times are Unix seconds")
     parser.set_defaults(profile=None)
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Prints a line for each profile. Raises `LoginRequired` where there is none, and `StoreError`."""
+    """Prints a line for each profile. Raises `LoginRequired` if there is none, and `StoreError`."""
     found = settings(options)
     store = open_store(found)
-    # The set profile too: a keyring's index may have been lost, and reading repairs it.
+    # The configured profile too: a keyring's index may have been lost, and reading repairs it.
     names = sorted({*profiles(store), found.profile})
-    all_stand = [(name, stands) for name in names if (stands := _standing(store, name, found)) is not None]
+    results = {name: result for name in names if (result := _try_status(store, name, found)) is not None}
     if options.json:
-        answer_json({"profiles": [_fields(name, stands) for name, stands in all_stand]})
-    elif all_stand:
-        _print([_row(name, stands) for name, stands in all_stand], [_is_well(stands) for _, stands in all_stand])
-    if not all_stand:
+        answer_json({"profiles": [_fields(name, result) for name, result in results.items()]})
+    elif results:
+        _print([(_cells(name, result), _needs_attention(result)) for name, result in results.items()])
+    if not results:
         raise LoginRequired("nobody is logged in", hint=login_hint("default"))
-    for name, stands in all_stand:
-        if isinstance(stands, StoreError):
-            complain(f"profile {printable(name, limit=80)}: {stands}", stands.hint, stands.exit_code)
-    return _exit_code([stands for _, stands in all_stand])
+    for name, result in results.items():
+        if isinstance(result, StoreError):
+            complain(f"profile {printable(name, limit=80)}: {result}", result.hint, result.exit_code)
+    if any(isinstance(result, StoreError) for result in results.values()):
+        return StoreError.exit_code
+    return 0 if all(_is_usable(result) for result in results.values()) else LoginRequired.exit_code
 
 
-def _standing(store: SecretStore, profile: str, found: Settings) -> Standing | StoreError | None:
+def _try_status(store: SecretStore, profile: str, found: Settings) -> _Result | None:
     try:
-        return standing(store, profile, time.time(), secret_of=found.secret_of)
+        return read_status(store, profile, time.time(), secret_of=found.secret_of)
     except StoreError as error:
         return error
 
 
-def _exit_code(all_stand: list[Standing | StoreError]) -> int:
-    if any(isinstance(stands, StoreError) for stands in all_stand):
-        return StoreError.exit_code
-    return 0 if all(isinstance(stands, Standing) and stands.usable for stands in all_stand) else LoginRequired.exit_code
+def _is_usable(result: _Result) -> bool:
+    return isinstance(result, LoginStatus) and result.usable
 
 
-def _fields(profile: str, stands: Standing | StoreError) -> dict[str, object]:
-    if isinstance(stands, StoreError):
-        return {"profile": profile, "usable": False, "error": str(stands)}
-    return stands.fields()
+def _needs_attention(result: _Result) -> bool:
+    return isinstance(result, StoreError) or not result.usable or result.ends_soon or result.unknown_until is not None
 
 
-def _is_well(stands: Standing | StoreError) -> bool:
-    return isinstance(stands, Standing) and stands.usable and not stands.ends_soon and stands.unknown_until is None
+def _fields(profile: str, result: _Result) -> dict[str, object]:
+    if isinstance(result, StoreError):
+        return {"profile": profile, "usable": False, "error": str(result)}
+    return result.fields()
 
 
-def _row(profile: str, stands: Standing | StoreError) -> tuple[str, ...]:
+def _cells(profile: str, result: _Result) -> tuple[str, ...]:
     name = printable(profile, limit=80)
-    if isinstance(stands, StoreError):
+    if isinstance(result, StoreError):
         return name, "?", "cannot be read", "?"
-    return name, stands.grant.userid, _access_token(stands), _login(stands)
+    return name, result.grant.userid, _describe_access_token(result), _describe_login(result)
 
 
-def _access_token(stands: Standing) -> str:
-    if stands.renewal_under_way:
+def _describe_access_token(status: LoginStatus) -> str:
+    if status.renewal_under_way:
         return "being renewed"
-    left = stands.grant.seconds_left(stands.seen_at)
-    state = f"good for {span(left)}" if stands.access_token_valid else "expired"
-    return state if stands.unknown_until is None else f"{state}; a renewal's outcome is unknown"
+    left = span(status.grant.seconds_left(status.seen_at))
+    state = f"valid for {left}" if status.access_token_valid else "expired"
+    return state if status.unknown_until is None else f"{state}; outcome of a renewal unknown"
 
 
-def _login(stands: Standing) -> str:
-    if stands.has_ended and not stands.usable:
+def _describe_login(status: LoginStatus) -> str:
+    if status.has_ended and not status.usable:
         return "log in again"
-    if not stands.secret_known:
+    if not status.secret_known:
         return "no client secret: configure"
-    return f"{'ended' if stands.has_ended else 'until'} {local_time(stands.ends_at)}"
+    return f"{'ended' if status.has_ended else 'until'} {local_time(status.ends_at)}"
 
 
-def _print(rows: list[tuple[str, ...]], are_well: list[bool]) -> None:
-    widths = [max(len(cell) for cell in column) for column in zip(_HEAD, *rows, strict=True)]
-    for row, is_well in zip([_HEAD, *rows], [True, *are_well], strict=True):
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        answer(line if is_well else coloured(line, "yellow", sys.stdout))
+def _print(rows: list[tuple[tuple[str, ...], bool]]) -> None:
+    lines = [(_HEADINGS, False), *rows]
+    widths = [max(map(len, column)) for column in zip(*(cells for cells, _ in lines), strict=True)]
+    for cells, needs_attention in lines:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+        answer(coloured(line, "yellow", sys.stdout) if needs_attention else line)
