@@ -164,7 +164,7 @@ def test_the_python_names_exist() -> None:
     assert set(re.findall(r"pip install '\.\[(\w+)\]'", README)) == set(project["optional-dependencies"])
 
 
-@pytest.mark.parametrize("name", ["LICENSE", "CHANGELOG.md", "SECURITY.md", "Makefile", "pyproject.toml"])
+@pytest.mark.parametrize("name", ["LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "Makefile"])
 def test_the_usual_files_are_there(name: str) -> None:
     """The files that people expect in a repository are there."""
     assert (ROOT / name).is_file()
