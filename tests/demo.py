@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from withings_auth.authorization import browser
-from withings_auth.authorization.environment import detect_environment, detect_machine
+from withings_auth.authorization.environment import detect_environment
 from withings_auth.config.settings import state_directory
 from withings_auth.errors import StoreError
 from withings_auth.store.keyring_store import KeyringStore
@@ -113,7 +113,7 @@ def weights(environ: Mapping[str, str]) -> None:
 
 def browser_or_visitor() -> dict[str, str]:
     """Returns the variables that name the visitor, if no browser would be seen here, and says which it is."""
-    chosen = browser.choose(None, os.environ, detect_environment(os.environ, detect_machine()))
+    chosen = browser.choose(None, os.environ, detect_environment(os.environ))
     if isinstance(chosen, list) and sys.stdout.isatty():
         say("Browser: yours; please click Allow on the page that opens.")
         return {}

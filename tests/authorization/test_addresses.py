@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from withings_auth.authorization.addresses import forwarding, resolve_addresses
+from withings_auth.authorization.addresses import resolve_addresses, ssh_forwarding
 from withings_auth.errors import ConfigurationError
 
 
@@ -86,19 +86,19 @@ def test_what_ssh_forwards(redirect_uri: str, listen: str | None, forwarded: str
 
     Over https it comes out at whatever of the user's own has the certificate; an address of the net needs nothing.
     """
-    assert forwarding(redirect_uri, resolve_addresses(redirect_uri, listen)) == forwarded
+    assert ssh_forwarding(redirect_uri, resolve_addresses(redirect_uri, listen)) == forwarded
 
 
 @pytest.mark.parametrize(
     ("redirect_uri", "reason", "way_on"),
     [
-        ("https://me.example/cb", "does not lead to localhost", "--listen"),
-        ("https://me.example/cb", "does not lead to localhost", "--paste"),
-        ("http://me.example:8000", "does not lead to localhost", "--listen"),
-        ("http://0.0.0.0:8000", "does not lead to localhost", "--listen"),
-        ("http://localhost.me.example:8000", "does not lead to localhost", "--listen"),
-        ("https://localhost:8000", "certificate", "--listen"),
-        ("http://localhost", "names no port", "--listen localhost:80"),
+        ("https://me.example/cb", "does not lead to localhost", 'listen="127.0.0.1:PORT"'),
+        ("https://me.example/cb", "does not lead to localhost", "paste_only=True"),
+        ("http://me.example:8000", "does not lead to localhost", 'listen="127.0.0.1:PORT"'),
+        ("http://0.0.0.0:8000", "does not lead to localhost", 'listen="127.0.0.1:PORT"'),
+        ("http://localhost.me.example:8000", "does not lead to localhost", 'listen="127.0.0.1:PORT"'),
+        ("https://localhost:8000", "certificate", 'listen="127.0.0.1:PORT"'),
+        ("http://localhost", "names no port", 'listen="localhost:80"'),
         ("http://localhost:8000/#there", "fragment", "http://localhost:8000"),
         ("http://localhost:8000/#", "fragment", "http://localhost:8000"),
         ("http://me@localhost:8000", "user name", "http://localhost:8000"),
@@ -152,5 +152,5 @@ def test_a_place_to_listen_is_an_address_and_a_port(listen: str) -> None:
     """Statement 35: everything else is refused, with an example, and with nothing that a terminal would obey."""
     with pytest.raises(ConfigurationError, match="cannot listen on") as refused:
         resolve_addresses("http://localhost:8000", listen)
-    assert "--listen 127.0.0.1:8000" in refused.value.hint
+    assert 'listen="127.0.0.1:8000"' in refused.value.hint
     assert str(refused.value).isprintable()

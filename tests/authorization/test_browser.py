@@ -54,9 +54,9 @@ def noted(notes: Path) -> tuple[list[str], dict[str, str]]:
         (("xdg-open",), {}, MAC, ["open"]),
         (("xdg-open",), {}, WINDOWS, ["startfile"]),
         (("open",), {"SSH_TTY": "/dev/ttys1"}, MAC, NotStarted("this is a session over SSH")),
-        (("wslview",), {"DISPLAY": ":0"}, LINUX, NotStarted("this machine has none")),
+        (("wslview",), {"DISPLAY": ":0"}, LINUX, NotStarted("none is installed")),
         (("xdg-open",), {}, LINUX, NotStarted("there is no display")),
-        ((), {}, WSL, NotStarted("no way to the browser of Windows")),
+        ((), {}, WSL, NotStarted("no way to open a Windows browser")),
     ],
 )
 def test_which_ones_are_tried(

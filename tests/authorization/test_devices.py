@@ -33,7 +33,7 @@ def devices(*listed: object) -> Answer:
     return Answer(http_status=200, body=json.dumps({"status": 0, "body": {"devices": listed}}).encode())
 
 
-@pytest.mark.parametrize(("days", "said"), [(0.1, "today"), (1.5, "yesterday"), (3.5, "3 days ago"), (-1, "lately")])
+@pytest.mark.parametrize(("days", "said"), [(0.1, "today"), (1.5, "yesterday"), (3.5, "3 days ago"), (-1, "recently")])
 def test_a_device_is_told_with_its_last_visit(days: float, said: str) -> None:
     """A scale that was stepped on today says more than a userid."""
     scale = {"type": "Scale", "model": "Body+", "last_session_date": int(time.time() - days * DAY)}

@@ -109,7 +109,7 @@ def test_a_second_profile_of_the_same_person_is_refused(desk: Desk) -> None:
     assert desk.log_in("--profile", "first").returncode == 0
     finished = desk.log_in("--profile", "second")
     assert finished.returncode == 1
-    assert "logged in for this app already, as profile first" in finished.stderr
+    assert "already logged in to this app, as profile first" in finished.stderr
     assert desk.run("token", "--profile", "second").returncode == 3
 
 
@@ -158,7 +158,12 @@ def test_the_time_out_explains(desk: Desk) -> None:
     """Statement 15: a login that nobody answers ends by itself, and says what a person can do."""
     finished = desk.run("login", "--no-browser", "--timeout", "0.5")
     assert finished.returncode == 1
-    for word in ("nobody came back", "redirect_uri_mismatch", f"http://localhost:{desk.port}", "Invalid clientid"):
+    for word in (
+        "the browser did not come back",
+        "redirect_uri_mismatch",
+        f"http://localhost:{desk.port}",
+        "Invalid clientid",
+    ):
         assert word in finished.stderr
 
 

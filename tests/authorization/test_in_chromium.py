@@ -100,7 +100,7 @@ def test_a_redirect_uri_that_is_not_registered(make_desk: Callable[..., Desk], c
     finished = program.wait()
     assert finished.returncode == 1
     assert "nobody came back from Withings within 3 seconds" in finished.stderr
-    assert f"register http://localhost:{desk.port}/other exactly so" in finished.stderr
+    assert f"register exactly http://localhost:{desk.port}/other" in finished.stderr
 
 
 def test_the_short_address_works_once(desk: Desk, chromium: Chromium) -> None:

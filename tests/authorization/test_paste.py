@@ -14,7 +14,7 @@ from tests.support.logins import Desk, consent
 from withings_auth import App, Token, errors, login, open_store
 from withings_auth.authorization import messages
 from withings_auth.authorization.callback import Expectation, Granted, Refused
-from withings_auth.authorization.paste import Wrong, judge_paste
+from withings_auth.authorization.paste import Problem, judge_paste
 
 STATE = "a" * 43
 EXPECTED = Expectation(
@@ -27,7 +27,7 @@ EXPECTED = Expectation(
 ANSWER = f"code=c0de&state={STATE}"
 
 
-def judged(text: str, redirect_uri: str = "http://localhost:8000/cb") -> Granted | Refused | Wrong:
+def judged(text: str, redirect_uri: str = "http://localhost:8000/cb") -> Granted | Refused | Problem:
     """What a paste means for a login at the real Withings."""
     return judge_paste(
         EXPECTED,
@@ -80,35 +80,35 @@ def test_a_no_is_believed() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", Wrong.EMPTY),
-        (" \r", Wrong.EMPTY),
-        ("c0de", Wrong.CODE_ALONE),
-        ("code=c0de", Wrong.CODE_ALONE),
-        ("http://localhost:8000/cb?code=c0de", Wrong.CODE_ALONE),
-        ("http://localhost:8000/cb", Wrong.NOT_AN_ANSWER),
-        (f"http://localhost:8000/cb?state={STATE}", Wrong.NOT_AN_ANSWER),
-        ("what shall I paste?", Wrong.NOT_AN_ANSWER),
-        ("a=b&" * 60, Wrong.DAMAGED),
-        (f"code=c0de&state={'b' * 43}", Wrong.ANOTHER_LOGIN),
-        (f"http://localhost:8000/cb?error=access_denied&state={'b' * 43}", Wrong.ANOTHER_LOGIN),
-        (f"{ANSWER}&code=other", Wrong.DAMAGED),
-        (f"{ANSWER}&error=access_denied", Wrong.DAMAGED),
-        (f"code=c%20de&state={STATE}", Wrong.DAMAGED),
-        (f"{ANSWER}&iss=https://evil.example", Wrong.DAMAGED),
-        (f"https://account.withings.com/oauth2_user/authorize2?{ANSWER}", Wrong.STILL_AT_WITHINGS),
-        ("https://account.withings.com/new_workflow/login?r=x", Wrong.STILL_AT_WITHINGS),
-        (f"https://evil.example/cb?{ANSWER}", Wrong.ANOTHER_PAGE),
-        (f"https://localhost:8000/cb?{ANSWER}", Wrong.ANOTHER_PAGE),
-        (f"http://localhost:8001/cb?{ANSWER}", Wrong.ANOTHER_PAGE),
-        (f"http://localhost:8000/start/ticket?{ANSWER}", Wrong.ANOTHER_PAGE),
-        (f"http://localhost:8000/cb/?{ANSWER}", Wrong.ANOTHER_PAGE),
-        (f"http://me@localhost:8000/cb?{ANSWER}", Wrong.ANOTHER_PAGE),
-        (f"http://localhost:8000@evil.example/cb?{ANSWER}", Wrong.ANOTHER_PAGE),
-        (f"https://withings.com.evil.example/cb?{ANSWER}", Wrong.ANOTHER_PAGE),
-        (f"file:///cb?{ANSWER}", Wrong.ANOTHER_PAGE),
+        ("", Problem.EMPTY),
+        (" \r", Problem.EMPTY),
+        ("c0de", Problem.CODE_ALONE),
+        ("code=c0de", Problem.CODE_ALONE),
+        ("http://localhost:8000/cb?code=c0de", Problem.CODE_ALONE),
+        ("http://localhost:8000/cb", Problem.NOT_AN_ANSWER),
+        (f"http://localhost:8000/cb?state={STATE}", Problem.NOT_AN_ANSWER),
+        ("what shall I paste?", Problem.NOT_AN_ANSWER),
+        ("a=b&" * 60, Problem.DAMAGED),
+        (f"code=c0de&state={'b' * 43}", Problem.ANOTHER_LOGIN),
+        (f"http://localhost:8000/cb?error=access_denied&state={'b' * 43}", Problem.ANOTHER_LOGIN),
+        (f"{ANSWER}&code=other", Problem.DAMAGED),
+        (f"{ANSWER}&error=access_denied", Problem.DAMAGED),
+        (f"code=c%20de&state={STATE}", Problem.DAMAGED),
+        (f"{ANSWER}&iss=https://evil.example", Problem.DAMAGED),
+        (f"https://account.withings.com/oauth2_user/authorize2?{ANSWER}", Problem.STILL_AT_WITHINGS),
+        ("https://account.withings.com/new_workflow/login?r=x", Problem.STILL_AT_WITHINGS),
+        (f"https://evil.example/cb?{ANSWER}", Problem.ANOTHER_PAGE),
+        (f"https://localhost:8000/cb?{ANSWER}", Problem.ANOTHER_PAGE),
+        (f"http://localhost:8001/cb?{ANSWER}", Problem.ANOTHER_PAGE),
+        (f"http://localhost:8000/start/ticket?{ANSWER}", Problem.ANOTHER_PAGE),
+        (f"http://localhost:8000/cb/?{ANSWER}", Problem.ANOTHER_PAGE),
+        (f"http://me@localhost:8000/cb?{ANSWER}", Problem.ANOTHER_PAGE),
+        (f"http://localhost:8000@evil.example/cb?{ANSWER}", Problem.ANOTHER_PAGE),
+        (f"https://withings.com.evil.example/cb?{ANSWER}", Problem.ANOTHER_PAGE),
+        (f"file:///cb?{ANSWER}", Problem.ANOTHER_PAGE),
     ],
 )
-def test_what_is_wrong_is_said(text: str, why: Wrong) -> None:
+def test_what_is_wrong_is_said(text: str, why: Problem) -> None:
     """Each mistake of a person has its own explanation, and none of them ends the login."""
     assert judged(text) is why
 
@@ -118,16 +118,16 @@ def test_what_is_wrong_is_said(text: str, why: Wrong) -> None:
 )
 def test_nothing_without_the_true_state_counts(text: str) -> None:
     """Statement 22: whatever is pasted, without this login's state it changes nothing, and nothing raises."""
-    assert isinstance(judged(text), Wrong)
+    assert isinstance(judged(text), Problem)
 
 
 @given(st.text(max_size=100))
 def test_nothing_pasted_is_told(text: str) -> None:
     """Statements 23 and 35: what is told about a paste is fixed text, with the redirect URI of our own."""
     why = judged(text)
-    assert isinstance(why, Wrong)
-    assert messages.not_that(why.value, "http://localhost:8000/cb") in {
-        wrong.value.replace("{redirect_uri}", "http://localhost:8000/cb") for wrong in Wrong
+    assert isinstance(why, Problem)
+    assert messages.wrong_paste(why.value, "http://localhost:8000/cb") in {
+        problem.value.replace("{redirect_uri}", "http://localhost:8000/cb") for problem in Problem
     }
 
 
@@ -163,8 +163,8 @@ def test_a_python_program_hands_pastes_over(desk: Desk, app: App, home: Path) ->
         )
 
     desk.canaries.plant("the access token", asyncio.run(log_in()).access_token)
-    answers = {messages.PASTED, *(wrong.value for wrong in Wrong)}
-    assert [line for line in told if line in answers] == [Wrong.NOT_AN_ANSWER.value, messages.PASTED]
+    answers = {messages.PASTED, *(problem.value for problem in Problem)}
+    assert [line for line in told if line in answers] == [Problem.NOT_AN_ANSWER.value, messages.PASTED]
     assert (shown[0].partition(".")[0], shown[-1]) == ("Waiting for you: 5:00 left", "")
 
 

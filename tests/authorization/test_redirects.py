@@ -128,7 +128,9 @@ def test_a_mapped_port_of_a_container(make_desk: MakeDesk) -> None:
         assert login.allow().http_status == 200
         finished = login.wait()
     assert finished.returncode == 0
-    warning = f"withings-auth: warning: other machines can reach the address that is listened on (0.0.0.0:{inside})"
+    warning = (
+        f"withings-auth: warning: other machines can connect to the address this login listens on (0.0.0.0:{inside})"
+    )
     assert finished.stderr.splitlines()[0] == warning
 
 

@@ -18,7 +18,7 @@ def test_a_second_login_is_told_where_the_first_one_waits(desk: Desk) -> None:
     desk.sandbox.register_redirect_uri(other := f"http://localhost:{free_port()}")
     second = desk.run("login", "--redirect-uri", other)
     assert second.returncode == 1
-    assert "a login for profile default is pending already" in second.stderr
+    assert "a login for profile default is already pending" in second.stderr
     assert f"process {first.program.pid}, listening at http://localhost:{desk.port}" in second.stderr
     first.allow()
     assert first.wait().returncode == 0

@@ -51,7 +51,7 @@ def test_somebody_elses_listener_on_either_family_is_noticed(
         decoy.listen()
         with pytest.raises(CallbackUnavailable, match=str(wanted.port)) as busy:
             listen(wanted)
-    assert "--redirect-uri" in busy.value.hint
+    assert 'redirect_uri="http://localhost:PORT"' in busy.value.hint
 
 
 def test_a_wildcard_listener_is_noticed() -> None:

@@ -79,7 +79,7 @@ class TestRedirectUri:
     def test_one_that_only_a_paste_can_use_is_worth_a_look(self, uri: str) -> None:
         found = setup.redirect_uri(uri, None)
         assert found.verdict is Verdict.WARNING
-        assert "--listen" in found.remedy
+        assert "listen=" in found.remedy
 
     @pytest.mark.parametrize("uri", ["ftp://localhost:8000", "http://localhost:8000#x", "nonsense"])
     def test_one_that_can_never_work_is_refused(self, uri: str) -> None:

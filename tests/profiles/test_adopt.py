@@ -242,7 +242,7 @@ class TestConflicts:
         earlier = table.keep("7")
         with pytest.raises(WrongAccount, match="belongs to user 7") as caught:
             table.adopt()
-        assert "--replace" in caught.value.hint
+        assert "replace=True" in caught.value.hint
         assert (table.sent_at, stored_grant(table.store, "default")) == ([], earlier)
         assert table.adopt(replace=True) == stored_grant(table.store, "default")
 
@@ -271,7 +271,7 @@ class TestConflicts:
     def test_a_second_profile_of_the_same_person(self, table: Table) -> None:
         """Even with --replace, as for a login."""
         table.keep(str(table.login.userid), profile="other")
-        with pytest.raises(WrongAccount, match="logged in for this app already, as profile other"):
+        with pytest.raises(WrongAccount, match="already logged in to this app, as profile other"):
             table.adopt(replace=True)
         assert table.sent_at == []
 

@@ -1,7 +1,7 @@
-"""The three addresses of a login, kept apart: what was registered, where we listen, what the browser is given.
+"""The three addresses of a login, kept apart: the registered one, the one to listen on, and the browser's short one.
 
-The redirect URI is text and is sent as it is. Where to listen follows from it if it is a plain loopback address,
-and must be said otherwise.
+The redirect URI is text, and is sent unchanged. If it is a plain loopback address, the address to listen on follows
+from it; otherwise `listen` must name one.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from withings_auth.errors import ConfigurationError
 from withings_auth.validation import LOOPBACK_HOSTS, PORT_OF_SCHEME, host_and_port, parsed_url, printable
 
 _WAYS_ROUND = (
-    "if something of yours forwards that address to this machine, say where to listen: --listen 127.0.0.1:PORT;"
-    " to paste the address that the browser ends at: login --paste; or register http://localhost:8000 and use that"
+    'if a proxy of yours forwards that address to this machine, set where to listen: listen="127.0.0.1:PORT";'
+    " to paste the address that the browser goes to: paste_only=True; or register http://localhost:8000 and use that"
 )
 
 
@@ -25,8 +25,8 @@ _WAYS_ROUND = (
 class Addresses:
     """Where a login listens and what it answers to.
 
-    `bind_to` are IP literals, never a name: what a name means is for /etc/hosts to say, and an address left out could
-    be listened on by somebody else. `origin` is what the browser's short address begins with.
+    `bind_to` are IP literals, never a name: /etc/hosts decides what a name means, and another program could listen on
+    an address left out. `origin` is how the browser's short address begins.
     """
 
     bind_to: tuple[str, ...]
@@ -43,12 +43,12 @@ class Addresses:
 
 def resolve_addresses(redirect_uri: str, listen: str | None, *, paste_only: bool = False) -> Addresses:
     """Returns where to listen for a redirect URI; none if `paste_only`. Raises `ConfigurationError`."""
-    parts = _parsed_redirect(redirect_uri)
+    parts = _parse_redirect(redirect_uri)
     registered_port = parts.port or PORT_OF_SCHEME[parts.scheme]
     if paste_only:
         path = parts.path or "/"
         return Addresses(bind_to=(), port=registered_port, accepted_hosts=frozenset(), path=path, origin="")
-    host, port = _listening(redirect_uri, parts) if listen is None else _parsed_listen(listen)
+    host, port = _loopback_listener(redirect_uri, parts) if listen is None else _parse_listen(listen)
     bind_to = ("127.0.0.1", "::1") if host == "localhost" else (host,)
     return Addresses(
         bind_to=bind_to,
@@ -59,55 +59,53 @@ def resolve_addresses(redirect_uri: str, listen: str | None, *, paste_only: bool
     )
 
 
-def forwarding(redirect_uri: str, where: Addresses) -> str | None:
-    """Returns what `ssh -L` has to forward, as `8000:localhost:8000`, for a browser on another computer to come back.
+def ssh_forwarding(redirect_uri: str, where: Addresses) -> str | None:
+    """Returns what `ssh -L` must forward, as in `8000:localhost:8000`, to bring a browser on another computer back.
 
-    None where the redirect URI is not a loopback one: such an address leads wherever it leads from any computer.
+    None if the redirect URI is not a loopback one: that leads to the same place from every computer.
     """
-    parts = _parsed_redirect(redirect_uri)
+    parts = _parse_redirect(redirect_uri)
     host = parts.hostname or ""
     if host not in LOOPBACK_HOSTS:
         return None
     browser_goes_to = target_port = parts.port or PORT_OF_SCHEME[parts.scheme]
-    if parts.scheme == "http":  # https ends at something of the user's own, which then comes to the listener
+    if parts.scheme == "http":  # https ends at a proxy of the user's, which forwards to the listener
         host = "localhost" if len(where.bind_to) > 1 else _reachable(where.bind_to[0])
         target_port = where.port
     return f"{browser_goes_to}:{host_and_port(host, target_port)}"
 
 
-def _parsed_redirect(redirect_uri: str) -> SplitResult:
-    """Takes a redirect URI apart; raises `ConfigurationError` with the reason where it cannot be one."""
+def _parse_redirect(redirect_uri: str) -> SplitResult:
+    """Returns the parts of a redirect URI. Raises `ConfigurationError` with the reason if it cannot be one."""
     parts = parsed_url(redirect_uri)
     if "#" in redirect_uri:
-        raise _cannot_work(redirect_uri, "a redirect URI has no fragment (what follows “#”)")
+        raise _cannot_work(redirect_uri, "a redirect URI has no fragment (the part after “#”)")
     if parts is None and "@" in redirect_uri.partition("://")[2].partition("/")[0]:
-        raise _cannot_work(redirect_uri, "a redirect URI has no user name (what stands before “@”)")
+        raise _cannot_work(redirect_uri, "a redirect URI has no user name (the part before “@”)")
     if parts is None:
-        raise _cannot_work(redirect_uri, "it must be an http or https URL, its port a number from 1 to 65535")
+        raise _cannot_work(redirect_uri, "it must be an http or https URL with a port from 1 to 65535, if any")
     return parts
 
 
-def _listening(redirect_uri: str, parts: SplitResult) -> tuple[str, int]:
-    """Returns where a redirect URI says to listen by itself; raises where it does not."""
+def _loopback_listener(redirect_uri: str, parts: SplitResult) -> tuple[str, int]:
+    """Returns the host and port of a plain loopback redirect URI. Raises `ConfigurationError` for any other."""
     host = parts.hostname or ""
     if host not in LOOPBACK_HOSTS:
-        raise _cannot_work(
-            redirect_uri, "it does not lead to localhost, 127.0.0.1 or [::1], this machine itself", hint=_WAYS_ROUND
-        )
+        raise _cannot_work(redirect_uri, "it does not lead to localhost, 127.0.0.1 or [::1]", hint=_WAYS_ROUND)
     if parts.scheme != "http":
         raise _cannot_work(
-            redirect_uri, "for https a certificate would be needed, which this program has not", hint=_WAYS_ROUND
+            redirect_uri, "https needs a certificate, which withings-auth does not have", hint=_WAYS_ROUND
         )
     if parts.port is None:
         raise _cannot_work(
             redirect_uri,
             "it names no port to listen on",
-            hint="register http://localhost:8000 and use that; or say where to listen, as in --listen localhost:80",
+            hint='register http://localhost:8000 and use that; or set where to listen, as in listen="localhost:80"',
         )
     return host, parts.port
 
 
-def _parsed_listen(listen: str) -> tuple[str, int]:
+def _parse_listen(listen: str) -> tuple[str, int]:
     host, _, port_text = listen.rpartition(":")
     is_bracketed = host.startswith("[") and host.endswith("]")
     host = host[1:-1] if is_bracketed else host
@@ -119,15 +117,15 @@ def _parsed_listen(listen: str) -> tuple[str, int]:
     except ValueError:
         raise ConfigurationError(
             f"cannot listen on “{printable(listen, limit=80)}”",
-            hint="give an address and a port, as in --listen 127.0.0.1:8000 or --listen [::1]:8000",
+            hint='use an address and a port, as in listen="127.0.0.1:8000" or listen="[::1]:8000"',
         ) from None
     return str(ipaddress.ip_address(host)) if host != "localhost" else host, port
 
 
 def _accepted_hosts(parts: SplitResult, registered_port: int, literals: Iterable[str], port: int) -> frozenset[str]:
-    """Returns what a Host header may say: the registered host or a literal of ours, with the port it belongs to.
+    """Returns the valid values of a Host header: the registered host or a literal of ours, each with its port.
 
-    A literal is safe, since no name of somebody else's can be made to lead to it.
+    A literal is safe, since nobody else's name can be made to lead to it.
     """
     named = [(parts.hostname or "", registered_port, PORT_OF_SCHEME[parts.scheme])]
     named += [(host, port, PORT_OF_SCHEME["http"]) for host in literals]
@@ -142,8 +140,8 @@ def _reachable(host: str) -> str:
     return "127.0.0.1" if ipaddress.ip_address(host).version == 4 else "::1"
 
 
-def _cannot_work(redirect_uri: str, why: str, *, hint: str = "") -> ConfigurationError:
+def _cannot_work(redirect_uri: str, reason: str, *, hint: str = "") -> ConfigurationError:
     return ConfigurationError(
-        f"the redirect URI “{printable(redirect_uri)}” cannot work: {why}",
-        hint=hint or "register http://localhost:8000 at the developer dashboard and use exactly that",
+        f"the redirect URI “{printable(redirect_uri)}” cannot work: {reason}",
+        hint=hint or "register http://localhost:8000 in the developer dashboard and use exactly that",
     )

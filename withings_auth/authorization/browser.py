@@ -1,7 +1,7 @@
-"""How a browser is started: as an argument vector, with its output thrown away, never through a shell.
+"""Starts a browser from an argument vector, never through a shell, and discards its output.
 
-A browser that was named, by `--browser` or `BROWSER`, is always tried. Otherwise one is started only where a person
-would see it.
+A browser named by the user (`browser` or `BROWSER`) is always tried. Otherwise one is started only if somebody would
+see it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PureWindowsPath
 
-from withings_auth.authorization.environment import Environment, detect_environment, detect_machine
+from withings_auth.authorization.environment import Environment, detect_environment
 from withings_auth.validation import printable
 
 logger = logging.getLogger(__name__)
@@ -29,15 +29,15 @@ _WINDOWS_OPENER = "startfile"  # a call, not a program
 _OPENERS_UNDER_WSL = (
     "wslview",
     "rundll32.exe url.dll,FileProtocolHandler",
-    "/mnt/c/Windows/System32/rundll32.exe url.dll,FileProtocolHandler",  # where Windows' PATH is not taken over
-    "explorer.exe",  # last: it takes a URL with a query for a folder (github.com/microsoft/WSL, issue 3832)
+    "/mnt/c/Windows/System32/rundll32.exe url.dll,FileProtocolHandler",  # if Windows' PATH is not included
+    "explorer.exe",  # last: it mistakes a URL with a query for a folder (github.com/microsoft/WSL, issue 3832)
 )
 _EXIT_CODE_MEANS_NOTHING = {"explorer.exe"}  # 1, whatever happened (github.com/microsoft/WSL, issue 6565)
 
 
 @dataclass(frozen=True, slots=True)
 class NotStarted:
-    """No browser was started, and why, to stand in brackets."""
+    """No browser was started; `why` is told in brackets."""
 
     why: str
 
@@ -47,7 +47,7 @@ def start(
     *,
     named: str | None = None,
     environ: Mapping[str, str] | None = None,
-    around: Environment | None = None,
+    environment: Environment | None = None,
     on_failure: Callable[[], None] = lambda: None,
 ) -> NotStarted | None:
     """Opens the URL in a browser. `named` is a command in the syntax of one entry of `BROWSER`.
@@ -55,11 +55,11 @@ def start(
     `on_failure` is called, in another thread, if the browser's process ends with an error later.
     """
     environ = os.environ if environ is None else environ
-    chosen = choose(named, environ, detect_environment(environ, detect_machine()) if around is None else around)
+    chosen = choose(named, environ, environment or detect_environment(environ))
     if isinstance(chosen, NotStarted):
         return chosen
     for command in chosen:
-        program = printable(command.strip().partition(" ")[0], limit=80)  # its flags are nobody's business
+        program = printable(command.strip().partition(" ")[0], limit=80)  # not its arguments, which are private
         if command == _WINDOWS_OPENER and sys.platform == "win32":
             with suppress(OSError):  # Windows knows no browser
                 os.startfile(url)  # noqa: S606  no shell is the point, and the URL is ours
@@ -71,18 +71,18 @@ def start(
     return NotStarted(f"{' and '.join(map(printable, chosen))} cannot be started")
 
 
-def choose(named: str | None, environ: Mapping[str, str], around: Environment) -> list[str] | NotStarted:
-    """Returns the commands to try, in order, or why there is none that a person would see."""
+def choose(named: str | None, environ: Mapping[str, str], environment: Environment) -> list[str] | NotStarted:
+    """Returns the commands to try, in order, or why nobody would see a browser."""
     commands = _named_commands(named, environ)
     if commands:
         return commands
-    if around.why_no_browser:
-        return NotStarted(around.why_no_browser)
-    if around.platform in {"win32", "darwin"}:
-        return [_WINDOWS_OPENER if around.platform == "win32" else "open"]
-    openers = _installed(_OPENERS_UNDER_WSL, environ) if around.under_wsl else []
-    openers += _installed(_DESKTOP_OPENERS, environ) if around.has_display else []
-    return openers or NotStarted("no way to the browser of Windows" if around.under_wsl else "this machine has none")
+    if environment.why_no_browser:
+        return NotStarted(environment.why_no_browser)
+    if environment.platform in {"win32", "darwin"}:
+        return [_WINDOWS_OPENER if environment.platform == "win32" else "open"]
+    openers = _installed(_OPENERS_UNDER_WSL, environ) if environment.under_wsl else []
+    openers += _installed(_DESKTOP_OPENERS, environ) if environment.has_display else []
+    return openers or NotStarted("no way to open a Windows browser" if environment.under_wsl else "none is installed")
 
 
 def _installed(commands: Iterable[str], environ: Mapping[str, str]) -> list[str]:
@@ -96,12 +96,12 @@ def _named_commands(named: str | None, environ: Mapping[str, str]) -> list[str]:
 
 
 def _arguments(command: str, url: str) -> list[str]:
-    """Returns the argument vector for one entry of `BROWSER`: `%s` stands for the URL, else it comes last."""
+    """Returns the argument vector for one entry of `BROWSER`: the URL replaces `%s`, or comes last."""
     try:
         words = shlex.split(command)
     except ValueError:
         words = [command]
-    words = words[:-1] if words[-1:] == ["&"] else words  # everything runs in the background here
+    words = words[:-1] if words[-1:] == ["&"] else words  # it runs in the background anyway
     if any("%s" in word for word in words):
         return [word.replace("%s", url) for word in words]
     return [*words, url]
@@ -109,12 +109,12 @@ def _arguments(command: str, url: str) -> list[str]:
 
 def _run(arguments: list[str], environ: Mapping[str, str], on_failure: Callable[[], None]) -> bool:
     try:
-        process = subprocess.Popen(  # noqa: S603  a vector that we built around a URL that we built
+        process = subprocess.Popen(  # noqa: S603  a vector that we built environment a URL that we built
             arguments,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C at the login does not close the browser
+            start_new_session=True,  # so that Ctrl-C does not close the browser
             env={name: value for name, value in environ.items() if name != "WITHINGS_CLIENT_SECRET"},
         )
     except (OSError, ValueError):

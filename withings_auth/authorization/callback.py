@@ -1,9 +1,9 @@
-"""Which request may end a login: a pure judgement over the raw parts of one HTTP request.
+"""Which request may end a login: a pure function of the raw parts of one HTTP request.
 
-Every page of the web, and every program on the machine, can send requests to the listener. What proves that a
-request comes from this login is `state` alone (Withings knows no PKCE), so nothing is believed before it was
-compared, and nothing without it changes anything. The order of the checks is part of the promise: Host, path,
-method, prefetch, state, repetition, error or code.
+Any web page, and any program on the machine, can send requests to the listener. Only `state` proves that a request
+belongs to this login (Withings does not support PKCE), so nothing is believed before it was compared, and nothing
+without it changes anything. The order of the checks is part of the promise: Host, path, method, prefetch, state,
+repetition, error or code.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from withings_auth.validation import is_opaque_token, printable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """One request as it came over the wire: nothing decoded, nothing normalised."""
+    """One request as it came over the wire, neither decoded nor normalised."""
 
     method: str
     target: str = field(repr=False)
@@ -35,7 +35,7 @@ class Expectation:
     """What the one true callback looks like.
 
     `hosts` are the accepted values of the Host header in lower case, `path` is the raw path of the redirect URI,
-    `start_path` the short address that the browser was given, `issuer` what RFC 9207's `iss` would have to be.
+    `start_path` that of the short address that the browser was given, `issuer` the only valid `iss` (RFC 9207).
     """
 
     hosts: frozenset[str]
@@ -46,47 +46,47 @@ class Expectation:
 
 
 class Reason(Enum):
-    """Why a request was ignored, in the words of the terminal."""
+    """Why a request was ignored, as the terminal says it after “a request”."""
 
     FOREIGN_HOST = "for another host name"
     OTHER_PATH = "for another path"
-    WRONG_METHOD = "not GET"
-    PREFETCH = "a browser's prefetch"
+    WRONG_METHOD = "with a method other than GET"
+    PREFETCH = "from a browser's prefetch"
     NO_STATE = "without state"
     FOREIGN_STATE = "with the state of another login"
     REPEATED = "with a repeated parameter"
-    INCOMPLETE = "with neither a code nor an error, or an empty one"
-    CONTRADICTORY = "with a code and an error at once"
+    INCOMPLETE = "without a code or an error"
+    CONTRADICTORY = "with both a code and an error"
     FOREIGN_ISSUER = "from another issuer"
-    NOT_A_CODE = "with something that is no code"
-    OTHER_CODE = "with another code than the first"
-    START_USED = "for the start address, a second time"
-    TLS = "in https, which this address does not speak"
-    MALFORMED = "not readable as HTTP"
+    NOT_A_CODE = "with a malformed code"
+    OTHER_CODE = "with a different code than the first"
+    START_USED = "for the start address, which was already used"
+    TLS = "in https, which this address does not support"
+    MALFORMED = "that is not valid HTTP"
 
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """Not the callback: the login goes on as if it had not come."""
+    """It is not the callback: the login goes on as if it had not come."""
 
     reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
 class StartVisited:
-    """The browser that we opened is here, to be sent on to Withings."""
+    """The browser that we opened has come, to be sent on to Withings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The person, or Withings, said no; `words` is the error code, made harmless."""
+    """The user, or Withings, said no; `error` is the error code, made harmless."""
 
-    words: str
+    error: str
 
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The person said yes."""
+    """The user said yes."""
 
     code: str = field(repr=False)
 
@@ -95,7 +95,7 @@ Verdict = Ignored | StartVisited | Refused | Granted
 
 
 def judge(expected: Expectation, request: HttpRequest) -> Verdict:
-    """Returns what a request means for the login. Raises nothing, whatever came."""
+    """Returns what a request means for the login. Never raises."""
     hosts = request.values("host")
     if len(hosts) != 1 or hosts[0].lower() not in expected.hosts or not request.target.startswith("/"):
         return Ignored(Reason.FOREIGN_HOST)
@@ -105,21 +105,21 @@ def judge(expected: Expectation, request: HttpRequest) -> Verdict:
         return Ignored(Reason.OTHER_PATH)
     if request.method != "GET":
         return Ignored(Reason.WRONG_METHOD)
-    if _is_ahead_of_its_time(request):
+    if _is_prefetch(request):
         return Ignored(Reason.PREFETCH)
     return StartVisited() if is_start else judge_query(expected, query)
 
 
 def judge_query(expected: Expectation, query: str) -> Ignored | Refused | Granted:
-    """Returns what the query of a callback, or a pasted one, means for the login."""
+    """Returns what the query of a callback, or of a pasted address, means for the login."""
     try:
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=50, errors="replace")
     except ValueError:
         return Ignored(Reason.MALFORMED)
-    states, codes, errors, issuers = (_of(pairs, name) for name in ("state", "code", "error", "iss"))
+    states, codes, errors, issuers = (_values(pairs, name) for name in ("state", "code", "error", "iss"))
     if not states:
         return Ignored(Reason.NO_STATE)
-    # Each one is compared, so that the time taken says nothing about which of them was right.
+    # All are compared, so that the time taken does not tell which of them was right.
     if not any([_same(state, expected.state) for state in states]):  # noqa: C419  a generator would stop early
         return Ignored(Reason.FOREIGN_STATE)
     if any(len(values) > 1 for values in (states, codes, errors, issuers)):
@@ -142,7 +142,7 @@ def _judge_answer(codes: list[str], errors: list[str]) -> Ignored | Refused | Gr
     return Ignored(Reason.INCOMPLETE)
 
 
-def _of(pairs: Iterable[tuple[str, str]], wanted: str) -> list[str]:
+def _values(pairs: Iterable[tuple[str, str]], wanted: str) -> list[str]:
     return [value for name, value in pairs if name == wanted]
 
 
@@ -150,6 +150,6 @@ def _same(given: str, expected: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode())
 
 
-def _is_ahead_of_its_time(request: HttpRequest) -> bool:
+def _is_prefetch(request: HttpRequest) -> bool:
     purposes = [*request.values("sec-purpose"), *request.values("purpose"), *request.values("x-moz")]
     return any("prefetch" in purpose.lower() or "prerender" in purpose.lower() for purpose in purposes)

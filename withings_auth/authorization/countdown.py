@@ -1,4 +1,4 @@
-"""How long still: one line that counts down while a login waits, and is gone when it does not."""
+"""A line that counts down while a login waits, and disappears afterwards."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TICK_SECONDS = 1.0
 
 @asynccontextmanager
 async def count_down(seconds: float, show: Callable[[str], None], line: Callable[[float], str]) -> AsyncIterator[None]:
-    """Shows `line(seconds left)` once a second for as long as the block runs, and an empty line at its end."""
+    """Shows `line(seconds left)` once a second while the block runs, and an empty line at its end."""
     task = asyncio.ensure_future(_count(seconds, show, line))
     try:
         yield

@@ -1,7 +1,7 @@
-"""What a person recognises an account by: nobody knows their userid, everybody knows their scale.
+"""The account's devices, by which users recognise it: nobody knows their user id, everybody knows their scale.
 
-One best-effort call after the save. That is the moment from which the new access token may be used at all: its first
-use ends the previous refresh token.
+One best-effort call after the save. The new access token must not be used earlier: its first use ends the previous
+refresh token.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Post(Protocol):
 
 
 def describe_devices(grant: Grant, *, send: Post = post) -> str | None:
-    """Returns a line such as “This account has: Body+ scale, synced today.”, None where nothing is known. Blocks."""
+    """Returns a line such as “This account has: Body+ scale, synced today.”, None if nothing is known. Blocks."""
     if "user.info" not in grant.scopes:
         return None
     outcome = send(
@@ -40,8 +40,8 @@ def describe_devices(grant: Grant, *, send: Post = post) -> str | None:
     )
     if not isinstance(outcome, Answer) or outcome.oversized or outcome.http_status != 200:
         return None
-    named = list(_devices(outcome.body, time.time()))
-    return f"This account has: {'; '.join(named[:_MOST_DEVICES])}." if named else None
+    devices = list(_devices(outcome.body, time.time()))
+    return f"This account has: {'; '.join(devices[:_MOST_DEVICES])}." if devices else None
 
 
 def _devices(body: bytes, now: float) -> Iterator[str]:
@@ -51,10 +51,10 @@ def _devices(body: bytes, now: float) -> Iterator[str]:
         return
     for device in devices if isinstance(devices, list) else []:
         if isinstance(device, dict) and isinstance(device.get("model"), str):
-            yield _described(device, now)
+            yield _describe(device, now)
 
 
-def _described(device: dict[str, Any], now: float) -> str:
+def _describe(device: dict[str, Any], now: float) -> str:
     model = printable(device["model"], limit=40)
     kind = device.get("type")
     name = f"{model} {printable(kind, limit=40).lower()}" if isinstance(kind, str) else model
@@ -67,5 +67,5 @@ def _described(device: dict[str, Any], now: float) -> str:
 def _ago(seconds: float) -> str:
     days = int(seconds // 86_400)
     if days < 1:
-        return "today" if seconds >= 0 else "lately"
+        return "today" if seconds >= 0 else "recently"
     return "yesterday" if days == 1 else f"{days} days ago"

@@ -1,6 +1,6 @@
-"""Where the program runs, as far as it matters to a person who has to reach a browser from there.
+"""Where the program runs, in terms of whether its user can see a browser there.
 
-Read from the environment and a few facts of the machine, by one pure function: nothing is started and nobody asked.
+A pure function of the environment variables and a few facts about the machine; nothing is started.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))  # Docker's and Podman's
-# A desktop's sandbox and WSL's init use the variable too, and from both of them a browser can be opened.
+# Flatpak and WSL set the variable too, and a browser can be opened from both.
 _NO_CONTAINERS = {"", "flatpak", "wsl"}
-# What may stand in a line that a person copies into a shell, as it is.
+# What is safe in a line that the user copies into a shell.
 _LOGIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What the machine says of itself: `sys.platform`, the kernel's release, whether a container left its mark."""
+    """Facts about the machine: `sys.platform`, the kernel's release, whether it has the mark of a container."""
 
     platform: str
     kernel_release: str = ""
@@ -31,7 +31,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """Where the program runs. `ssh_destination` is how to get here by ssh, with capitals for what is not known."""
+    """Where the program runs. `ssh_destination` is how to get here by ssh, with capitals for what is unknown."""
 
     platform: str
     over_ssh: bool
@@ -42,7 +42,7 @@ class Environment:
 
     @property
     def why_no_browser(self) -> str:
-        """Why nobody would see a browser that was started here; empty where somebody would."""
+        """Why nobody would see a browser that is started here; empty if somebody would."""
         if self.over_ssh:
             return "this is a session over SSH"
         if self.in_container:
@@ -51,7 +51,7 @@ class Environment:
 
 
 def detect_machine() -> Machine:
-    """Asks the machine; the two marks are looked at, nothing is read."""
+    """Returns the facts about this machine."""
     return Machine(
         platform=sys.platform,
         kernel_release=os.uname().release if hasattr(os, "uname") else "",
@@ -59,29 +59,30 @@ def detect_machine() -> Machine:
     )
 
 
-def detect_environment(environ: Mapping[str, str], machine: Machine) -> Environment:
-    """Returns where a program with that environment runs on that machine."""
+def detect_environment(environ: Mapping[str, str], machine: Machine | None = None) -> Environment:
+    """Returns where a program with these environment variables runs, on the given machine or this one."""
+    machine = machine or detect_machine()
 
-    def tells(*names: str) -> bool:
+    def has_any(*names: str) -> bool:
         return any(environ.get(name) for name in names)
 
     in_container = machine.has_container_mark or environ.get("container", "") not in _NO_CONTAINERS
-    windows_kernel = "microsoft" in machine.kernel_release.lower()  # a kernel of one's own may not say so
+    windows_kernel = "microsoft" in machine.kernel_release.lower()  # a kernel that the user built may not say so
     return Environment(
         platform=machine.platform,
-        over_ssh=tells("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"),
+        over_ssh=has_any("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"),
         in_container=in_container,
-        # A container under WSL has its kernel, and no way to Windows.
+        # A container under WSL shares its kernel, but has no way to Windows.
         under_wsl=machine.platform == "linux"
         and not in_container
-        and (windows_kernel or tells("WSL_DISTRO_NAME", "WSL_INTEROP")),
-        has_display=machine.platform in {"win32", "darwin"} or tells("DISPLAY", "WAYLAND_DISPLAY"),
+        and (windows_kernel or has_any("WSL_DISTRO_NAME", "WSL_INTEROP")),
+        has_display=machine.platform in {"win32", "darwin"} or has_any("DISPLAY", "WAYLAND_DISPLAY"),
         ssh_destination=_ssh_destination(environ),
     )
 
 
 def _ssh_destination(environ: Mapping[str, str]) -> str:
-    """Returns `user@host`, after `-p PORT` where the port is not ssh's own; only what is safe to copy stands there."""
+    """Returns `user@host`, after `-p PORT` if the port is not ssh's default, with nothing that is unsafe to copy."""
     name = environ.get("LOGNAME") or environ.get("USER") or ""
     user = name if _LOGIN_NAME.fullmatch(name) else "USER"
     host, option = "HOST", ""

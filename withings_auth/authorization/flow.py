@@ -1,30 +1,27 @@
-"""How a person comes in: the flow of a login from the saved app to the saved tokens, step by step.
+"""The flow of a login, step by step, from the saved app to the saved tokens.
 
-The store proves writable before anything listens, the sockets listen before the browser is started, the browser is
-started before aiohttp is loaded, and nothing says success before the save.
+The store proves writable before anything listens, the sockets listen before the browser starts, the browser starts
+before aiohttp is loaded, and nothing reports success before the save.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-import sys
-import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from contextlib import ExitStack
 
 from withings_auth.authorization import messages, pages
 from withings_auth.authorization.addresses import resolve_addresses
+from withings_auth.authorization.blocking import blocking
 from withings_auth.authorization.callback import Granted, Refused
 from withings_auth.authorization.countdown import count_down
-from withings_auth.authorization.open_browser import open_browser as open_the_browser
-from withings_auth.authorization.open_browser import watch_browser
+from withings_auth.authorization.open_browser import open_browser, watch_browser
+from withings_auth.authorization.options import LoginOptions, takes
 from withings_auth.authorization.paste import take_pastes
 from withings_auth.authorization.pending import Pending
-from withings_auth.authorization.request import Attempt
+from withings_auth.authorization.request import LoginRequest
 from withings_auth.authorization.single_login import reserve_login
-from withings_auth.authorization.sockets import listen as listen_on
+from withings_auth.authorization.sockets import listen
 from withings_auth.config.settings import checked_profile, read_settings
 from withings_auth.errors import (
     ConfigurationError,
@@ -35,186 +32,125 @@ from withings_auth.errors import (
     WrongAccount,
     login_hint,
 )
-from withings_auth.model import App, Endpoints, Grant, Token
-from withings_auth.store.ownership import forget_refused, save_login
-from withings_auth.threads import Call, in_thread
+from withings_auth.model import Grant, Token
+from withings_auth.store.ownership import forget_refused, prove_writable, refuse_other_owner, save_login
+from withings_auth.store.records import stored_grant
+from withings_auth.threads import in_thread
 
-if TYPE_CHECKING:
-    from withings_auth.store.base import SecretStore
-
-DEFAULT_TIMEOUT_SECONDS = 300.0
-INTERRUPT_SECONDS = 2.0
-LAST_MOMENTS_SECONDS = 1.5  # for a code that was already sent, when the login is interrupted
+LAST_MOMENTS_SECONDS = 1.5  # for a code that was already sent when the login is interrupted
 
 
-def say(line: str) -> None:
-    """Tells a person on stderr, where all of a login is told."""
-    if sys.stderr is not None:  # as in a program without a console, where print would take stdout
-        with suppress(OSError):  # nobody may be listening
-            print(line, file=sys.stderr, flush=True)
+@takes(LoginOptions)
+async def login(options: LoginOptions) -> Token:
+    """Logs a user in through their browser, saves the login under `profile`, and returns its first token.
 
-
-class LoginOptions(TypedDict, total=False):
-    """What can be said about a login besides its app; see `login` for what each one means."""
-
-    profile: str
-    store: SecretStore | None
-    timeout: float
-    endpoints: Endpoints | None
-    listen: str | None
-    open_browser: bool
-    browser: str | None
-    replace: bool
-    switch_user: bool
-    demo: bool
-    pasted: AsyncIterator[str] | None
-    paste_only: bool
-    tell: Callable[[str], None]
-    show: Callable[[str], None]
-
-
-async def login(
-    app: App,
-    *,
-    profile: str = "default",
-    store: SecretStore | None = None,
-    timeout: float = DEFAULT_TIMEOUT_SECONDS,
-    endpoints: Endpoints | None = None,
-    listen: str | None = None,
-    open_browser: bool = True,
-    browser: str | None = None,
-    replace: bool = False,
-    switch_user: bool = False,
-    demo: bool = False,
-    pasted: AsyncIterator[str] | None = None,
-    paste_only: bool = False,
-    tell: Callable[[str], None] = say,
-    show: Callable[[str], None] = lambda _: None,
-) -> Token:
-    """Logs a person in by their browser, saves the login under `profile`, and returns its first token.
-
-    `timeout` bounds the wait for the person, in seconds. `store` and `endpoints` default to what the settings name,
-    `listen` (HOST:PORT) to what the redirect URI says. `browser` names a browser by its command; with `open_browser`
-    False the authorize URL is only told. `switch_user` has Withings ask who one is, `demo` is for its demo user.
-    `pasted` yields what the person pastes instead of letting the browser come back, a whole address or its query each;
-    with `paste_only` nothing listens, and so any redirect URI will do. `tell` gets each line for the person, `show` a
-    line that the next one is to replace (empty: nothing). Never reads stdin.
+    `timeout` limits the wait for the user, in seconds. `store` and `endpoints` default to the settings, `listen`
+    (HOST:PORT) to the redirect URI. `browser` is a command that starts a browser; with `open_browser=False` the
+    authorize URL is only told. With `switch_user` Withings asks which user signs in; `demo` is for its demo user.
+    `pasted` yields what the user pastes instead of letting the browser come back: each time a whole address or its
+    query. With `paste_only` nothing listens, so any redirect URI works. `tell` gets each line for the user, `show` a
+    line that the next one replaces (empty: none). Never reads stdin.
 
     Raises `ConfigurationError`, `CallbackUnavailable`, `StoreError`, `LoginDenied`, `LoginTimeout`, `WrongAccount`
-    (another person, app or service than the profile's, without `replace`), `LoginError` and `ProviderError`.
+    (without `replace`, if the profile belongs to another user, app or service), `LoginError` and `ProviderError`.
     """
-    if paste_only and pasted is None:
-        raise ConfigurationError(
-            "paste_only needs `pasted`, which yields what the person pastes", hint="give both, or neither"
-        )
-    settings = read_settings()
-    attempt = Attempt(
-        app=app,
-        profile=checked_profile(profile),
-        store=settings.open_store() if store is None else store,
-        endpoints=settings.endpoints if endpoints is None else endpoints,
-        where=resolve_addresses(app.redirect_uri, listen, paste_only=paste_only),
-        timeout=timeout,
-        replace=replace,
-        switch_user=switch_user,
-        demo=demo,
-        open_browser=open_browser,
-        browser=browser,
-        pasted=pasted,
-        paste_only=paste_only,
-        tell=tell,
-        show=show,
-    )
-    if attempt.where.open_to_the_network:
-        tell(messages.open_to_the_network(attempt.where.bind_to, attempt.where.port))
+    request = _request(options)
+    if request.addresses.open_to_the_network:
+        options.tell(messages.open_to_the_network(request.addresses.bind_to, request.addresses.port))
     with ExitStack() as held:
-        place = "waiting for a paste" if paste_only else f"listening at {attempt.where.origin}"
-        held.enter_context(reserve_login(attempt.store, attempt.profile, place))
-        await in_thread(attempt.prepare)
-        opened = [] if paste_only else listen_on(attempt.where)
+        place = "waiting for a paste" if options.paste_only else f"listening at {request.addresses.origin}"
+        held.enter_context(reserve_login(request.store, request.profile, place))
+        await in_thread(lambda: _prepare(request))
+        opened = [] if options.paste_only else listen(request.addresses)
         sockets = [held.enter_context(listening) for listening in opened]
         try:
-            grant = await _wait_and_finish(attempt, sockets)
-        except ConfigurationError:  # Withings does not know the app: what was saved of it is no good
-            await in_thread(lambda: forget_refused(attempt.store, attempt.app))
+            grant = await _wait_and_finish(request, sockets)
+        except ConfigurationError:  # Withings does not know the app, so what was saved for it is useless
+            await in_thread(lambda: forget_refused(request.store, options.app))
             raise
-    await _introduce(attempt, grant)
+    await _tell_devices(request, grant)
     return grant.token
 
 
-def login_sync(app: App, **options: Unpack[LoginOptions]) -> Token:
-    """Does what `login` does, for code that blocks; where a loop is running (a notebook), from another thread."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(login(app, **options))
-    cancel: list[Callable[[], object]] = []
-
-    async def cancellable() -> Token:
-        task, loop = asyncio.current_task(), asyncio.get_running_loop()
-        if task is not None:
-            cancel.append(lambda: loop.call_soon_threadsafe(task.cancel))
-        return await login(app, **options)
-
-    call = Call(lambda: asyncio.run(cancellable()))
-    threading.Thread(target=call, name="withings-auth login", daemon=True).start()
-    try:
-        call.finished()
-    except BaseException:  # an interrupt: the port must not stay open behind it
-        for stop in cancel:
-            stop()
-        call.finished(INTERRUPT_SECONDS)
-        raise
-    return call.result()
+login_sync = blocking(login)
+"""`login` for code that blocks; if a loop is running (a notebook), it runs in another thread."""
 
 
-async def _wait_and_finish(attempt: Attempt, sockets: list[socket.socket]) -> Grant:
-    """From listening sockets to a saved grant, with the browser's tab told how it ended."""
-    pending = Pending(attempt.expectation, attempt.authorize_url, lambda reason: attempt.tell(messages.ignored(reason)))
+def _request(options: LoginOptions) -> LoginRequest:
+    if options.paste_only and options.pasted is None:
+        raise ConfigurationError("paste_only=True needs `pasted`, which yields what the user pastes", hint="pass both")
+    settings = read_settings()
+    return LoginRequest(
+        options=options,
+        profile=checked_profile(options.profile),
+        store=settings.open_store() if options.store is None else options.store,
+        endpoints=settings.endpoints if options.endpoints is None else options.endpoints,
+        addresses=resolve_addresses(options.app.redirect_uri, options.listen, paste_only=options.paste_only),
+    )
+
+
+def _prepare(request: LoginRequest) -> None:
+    """Checks who owns the profile, and that the store can be written to. Blocks."""
+    owner = None if request.options.replace else stored_grant(request.store, request.profile)
+    if owner is not None:
+        refuse_other_owner(request.profile, owner, request.app.client_id, request.endpoints.token_url)
+        request.options.tell(messages.already_signed_in(request.profile, owner))
+    prove_writable(request.store, request.app)
+
+
+async def _wait_and_finish(request: LoginRequest, sockets: list[socket.socket]) -> Grant:
+    """Goes from listening sockets to a saved grant, and shows the outcome in the browser."""
+    tell = request.options.tell
+    pending = Pending(request.expectation, request.authorize_url, lambda reason: tell(messages.ignored(reason)))
     failed = asyncio.Event()
-    browser_opened = open_the_browser(attempt, failed)
+    browser_opened = open_browser(request, failed)
     # Imported while the browser starts: whatever it asks meanwhile waits in the kernel's queue.
     from withings_auth.authorization.server import serve
 
     async with serve(sockets, pending.answer, pending.ignore):
-        watch = asyncio.ensure_future(watch_browser(attempt, pending, failed)) if browser_opened else None
+        watch = asyncio.ensure_future(watch_browser(request, pending, failed)) if browser_opened else None
         try:
-            async with take_pastes(attempt, pending):
-                return await _decide(attempt, pending)
+            async with take_pastes(request, pending):
+                return await _decide(request, pending)
         finally:
             if watch is not None:
                 watch.cancel()
-            pending.settle(pages.ended())
+            pending.settle(pages.page(pages.Text.ENDED))
 
 
-async def _decide(attempt: Attempt, pending: Pending) -> Grant:
+async def _decide(request: LoginRequest, pending: Pending) -> Grant:
+    options = request.options
+
+    def countdown(seconds_left: float) -> str:
+        pasting, listening = options.pasted is not None, not options.paste_only
+        return messages.countdown(seconds_left, pasting=pasting, listening=listening)
+
     try:
-        async with asyncio.timeout(attempt.timeout), count_down(attempt.timeout, attempt.show, attempt.waiting):
+        async with asyncio.timeout(options.timeout), count_down(options.timeout, options.show, countdown):
             decision = await pending.decision()
     except TimeoutError:
-        if attempt.paste_only:
-            raise messages.nothing_pasted(attempt.profile, attempt.app.redirect_uri, attempt.timeout) from None
-        raise messages.nobody_came(
-            attempt.profile, attempt.app.redirect_uri, attempt.timeout, pending.ignored
-        ) from None
+        uri = request.app.redirect_uri
+        if options.paste_only:
+            raise messages.nothing_pasted(request.profile, uri, options.timeout) from None
+        raise messages.nobody_came(request.profile, uri, options.timeout, pending.ignored) from None
     match decision:
-        case Refused(reason):
-            pending.settle(pages.refused())
+        case Refused(error):
+            pending.settle(pages.page(pages.Text.REFUSED))
             raise LoginDenied(
-                f"access was not allowed ({reason})",
-                hint=f"nothing was saved; to try again, {login_hint(attempt.profile)}",
+                f"access was not allowed ({error})",
+                hint=f"nothing was saved; to try again, {login_hint(request.profile)}",
             )
         case Granted(code):
-            return await _finish(attempt, pending, code)
+            return await _finish(request, pending, code)
 
 
-async def _finish(attempt: Attempt, pending: Pending, code: str) -> Grant:
-    """Exchanges and saves; success is said, on the page and to the person, only after both."""
+async def _finish(request: LoginRequest, pending: Pending, code: str) -> Grant:
+    """Exchanges the code and saves the tokens; only then the page and the terminal report success."""
     from withings_auth.tokens.code_exchange import exchange_code
 
     def exchange_and_save() -> Grant:
-        grant = exchange_code(attempt.app, code, attempt.endpoints.token_url)
-        save_login(attempt.store, attempt.profile, attempt.app, grant, replace=attempt.replace)
+        grant = exchange_code(request.app, code, request.endpoints.token_url)
+        save_login(request.store, request.profile, request.app, grant, replace=request.options.replace)
         return grant
 
     finishing = asyncio.ensure_future(in_thread(exchange_and_save))
@@ -223,31 +159,32 @@ async def _finish(attempt: Attempt, pending: Pending, code: str) -> Grant:
     except asyncio.CancelledError:
         await asyncio.wait({finishing}, timeout=LAST_MOMENTS_SECONDS)
         if finishing.done() and finishing.exception() is None:
-            _celebrate(attempt, pending, finishing.result())
+            _report_success(request, pending, finishing.result())
         raise
     except WithingsAuthError as error:
-        pending.settle(_page_for(error, attempt.profile))
+        pending.settle(_page_for(error, request.profile))
         raise
-    _celebrate(attempt, pending, grant)
+    _report_success(request, pending, grant)
     return grant
 
 
-def _celebrate(attempt: Attempt, pending: Pending, grant: Grant) -> None:
-    place = attempt.store.description
-    pending.settle(pages.signed_in(userid=grant.userid, profile=attempt.profile, store=place))
-    attempt.tell_all(messages.success(attempt.profile, grant, place))
-    warning = messages.missing_scopes(attempt.app.scopes, grant.scopes)
+def _report_success(request: LoginRequest, pending: Pending, grant: Grant) -> None:
+    place = request.store.description
+    pending.settle(pages.signed_in(userid=grant.userid, profile=request.profile, store=place))
+    for line in messages.signed_in(request.profile, grant, place):
+        request.options.tell(line)
+    warning = messages.missing_scopes(request.app.scopes, grant.scopes)
     if warning:
-        attempt.tell(warning)
+        request.options.tell(warning)
 
 
-async def _introduce(attempt: Attempt, grant: Grant) -> None:
-    """Tells what a person recognises the account by, if Withings says it soon; that it does not changes nothing."""
+async def _tell_devices(request: LoginRequest, grant: Grant) -> None:
+    """Tells by which devices the user may recognise the account, if Withings answers soon."""
     from withings_auth.authorization.devices import describe_devices
 
     line = await in_thread(lambda: describe_devices(grant))
     if line is not None:
-        attempt.tell(line)
+        request.options.tell(line)
 
 
 def _page_for(error: WithingsAuthError, profile: str) -> pages.Page:
@@ -255,8 +192,8 @@ def _page_for(error: WithingsAuthError, profile: str) -> pages.Page:
         case WrongAccount(userid=userid, owner=owner) if userid:
             return pages.wrong_account(userid=userid, owner=owner, profile=profile)
         case WrongAccount():
-            return pages.ended()
+            return pages.page(pages.Text.ENDED)
         case StoreError() | LockBusy():
-            return pages.save_failed()
+            return pages.page(pages.Text.SAVE_FAILED)
         case _:
-            return pages.exchange_failed()
+            return pages.page(pages.Text.EXCHANGE_FAILED)

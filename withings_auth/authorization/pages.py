@@ -1,8 +1,8 @@
-"""What a browser is shown when it comes to our listener: one page for each way a login can turn.
+"""The pages that our listener shows in a browser: one text for each way that a login can go.
 
-Every word on a page is fixed text or a value that is ours (the user id, the profile, the store's name); nothing of a
-request can get onto it, because no function here takes one. A page loads nothing and links nowhere, and its headers
-forbid everything that it does not need; `HEADERS` belongs on every other answer of the listener too.
+A page holds only fixed text and values of our own (user id, profile, the store's name); nothing from a request can get
+onto it, because no function here takes one. A page loads nothing and links nowhere, and its headers forbid everything
+that it does not need. `HEADERS` goes on every other answer of the listener too.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ footer { color: var(--soft); font-size: .875rem; }
 @media (max-width: 26rem) { main { padding: 2.25rem 1.5rem 2rem; } }
 """
 
-# The origin stands before the path because a path that begins with two slashes would name another host.
+# The origin comes before the path because a path that begins with two slashes would name another host.
 _SCRIPT = 'history.replaceState(null, "", location.origin + location.pathname)'
 
 
 class _Tone(Enum):
-    """How a page feels, and the mark that says so without colour: a tick, an exclamation mark, a dash."""
+    """A page's colours, and a mark that says the same without colour: a tick, an exclamation mark, a dash."""
 
     GOOD = ("good", "M21 33l8 8 15-17")
     BAD = ("bad", "M32 19v16M32 44v.5")
@@ -89,171 +89,126 @@ HEADERS: Mapping[str, str] = MappingProxyType(
         "X-Frame-Options": "DENY",
     }
 )
-"""What every answer of the listener bears, whoever makes it."""
+"""The headers of every answer of the listener, whoever makes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """An answer, complete: nothing needs to be added to it."""
+    """A complete answer."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
 
 
-def signed_in(*, userid: str, profile: str, store: str) -> Page:
-    """The login is done and saved; `store` is the store's name for people. The only page that says so."""
-    return _page(
+_CALM, _BAD = _Tone.CALM, _Tone.BAD
+_RETRY = "To try again, start the login again in the terminal."
+_SEE_TERMINAL = "The terminal shows why, and what to do."
+
+
+class Text(Enum):
+    """Everything that a page can say: its status and tone, a heading, what happened, and what to do next."""
+
+    SIGNED_IN = (
         200,
         _Tone.GOOD,
         "You are signed in",
-        "withings-auth has saved the login. Your programs on this computer can use it now.",
-        following="You can close this tab.",
-        facts={"Withings user": userid, "Profile": profile, "Kept in": store},
+        "withings-auth has saved your login. Programs on this computer can use it now.",
+        "You can close this tab.",
     )
-
-
-def refused() -> Page:
-    """The person said no, or Withings did."""
-    return _page(
-        403,
-        _Tone.CALM,
-        "Access was not allowed",
-        "The request was declined, so nothing was saved.",
-        following="To try again, go back to the terminal and start the login once more.",
-    )
-
-
-def exchange_failed() -> Page:
-    """The person said yes, but no tokens could be had for the code."""
-    return _page(
+    REFUSED = (403, _CALM, "Access was not allowed", "The request was declined, so nothing was saved.", _RETRY)
+    EXCHANGE_FAILED = (
         502,
-        _Tone.BAD,
+        _BAD,
         "The sign-in did not complete",
         "You allowed access, but Withings did not hand over the tokens, so nothing was saved.",
-        following="Go back to the terminal: it says why, and what to do.",
+        _SEE_TERMINAL,
     )
-
-
-def save_failed() -> Page:
-    """The tokens came, but they could not be kept."""
-    return _page(
+    SAVE_FAILED = (
         500,
-        _Tone.BAD,
+        _BAD,
         "The login could not be saved",
-        "Withings let you in, but this computer could not keep the login, so no program can use it.",
-        following="Go back to the terminal: it says why, and what to do.",
+        "You allowed access, but this computer could not save the login, so no program can use it.",
+        _SEE_TERMINAL,
     )
+    WRONG_ACCOUNT = (
+        409,
+        _BAD,
+        "This is a different Withings user",
+        "The profile belongs to someone else, so nothing was saved.",
+        _SEE_TERMINAL,
+    )
+    ALREADY_ANSWERED = (
+        410,
+        _CALM,
+        "This login was already answered",
+        "Only the first answer counts; this one changed nothing.",
+        "You can close this tab. The terminal shows how the login went.",
+    )
+    NOT_FOR_US = (
+        400,
+        _CALM,
+        "Nothing to do here",
+        "This request is not part of the login that withings-auth is waiting for. Nothing was changed.",
+        "If you are logging in, use the newest tab, or open the address in the terminal.",
+    )
+    NOT_FOUND = (
+        404,
+        _CALM,
+        "Page not found",
+        "withings-auth is waiting for a login here, and has nothing else to show.",
+        "If you are logging in, open the address in the terminal.",
+    )
+    WRONG_METHOD = (
+        405,
+        _CALM,
+        "Method not allowed",
+        "withings-auth is waiting for a browser to come back from Withings. Nothing was changed.",
+        "",
+    )
+    START_USED = (
+        410,
+        _CALM,
+        "This link was already used",
+        "It leads to Withings only once.",
+        "If the login is not open in another tab, use the long address in the terminal.",
+    )
+    OPENED_AHEAD = (
+        503,
+        _CALM,
+        "Not opened yet",
+        "Your browser asked for this page before you did. Nothing was changed.",
+        "Reload the page to continue.",
+    )
+    ENDED = (503, _CALM, "The login has ended", "It was stopped or took too long, and nothing was saved.", _RETRY)
+
+
+def page(text: Text, *, status: int | None = None) -> Page:
+    """Returns the page with this text, and with its own status or another one of 400 and above."""
+    return _page(text, {}, status)
+
+
+def signed_in(*, userid: str, profile: str, store: str) -> Page:
+    """Returns the only page that reports success, for after the save; `store` is the store's name for users."""
+    return _page(Text.SIGNED_IN, {"Withings user": userid, "Profile": profile, "Saved in": store})
 
 
 def wrong_account(*, userid: str, owner: str, profile: str) -> Page:
-    """Somebody else came back than the person to whom the profile belongs; nothing was saved."""
-    return _page(
-        409,
-        _Tone.BAD,
-        "This is a different Withings user",
-        "The profile belongs to somebody else, so nothing was saved.",
-        following="Go back to the terminal: it says how to go on.",
-        facts={"Signed in as": userid, "Profile": profile, "Belongs to": owner},
-    )
-
-
-def already_answered() -> Page:
-    """Another answer came to a login that has had one."""
-    return _page(
-        410,
-        _Tone.CALM,
-        "This login was answered already",
-        "Only the first answer counts; this one changed nothing.",
-        following="You can close this tab. The terminal says how the login went.",
-    )
-
-
-def not_for_us(*, status: int = 400) -> Page:
-    """Whatever came is not the answer that is waited for; the login goes on. Any status of 400 and above."""
-    return _page(
-        status,
-        _Tone.CALM,
-        "Nothing to do here",
-        "This does not belong to the login that withings-auth is waiting for. Nothing was changed.",
-        following="If you are logging in, use the newest tab, or open the address that the terminal shows.",
-    )
-
-
-def not_found() -> Page:
-    """Another path than those that we know."""
-    return _page(
-        404,
-        _Tone.CALM,
-        "There is no such page",
-        "withings-auth waits here for a login, and has nothing else to show.",
-        following="If you are logging in, open the address that the terminal shows.",
-    )
-
-
-def wrong_method() -> Page:
-    """Anything but GET."""
-    return _page(
-        405,
-        _Tone.CALM,
-        "Nothing can be sent here",
-        "withings-auth waits here for a browser that comes back from Withings. Nothing was changed.",
-        headers={"Allow": "GET"},
-    )
-
-
-def start_used() -> Page:
-    """The short address that leads to Withings was opened a second time."""
-    return _page(
-        410,
-        _Tone.CALM,
-        "This link was used already",
-        "It leads to Withings once.",
-        following="If the login is not open in another tab, use the long address that the terminal shows.",
-    )
-
-
-def opened_ahead() -> Page:
-    """A browser asked before the person did; nothing is used up."""
-    return _page(
-        503,
-        _Tone.CALM,
-        "Not opened yet",
-        "Your browser asked for this page before you did. Nothing was changed.",
-        following="Reload the page to go on.",
-    )
-
-
-def ended() -> Page:
-    """The login was interrupted, or its time is over."""
-    return _page(
-        503,
-        _Tone.CALM,
-        "The login has ended",
-        "It was stopped, or took too long, and nothing was saved.",
-        following="To try again, go back to the terminal and start the login once more.",
-    )
+    """Returns the page for a user who is not the profile's owner."""
+    return _page(Text.WRONG_ACCOUNT, {"Signed in as": userid, "Profile": profile, "Belongs to": owner})
 
 
 def redirect(url: str) -> Page:
-    """Send the browser on to an address that we built."""
+    """Sends the browser on to an address that we built."""
     return Page(status=302, headers={**HEADERS, "Location": url})
 
 
-def _text(text: str) -> str:
-    return escape(text).replace("withings-auth", "<span>withings-auth</span>")  # a name is not broken at its hyphen
+def _escape(text: str) -> str:
+    return escape(text).replace("withings-auth", "<span>withings-auth</span>")  # no line break at its hyphen
 
 
-def _page(
-    status: int,
-    tone: _Tone,
-    heading: str,
-    explanation: str,
-    *,
-    following: str = "",
-    facts: Mapping[str, str] = MappingProxyType({}),
-    headers: Mapping[str, str] = MappingProxyType({}),
-) -> Page:
+def _page(text: Text, facts: Mapping[str, str], status: int | None = None) -> Page:
+    own_status, tone, heading, explanation, next_step = text.value
     name, mark = tone.value
     rows = "".join(
         f"<div><dt>{escape(term)}</dt><dd><bdi>{escape(value)}</bdi></dd></div>\n" for term, value in facts.items()
@@ -274,12 +229,13 @@ def _page(
 <main>
 <svg viewBox="0 0 64 64" aria-hidden="true"><path d="{mark}"/></svg>
 <h1>{escape(heading)}</h1>
-<p>{_text(explanation)}</p>
-{f'<p class="next">{_text(following)}</p>' if following else ""}
+<p>{_escape(explanation)}</p>
+{f'<p class="next">{_escape(next_step)}</p>' if next_step else ""}
 {f"<dl>{rows}</dl>" if facts else ""}
 </main>
 <footer>withings-auth, on this computer</footer>
 </body>
 </html>
 """
-    return Page(status=status, headers={**HEADERS, **headers}, body=body.encode())
+    headers = {**HEADERS, "Allow": "GET"} if text is Text.WRONG_METHOD else HEADERS
+    return Page(status=status or own_status, headers=headers, body=body.encode())

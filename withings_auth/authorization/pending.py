@@ -1,4 +1,4 @@
-"""A login that waits: it answers every request, remembers the first true one, and counts what it ignored."""
+"""A pending login: it answers every request, remembers the first true answer, and counts what it ignored."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from withings_auth.authorization.callback import (
 
 logger = logging.getLogger(__name__)
 
-_PAGES: dict[Reason, Callable[[], pages.Page]] = {
-    Reason.OTHER_PATH: pages.not_found,
-    Reason.WRONG_METHOD: pages.wrong_method,
-    Reason.PREFETCH: pages.opened_ahead,
-    Reason.START_USED: pages.start_used,
-    Reason.OTHER_CODE: pages.already_answered,
+_TEXTS = {
+    Reason.OTHER_PATH: pages.Text.NOT_FOUND,
+    Reason.WRONG_METHOD: pages.Text.WRONG_METHOD,
+    Reason.PREFETCH: pages.Text.OPENED_AHEAD,
+    Reason.START_USED: pages.Text.START_USED,
+    Reason.OTHER_CODE: pages.Text.ALREADY_ANSWERED,
 }
 
-# What a browser asks for of its own accord says nothing about the login, and is not worth a line.
+# What a browser asks for of its own accord has nothing to do with the login, and is not worth a line.
 _UNREMARKABLE = {Reason.OTHER_PATH, Reason.PREFETCH}
 
 
 class Pending:
     """One login from the moment it listens until its outcome is settled.
 
-    `notice` is called the first time that something of a reason is ignored. Belongs to one event loop.
+    `notice` is called when the first request is ignored for a reason. Belongs to one event loop.
     """
 
     def __init__(self, expected: Expectation, authorize_url: str, notice: Callable[[Reason], None]) -> None:
@@ -51,20 +51,20 @@ class Pending:
 
     @property
     def open(self) -> bool:
-        """Whether the true answer has yet to come."""
+        """Whether the true answer is still awaited."""
         return not self._decision.done()
 
     async def decision(self) -> Granted | Refused:
-        """Waits for the one true answer. Raises what `fail` was given."""
+        """Waits for the one true answer. Raises the error passed to `fail`."""
         return await asyncio.shield(self._decision)
 
     def settle(self, outcome: pages.Page) -> None:
-        """Gives the held browser tabs their page; only the first outcome counts."""
+        """Shows the outcome in the browser tabs that wait for it; only the first outcome counts."""
         if not self._outcome.done():
             self._outcome.set_result(outcome)
 
     async def answer(self, request: HttpRequest) -> pages.Page:
-        """Returns the page for a request; for the true callback only once the outcome is known."""
+        """Returns the page for a request; for the true callback, once the outcome is known."""
         match judge(self._expected, request):
             case Ignored(reason):
                 return self.ignore(reason)
@@ -72,27 +72,24 @@ class Pending:
                 if self.start_visited.is_set():
                     return self.ignore(Reason.START_USED)
                 self.start_visited.set()
-                logger.debug("the browser is here, and is sent on to Withings")
+                logger.debug("the browser came, and is sent on to Withings")
                 return pages.redirect(self._authorize_url)
             case answer:
-                return await self._decided(answer)
+                if not self.take(answer):
+                    return self.ignore(Reason.OTHER_CODE)
+                return await asyncio.shield(self._outcome)
 
     def take(self, answer: Granted | Refused) -> bool:
-        """Takes an answer that bore the true state; returns whether it is the first one, or the same once more."""
+        """Takes an answer with the true state; returns whether it is the first one, or the same again."""
         if self.open:
             logger.debug("the true answer: %s", "a code" if isinstance(answer, Granted) else "a refusal")
             self._decision.set_result(answer)
         return self._decision.exception() is None and self._decision.result() == answer
 
     def fail(self, error: BaseException) -> None:
-        """Ends the wait, if it still goes on: no answer can come any more."""
+        """Ends the wait, if it is not over yet: no answer can come any more."""
         if self.open:
             self._decision.set_exception(error)
-
-    async def _decided(self, answer: Granted | Refused) -> pages.Page:
-        if not self.take(answer):
-            return self.ignore(Reason.OTHER_CODE)
-        return await asyncio.shield(self._outcome)
 
     def ignore(self, reason: Reason) -> pages.Page:
         """Counts something that is not the callback, and returns its page."""
@@ -100,4 +97,4 @@ class Pending:
         logger.debug("ignored: a request %s", reason.value)
         if self.ignored[reason] == 1 and reason not in _UNREMARKABLE:
             self._notice(reason)
-        return _PAGES.get(reason, pages.not_for_us)()
+        return pages.page(_TEXTS.get(reason, pages.Text.NOT_FOR_US))

@@ -1,7 +1,7 @@
-"""Who listens on a port already: asked of Linux, so that a person knows what to stop.
+"""Which program listens on a port, found on Linux, so that the user knows what to stop.
 
-Best effort: the system tells a user about their own processes only, and where it says nothing, neither do we. A
-process is named by its short name, never by its command line, in which there may be secrets.
+Best effort: the system shows users only their own processes. A program is named by its short name, never by its
+command line, which may hold secrets.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from pathlib import Path
 
 from withings_auth.validation import printable
 
-PATIENCE_SECONDS = 0.5  # a machine with very many processes is not searched to the end
+PATIENCE_SECONDS = 0.5  # with very many processes, the search is given up
 _LISTENING = "0A"  # TCP_LISTEN, in include/net/tcp_states.h
-_LONGEST_TABLE = 1 << 22  # characters of /proc/net/tcp: some twenty-five thousand sockets
+_LONGEST_TABLE = 1 << 22  # characters of /proc/net/tcp: about 25,000 sockets
 
 
 def find_port_owner(
     host: str, port: int, *, proc: Path = Path("/proc"), clock: Callable[[], float] = time.monotonic
 ) -> str | None:
-    """Returns who listens where the IP literal and port would be needed, as in “python3 (process 123)”.
+    """Returns the program that listens on an IP literal and port, as in “python3 (process 123)”, None if unknown.
 
-    None where that cannot be known. Never raises, and takes no longer than `PATIENCE_SECONDS`.
+    Never raises, and takes no longer than `PATIENCE_SECONDS`.
     """
     deadline = clock() + PATIENCE_SECONDS
     try:
@@ -40,7 +40,7 @@ def find_port_owner(
 
 
 def _listening_inodes(host: str, port: int, proc: Path) -> Iterator[str]:
-    """Yields the sockets in the way of host and port: on the same address, or on every address."""
+    """Yields the sockets that conflict with host and port: on the same address, or on every address."""
     wanted = ipaddress.ip_address(host)
     for table in ("tcp", "tcp6"):
         for line in _text(proc / "net" / table, _LONGEST_TABLE).splitlines()[1:]:
@@ -48,34 +48,34 @@ def _listening_inodes(host: str, port: int, proc: Path) -> Iterator[str]:
             if len(fields) < 10 or fields[3] != _LISTENING or not fields[9].isdecimal():
                 continue
             address, _, number = fields[1].partition(":")
-            held = _address(address)
-            if int(number, 16) == port and (held == wanted or held.is_unspecified or wanted.is_unspecified):
+            bound = _address(address)
+            if int(number, 16) == port and (bound == wanted or bound.is_unspecified or wanted.is_unspecified):
                 yield fields[9]
 
 
 def _address(digits: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """Reads an address as the kernel prints it: words of 32 bits, each a number in the machine's byte order."""
+    """Reads an address as the kernel prints it: 32-bit words in the machine's byte order."""
     words = (int(digits[start : start + 8], 16) for start in range(0, len(digits), 8))
     address = ipaddress.ip_address(b"".join(word.to_bytes(4, sys.byteorder) for word in words))
     return getattr(address, "ipv4_mapped", None) or address
 
 
 def _processes(proc: Path) -> list[Path]:
-    """Returns the processes' directories, the oldest first: where several hold a socket, the first one opened it."""
+    """Returns the processes' directories, oldest first: if several share a socket, the oldest one opened it."""
     return sorted((path for path in proc.iterdir() if path.name.isdecimal()), key=lambda path: int(path.name))
 
 
 def _has_open(process: Path, links: set[str]) -> bool:
     try:
         return any(_link(descriptor) in links for descriptor in (process / "fd").iterdir())
-    except OSError:  # somebody else's process, or one that has just ended
+    except OSError:  # another user's process, or one that has just ended
         return False
 
 
 def _link(descriptor: Path) -> str:
     try:
         return str(descriptor.readlink())
-    except OSError:  # closed meanwhile
+    except OSError:  # closed by now
         return ""
 
 
@@ -90,5 +90,5 @@ def _text(path: Path, limit: int) -> str:
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             return file.read(limit)
-    except FileNotFoundError:  # no Linux, or one without this family
+    except FileNotFoundError:  # not Linux, or without this address family
         return ""

@@ -1,7 +1,7 @@
-"""The one-shot HTTP server: it carries requests to whoever answers them, and pages back. It decides nothing.
+"""The one-shot HTTP server: it passes requests on, and pages back. It decides nothing.
 
-aiohttp's loggers get nothing to write, since a request line holds the code; what aiohttp answers by itself bears our
-headers; every connection is closed after its answer.
+aiohttp's loggers are silenced, since a request line holds the code. Answers that aiohttp makes by itself carry our
+headers too, and every connection is closed after its answer.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from aiohttp import web
 from withings_auth.authorization import pages
 from withings_auth.authorization.callback import HttpRequest, Reason
 
-FAREWELL_SECONDS = 1.0  # for pages still on their way when the login is over
+FAREWELL_SECONDS = 1.0  # for pages still being sent when the login is over
 _TLS_HANDSHAKE = 0x16  # the first byte of a TLS record that opens a connection (RFC 8446, section 5.1)
 
-# Not from getLogger: no configuration of the logging of a whole program can reach this one.
+# Not from getLogger, so that no logging configuration of the program can reach it.
 _SILENT = logging.Logger("withings_auth.authorization", logging.CRITICAL + 1)
 
 
@@ -30,9 +30,9 @@ async def serve(
     answer: Callable[[HttpRequest], Awaitable[pages.Page]],
     note_unreadable: Callable[[Reason], object],
 ) -> AsyncIterator[None]:
-    """Serves the listening sockets, which are closed at the end together with every connection.
+    """Serves the listening sockets during the block; at its end they and every connection are closed.
 
-    `answer` is given each request that is HTTP; `note_unreadable` is told of everything else.
+    `answer` returns the page for each HTTP request; `note_unreadable` gets the reason why anything else is ignored.
     """
 
     async def respond(request: web.BaseRequest) -> web.StreamResponse:
@@ -50,8 +50,8 @@ async def serve(
         await manager.shutdown(FAREWELL_SECONDS)
 
 
-def _response(answered: pages.Page) -> web.Response:
-    response = web.Response(status=answered.status, headers=answered.headers, body=answered.body)
+def _response(page: pages.Page) -> web.Response:
+    response = web.Response(status=page.status, headers=page.headers, body=page.body)
     response.headers["Server"] = "withings-auth"
     response.force_close()
     return response
@@ -73,7 +73,7 @@ class _Server(web.Server):
 
 
 class _Connection(web.RequestHandler):
-    """aiohttp's connection, with our headers on its own answers and an eye for TLS."""
+    """aiohttp's connection, which recognises TLS and puts our headers on its own answers."""
 
     def __init__(self, manager: _Server, note_unreadable: Callable[[Reason], object]) -> None:
         super().__init__(manager, loop=asyncio.get_running_loop(), access_log=_SILENT, logger=_SILENT, lingering_time=0)
@@ -96,6 +96,6 @@ class _Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        del request, exc, message  # they hold what came over the wire: nothing of it is shown or logged
+        del request, exc, message  # what came over the wire is neither shown nor logged
         self._note_unreadable(Reason.MALFORMED)
-        return _response(pages.not_for_us(status=status))
+        return _response(pages.page(pages.Text.NOT_FOR_US, status=status))

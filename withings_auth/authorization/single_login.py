@@ -1,6 +1,6 @@
-"""One pending login a profile at a time: the second one is told where the first one waits.
+"""One pending login per profile: a second one is told where the first one waits.
 
-Two locks, because the first is held for as long as the login waits, and what it says must be readable meanwhile.
+There are two locks, because the first is held while the login waits, and its note must be readable meanwhile.
 """
 
 from __future__ import annotations
@@ -15,31 +15,31 @@ from withings_auth.store.base import SecretStore
 from withings_auth.threads import Call
 from withings_auth.validation import printable
 
-SLIP_PATIENCE_SECONDS = 5.0
+NOTE_PATIENCE_SECONDS = 5.0
 
 
 @contextmanager
 def reserve_login(store: SecretStore, profile: str, place: str) -> Iterator[None]:
-    """Holds the profile's one pending login; `place` is where a person finds it.
+    """Reserves the profile for one pending login; `place` is where the user finds it.
 
-    Raises `LoginError` where another one is pending, naming its place, and `StoreError`. Blocks for a moment.
+    Raises `LoginError` if another one is pending, naming its place, and `StoreError`. Blocks for a moment.
     """
     entered, over = threading.Event(), threading.Event()
 
     def hold() -> None:
-        # In a thread of its own: a store may tie a lock to the thread that took it, and a login shares its loop's.
+        # In a thread of its own, since a store may tie a lock to its thread, and a login shares its loop's.
         with store.lock(f"login/{profile}", 0):
-            _slip(store, profile, f"process {os.getpid()}, {place}")
+            _note_place(store, profile, f"process {os.getpid()}, {place}")
             entered.set()
             over.wait()
-            _slip(store, profile, "")
+            _note_place(store, profile, "")
 
     call = Call(hold)
     call.when_done = entered.set
     threading.Thread(target=call, name="withings-auth login", daemon=True).start()
     entered.wait()
     if call.finished(0):
-        _raise_why(call, store, profile)
+        _raise_reason(call, store, profile)
     try:
         yield
     finally:
@@ -47,23 +47,23 @@ def reserve_login(store: SecretStore, profile: str, place: str) -> Iterator[None
         call.finished()
 
 
-def _raise_why(call: Call[None], store: SecretStore, profile: str) -> None:
+def _raise_reason(call: Call[None], store: SecretStore, profile: str) -> None:
     try:
         call.result()
     except LockBusy:
-        where = _slip(store, profile)
+        where = _note_place(store, profile)
         raise LoginError(
-            f"a login for profile {profile} is pending already" + (f" ({printable(where)})" if where else ""),
-            hint="finish that one in the browser, or stop it with Ctrl-C, and try again",
+            f"a login for profile {profile} is already pending" + (f" ({printable(where)})" if where else ""),
+            hint="finish it in the browser, or stop it with Ctrl-C, then try again",
         ) from None
 
 
-def _slip(store: SecretStore, profile: str, text: str | None = None) -> str | None:
-    """Writes the slip that says where the pending login is (nothing: takes it away), or reads it."""
+def _note_place(store: SecretStore, profile: str, text: str | None = None) -> str | None:
+    """Writes where the pending login is (empty: removes it) or, with None, only reads it. Returns what is there."""
     try:
-        with store.lock(f"pending/{profile}", SLIP_PATIENCE_SECONDS) as notes:
+        with store.lock(f"pending/{profile}", NOTE_PATIENCE_SECONDS) as notes:
             if text is not None:
                 notes.note(text or None)
             return notes.recall()
     except WithingsAuthError:
-        return None  # it only makes a message better
+        return None  # it only improves a message

@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 
 from withings_auth import __version__
 from withings_auth.authorization.browser import NotStarted, choose
-from withings_auth.authorization.environment import Environment, detect_environment, detect_machine
+from withings_auth.authorization.environment import Environment, detect_environment
 from withings_auth.doctor.findings import Found, ok, warning
 from withings_auth.validation import printable
 
@@ -62,7 +62,7 @@ def _required() -> list[str]:
 
 def place(around: Environment | None = None) -> Found:
     """Says where the program runs, as far as it matters to a browser."""
-    around = around or detect_environment(os.environ, detect_machine())
+    around = around or detect_environment(os.environ)
     marks = (
         ("under WSL", around.under_wsl),
         ("in a container", around.in_container),
@@ -75,7 +75,7 @@ def place(around: Environment | None = None) -> Found:
 def browser(environ: Mapping[str, str] | None = None, around: Environment | None = None) -> Found:
     """Says which browser a login would open; of a command that was named the program alone is shown."""
     environ = os.environ if environ is None else environ
-    chosen = choose(None, environ, around or detect_environment(environ, detect_machine()))
+    chosen = choose(None, environ, around or detect_environment(environ))
     if isinstance(chosen, NotStarted):
         return warning(
             f"none would be opened: {chosen.why}",

@@ -1,4 +1,4 @@
-"""What a login saves, and whose profile it may save it to."""
+"""What a login saves, and to which profiles it may save."""
 
 from __future__ import annotations
 
@@ -20,14 +20,13 @@ from withings_auth.store.records import (
 
 logger = logging.getLogger(__name__)
 
-WAYS_ON = "use a profile of its own with --profile NAME, or replace the login with --replace"
+WAYS_ON = 'use another profile (profile="NAME"), or replace this login (replace=True)'
 
 
 def prove_writable(store: SecretStore, app: App) -> None:
-    """Saves the app's credentials, or the earlier ones once more: until the new ones have proved good they wait.
+    """Saves the app's credentials, or the earlier ones again, until the new ones have proved good.
 
-    A login that fails must not take a good secret from the logins that there are. Blocks. Raises `StoreError` and
-    `LockBusy`.
+    So a login that fails takes no good secret away from existing logins. Blocks. Raises `StoreError` and `LockBusy`.
     """
     name = app_name(app.client_id)
     with store.lock(name, LOCK_PATIENCE_SECONDS):
@@ -43,16 +42,16 @@ def forget_refused(store: SecretStore, app: App) -> None:
 
 
 def save_login(store: SecretStore, profile: str, app: App, grant: Grant, *, replace: bool) -> None:
-    """Saves the grant for its profile. Blocks.
+    """Saves the grant in the profile. Blocks.
 
-    Raises `WrongAccount` where the profile belongs to somebody else and `replace` does not say to go on, or where the
-    person has a profile for this app already; `LockBusy` and `StoreError`.
+    Raises `WrongAccount` if the profile belongs to somebody else and `replace` is False, or if the user already has
+    another profile for this app; `LockBusy` and `StoreError`.
     """
     with store.lock(token_name(profile), LOCK_PATIENCE_SECONDS):
         owner = _owner(store, profile, replace=replace)
         if owner is not None and not replace:
             refuse_other_owner(profile, owner, grant.client_id, grant.token_url)
-            _refuse_other_person(profile, owner, grant)
+            _refuse_other_user(profile, owner, grant)
         refuse_second_profile(store, profile, grant)
         with store.lock(app_name(app.client_id), LOCK_PATIENCE_SECONDS):
             if stored_app(store, app.client_id) != app:
@@ -60,34 +59,34 @@ def save_login(store: SecretStore, profile: str, app: App, grant: Grant, *, repl
             store.save(token_name(profile), grant.written())
     logger.debug("saved and read back: profile %s, in %s", profile, store.description)
     if owner is not None and owner.client_id != grant.client_id:
-        with suppress(StoreError, LockBusy):  # the login is saved, which is what counts
+        with suppress(StoreError, LockBusy):  # what counts is that the login is saved
             clear_unused_app(store, owner.client_id)
 
 
-def _refuse_other_person(profile: str, owner: Grant, grant: Grant) -> None:
+def _refuse_other_user(profile: str, owner: Grant, grant: Grant) -> None:
     if owner.userid != grant.userid:
         raise WrongAccount(
             f"user {grant.userid} signed in, but profile {profile} belongs to user {owner.userid}: nothing was saved",
-            hint=f"{WAYS_ON}, or sign in as user {owner.userid}: --switch-user has Withings ask who you are",
+            hint=f"{WAYS_ON}, or sign in as user {owner.userid} (with switch_user=True Withings asks who you are)",
             userid=grant.userid,
             owner=owner.userid,
         )
 
 
 def refuse_second_profile(store: SecretStore, profile: str, grant: Grant) -> None:
-    """Raises `WrongAccount` where the person has another profile for the same app.
+    """Raises `WrongAccount` if the user has another profile for the same app.
 
-    Two of them would end each other's tokens, if a second consent does that (nobody knows).
+    Two profiles would end each other's tokens, if a second consent does that (nobody knows).
     """
     for other in profiles(store):
         if other == profile:
             continue
-        with suppress(StoreError):  # it cannot be told whose that is, and it is not ours to mend
+        with suppress(StoreError):  # an unreadable record of another profile is not for this login to report
             found = stored_grant(store, other)
             if found is not None and _same_login(found, grant):
                 raise WrongAccount(
-                    f"user {grant.userid} is logged in for this app already, as profile {other}: nothing was saved",
-                    hint=f"use --profile {other}, or log that one out first: withings-auth logout --profile {other}",
+                    f"user {grant.userid} is already logged in to this app, as profile {other}: nothing was saved",
+                    hint=f'use profile="{other}", or log it out first: withings-auth logout --profile {other}',
                 )
 
 
@@ -105,7 +104,7 @@ def _owner(store: SecretStore, profile: str, *, replace: bool) -> Grant | None:
 
 
 def refuse_other_owner(profile: str, owner: Grant, client_id: str, token_url: str) -> None:
-    """Raises `WrongAccount` where the profile's login belongs to another app or to another service."""
+    """Raises `WrongAccount` if the profile's login belongs to another app or service."""
     if owner.client_id != client_id:
         raise WrongAccount(f"profile {profile} belongs to another app (client id)", hint=WAYS_ON)
     if owner.token_url != token_url:

@@ -357,7 +357,7 @@ def test_paste_alone_in_the_sandbox(desk: Desk) -> None:
     login = on_terminal(desk, "--paste", "--sandbox")
     login.program.type(f"{login.consent()}\n")
     finished = login.wait()
-    assert (finished.returncode, "This was practice" in finished.screen) == (0, True)
+    assert (finished.returncode, "Sandbox login: it cannot be renewed." in finished.screen) == (0, True)
 
 
 @pytest.mark.parametrize("script", ["{login} --paste", "echo x | {login} --paste", "{login} --paste </dev/null"])

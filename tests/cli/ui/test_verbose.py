@@ -38,7 +38,7 @@ def test_a_login_is_told_step_by_step(desk: Desk) -> None:
         f"store.ownership: files in {desk.directory} can be written",
         rf"authorization.sockets: listening at 127.0.0.1:{desk.port}( and \[::1\]:{desk.port})?",
         f"authorization.browser: started: {sys.executable}",
-        "authorization.pending: the browser is here, and is sent on to Withings",
+        "authorization.pending: the browser came, and is sent on to Withings",
         "authorization.pending: the true answer: a code",
         f"provider.http: POST {desk.sandbox.endpoints.token_url}, action requesttoken",
         r"provider.http: HTTP 200, \d+ bytes, in \d+ ms",

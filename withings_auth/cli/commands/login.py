@@ -8,7 +8,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from withings_auth.authorization.addresses import resolve_addresses
-from withings_auth.authorization.flow import DEFAULT_TIMEOUT_SECONDS, login
+from withings_auth.authorization.flow import login
+from withings_auth.authorization.options import DEFAULT_TIMEOUT_SECONDS
 from withings_auth.cli.options import add_profile, open_store, seconds, settings
 from withings_auth.cli.scopes import warn_of_strange
 from withings_auth.cli.ui.keyboard import typed_lines
@@ -29,8 +30,8 @@ EXAMPLE = (
     "examples:\n"
     "  withings-auth login --client-id …     (asks for the client secret, hidden)\n"
     "  withings-auth login --sandbox         (a trial, without an account)\n\n"
-    "The client secret is never a flag: it comes from WITHINGS_CLIENT_SECRET, from\n"
-    "an earlier login, or is asked for, hidden, on a terminal."
+    "The client secret is never a flag: it comes from WITHINGS_CLIENT_SECRET or an\n"
+    "earlier login, or you are asked for it on a terminal, where it is not shown."
 )
 
 
@@ -41,15 +42,15 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--redirect-uri",
         metavar="URL",
-        help=f"the registered URL, exactly so (WITHINGS_REDIRECT_URI; default: {DEFAULT_REDIRECT_URI})",
+        help=f"the URL, exactly as registered (WITHINGS_REDIRECT_URI; default: {DEFAULT_REDIRECT_URI})",
     )
     parser.add_argument(
-        "--scope", metavar="LIST", help="what to ask for, a comma list (WITHINGS_SCOPES; default: all four)"
+        "--scope", metavar="LIST", help="the scopes to ask for, comma-separated (WITHINGS_SCOPES; default: all four)"
     )
     way_back = parser.add_mutually_exclusive_group()
-    way_back.add_argument("--listen", metavar="HOST:PORT", help="where to listen, if the redirect URI does not say it")
+    way_back.add_argument("--listen", metavar="HOST:PORT", help="where to listen, if not at the redirect URI")
     way_back.add_argument(
-        "--paste", action="store_true", help="do not listen: you paste the address that the browser comes to"
+        "--paste", action="store_true", help="do not listen: paste the address that the browser goes to"
     )
     parser.add_argument(
         "--timeout",
@@ -62,23 +63,25 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     browser.add_argument("--no-browser", action="store_true", help="only print the address to open")
     browser.add_argument("--browser", metavar="NAME", help="open this browser (BROWSER)")
     parser.add_argument(
-        "--replace", action="store_true", help="replace the profile's login, even of another person or app"
+        "--replace", action="store_true", help="replace the profile's login, even if it is another user's or app's"
     )
     parser.add_argument(
-        "--switch-user", action="store_true", help="have Withings ask who you are, instead of taking who is signed in"
+        "--switch-user", action="store_true", help="sign in as another user than the one signed in to Withings"
     )
     parser.add_argument("--demo", action="store_true", help="log in as Withings' demo user")
-    parser.add_argument("--sandbox", action="store_true", help="practise on an embedded Withings, as profile “sandbox”")
+    parser.add_argument(
+        "--sandbox", action="store_true", help="try it out with a built-in Withings, as profile “sandbox”"
+    )
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Logs in and tells the outcome. Raises what `login` raises."""
+    """Logs in and tells what to do next. Raises what `login` raises."""
     if not (math.isfinite(options.timeout) and options.timeout > 0):
         raise ConfigurationError("--timeout must be a number of seconds above 0", hint=f"{PROGRAM} login --timeout 300")
     if options.paste and not is_terminal():
         raise ConfigurationError(
-            "--paste needs a terminal, where a person pastes the address",
-            hint=f"run it in a terminal, with neither input nor errors redirected: {PROGRAM} login --paste",
+            "--paste needs a terminal, where you paste the address",
+            hint=f"run it in a terminal, without redirecting stdin or stderr: {PROGRAM} login --paste",
         )
     with ExitStack() as held:
         found = _read(options)
@@ -114,7 +117,7 @@ def execute(options: argparse.Namespace) -> int:
         )
     flag = profile_flag(found.profile)
     if options.sandbox:
-        tell(f"This was practice: no renewal will come of it. To remove it: {PROGRAM} logout{flag}")
+        tell(f"Sandbox login: it cannot be renewed. To remove it: {PROGRAM} logout{flag}")
     else:
         tell(f"Next: {PROGRAM} token{flag}")
     return 0
@@ -131,12 +134,12 @@ def _read(options: argparse.Namespace) -> Settings:
 
 
 def _own_app(options: argparse.Namespace, found: Settings, store: SecretStore) -> App:
-    """Returns the app from flags, environment, configuration, and what an earlier login saved of it."""
+    """Returns the app from flags, environment, configuration and what an earlier login saved."""
     known = known_app(found, store)
     if known.client_id is None:
         raise ConfigurationError(
             "no app to log in with: the client id is not set",
-            hint=f"register an app at {DASHBOARD}, then: {PROGRAM} configure, which also shows what to type there;"
+            hint=f"register an app at {DASHBOARD}, then: {PROGRAM} configure, which also shows what to enter there;"
             f" for a trial without an account: {PROGRAM} login --sandbox",
         )
     uri = known.redirect_uri or DEFAULT_REDIRECT_URI
@@ -147,13 +150,13 @@ def _own_app(options: argparse.Namespace, found: Settings, store: SecretStore) -
 def _sandbox_app(
     options: argparse.Namespace, found: Settings, store: SecretStore, held: ExitStack
 ) -> tuple[App, Settings]:
-    """Starts the sandbox for as long as `held` lasts, and returns its app and settings that point at it."""
+    """Starts the sandbox, which runs as long as `held`. Returns its app, and settings that point to it."""
     from withings_auth.sandbox import Sandbox
 
     if options.profile or options.client_id:
         raise ConfigurationError(
             "--sandbox brings its own app and profile",
-            hint=f"without --profile and --client-id: {PROGRAM} login --sandbox",
+            hint=f"leave out --profile and --client-id: {PROGRAM} login --sandbox",
         )
     found = replace(found, profile=SANDBOX_PROFILE)
     _refuse_real_login(found, store)
@@ -173,5 +176,5 @@ def _refuse_real_login(found: Settings, store: SecretStore) -> None:
     if grant is not None and not is_loopback_url(grant.token_url):
         raise ConfigurationError(
             f"profile {found.profile} holds a real login, which a trial must not replace",
-            hint=f"log it out, or log it in under another name: {PROGRAM} logout --profile {found.profile}",
+            hint=f"log it out first: {PROGRAM} logout --profile {found.profile}",
         )

@@ -1,0 +1,174 @@
+"""The pages of a login in a real browser: it obeys their policy, forgets the code, and shows them to everybody."""
+
+from __future__ import annotations
+
+import http.server
+import importlib.resources
+import threading
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.authorization.every_page import OUTCOMES, STATUSES, each_outcome, inline
+from withings_auth.authorization import pages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.browser import Chromium
+
+LONG = pages.signed_in(
+    userid="1234567890" * 3, profile="p" * 64, store="the directory /home/somebody/some/very/long/path/to/a/directory"
+)
+
+
+@dataclass(kw_only=True)
+class Site:
+    """A server that answers `/<outcome>` with that page, and remembers what it was asked."""
+
+    address: str
+    pages: dict[str, pages.Page]
+    asked: list[str] = field(default_factory=list)
+
+    def url(self, name: str, query: str = "?code=the-code&state=the-state") -> str:
+        return f"{self.address}/{name}{query}"
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    serves = Site(address="", pages=dict(OUTCOMES))
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            serves.asked.append(self.path)
+            shown = serves.pages.get(self.path.split("?")[0].rpartition("/")[2], OUTCOMES["not_found"])
+            self.send_response(shown.status)
+            for header, value in shown.headers.items():
+                self.send_header(header, value)
+            self.end_headers()
+            self.wfile.write(shown.body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        serves.address = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield serves
+        server.shutdown()
+        thread.join()
+
+
+@each_outcome
+def test_it_shows_without_a_complaint_and_asks_for_nothing_else(chromium: Chromium, site: Site, name: str) -> None:
+    """Statement 18: one request, no error on the console, the policy is not violated."""
+    shown = chromium.page()
+    answer = shown.goto(site.url(name))
+    assert answer is not None
+    assert answer.status == STATUSES[name]
+    assert shown.get_by_role("heading", level=1).is_visible()
+    assert shown.locator("main").evaluate("main => getComputedStyle(main).maxWidth") == "464px"
+    assert chromium.complaints() == []
+    assert site.asked == [f"/{name}?code=the-code&state=the-state"]
+
+
+@each_outcome
+def test_the_code_leaves_the_address_bar(chromium: Chromium, site: Site, name: str) -> None:
+    """Statement 18: after loading, the address has neither query nor fragment."""
+    shown = chromium.page()
+    shown.goto(site.url(name, "?code=the-code&state=the-state#fragment"))
+    assert shown.url == f"{site.address}/{name}"
+
+
+def test_the_code_leaves_the_tabs_history(chromium: Chromium, site: Site) -> None:
+    """Statement 18: the entry is replaced, not followed by another; going back does not send the code again."""
+    shown = chromium.page()
+    shown.goto("about:blank")
+    shown.goto(site.url("signed_in"))
+    assert shown.evaluate("history.length") == 2
+    shown.goto(site.url("ended", ""))
+    shown.go_back()
+    assert shown.url == f"{site.address}/signed_in"
+    assert site.asked[1:] == ["/ended", "/signed_in"]
+
+
+def test_a_path_that_looks_like_another_host_is_cleaned_too(chromium: Chromium, site: Site) -> None:
+    """Statement 18: `//evil.example/…` is a path of ours; replacing it raises nothing."""
+    shown = chromium.page()
+    shown.goto(f"{site.address}//evil.example/signed_in?code=the-code")
+    assert shown.url == f"{site.address}//evil.example/signed_in"
+    assert chromium.complaints() == []
+
+
+@each_outcome
+def test_it_works_without_scripts(chromium: Chromium, site: Site, name: str) -> None:
+    """Statement 18: with JavaScript disabled the same words stand there."""
+    with_scripts, without = chromium.page(), chromium.page(java_script_enabled=False)
+    for shown in (with_scripts, without):
+        shown.goto(site.url(name))
+    assert without.url == site.url(name)  # nothing ran
+    assert without.locator("body").inner_text() == with_scripts.locator("body").inner_text()
+
+
+@pytest.mark.parametrize("tag", ["style", "script"])
+def test_a_changed_style_or_script_is_not_obeyed(chromium: Chromium, site: Site, tag: str) -> None:
+    """Statement 17: the policy is in force; what somebody put into the page does nothing."""
+    original = site.pages["ended"]
+    content = inline(tag, original)
+    site.pages["ended"] = replace(original, body=original.body.replace(content.encode(), f"{content} ".encode()))
+    shown = chromium.page()
+    shown.goto(site.url("ended"))
+    assert shown.get_by_role("heading", level=1).is_visible()
+    assert any("Content Security Policy" in line for line in chromium.complaints())
+
+
+def test_another_page_cannot_frame_it(chromium: Chromium, site: Site) -> None:
+    """Statement 17: `frame-ancestors 'none'`."""
+    site.pages["framing"] = pages.Page(
+        status=200,
+        headers={"Content-Type": "text/html"},
+        body=b"<!doctype html><link rel=icon href=data:,><iframe src=/signed_in></iframe>",
+    )
+    shown = chromium.page()
+    shown.goto(site.url("framing"))
+    shown.wait_for_load_state("networkidle")
+    assert any("frame-ancestors" in line for line in chromium.complaints())
+    assert all(frame.get_by_role("heading").count() == 0 for frame in shown.frames)
+
+
+@pytest.mark.parametrize("width", [320, 360, 1280])
+def test_nothing_sticks_out_however_long_the_names(chromium: Chromium, site: Site, width: int) -> None:
+    site.pages["long"] = LONG
+    shown = chromium.page(viewport={"width": width, "height": 640})
+    shown.goto(site.url("long"))
+    assert shown.evaluate("document.documentElement.scrollWidth") <= width
+    assert shown.evaluate("[...document.querySelectorAll('dd')].every(dd => dd.scrollWidth <= dd.clientWidth)")
+
+
+@each_outcome
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_that_keeps_anybody_out(chromium: Chromium, site: Site, name: str, scheme: str) -> None:
+    """No violation of axe-core's rules, and nothing that axe could not decide."""
+    shown = chromium.page(color_scheme=scheme, bypass_csp=True)  # so that axe may run in the page
+    shown.goto(site.url(name))
+    findings = axe(shown)
+    assert findings["passes"]
+    assert [(found["id"], found["help"]) for found in findings["violations"] + findings["incomplete"]] == []
+
+
+def test_axe_would_find_something(chromium: Chromium, site: Site) -> None:
+    original = site.pages["ended"]
+    pale = original.body.replace(b"--soft: #55616d", b"--soft: #b5c1cd").replace(b' lang="en"', b"")
+    site.pages["ended"] = replace(original, body=pale)
+    shown = chromium.page(color_scheme="light", bypass_csp=True)
+    shown.goto(site.url("ended"))
+    assert {found["id"] for found in axe(shown)["violations"]} == {"color-contrast", "html-has-lang"}
+
+
+def axe(shown: Any) -> Any:
+    """What axe-core says about a page, as it says it."""
+    script = importlib.resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
+    shown.evaluate(script)
+    return shown.evaluate("axe.run()")

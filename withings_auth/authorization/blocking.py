@@ -1,0 +1,54 @@
+"""A coroutine function for code that blocks: callable from anywhere, a notebook included."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from withings_auth.threads import Call
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+INTERRUPT_SECONDS = 2.0
+
+
+def blocking(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """Returns a function that does what the coroutine function does, and blocks meanwhile.
+
+    If a loop is running (a notebook), the coroutine runs in another thread; an interrupt cancels it there.
+    """
+
+    @wraps(function)
+    def call(*args: P.args, **keywords: P.kwargs) -> T:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(function(*args, **keywords))
+        return _run_in_thread(lambda: function(*args, **keywords))
+
+    return call
+
+
+def _run_in_thread(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    cancel: list[Callable[[], object]] = []
+
+    async def cancellable() -> T:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        if task is not None:
+            cancel.append(lambda: loop.call_soon_threadsafe(task.cancel))
+        return await make()
+
+    call = Call(lambda: asyncio.run(cancellable()))
+    threading.Thread(target=call, name="withings-auth login", daemon=True).start()
+    try:
+        call.finished()
+    except BaseException:  # an interrupt, which must not leave the port open
+        for stop in cancel:
+            stop()
+        call.finished(INTERRUPT_SECONDS)
+        raise
+    return call.result()
