@@ -12,7 +12,7 @@ from withings_auth.authorization import browser
 from withings_auth.authorization.addresses import resolve_addresses
 from withings_auth.cli.given import Given, check_client_id, read_given
 from withings_auth.cli.options import add_profile, open_store, settings
-from withings_auth.cli.scopes import check_scopes, warn_of_strange
+from withings_auth.cli.scopes import check_scopes, warn_of_unknown
 from withings_auth.cli.ui.prompts import Check, ask, ask_for_secret, confirm
 from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, tell
 from withings_auth.config.app import PartialApp
@@ -104,7 +104,7 @@ def set_up(
         known = _ask(known, found, store, check_uri, everything=asks_all)
     app = known.complete()
     resolve_addresses(app.redirect_uri, listen, paste_only=pasting)
-    warn_of_strange(given.app.scopes or ())
+    warn_of_unknown(given.app.scopes or ())
     if before_saving:
         check(app, found)
     file = config_directory() / CONFIG_FILE
