@@ -92,7 +92,7 @@ def execute(options: argparse.Namespace) -> int:
             if is_terminal() and known_app(found, store).client_id is None:
                 from withings_auth.cli.commands.configure import set_up  # here, because most logins have an app
 
-                set_up(found, store, for_login=True, pasting=options.paste)
+                set_up(found, store, for_login=True, paste_only=options.paste)
                 found = _read(options)
             app = _own_app(options, found, store)
         warn_of_unknown(app.scopes)
