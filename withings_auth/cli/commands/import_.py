@@ -31,9 +31,9 @@ EXAMPLE = (
     "  withings-auth import --remove tokens.json    (then removes the file)\n"
     "  pass withings-token | withings-auth import -\n\n"
     "Files of withings-sync, withings-mcp, withings-health-cli, Withings2Garmin and\n"
-    "withings_api are recognised, and so is Withings' own answer. The refresh token is\n"
-    "used once, which replaces it: the copy in the file stops working. The app must be\n"
-    "the one that the tool used."
+    "withings_api are recognised, and so is Withings' own answer. The refresh token\n"
+    "is used once, which replaces it: the copy in the file stops working. The app\n"
+    "must be the one that the tool used."
 )
 
 
