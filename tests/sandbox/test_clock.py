@@ -1,4 +1,4 @@
-"""The sandbox's time runs like the real one, jumps forward when told to, and never goes back."""
+"""The sandbox's clock follows the real one, can be advanced, and never goes back."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from withings_auth.sandbox.clock import Clock
 
 
-def test_it_runs_with_the_time_that_it_is_given() -> None:
+def test_it_follows_the_time_that_it_is_given() -> None:
     times = iter([100.0, 103.5])
     clock = Clock(lambda: next(times))
 
@@ -26,14 +26,14 @@ def test_advancing_adds_up() -> None:
     assert clock.offset_seconds == 3 * 3600 + 0.5
 
 
-def test_without_another_time_it_is_the_real_one() -> None:
+def test_by_default_it_follows_the_real_time() -> None:
     before = time.time()
 
     assert before <= Clock().now() <= time.time()
 
 
 @pytest.mark.parametrize("seconds", [-1, math.nan, math.inf, -math.inf])
-def test_time_does_not_go_back_or_astray(seconds: float) -> None:
+def test_it_cannot_go_back_or_astray(seconds: float) -> None:
     clock = Clock(lambda: 100.0)
 
     with pytest.raises(ValueError, match="advanced"):

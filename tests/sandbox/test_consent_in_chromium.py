@@ -9,13 +9,13 @@ import pytest
 from withings_auth.sandbox import PEOPLE
 
 if TYPE_CHECKING:
-    from tests.sandbox.conftest import Callback, Caller
+    from tests.sandbox.servers import Callback, Caller
     from tests.support.browser import Chromium
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 def test_allow(served: Caller, callback: Callback, chromium: Chromium, host: str) -> None:
-    """Chromium follows the form's redirect to the app; the policy of the page does not forbid it."""
+    """Chromium follows the form's redirect to the app: the page's policy does not forbid it."""
     uri = f"http://{host}:{callback.port}"
     served.sandbox.register_redirect_uri(uri)
     page = chromium.page()
@@ -38,13 +38,13 @@ def test_deny(served: Caller, callback: Callback, chromium: Chromium) -> None:
 
     page.goto(served.authorize_url(uri))
     page.get_by_role("button", name="Deny").click()
-    page.get_by_role("heading", name="You said no").wait_for()
+    page.get_by_role("heading", name="Access denied").wait_for()
 
     assert callback.queries == []
     assert chromium.console == []
 
 
-def test_deny_that_comes_back(served: Caller, callback: Callback, chromium: Chromium) -> None:
+def test_deny_with_an_answer_to_the_app(served: Caller, callback: Callback, chromium: Chromium) -> None:
     served.sandbox.switch(denial="without_state")
     uri = f"http://localhost:{callback.port}"
     served.sandbox.register_redirect_uri(uri)
@@ -68,8 +68,8 @@ def test_an_unregistered_address_ends_on_the_complaint(served: Caller, callback:
     assert callback.queries == []
 
 
-def test_it_can_be_used_with_the_keyboard(served: Caller, callback: Callback, chromium: Chromium) -> None:
-    """Tab reaches the people and the buttons, and the first person is chosen already."""
+def test_the_keyboard_is_enough(served: Caller, callback: Callback, chromium: Chromium) -> None:
+    """Tab reaches the people and the buttons, and the first person is preselected."""
     uri = f"http://localhost:{callback.port}"
     served.sandbox.register_redirect_uri(uri)
     page = chromium.page()
@@ -97,15 +97,11 @@ CONTRAST = """() => {
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [380, 1280])
-def test_it_can_be_read_by_everybody(served: Caller, chromium: Chromium, scheme: Any, width: int) -> None:
-    """Contrast of at least 4.5 to 1 (WCAG AA), no sideways scrolling, a language, and a label for each choice."""
+def test_everybody_can_read_it(served: Caller, chromium: Chromium, scheme: Any, width: int) -> None:
+    """Contrast of at least 4.5 to 1 (WCAG AA), no sideways scrolling, a language, and a label for every choice."""
     page = chromium.page(color_scheme=scheme, viewport={"width": width, "height": 800})
 
-    for address in (
-        served.authorize_url("http://localhost:8000"),
-        served.sandbox.url,
-        f"{served.sandbox.url}/developer",
-    ):
+    for address in (served.authorize_url("http://localhost:8000"), served.sandbox.url):
         page.goto(address)
         assert page.evaluate(CONTRAST) == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

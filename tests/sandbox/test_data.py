@@ -1,4 +1,4 @@
-"""The data is believable, the same at every look, and shaped as Withings shapes it."""
+"""The data is believable, stable, and shaped like Withings' own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from withings_auth.sandbox import PEOPLE
 from withings_auth.sandbox.sample_data import DAYS, weigh_ins
 
 if TYPE_CHECKING:
-    from tests.sandbox.conftest import Bench
+    from tests.sandbox.bench import Bench
 
 NOW = 1_700_000_000
 DAY = 86400
@@ -24,7 +24,7 @@ def _weights(groups: list[Any]) -> list[float]:
 
 
 def _ask(bench: Bench, **parameters: str) -> dict[str, Any]:
-    token = bench.provider.issue_pair().access_token
+    token = bench.issue_pair().access_token
     answer = bench.data("/measure", token, action="getmeas", **parameters)
     assert answer["status"] == 0, answer
     body: dict[str, Any] = answer["body"]
@@ -38,14 +38,14 @@ class TestWeighIns:
         assert 0.7 * DAYS < len(groups) < 0.95 * DAYS
         assert all(NOW - DAYS * DAY <= group["date"] <= NOW for group in groups)
 
-    def test_newest_first_and_each_one_number(self) -> None:
+    def test_newest_first_and_with_unique_numbers(self) -> None:
         groups = weigh_ins(MARIE, NOW)
 
         assert [group["date"] for group in groups] == sorted((group["date"] for group in groups), reverse=True)
         assert len({group["grpid"] for group in groups}) == len(groups)
 
     @pytest.mark.parametrize("person", PEOPLE, ids=lambda person: person.name)
-    def test_a_weight_that_a_person_has(self, person: Any) -> None:
+    def test_the_weights_are_plausible(self, person: Any) -> None:
         weights = _weights(weigh_ins(person.userid, NOW))
         steps = [abs(one - other) for one, other in itertools.pairwise(weights)]
 
@@ -54,7 +54,7 @@ class TestWeighIns:
         assert 1 < max(weights) - min(weights) < 8
         assert statistics.stdev(weights) > 0.3
 
-    def test_fat_and_the_rest_make_the_whole(self) -> None:
+    def test_fat_mass_and_fat_free_mass_add_up_to_the_weight(self) -> None:
         for group in weigh_ins(MARIE, NOW):
             values = {one["type"]: one["value"] * 10 ** one["unit"] for one in group["measures"]}
 
@@ -63,7 +63,7 @@ class TestWeighIns:
             assert 10 < values[6] < 40
             assert 50 < values[11] < 75
 
-    def test_people_differ_and_days_stay(self) -> None:
+    def test_people_differ_and_past_days_do_not_change(self) -> None:
         today = weigh_ins(MARIE, NOW)
         later = weigh_ins(MARIE, NOW + 5 * DAY)
 
@@ -126,8 +126,8 @@ class TestGetmeas:
     @pytest.mark.parametrize(
         "name", ["meastype", "meastypes", "startdate", "enddate", "lastupdate", "offset", "category"]
     )
-    def test_what_is_no_number_is_an_invalid_parameter(self, bench: Bench, name: str) -> None:
-        token = bench.provider.issue_pair().access_token
+    def test_a_malformed_number_is_an_invalid_parameter(self, bench: Bench, name: str) -> None:
+        token = bench.issue_pair().access_token
 
         answer = bench.data("/measure", token, action="getmeas", **{name: "yesterday"})
 
@@ -137,7 +137,7 @@ class TestGetmeas:
 
 class TestOtherServices:
     def test_the_devices_are_scales_and_a_watch(self, bench: Bench) -> None:
-        answer = bench.data("/v2/user", bench.provider.issue_pair().access_token, action="getdevice")
+        answer = bench.data("/v2/user", bench.issue_pair().access_token, action="getdevice")
         scales, watch = answer["body"]["devices"]
 
         assert (scales["type"], scales["model"], scales["model_id"]) == ("Scale", "Body+", 5)
@@ -146,7 +146,7 @@ class TestOtherServices:
         assert {"battery", "deviceid", "hash_deviceid", "timezone", "first_session_date"} <= scales.keys()
 
     def test_notifications_are_what_was_subscribed(self, bench: Bench) -> None:
-        token = bench.provider.issue_pair().access_token
+        token = bench.issue_pair().access_token
         assert bench.data("/notify", token, action="list")["body"] == {"profiles": []}
 
         wished = {"callbackurl": "https://app.example/hook", "appli": "1", "comment": "weights"}

@@ -1,4 +1,4 @@
-"""Trouble comes when it is ordered, where it is ordered, as often as it is ordered, and in the ordered shape."""
+"""Faults happen when, where, as often and in the way that they were ordered."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
-from withings_auth.sandbox import HOSTILE_TEXT, FaultKind
+from withings_auth.sandbox import HOSTILE_TEXT, FaultKind, FaultPlace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.sandbox.conftest import Bench, Caller
+    from tests.sandbox.bench import Bench
+    from tests.sandbox.servers import Caller
 
 NOT_PERFORMED = (
     *("html", "bad_gateway", "redirect", "too_many", "timeout_status", "lost_before"),
@@ -22,54 +23,54 @@ NOT_PERFORMED = (
 PERFORMED = ("slow", "lost", "truncated")
 
 
-def test_every_kind_is_sorted_here() -> None:
-    """A new kind of fault has to say whether it happens before or after the service's work."""
+def test_every_kind_is_listed_here() -> None:
+    """A new kind of fault must say whether the service does its work before the fault."""
     assert {*NOT_PERFORMED, *PERFORMED} == set(get_args(FaultKind))
 
 
 class TestBeforeAndAfter:
     @pytest.mark.parametrize("kind", NOT_PERFORMED)
     def test_nothing_has_happened(self, bench: Bench, kind: str) -> None:
-        pair = bench.provider.issue_pair()
-        bench.provider.fail_next(kind)
+        pair = bench.issue_pair()
+        bench.withings.faults.order(kind)
 
         _refresh(bench, pair.refresh_token)
 
-        assert bench.world.counters.refreshes == 0
-        assert bench.refresh(pair.refresh_token)["status"] == 0  # not even the ten-second guard has seen it
+        assert bench.state.counters.refreshes == 0
+        assert bench.refresh(pair.refresh_token)["status"] == 0  # not even the ten-second guard has noticed it
 
     @pytest.mark.parametrize("kind", PERFORMED)
     def test_it_has_happened(self, bench: Bench, kind: str) -> None:
-        pair = bench.provider.issue_pair()
-        bench.provider.fail_next(kind)
+        pair = bench.issue_pair()
+        bench.withings.faults.order(kind)
 
         _refresh(bench, pair.refresh_token)
 
-        assert bench.world.counters.refreshes == 1
+        assert bench.state.counters.refreshes == 1
         assert bench.refresh(pair.refresh_token)["status"] == 601
 
     @pytest.mark.parametrize("kind", ["bad_gateway", "html", "wrong_shape", "timeout_status"])
-    def test_it_can_be_told_to_have_happened(self, bench: Bench, kind: str) -> None:
-        pair = bench.provider.issue_pair()
-        bench.provider.fail_next(kind, performs=True)
+    def test_an_order_can_let_it_happen(self, bench: Bench, kind: str) -> None:
+        pair = bench.issue_pair()
+        bench.withings.faults.order(kind, performs=True)
 
         _refresh(bench, pair.refresh_token)
 
-        assert bench.world.counters.refreshes == 1
+        assert bench.state.counters.refreshes == 1
 
 
 class TestWhereAndHowOften:
-    def test_as_often_as_ordered_and_in_order(self, bench: Bench) -> None:
-        bench.provider.fail_next("bad_gateway", times=2)
-        bench.provider.fail_next("html")
+    def test_as_often_as_ordered_and_in_that_order(self, bench: Bench) -> None:
+        bench.withings.faults.order("bad_gateway", times=2)
+        bench.withings.faults.order("html")
 
         statuses = [_refresh(bench, f"sandbox-{number}").http_status for number in range(4)]
         types = [_refresh(bench, "sandbox-x").media_type]
 
         assert statuses == [502, 502, 200, 200]
         assert types == ["application/json"]
-        assert bench.world.counters.faults == 3
-        assert [event.detail for event in bench.world.events if event.what == "fault"] == [
+        assert bench.state.counters.faults == 3
+        assert [event.detail for event in bench.state.events if event.what == "fault"] == [
             "bad_gateway at /v2/oauth2",
             "bad_gateway at /v2/oauth2",
             "html at /v2/oauth2",
@@ -80,7 +81,6 @@ class TestWhereAndHowOften:
         [
             ("authorize", "/oauth2_user/authorize2"),
             ("token", "/v2/oauth2"),
-            ("old_token", "/oauth2/token"),
             ("signature", "/v2/signature"),
             ("measure", "/measure"),
             ("user", "/v2/user"),
@@ -90,43 +90,43 @@ class TestWhereAndHowOften:
         ],
     )
     def test_where_it_was_ordered(self, bench: Bench, where: str, path: str) -> None:
-        bench.provider.fail_next("bad_gateway", where=where)
+        bench.withings.faults.order("bad_gateway", where=where)
 
-        elsewhere = {"token": "/measure", "any": "/developer"}.get(where, "/v2/oauth2")
+        elsewhere = {"token": "/measure", "any": "/"}.get(where, "/v2/oauth2")
 
         assert bench.request(elsewhere, method="GET").http_status != 502
         assert bench.request(elsewhere, form={}).http_status != 502
         assert bench.request(path, form={}).http_status == 502
 
     def test_orders_can_be_withdrawn(self, bench: Bench) -> None:
-        bench.provider.fail_next("lost", times=5)
-        bench.provider.clear_faults()
+        bench.withings.faults.order("lost", times=5)
+        bench.withings.faults.clear()
 
         assert bench.refresh("sandbox-none")["status"] == 503
 
     @pytest.mark.parametrize(
         ("order", "words"),
         [
-            ({"kind": "fire"}, "no fault is called 'fire'; there are html"),
-            ({"kind": "lost", "where": "moon"}, "no service is called 'moon'; there are authorize"),
-            ({"kind": "lost", "times": 0}, "times is a number from 1"),
-            ({"kind": "lost", "times": True}, "times is a number from 1"),
-            ({"kind": "lost", "seconds": 3}, "fault lost has no detail 'seconds'; it has performs"),
+            ({"kind": "fire"}, "there is no fault 'fire'; there are html"),
+            ({"kind": "lost", "where": "moon"}, "there is no service 'moon'; there are authorize"),
+            ({"kind": "lost", "times": 0}, "times must be 1 or more"),
+            ({"kind": "lost", "times": True}, "times must be 1 or more"),
+            ({"kind": "lost", "seconds": 3}, "fault lost has no detail 'seconds'; it has none"),
             ({"kind": "slow", "seconds": "long"}, "detail seconds of fault slow cannot be 'long'"),
-            ({"kind": "slow", "seconds": -1}, "cannot be negative"),
-            ({"kind": "slow", "performs": False}, "cannot have performs"),
-            ({"kind": "html", "performs": "later"}, "cannot have performs"),
+            ({"kind": "slow", "seconds": -1}, "detail seconds of fault slow cannot be -1"),
+            ({"kind": "slow", "performs": False}, "fault slow has no detail 'performs'"),
+            ({"kind": "html", "performs": "later"}, "detail performs of fault html cannot be 'later'"),
             ({"kind": "status", "status": "503"}, "detail status"),
         ],
     )
-    def test_an_order_that_makes_no_sense_is_refused(self, bench: Bench, order: dict[str, Any], words: str) -> None:
+    def test_an_order_without_a_meaning_is_refused(self, bench: Bench, order: dict[str, Any], words: str) -> None:
         with pytest.raises(ValueError, match=words):
-            bench.provider.fail_next(**order)
-        assert bench.provider.faults.standing == ()
+            bench.withings.faults.order(**order)
+        assert bench.withings.faults.take(*get_args(FaultPlace)) is None
 
 
 class TestOverASocket:
-    """Each kind as a client meets it."""
+    """Each kind of fault as a client sees it."""
 
     def test_html(self, served: Caller) -> None:
         served.sandbox.fail_next("html")
@@ -172,7 +172,7 @@ class TestOverASocket:
             served.refresh(pair.refresh_token, timeout=0.3)
         assert served.sandbox.counters.refreshes == 1
 
-    def test_slow_gives_the_true_answer_in_the_end(self, served: Caller) -> None:
+    def test_slow_delivers_the_real_answer_in_the_end(self, served: Caller) -> None:
         served.sandbox.fail_next("slow", seconds=0.01)
 
         assert json.loads(served.refresh(served.sandbox.issue_pair().refresh_token)[1])["status"] == 0
@@ -184,7 +184,7 @@ class TestOverASocket:
         with pytest.raises(http.client.RemoteDisconnected):
             served.refresh(pair.refresh_token)
         assert served.sandbox.counters.refreshes == 1
-        # The pair whose answer was lost exists, and the previous refresh token can still fetch another.
+        # The pair in the lost answer exists, and the previous refresh token can still get another.
         assert pair.refresh_token in served.sandbox.live_refresh_tokens
         served.sandbox.advance(10)
         assert json.loads(served.refresh(pair.refresh_token)[1])["status"] == 0
@@ -233,41 +233,41 @@ class TestOverASocket:
         assert "\u202e" in HOSTILE_TEXT
 
 
-class TestEnds:
-    """What a test can let happen to tokens."""
+class TestEndingTokens:
+    """A test can end tokens before their time."""
 
     def test_an_access_token_expires(self, bench: Bench) -> None:
-        one, other = bench.provider.issue_pair(), bench.provider.issue_pair()
+        one, other = bench.issue_pair(), bench.issue_pair()
 
-        assert bench.provider.expire_access_token(one.access_token) == 1
+        assert bench.withings.ledger.expire_access_token(one.access_token) == 1
         assert (bench.use(one.access_token), bench.use(other.access_token)) == (401, 0)
-        assert bench.provider.expire_access_token() == 1
+        assert bench.withings.ledger.expire_access_token() == 1
         assert bench.use(other.access_token) == 401
         assert bench.refresh(one.refresh_token)["status"] == 0
 
     def test_a_refresh_token_dies(self, bench: Bench) -> None:
-        one, other = bench.provider.issue_pair(), bench.provider.issue_pair()
+        one, other = bench.issue_pair(), bench.issue_pair()
 
-        assert bench.provider.kill_refresh_token(one.refresh_token) == 1
+        assert bench.withings.ledger.kill_refresh_token(one.refresh_token) == 1
         assert bench.refresh(one.refresh_token)["status"] == 503
         assert bench.use(one.access_token) == 0
-        assert bench.provider.kill_refresh_token() == 1
+        assert bench.withings.ledger.kill_refresh_token() == 1
         assert bench.refresh(other.refresh_token)["status"] == 503
 
-    def test_a_person_takes_everything_back(self, bench: Bench) -> None:
-        first, second = (bench.provider.issue_pair(person) for person in bench.world.people)
+    def test_a_person_is_revoked(self, bench: Bench) -> None:
+        first, second = (bench.issue_pair(person) for person in bench.state.people)
 
-        assert bench.provider.revoke_person(first.userid) == 1
+        assert bench.withings.ledger.revoke_person(first.userid) == 1
         assert bench.use(first.access_token) == 401
         assert bench.refresh(first.refresh_token)["status"] == 503
         assert bench.use(second.access_token) == 0
-        assert bench.provider.revoke_person() == 1
+        assert bench.withings.ledger.revoke_person() == 1
         assert bench.use(second.access_token) == 401
 
     @pytest.mark.parametrize("end", ["expire_access_token", "kill_refresh_token"])
-    def test_an_unknown_token_is_nobodys(self, bench: Bench, end: str) -> None:
-        bench.provider.issue_pair()
-        command: Callable[[str], int] = getattr(bench.provider, end)
+    def test_an_unknown_token_changes_nothing(self, bench: Bench, end: str) -> None:
+        bench.issue_pair()
+        command: Callable[[str], int] = getattr(bench.withings.ledger, end)
 
         assert command("sandbox-none") == 0
 

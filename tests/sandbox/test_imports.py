@@ -1,4 +1,4 @@
-"""The sandbox shares no code with the client, and is light until it runs."""
+"""The sandbox shares no code with the client, and loads nothing heavy until it runs."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ RUN = "exec('with withings_auth.sandbox.Sandbox(): pass')"
 
 
 def _loaded_by(*statements: str) -> set[str]:
-    """Which modules of ours and which heavy ones a fresh interpreter has loaded after the statements."""
+    """Returns which of our own and of the heavy modules a fresh interpreter has loaded after the statements."""
     program = "; ".join(["import sys", *statements]) + f"\n{LOADED}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     return set(done.stdout.split())
 
 
 def _imports(path: Path) -> set[str]:
-    """What a module names in its import statements, at any depth; relative ones are of the room itself."""
+    """Returns what a module imports from outside its package, at any depth."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -39,25 +39,25 @@ def test_only_endpoints_is_imported_from_the_client() -> None:
     assert found == {"withings_auth.model.Endpoints"}
 
 
-def test_only_the_front_knows_aiohttp() -> None:
+def test_only_the_server_imports_aiohttp() -> None:
     heavy = {"aiohttp", "yarl", "multidict"}
 
-    knowing = {path.name for path in ROOM.glob("*.py") if any(one.split(".")[0] in heavy for one in _imports(path))}
+    importing = {path.name for path in ROOM.glob("*.py") if any(one.split(".")[0] in heavy for one in _imports(path))}
 
-    assert knowing == {"server.py"}
+    assert importing == {"server.py"}
 
 
-def test_a_running_sandbox_has_loaded_nothing_of_the_client_but_the_model() -> None:
+def test_a_running_sandbox_loads_nothing_of_the_client_but_the_model() -> None:
     of_the_model = _loaded_by("import withings_auth.model")
     running = _loaded_by("import withings_auth.sandbox", RUN)
 
     of_the_client = {name for name in running if name.split(".")[0] == "withings_auth"}
 
     assert {name for name in of_the_client if not name.startswith("withings_auth.sandbox")} <= of_the_model
-    assert "aiohttp" in running  # the fresh interpreter has really served
+    assert "aiohttp" in running  # the fresh interpreter has really run it
 
 
-def test_naming_it_loads_no_aiohttp() -> None:
+def test_importing_it_loads_no_aiohttp() -> None:
     assert not [
         name for name in _loaded_by("from withings_auth.sandbox import Sandbox") if not name.startswith("withings")
     ]
@@ -69,14 +69,14 @@ def test_the_visitor_loads_no_aiohttp() -> None:
     assert not [name for name in loaded if not name.startswith("withings")]
 
 
-def test_the_provider_does_no_io() -> None:
-    """Only the front opens sockets, only running knows threads and loops; the visitor stands beside it all."""
-    doors = {"socket", "asyncio", "threading", "http", "urllib.request", "subprocess", "pathlib", "ssl", "aiohttp"}
+def test_the_services_do_no_io() -> None:
+    """Only the server opens sockets and only `running` uses threads and loops; the visitor is a program apart."""
+    modules = {"socket", "asyncio", "threading", "http", "urllib.request", "subprocess", "pathlib", "ssl", "aiohttp"}
 
-    opening = {
+    doing_io = {
         path.name
         for path in ROOM.glob("*.py")
-        if any(one == door or one.startswith(f"{door}.") for one in _imports(path) for door in doors)
+        if any(one == name or one.startswith(f"{name}.") for one in _imports(path) for name in modules)
     }
 
-    assert opening == {"server.py", "running.py", "visitor.py"}
+    assert doing_io == {"server.py", "running.py", "visitor.py"}

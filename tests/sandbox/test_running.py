@@ -1,4 +1,4 @@
-"""A sandbox runs as long as its `with`, on this machine only, and leaves nothing behind."""
+"""A sandbox runs for as long as its `with` block, on this machine only, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from withings_auth.model import Endpoints
 from withings_auth.sandbox import PEOPLE, Sandbox, Switches
 
 if TYPE_CHECKING:
-    from tests.sandbox.conftest import Caller
+    from tests.sandbox.servers import Caller
 
-PAGES = ("/", "/developer", "/nowhere", "/logout", "/oauth2_user/authorize2?client_id=wrong")
+PAGES = ("/", "/nowhere", "/logout", "/oauth2_user/authorize2?client_id=wrong")
 
 
 class TestStartingAndStopping:
-    def test_it_is_there_within_the_with_and_gone_after_it(self) -> None:
+    def test_it_serves_inside_the_with_block_and_not_after_it(self) -> None:
         with Sandbox() as sandbox:
             address = ("127.0.0.1", urlsplit(sandbox.url).port or 0)
             socket.create_connection(address, timeout=5).close()
@@ -35,7 +35,7 @@ class TestStartingAndStopping:
             socket.create_connection(address, timeout=5)
         assert not [one for one in threading.enumerate() if one.name.startswith("withings-sandbox")]
 
-    def test_it_serves_in_a_running_loop_too(self) -> None:
+    def test_it_serves_in_a_running_event_loop_too(self) -> None:
         async def ask() -> bytes:
             async with Sandbox() as sandbox:
                 reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(sandbox.url).port)
@@ -58,7 +58,7 @@ class TestStartingAndStopping:
         with socket.socket() as other:
             other.bind(("127.0.0.2", port))  # would fail if every address of the machine were taken
 
-    def test_a_port_that_is_taken_is_an_error_in_both_ways(self, served: Caller) -> None:
+    def test_a_taken_port_is_an_error_either_way(self, served: Caller) -> None:
         port = urlsplit(served.sandbox.url).port or 0
 
         async def enter() -> None:
@@ -70,11 +70,11 @@ class TestStartingAndStopping:
         with pytest.raises(OSError, match="in use"):
             asyncio.run(enter())
 
-    def test_it_has_no_address_before_it_is_entered(self) -> None:
+    def test_it_has_no_url_before_it_is_entered(self) -> None:
         with pytest.raises(RuntimeError, match="before it is entered"):
             _ = Sandbox().endpoints
 
-    def test_it_is_entered_once(self, served: Caller) -> None:
+    def test_it_can_only_be_entered_once(self, served: Caller) -> None:
         with pytest.raises(RuntimeError, match="once"):
             served.sandbox.__enter__()
         assert served.request("/", method="GET")[0].status == 200
@@ -92,8 +92,8 @@ class TestStartingAndStopping:
                 answer.result(timeout=30)
             connection.close()
 
-    def test_a_connection_in_the_last_moment_is_closed_too(self) -> None:
-        """Warnings are errors: an open socket of the sandbox would be reported when it is collected."""
+    def test_a_connection_at_the_last_moment_is_closed_too(self) -> None:
+        """Warnings are errors: a socket that the sandbox left open would be reported when it is collected."""
         for count in range(40):
             with Sandbox() as sandbox:
                 address = ("127.0.0.1", urlsplit(sandbox.url).port or 0)
@@ -109,14 +109,14 @@ class TestStartingAndStopping:
 
         sandbox = Sandbox(now=broken)
         sandbox.__enter__()
-        assert _state_status(sandbox) == 500
+        assert _index_status(sandbox) == 500
 
         with pytest.raises(RuntimeError, match="the sandbox itself failed") as caught:
             sandbox.__exit__()
         assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
-class TestWhatAClientIsTold:
+class TestWhatAClientNeeds:
     def test_the_endpoints(self, served: Caller) -> None:
         assert served.sandbox.endpoints == Endpoints(
             authorize_url=f"{served.sandbox.url}/oauth2_user/authorize2", api_url=served.sandbox.url
@@ -137,7 +137,7 @@ class TestWhatAClientIsTold:
         assert other["WITHINGS_AUTH_PROFILE"] == "trial"
         assert other["WITHINGS_REDIRECT_URI"] == "http://127.0.0.1:1234"
 
-    def test_everything_begins_with_sandbox(self, served: Caller) -> None:
+    def test_every_secret_begins_with_sandbox(self, served: Caller) -> None:
         pair = served.sandbox.issue_pair()
 
         for text in (served.sandbox.client_id, served.sandbox.client_secret, pair.access_token, pair.refresh_token):
@@ -150,13 +150,12 @@ class TestWhatAClientIsTold:
         assert one.client_id != other.client_id
         assert one.client_secret != other.client_secret
 
-    def test_the_constructor_reaches_the_provider(self) -> None:
+    def test_every_argument_takes_effect(self) -> None:
         sandbox = Sandbox(
             redirect_uris=["https://app.example"],
             switches=Switches(denial="with_state"),
             now=lambda: 1000.0,
             people=PEOPLE[:1],
-            production=True,
         )
         sandbox.register_redirect_uri("https://app.example/2")
         sandbox.advance(5)
@@ -164,8 +163,8 @@ class TestWhatAClientIsTold:
         assert sandbox.now() == 1005.0
         assert sandbox.people == PEOPLE[:1]
         assert sandbox.redirect_uris == ("https://app.example", "https://app.example/2")
-        with pytest.raises(ValueError, match="https"):
-            sandbox.register_redirect_uri("http://app.example")
+        with pytest.raises(ValueError, match="not a URL that can be registered"):
+            sandbox.register_redirect_uri("app.example")
 
     def test_secrets_have_no_repr(self, served: Caller) -> None:
         """Security bar 23: no token or secret in any repr."""
@@ -195,13 +194,13 @@ class TestWhatAClientIsTold:
         with pytest.raises(ValueError, match=r"no such scope: user\.all"):
             served.sandbox.issue_pair(scopes=["user.all"])
 
-    def test_three_hours_are_whole_while_time_runs(self, served: Caller) -> None:
+    def test_expires_in_is_rounded_up(self, served: Caller) -> None:
         answer = json.loads(served.refresh(served.sandbox.issue_pair().refresh_token)[1])
 
         assert answer["body"]["expires_in"] == 10800
 
 
-class TestTheFront:
+class TestTheServer:
     def test_many_callers_at_once(self, served: Caller) -> None:
         pairs = [served.sandbox.issue_pair() for _ in range(40)]
         with ThreadPoolExecutor(20) as pool:
@@ -210,8 +209,8 @@ class TestTheFront:
         assert [answer["status"] for answer in answers] == [0] * 40
         assert served.sandbox.counters.refreshes == 40
 
-    def test_orders_wait_for_the_answer_under_way(self) -> None:
-        """What a test orders from its own thread never meets a service half way through its work."""
+    def test_methods_wait_for_the_answer_in_progress(self) -> None:
+        """What a test does from its own thread never happens in the middle of a service's work."""
         entered, release = threading.Event(), threading.Event()
 
         def now() -> float:
@@ -220,7 +219,7 @@ class TestTheFront:
             return 1000.0
 
         with Sandbox(now=now) as sandbox, ThreadPoolExecutor(2) as pool:
-            answer = pool.submit(_state_status, sandbox)
+            answer = pool.submit(_index_status, sandbox)
             entered.wait(30)
             order = pool.submit(sandbox.advance, 5)
             with pytest.raises(TimeoutError):
@@ -236,15 +235,8 @@ class TestTheFront:
 
         assert json.loads(body)["body"]["measuregrps"]
 
-    def test_another_process_can_command(self, served: Caller) -> None:
-        response, body = served.request("/_sandbox/advance", content={"seconds": 60})
-
-        assert (response.status, json.loads(body)["state"]["offset_seconds"]) == (200, 60)
-        state = json.loads(served.request("/_sandbox/state", method="GET")[1])
-        assert state["offset_seconds"] == 60
-
     @pytest.mark.parametrize("page", PAGES)
-    def test_every_page_is_armoured(self, served: Caller, page: str) -> None:
+    def test_every_page_has_security_headers(self, served: Caller, page: str) -> None:
         response, body = served.request(page, method="GET")
         policy = response.headers["Content-Security-Policy"]
 
@@ -259,12 +251,12 @@ class TestTheFront:
         assert b"https://" not in body
 
     @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PUT", "DELETE", "GET"])
-    def test_a_method_that_no_service_has(self, served: Caller, method: str) -> None:
+    def test_other_methods_are_refused(self, served: Caller, method: str) -> None:
         response, _ = served.request("/v2/oauth2", method=method)
 
         assert (response.status, response.headers["Allow"]) == (405, "POST")
 
-    def test_a_body_that_is_too_large(self, served: Caller) -> None:
+    def test_a_large_body_is_refused(self, served: Caller) -> None:
         assert served.request("/v2/oauth2", form={"a": "x" * 2_000_000})[0].status == 413
 
     @pytest.mark.parametrize(
@@ -293,9 +285,9 @@ class TestTheFront:
         assert served.request("/", method="GET")[0].status == 200
 
 
-def _state_status(sandbox: Sandbox) -> int:
-    """The HTTP status that asking for the state gives."""
+def _index_status(sandbox: Sandbox) -> int:
+    """Opens the index page; returns the HTTP status."""
     address = urlsplit(sandbox.url).netloc
     with contextlib.closing(http.client.HTTPConnection(address, timeout=30)) as connection:
-        connection.request("GET", "/_sandbox/state")
+        connection.request("GET", "/")
         return connection.getresponse().status

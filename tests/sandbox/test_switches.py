@@ -1,4 +1,4 @@
-"""Every unsettled question can be answered both ways, and the answer that nobody chose is the worse one."""
+"""Every unsettled question can be answered either way, and the default is the answer that is worse for a client."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ import pytest
 from withings_auth.sandbox import PEOPLE, Switches
 
 if TYPE_CHECKING:
-    from tests.sandbox.conftest import Bench, MakeBench
+    from tests.sandbox.bench import Bench
+    from tests.sandbox.conftest import MakeBench
 
 REDIRECT_URI = "http://localhost:8000"
 
 
 def test_every_switch_is_tested_here() -> None:
-    """A switch without a test in this module is a question that the sandbox may answer by accident."""
+    """A switch without a test in this module may have no effect."""
     tested = "\n".join(name for name in dir(TestBothWays) if name.startswith("test_"))
 
     missing = [field.name for field in fields(Switches) if f"test_{field.name}" not in tested]
@@ -41,12 +42,12 @@ class TestBothWays:
         )
 
         assert "Location" not in silent.consent(answer="deny").headers
-        assert b"You said no" in silent.consent(answer="deny").body
+        assert b"Access denied" in silent.consent(answer="deny").body
         assert _sent_back(complete) == {"error": ["access_denied"], "state": ["the state"]}
         assert _sent_back(stateless) == {"error": ["access_denied"]}
-        assert silent.world.counters.denials == 2
+        assert silent.state.counters.denials == 2
 
-    def test_denial_with_an_unregistered_address_goes_nowhere(self, make_bench: MakeBench) -> None:
+    def test_denial_with_an_unregistered_redirect_uri_goes_nowhere(self, make_bench: MakeBench) -> None:
         bench = make_bench(denial="with_state")
 
         reply = bench.consent(answer="deny", redirect_uri="https://evil.example")
@@ -60,17 +61,6 @@ class TestBothWays:
         assert "Location" in kinder.consent(redirect_uri=f"{REDIRECT_URI}/callback").headers
         assert "Location" not in kinder.consent(redirect_uri="http://localhost:800").headers
 
-    def test_production_needs_https(self, make_bench: MakeBench) -> None:
-        with pytest.raises(ValueError, match="https"):
-            make_bench(app={"production": True})
-        strict = make_bench(app={"production": True, "redirect_uris": ("https://app.example",)})
-        with pytest.raises(ValueError, match="https"):
-            strict.provider.register_redirect_uri(REDIRECT_URI)
-
-        kinder = make_bench(app={"production": True}, production_needs_https=False)
-
-        assert "Location" in kinder.consent().headers
-
     def test_second_consent(self, make_bench: MakeBench) -> None:
         alive_after = {}
         for answer in ("kills_at_consent", "kills_at_exchange", "kills_nothing"):
@@ -80,7 +70,7 @@ class TestBothWays:
             after_consent = bench.use(first["access_token"]) == 0
             bench.exchange(code)
             alive_after[answer] = (after_consent, bench.use(first["access_token"]) == 0)
-            assert bench.use(other["access_token"]) == 0  # another person's login is untouched
+            assert bench.use(other["access_token"]) == 0  # another person's login is unaffected
 
         assert alive_after == {
             "kills_at_consent": (False, False),
@@ -88,12 +78,6 @@ class TestBothWays:
             "kills_nothing": (True, True),
         }
         assert Switches().second_consent == "kills_at_consent"
-
-    def test_old_token_endpoint_open(self, make_bench: MakeBench) -> None:
-        worse, kinder = make_bench(), make_bench(old_token_endpoint_open=True)
-
-        assert worse.request("/oauth2/token", form={}).http_status == 302
-        assert kinder.request("/oauth2/token", form={}).http_status == 200
 
     def test_access_token_survives_refresh(self, make_bench: MakeBench) -> None:
         for survives, status in ((False, 401), (True, 0)):
@@ -148,12 +132,6 @@ class TestBothWays:
         assert worse.signed("revoke", userid=str(PEOPLE[0].userid))["status"] == 214
         assert kinder.signed("revoke", userid=str(PEOPLE[0].userid))["status"] == 0
 
-    def test_demo_access_open_to_free_apps(self, make_bench: MakeBench) -> None:
-        worse, kinder = make_bench(), make_bench(demo_access_open_to_free_apps=True)
-
-        assert worse.signed("getdemoaccess", scope_oauth2="user.info")["status"] == 214
-        assert kinder.signed("getdemoaccess", scope_oauth2="user.info")["status"] == 0
-
     def test_same_arguments_refused(self, make_bench: MakeBench) -> None:
         for reach, data_status in (("everywhere", 601), ("token_service", 0)):
             bench = make_bench(same_arguments_refused=reach)
@@ -176,35 +154,34 @@ class TestBothWays:
         worse, kinder = make_bench(failures_carry_body=False), make_bench()
 
         assert worse.refresh("sandbox-none").keys() == {"status", "error"}
-        assert worse.refresh("sandbox-none")["body"] == {"wait_seconds": 10}  # a body that says something stays
+        assert worse.refresh("sandbox-none")["body"] == {"wait_seconds": 10}  # a body with something in it stays
         assert kinder.refresh("sandbox-none").keys() == {"status", "body", "error"}
 
 
 class TestTurning:
-    def test_a_switch_can_be_turned_while_it_runs(self, bench: Bench) -> None:
-        bench.provider.switch(denial="with_state", unknown_parameters_refused=False)
+    def test_some_switches_can_be_turned(self) -> None:
+        switches = Switches().turn(denial="with_state", unknown_parameters_refused=False)
 
-        assert bench.world.switches == Switches(denial="with_state", unknown_parameters_refused=False)
+        assert switches == Switches(denial="with_state", unknown_parameters_refused=False)
 
     @pytest.mark.parametrize(
         ("changes", "words"),
         [
-            ({"deny": "with_state"}, "no switch is called 'deny'; there are unknown_parameters_refused, denial"),
+            ({"deny": "with_state"}, "there is no switch 'deny'; there are unknown_parameters_refused, denial"),
             ({"denial": "politely"}, "denial is one of no_redirect, with_state, without_state"),
             ({"denial": ["with_state"]}, "denial is one of"),
             ({"wait_seconds_told": "yes"}, "wait_seconds_told is true or false"),
             ({"wait_seconds_told": 1}, "wait_seconds_told is true or false"),
         ],
     )
-    def test_what_answers_no_question_is_refused(self, bench: Bench, changes: dict[str, object], words: str) -> None:
+    def test_unknown_names_and_values_are_refused(self, changes: dict[str, object], words: str) -> None:
         with pytest.raises(ValueError, match=words):
-            bench.provider.switch(**changes)
-        assert bench.world.switches == Switches()
+            Switches().turn(**changes)
 
     def test_switches_can_be_written_as_json(self) -> None:
         values = {field.name: getattr(Switches(), field.name) for field in fields(Switches)}
 
-        assert Switches().turned(json.loads(json.dumps(values))) == Switches()
+        assert Switches().turn(**json.loads(json.dumps(values))) == Switches()
 
 
 def _sent_back(bench: Bench) -> dict[str, list[str]]:

@@ -1,9 +1,7 @@
-"""The visitor goes through a login as a person would, and never leaves this machine."""
+"""The visitor goes through a login as a user would, and never leaves this machine."""
 
 from __future__ import annotations
 
-import contextlib
-import http.server
 import subprocess
 import sys
 import threading
@@ -16,13 +14,11 @@ from withings_auth.sandbox import PEOPLE
 from withings_auth.sandbox.visitor import VisitError, main, visit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.sandbox.conftest import Callback, Caller
+    from tests.sandbox.servers import Callback, Caller, Elsewhere
 
 
-def _uri(served: Caller, callback: Callback, host: str = "localhost") -> str:
-    """The callback's address, registered."""
+def _register(served: Caller, callback: Callback, host: str = "localhost") -> str:
+    """Registers the callback's URL, and returns it."""
     uri = f"http://{host}:{callback.port}"
     served.sandbox.register_redirect_uri(uri)
     return uri
@@ -31,7 +27,7 @@ def _uri(served: Caller, callback: Callback, host: str = "localhost") -> str:
 class TestAVisit:
     @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
     def test_allow_ends_at_the_apps_own_page(self, served: Caller, callback: Callback, host: str) -> None:
-        last = visit(served.authorize_url(_uri(served, callback, host)))
+        last = visit(served.authorize_url(_register(served, callback, host)))
 
         assert last.http_status == 200
         assert last.text == "Back at the app\nreceived & saved"
@@ -39,26 +35,26 @@ class TestAVisit:
         assert served.sandbox.counters.consents == 1
 
     @pytest.mark.parametrize("person", [1, 2])
-    def test_it_is_whom_one_asks_for(self, served: Caller, callback: Callback, person: int) -> None:
-        visit(served.authorize_url(_uri(served, callback)), person=person)
+    def test_the_person_can_be_chosen(self, served: Caller, callback: Callback, person: int) -> None:
+        visit(served.authorize_url(_register(served, callback)), person=person)
 
         assert [event.userid for event in served.sandbox.events if event.what == "allow"] == [PEOPLE[person - 1].userid]
 
-    def test_deny_ends_where_the_sandbox_leaves_it(self, served: Caller, callback: Callback) -> None:
-        last = visit(served.authorize_url(_uri(served, callback)), deny=True)
+    def test_deny_ends_at_the_sandbox(self, served: Caller, callback: Callback) -> None:
+        last = visit(served.authorize_url(_register(served, callback)), deny=True)
 
-        assert "You said no" in last.text
+        assert "Access denied" in last.text
         assert callback.queries == []
         assert served.sandbox.counters.denials == 1
 
-    def test_deny_with_an_answer_for_the_app(self, served: Caller, callback: Callback) -> None:
+    def test_deny_with_an_answer_to_the_app(self, served: Caller, callback: Callback) -> None:
         served.sandbox.switch(denial="with_state")
 
-        visit(served.authorize_url(_uri(served, callback)), deny=True)
+        visit(served.authorize_url(_register(served, callback)), deny=True)
 
         assert callback.queries == [{"error": ["access_denied"], "state": ["the-state"]}]
 
-    def test_it_reads_the_complaint_about_the_address(self, served: Caller) -> None:
+    def test_an_unregistered_redirect_uri_ends_on_the_complaint(self, served: Caller) -> None:
         last = visit(served.authorize_url("http://localhost:1"))
 
         assert last.http_status == 400
@@ -67,65 +63,19 @@ class TestAVisit:
     def test_a_page_without_a_form_is_the_last_one(self, served: Caller) -> None:
         assert "Invalid clientid" in visit(served.authorize_url("http://localhost:1", client_id="x")).text
 
-    def test_no_such_person(self, served: Caller) -> None:
-        with pytest.raises(VisitError, match="no person 3"):
+    def test_a_person_that_is_not_on_the_page(self, served: Caller) -> None:
+        with pytest.raises(VisitError, match="there is no person 3"):
             visit(served.authorize_url("http://localhost:8000"), person=3)
 
-    def test_the_address_of_a_visit_has_no_repr(self, served: Caller, callback: Callback) -> None:
-        """Security bar 23: the last page's address holds the code."""
-        last = visit(served.authorize_url(_uri(served, callback)))
+    def test_the_last_url_has_no_repr(self, served: Caller, callback: Callback) -> None:
+        """Security bar 23: the last page's URL holds the code."""
+        last = visit(served.authorize_url(_register(served, callback)))
 
         assert callback.queries[0]["code"][0] in last.url
         assert callback.queries[0]["code"][0] not in repr(last)
 
 
-class Elsewhere:
-    """A server that redirects `/n` times, then to a place of the test's choosing, or holds its answer back."""
-
-    def __init__(self) -> None:
-        self.target = "https://evil.example/"
-        self.release = threading.Event()
-        self.visits = 0
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.visits += 1
-                if self.path == "/held":
-                    outer.release.wait(30)
-                    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # a visitor who has left
-                        self.send_response(200)
-                        self.end_headers()
-                        self.wfile.write(b"\x1b[2J saved \xe2\x80\xae")
-                    return
-                number = int(self.path[1:])
-                self.send_response(302)
-                self.send_header("Location", f"/{number - 1}" if number else outer.target)
-                self.end_headers()
-
-            def log_message(self, *_arguments: object) -> None:
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def close(self) -> None:
-        self.release.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-
-@pytest.fixture
-def elsewhere() -> Iterator[Elsewhere]:
-    server = Elsewhere()
-    yield server
-    server.close()
-
-
-class TestWhereItGoes:
+class TestOnThisMachineOnly:
     @pytest.mark.parametrize(
         "url",
         [
@@ -144,11 +94,11 @@ class TestWhereItGoes:
             "",
         ],
     )
-    def test_nowhere_but_on_this_machine(self, url: str) -> None:
-        with pytest.raises(VisitError, match="this machine only"):
+    def test_other_urls_are_refused(self, url: str) -> None:
+        with pytest.raises(VisitError, match="only opens http URLs on this machine"):
             visit(url)
 
-    def test_a_redirect_cannot_lead_it_away(self, elsewhere: Elsewhere) -> None:
+    def test_a_redirect_to_another_host_is_refused(self, elsewhere: Elsewhere) -> None:
         with pytest.raises(VisitError, match=r"evil\.example"):
             visit(f"{elsewhere.url}/3")
         assert elsewhere.visits == 4
@@ -160,21 +110,21 @@ class TestWhereItGoes:
         with pytest.raises(VisitError, match="more than 10 redirects"):
             visit(f"{elsewhere.url}/10")
 
-    def test_it_obeys_no_proxy(self, served: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_proxy_variables_are_ignored(self, served: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
 
         assert visit(served.sandbox.url).http_status == 200
 
-    def test_nobody_there(self) -> None:
+    def test_no_answer(self) -> None:
         with pytest.raises(VisitError, match=r"no answer from 127.0.0.1:1 \(URLError\)"):
             visit("http://127.0.0.1:1/?code=canary")
 
-    def test_it_waits_for_a_page_that_is_held(self, elsewhere: Elsewhere) -> None:
+    def test_it_waits_for_a_page_that_is_held_back(self, elsewhere: Elsewhere) -> None:
         threading.Timer(0.05, elsewhere.release.set).start()
 
         assert "saved" in visit(f"{elsewhere.url}/held").text
 
-    def test_it_does_not_wait_for_ever(self, elsewhere: Elsewhere) -> None:
+    def test_it_does_not_wait_forever(self, elsewhere: Elsewhere) -> None:
         started = time.monotonic()
         with pytest.raises(VisitError, match="no answer"):
             visit(f"{elsewhere.url}/held", timeout=0.1)
@@ -182,8 +132,8 @@ class TestWhereItGoes:
 
 
 class TestTheCommand:
-    def test_it_can_be_named_as_a_browser(self, served: Caller, callback: Callback) -> None:
-        url = served.authorize_url(_uri(served, callback))
+    def test_it_can_serve_as_a_browser(self, served: Caller, callback: Callback) -> None:
+        url = served.authorize_url(_register(served, callback))
 
         done = subprocess.run(
             [sys.executable, "-m", "withings_auth.sandbox.visitor", "--person", "2", url],
@@ -198,21 +148,21 @@ class TestTheCommand:
         assert "Back at the app" in done.stdout
         assert served.sandbox.events[0].userid == PEOPLE[1].userid
 
-    def test_a_page_that_failed_is_exit_1(self, served: Caller, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_failed_page_is_exit_1(self, served: Caller, capsys: pytest.CaptureFixture[str]) -> None:
         assert main([served.authorize_url("http://localhost:1")]) == 1
         assert capsys.readouterr().out.startswith("HTTP 400\n")
 
     def test_deny(self, served: Caller, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["--deny", served.authorize_url("http://localhost:8000")]) == 0
-        assert "You said no" in capsys.readouterr().out
+        assert "Access denied" in capsys.readouterr().out
 
-    def test_it_says_why_it_does_not_go(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_it_says_why_it_refuses_a_url(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["https://account.withings.com/"]) == 1
         captured = capsys.readouterr()
         assert captured.out == ""
-        assert captured.err.startswith("visitor: this visitor goes to http addresses of this machine only")
+        assert captured.err.startswith("visitor: the visitor only opens http URLs on this machine")
 
-    def test_a_page_cannot_move_the_terminal(self, elsewhere: Elsewhere, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_page_cannot_control_the_terminal(self, elsewhere: Elsewhere, capsys: pytest.CaptureFixture[str]) -> None:
         """Security bar 35: text from outside reaches a terminal only without control characters."""
         elsewhere.release.set()
 

@@ -138,7 +138,7 @@ class Play:
             case Deed.LOG_OUT:
                 self.tally["logouts"] += self._start(process, logout(self), "logs out")
             case Deed.EXPIRE:
-                self.service.provider.expire_access_token()
+                self.service.withings.ledger.expire_access_token()
                 self.happened(None, "Withings ends all access tokens")
             case Deed.REVOKE:
                 self.service.revoke()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from enum import Enum
 from itertools import product
 from random import Random
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from withings_auth.sandbox.switches import Switches
 
@@ -51,7 +51,7 @@ class Mishap(NamedTuple):
     """
 
     kind: str
-    details: Mapping[str, object]
+    details: Mapping[str, Any]
     seconds_before: float = 0.0
 
     @property

@@ -11,20 +11,19 @@ from itertools import count
 from urllib.parse import urlencode
 
 from tests.simulation.schedule import Mishap
-from withings_auth.model import App as OurApp
+from withings_auth.model import App
 from withings_auth.provider.replies import Answer, AnswerLost, NotSent, Outcome, retry_after_seconds
 from withings_auth.sandbox.clock import Clock
-from withings_auth.sandbox.provider import Provider
+from withings_auth.sandbox.http import HttpRequest
 from withings_auth.sandbox.refusals import RefusedError
-from withings_auth.sandbox.routes import Routes
+from withings_auth.sandbox.state import PEOPLE, SCOPES, TOKEN_LIFE_SECONDS, RegisteredApp, State
 from withings_auth.sandbox.switches import Switches
-from withings_auth.sandbox.values import App, Request
-from withings_auth.sandbox.world import TOKEN_LIFE_SECONDS, World
+from withings_auth.sandbox.withings import Withings
 
 ORIGIN = "http://127.0.0.1:8765"
 TOKEN_URL = f"{ORIGIN}/v2/oauth2"
-APP = OurApp(client_id="a" * 64, client_secret="b" * 64)
-_REGISTERED = App(client_id=APP.client_id, client_secret=APP.client_secret, redirect_uris=(APP.redirect_uri,))
+APP = App(client_id="a" * 64, client_secret="b" * 64)
+_REGISTERED = RegisteredApp(client_id=APP.client_id, client_secret=APP.client_secret, redirect_uris=(APP.redirect_uri,))
 _HEADERS = {"host": "127.0.0.1:8765", "content-type": "application/x-www-form-urlencoded"}
 TIME_LIMIT_SECONDS = 20.0
 
@@ -34,15 +33,14 @@ class Service:
 
     def __init__(self, now: Callable[[], float], switches: Switches) -> None:
         numbers = count(1)
-        world = World(
+        state = State(
             app=_REGISTERED,
             clock=Clock(now),
             switches=switches,
             random_hex=lambda size: f"{next(numbers):0{2 * size}d}",
         )
-        self.provider = Provider(world)
+        self.withings = Withings(state)
         self._now = now
-        self._routes = Routes(self.provider)
         self.successors: dict[str, dict[str, str]] = {}
         """By refresh token: the refresh tokens that were given for it, each with its access token."""
         self.traded_at: dict[str, float] = {}
@@ -52,25 +50,25 @@ class Service:
 
     def log_in(self) -> tuple[str, str]:
         """A person grants access; returns the access token and the refresh token."""
-        if self.provider.world.switches.second_consent != "kills_nothing":
+        if self.withings.state.switches.second_consent != "kills_nothing":
             self.revoke()
-        pair = self.provider.issue_pair()
+        pair = self.withings.ledger.issue(PEOPLE[0].userid, tuple(SCOPES))
         self.access_dies_at[pair.access_token] = pair.access_dies_at
         return pair.access_token, pair.refresh_token
 
     def revoke(self) -> None:
         """A person ends all that was granted."""
-        self.ended_by_person.update(self.provider.ledger.live_refresh_tokens())
-        self.provider.revoke_person()
+        self.ended_by_person.update(self.withings.ledger.live_refresh_tokens())
+        self.withings.ledger.revoke_person()
 
     def is_alive(self, refresh_token: str) -> bool:
         """Whether a refresh with it would succeed now."""
-        return refresh_token in self.provider.ledger.live_refresh_tokens()
+        return refresh_token in self.withings.ledger.live_refresh_tokens()
 
     def takes(self, access_token: str) -> bool:
         """Uses the access token at the API; says whether it was accepted."""
         try:
-            self.provider.ledger.use(access_token)
+            self.withings.ledger.use(access_token)
         except RefusedError:
             return False
         return True
@@ -80,14 +78,14 @@ class Service:
         if mishap is not None:
             if mishap.kind == "not_sent":
                 return NotSent(why="Connection refused"), 0.0, False
-            self.provider.faults.order(mishap.kind, times=1, where="token", details=mishap.details)
-        refreshes = self.provider.world.counters.refreshes
-        before = self.provider.ledger.live_refresh_tokens()
-        request = Request(
+            self.withings.faults.order(mishap.kind, **mishap.details)
+        refreshes = self.withings.state.counters.refreshes
+        before = self.withings.ledger.live_refresh_tokens()
+        request = HttpRequest(
             method="POST", path="/v2/oauth2", origin=ORIGIN, body=urlencode(form).encode(), headers=_HEADERS
         )
-        reply = self._routes.answer(request)
-        renewed = self.provider.world.counters.refreshes > refreshes
+        reply = self.withings.answer(request)
+        renewed = self.withings.state.counters.refreshes > refreshes
         if renewed:
             self._note_successor(form["refresh_token"], before)
         if reply.delay_seconds > TIME_LIMIT_SECONDS:
@@ -100,7 +98,7 @@ class Service:
     def _note_successor(self, refresh_token: str, before: tuple[str, ...]) -> None:
         known = self.successors.setdefault(refresh_token, {})
         self.traded_at.setdefault(refresh_token, self._now())
-        ledger = self.provider.ledger
+        ledger = self.withings.ledger
         issued = [one for one in ledger.live_refresh_tokens() if one not in before]
         if issued:
             access_token = ledger.live_access_tokens()[-1]

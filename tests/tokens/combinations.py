@@ -1,7 +1,7 @@
 """Every answer to what no source settles about Withings: a promise must hold under each, so each is tried.
 
 The switches that are left out bear on consents alone (`denial`, `redirect_uri_prefix_matches`, …), or on services
-that a renewal does not use (`old_token_endpoint_open`, `revoke_open_to_free_apps`, …). `second_consent` acts only
+that a renewal does not use (`revoke_open_to_free_apps`). `second_consent` acts only
 where somebody logs in for a second time: promises about that are tried with `and_consents`.
 """
 

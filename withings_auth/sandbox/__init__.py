@@ -7,17 +7,16 @@ async with Sandbox(redirect_uris=["http://localhost:8000"]) as sandbox:
     sandbox.fail_next("lost")
 ```
 
-It shares no code with the client, so that it cannot share the client's mistakes; and it talks to nobody. What
-Withings does is taken from its documentation and from what users have seen; what neither settles is a switch, whose
-default is the answer that is worse for a client.
+It shares no code with the client, so that it cannot share the client's mistakes, and it connects to nobody. It behaves
+as Withings' documentation and users' reports say that Withings does; what neither settles is a switch, and its default
+is the answer that is worse for a client.
 """
 
 from .faults import HOSTILE_TEXT, Fault, FaultKind, FaultPlace
 from .ledger import Pair
 from .running import Sandbox
+from .state import DEMO_PERSON, PEOPLE, Counters, Event, Person
 from .switches import Switches
-from .values import DEMO_PERSON, PEOPLE, Person
-from .world import Counters, Event
 
 __all__ = [
     "DEMO_PERSON",

@@ -1,7 +1,7 @@
-"""The authorize page: who asks for what, what the person says, and where the browser is sent.
+"""The authorize page: what an app asks for, what the user answers, and where the browser is sent.
 
-Codes are used once and live thirty seconds. As at Withings, a redirect URI that is not registered is found out only
-at the very end, after the person has allowed it, and then the browser goes nowhere.
+Codes are used once and live thirty seconds. As at Withings, a redirect URI that is not registered is only noticed at
+the very end, after the user has allowed access, and then the browser goes nowhere.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
+from .http import HttpReply, HttpRequest, Parameters, json_reply, redirect_reply
+from .pages import consent_page, denied_page, invalid_client_page, problem_page
 from .refusals import INVALID_CODE, WRONG_REDIRECT_URI, RefusedError
-from .values import SCOPES, Fields, Person
+from .state import AUTHORIZE_PATH, DEMO_PERSON, SCOPES, Person
 
 if TYPE_CHECKING:
     from .ledger import Ledger
-    from .world import World
+    from .state import State
 
-CODE_SECONDS = 30
-TICKET_SECONDS = 3600
-LINKED_PEOPLE_AT_MOST = 10
-"""Apps whose target environment is development run in a restricted mode with this many linked users."""
+CODE_LIFE_SECONDS = 30
+TICKET_LIFE_SECONDS = 3600
 
 MISMATCH = "redirect_uri_mismatch: The redirect URI provided is missing or does not match partner callback url"
 """Word for word what many users have quoted from their browsers."""
@@ -30,60 +30,18 @@ PARAMETERS = frozenset({"response_type", "client_id", "state", "scope", "redirec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Consent:
-    """A question to a person: may this app have these scopes?"""
+class Question:
+    """May the app have these scopes, and of which person?"""
 
-    ticket: str = field(repr=False)
-    """Good for one answer, so that no other site can answer in the person's place."""
-    client_id: str
-    scopes: tuple[str, ...]
-    people: tuple[Person, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class InvalidClient:
-    """The bare page that a wrong client id ends on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Complaint:
-    """An error in the older JSON shape, shown to the browser; nobody is sent back."""
-
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class SentBack:
-    """The browser goes to the app's redirect URI."""
-
-    location: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Declined:
-    """The person said no, and the app hears nothing of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class StaleTicket:
-    """An answer to a question that was not asked, has been answered, or is too old."""
-
-
-Asked = Consent | InvalidClient | Complaint
-Decided = SentBack | Declined | Complaint | StaleTicket
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Question:
-    asked_at: float
     redirect_uri: str
     state: str = field(repr=False)
     scopes: tuple[str, ...]
     people: tuple[Person, ...]
+    asked_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
+class Consent:
     """What a code stands for."""
 
     userid: int
@@ -92,120 +50,130 @@ class Grant:
     given_at: float
 
 
+@dataclass(frozen=True, slots=True)
 class AuthorizePage:
-    """Asks people, remembers their answers as codes, and gives each code's grant out once."""
+    """Asks users, turns their consents into codes, and redeems each code once."""
 
-    def __init__(self, world: World, ledger: Ledger) -> None:
-        self._world = world
-        self._ledger = ledger
-        self._questions: dict[str, _Question] = {}
-        self._codes: dict[str, Grant] = {}
+    state: State
+    ledger: Ledger
+    questions: dict[str, Question] = field(default_factory=dict, repr=False)
+    """By ticket: good for one answer, so that no other site can answer for the user."""
+    consents: dict[str, Consent] = field(default_factory=dict, repr=False)
+    """By code."""
 
-    def visit(self, query: Fields) -> Asked:
-        """Judge the address that an app has sent a browser to."""
-        self._world.counters.authorize_visits += 1
-        if query.text("client_id") != self._world.app.client_id:
-            return InvalidClient()
-        if problem := self._problem(query):
-            return Complaint(problem)
-        demo = query.text("mode") == "demo"
-        question = _Question(
-            asked_at=self._world.clock.now(),
+    def ask(self, request: HttpRequest) -> HttpReply:
+        """Answers the browser that an app has sent here."""
+        self.state.counters.authorize_visits += 1
+        query = Parameters.parse(request.query)
+        if query.text("client_id") != self.state.app.client_id:
+            return invalid_client_page()
+        if problem := self._find_problem(query):
+            return _complain(problem)
+        scopes = tuple(dict.fromkeys(query.text("scope").split(",")))
+        people = (DEMO_PERSON,) if query.text("mode") == "demo" else self.state.people
+        ticket = self.state.make_secret()
+        self.questions[ticket] = Question(
             redirect_uri=query.text("redirect_uri"),
             state=query.text("state"),
-            scopes=tuple(dict.fromkeys(query.text("scope").split(","))),
-            people=(self._world.demo_person,) if demo else self._world.people,
+            scopes=scopes,
+            people=people,
+            asked_at=self.state.clock.now(),
         )
-        ticket = self._world.secret()
-        self._questions[ticket] = question
-        return Consent(
-            ticket=ticket,
-            client_id=self._world.app.client_id,
-            scopes=question.scopes,
-            people=question.people,
-        )
+        return consent_page(client_id=self.state.app.client_id, ticket=ticket, scopes=scopes, people=people)
 
-    def decide(self, ticket: str, *, userid: int, allow: bool) -> Decided:
-        """Take a person's answer, once."""
-        question = self._questions.pop(ticket, None)
-        now = self._world.clock.now()
-        if question is None or now - question.asked_at >= TICKET_SECONDS:
-            return StaleTicket()
-        if userid not in {person.userid for person in question.people}:
-            return Complaint(f"invalid_request: no person {userid} was offered")
-        return self._allow(question, userid) if allow else self._decline(question, userid)
+    def decide(self, request: HttpRequest) -> HttpReply:
+        """Takes the user's answer, once."""
+        form = request.form
+        question = self.questions.pop(form.text("ticket"), None)
+        if question is None or self.state.clock.now() - question.asked_at >= TICKET_LIFE_SECONDS:
+            text = "This page has been answered already, or is too old. Please begin again in the app."
+            return problem_page("Please begin again", text)
+        userid = next((one.userid for one in question.people if str(one.userid) == form.text("userid")), None)
+        if userid is None:
+            return _complain("invalid_request: this person was not offered")
+        return self._allow(question, userid) if form.text("answer") == "allow" else self._deny(question, userid)
 
-    def redeem(self, code: str, redirect_uri: str) -> Grant:
-        """What the code stands for. Any attempt with a living code uses it up, whatever comes of the attempt."""
-        grant = self._codes.pop(code, None)
-        if grant is None or self._world.clock.now() - grant.given_at >= CODE_SECONDS:
+    def sign_out(self, request: HttpRequest) -> HttpReply:
+        """Returns to the authorize page. The sandbox asks for the person every time, so it has nothing to forget."""
+        target = Parameters.parse(request.query).text("r")
+        parts = urlsplit(target)
+        if (parts.scheme, parts.path) == ("http", AUTHORIZE_PATH) and parts.netloc in request.own_hosts:
+            return redirect_reply(target)
+        return problem_page("Cannot go there", "After signing out you can only return to the authorize page.")
+
+    def redeem(self, code: str, redirect_uri: str) -> Consent:
+        """Returns what the code stands for. Every attempt with a live code uses it up, even one that fails."""
+        consent = self.consents.pop(code, None)
+        if consent is None or self.state.clock.now() - consent.given_at >= CODE_LIFE_SECONDS:
             raise RefusedError(INVALID_CODE)
-        if redirect_uri != grant.redirect_uri:
+        if redirect_uri != consent.redirect_uri:
             raise RefusedError(WRONG_REDIRECT_URI)
-        return grant
+        return consent
 
-    def is_registered(self, redirect_uri: str) -> bool:
-        """Whether the address is registered: the exact text, or by a switch what begins with it."""
-        registered = self._world.app.redirect_uris
-        if self._world.switches.redirect_uri_prefix_matches:
-            return any(redirect_uri.startswith(one) for one in registered)
+    def _is_registered(self, redirect_uri: str) -> bool:
+        registered = self.state.app.redirect_uris
+        if self.state.switches.redirect_uri_prefix_matches:
+            return redirect_uri.startswith(registered)
         return redirect_uri in registered
 
-    def _problem(self, query: Fields) -> str:
-        """Why the request makes no sense; empty if it does. The words are the sandbox's, after RFC 6749."""
+    def _find_problem(self, query: Parameters) -> str:
+        """Returns what is wrong with the request, or "". The words are the sandbox's, after RFC 6749."""
         if query.repeated:
             return f"invalid_request: {query.repeated[0]} is repeated"
         unknown = sorted(set(query.texts) - PARAMETERS)
-        if unknown and self._world.switches.unknown_parameters_refused:
+        if unknown and self.state.switches.unknown_parameters_refused:
             return f"invalid_request: unknown parameter {unknown[0]}"
         if query.text("response_type") != "code":
             return "unsupported_response_type: response_type must be code"
         if not query.text("state"):
             return "invalid_request: state is missing"
-        if not query.text("scope") or any(scope not in SCOPES for scope in query.text("scope").split(",")):
+        if any(scope not in SCOPES for scope in query.text("scope").split(",")):
             return "invalid_scope: scope must be a list of known scopes, separated by commas"
         if query.text("mode") not in {"", "demo"}:
             return "invalid_request: mode can only be demo"
         return ""
 
-    def _allow(self, question: _Question, userid: int) -> Decided:
-        if not self.is_registered(question.redirect_uri):
-            return Complaint(MISMATCH)
-        linked = self._ledger.linked_userids()
-        if not self._world.app.production and userid not in linked and len(linked) >= LINKED_PEOPLE_AT_MOST:
-            return Complaint("access_denied: an app in restricted mode has at most 10 linked users")
-        self._world.counters.consents += 1
-        self._world.note("allow", userid=userid)
-        if self._world.switches.second_consent == "kills_at_consent":
-            self._ledger.kill_person(userid)
-        code = self._world.secret()
-        self._codes[code] = Grant(
+    def _allow(self, question: Question, userid: int) -> HttpReply:
+        if not self._is_registered(question.redirect_uri):
+            return _complain(MISMATCH)
+        self.state.counters.consents += 1
+        self.state.record("allow", userid=userid)
+        if self.state.switches.second_consent == "kills_at_consent":
+            self.ledger.revoke_person(userid)
+        code = self.state.make_secret()
+        self.consents[code] = Consent(
             userid=userid,
-            scopes=tuple(one for one in question.scopes if one in self._world.grantable_scopes),
+            scopes=tuple(one for one in question.scopes if one in self.state.grantable_scopes),
             redirect_uri=question.redirect_uri,
-            given_at=self._world.clock.now(),
+            given_at=self.state.clock.now(),
         )
         # Both orders have been seen at Withings, so the sandbox takes turns.
         answer = {"code": code, "state": question.state}
-        if self._world.counters.consents % 2 == 0:
+        if self.state.counters.consents % 2 == 0:
             answer = {"state": question.state, "code": code}
-        return SentBack(_with_query(question.redirect_uri, answer))
+        return _send_back(question, answer)
 
-    def _decline(self, question: _Question, userid: int) -> Decided:
-        self._world.counters.denials += 1
-        self._world.note("deny", userid=userid)
-        denial = self._world.switches.denial
+    def _deny(self, question: Question, userid: int) -> HttpReply:
+        self.state.counters.denials += 1
+        self.state.record("deny", userid=userid)
+        denial = self.state.switches.denial
         if denial == "no_redirect":
-            return Declined()
-        if not self.is_registered(question.redirect_uri):
-            return Complaint(MISMATCH)
+            return denied_page()
+        if not self._is_registered(question.redirect_uri):
+            return _complain(MISMATCH)
         answer = {"error": "access_denied"}
         if denial == "with_state":
             answer["state"] = question.state
-        return SentBack(_with_query(question.redirect_uri, answer))
+        return _send_back(question, answer)
 
 
-def _with_query(uri: str, answer: dict[str, str]) -> str:
-    """The registered address, kept character for character, with the answer behind it."""
-    joint = "&" if urlsplit(uri).query else "?"
-    return f"{uri}{joint}{urlencode(answer)}"
+def _send_back(question: Question, answer: dict[str, str]) -> HttpReply:
+    """Redirects to the app with the answer appended to its redirect URI, which is kept character for character."""
+    separator = "&" if urlsplit(question.redirect_uri).query else "?"
+    return redirect_reply(f"{question.redirect_uri}{separator}{urlencode(answer)}")
+
+
+def _complain(message: str) -> HttpReply:
+    """Returns an error in the older JSON shape, which the browser shows; nobody is sent back to the app."""
+    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+    return json_reply({"errors": [{"message": message}]}, http_status=400, headers=headers)

@@ -1,4 +1,4 @@
-"""The sandbox's own time: the real one, plus what was asked to have passed."""
+"""The sandbox's own time: the real time, plus every advance."""
 
 from __future__ import annotations
 
@@ -11,23 +11,18 @@ if TYPE_CHECKING:
 
 
 class Clock:
-    """Unix seconds that run like the real ones and can be moved forward, never back."""
+    """Unix seconds that pass as they really do, and can be moved forward but never back."""
 
     def __init__(self, now: Callable[[], float] | None = None) -> None:
         self._now = now if now is not None else time.time
-        self._offset_seconds = 0.0
+        self.offset_seconds = 0.0
 
     def now(self) -> float:
-        """The present moment of the sandbox, in Unix seconds."""
-        return self._now() + self._offset_seconds
-
-    @property
-    def offset_seconds(self) -> float:
-        """How far the sandbox is ahead of the real time."""
-        return self._offset_seconds
+        """Returns the sandbox's time in Unix seconds."""
+        return self._now() + self.offset_seconds
 
     def advance(self, seconds: float) -> None:
-        """Let time pass at once."""
+        """Moves the clock forward."""
         if not math.isfinite(seconds) or seconds < 0:
-            raise ValueError(f"time can be advanced by a number of seconds, not by {seconds!r}")
-        self._offset_seconds += seconds
+            raise ValueError(f"the clock can only be advanced by seconds, not by {seconds!r}")
+        self.offset_seconds += seconds

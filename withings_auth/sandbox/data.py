@@ -1,9 +1,14 @@
-"""Enough of the data services for a client to be tried on: weights, devices and notifications."""
+"""The data services: weights, devices and notifications.
+
+To add a service, write a method that takes the caller's pair and the parameters and returns the answer's body, and
+name it in the table in `DataService.__init__`.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .http import Parameters
 from .refusals import (
     DEAD_ACCESS_TOKEN,
     MISSING_SCOPE,
@@ -17,75 +22,85 @@ from .sample_data import TIMEZONE, devices, goals, weigh_ins
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .http import HttpRequest
     from .ledger import Ledger, Pair
     from .limits import Limits
     from .sample_data import Group
-    from .values import Fields
-    from .world import World
+    from .state import State
 
-    Service = Callable[[Pair, Fields], dict[str, object]]
+    Service = Callable[[Pair, Parameters], dict[str, object]]
 
 PAGE_SIZE = 100
 """How many groups one answer of `getmeas` holds. Withings does not say; a year needs several, so clients must page."""
 
 
 class DataService:
-    """Answers `/measure`, `/v2/user` and `/notify` for whoever holds a living access token."""
+    """Answers whoever holds a live access token."""
 
-    def __init__(self, world: World, ledger: Ledger, limits: Limits) -> None:
-        self._world = world
+    def __init__(self, state: State, ledger: Ledger, limits: Limits) -> None:
+        self._state = state
         self._ledger = ledger
         self._limits = limits
         self._subscriptions: dict[tuple[int, str, int], str] = {}
-        # For each address and action: the scope that the token must have, if any, and what answers.
-        self._services: dict[tuple[str, str], tuple[str, Service]] = {
-            ("/measure", "getmeas"): ("user.metrics", self._weights),
-            ("/v2/user", "getdevice"): ("user.info", self._devices),
-            ("/notify", "list"): ("", self._notifications),
-            ("/notify", "subscribe"): ("", self._subscribe),
+        # By path and action: the scope that the token must have, if any, and the method that answers.
+        self._services: dict[tuple[str, str], tuple[str | None, Service]] = {
+            ("/measure", "getmeas"): ("user.metrics", self._measure),
+            ("/v2/user", "getdevice"): ("user.info", self._list_devices),
+            ("/notify", "list"): (None, self._list_subscriptions),
+            ("/notify", "subscribe"): (None, self._subscribe),
         }
+        self.paths = frozenset(path for path, _ in self._services)
 
-    def answer(self, path: str, fields: Fields, access_token: str) -> dict[str, object]:
-        """One call with an access token; the first one that is let in counts as the token's first use."""
-        self._world.counters.data_requests += 1
+    def answer(self, request: HttpRequest) -> dict[str, object]:
+        """Returns the body of a successful answer, or raises `RefusedError`; a call with a live token uses it.
+
+        The parameters may be in the form or the query, and the token in the header or among them.
+        """
+        self._state.counters.data_requests += 1
+        texts = {**Parameters.parse(request.query).texts, **request.form.texts}
+        access_token = texts.pop("access_token", "")
+        scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            access_token = credentials.strip()
         if not access_token:
             raise RefusedError(DEAD_ACCESS_TOKEN)
         pair = self._ledger.use(access_token)
-        if self._world.switches.same_arguments_refused == "everywhere":
-            self._limits.refuse_same_arguments((path, access_token, frozenset(fields.texts.items())))
-        self._limits.refuse_too_many(self._world.app.client_id)
-        if not fields.text("action"):
+        if self._state.switches.same_arguments_refused == "everywhere":
+            self._limits.refuse_same_arguments((request.path, access_token, frozenset(texts.items())))
+        self._limits.refuse_too_many(self._state.app.client_id)
+        action = texts.get("action", "")
+        if not action:
             raise RefusedError(WRONG_ACTION)
-        scope, service = self._services.get((path, fields.text("action")), ("", None))
-        if service is None:
+        if (request.path, action) not in self._services:
             raise RefusedError(NOT_IMPLEMENTED)
-        if scope and scope not in pair.scopes:
+        scope, service = self._services[request.path, action]
+        if scope is not None and scope not in pair.scopes:
             raise RefusedError(MISSING_SCOPE)
-        return service(pair, fields)
+        return service(pair, Parameters(texts))
 
     def unsubscribe(self, userid: int) -> None:
-        """End the notifications of a person."""
-        self._subscriptions = {key: text for key, text in self._subscriptions.items() if key[0] != userid}
+        """Ends a person's notifications."""
+        self._subscriptions = {key: comment for key, comment in self._subscriptions.items() if key[0] != userid}
 
-    def _weights(self, pair: Pair, fields: Fields) -> dict[str, object]:
-        now = int(self._world.clock.now())
-        category = _number(fields, "category", 1)
+    def _measure(self, pair: Pair, parameters: Parameters) -> dict[str, object]:
+        now = int(self._state.clock.now())
+        category = _read_number(parameters, "category", 1)
         groups = weigh_ins(pair.userid, now) if category == 1 else goals(pair.userid, now)
-        chosen = [group for group in groups if _in_time(group, fields, now)]
-        if types := _types(fields):
-            chosen = [narrowed for group in chosen if (narrowed := _narrowed(group, types))["measures"]]
-        offset = _number(fields, "offset", 0)
-        page = chosen[offset : offset + PAGE_SIZE]
-        body: dict[str, object] = {"updatetime": now, "timezone": TIMEZONE, "measuregrps": page}
-        if len(chosen) > offset + PAGE_SIZE:
-            body |= {"more": 1, "offset": offset + PAGE_SIZE}
+        found = [group for group in groups if _is_in_time(group, parameters, now)]
+        if types := _read_types(parameters):
+            found = [narrowed for group in found if (narrowed := _narrow(group, types))["measures"]]
+        offset = _read_number(parameters, "offset", 0)
+        end = offset + PAGE_SIZE
+        body: dict[str, object] = {"updatetime": now, "timezone": TIMEZONE, "measuregrps": found[offset:end]}
+        if len(found) > end:
+            body |= {"more": 1, "offset": end}
         return body
 
-    def _devices(self, pair: Pair, _fields: Fields) -> dict[str, object]:
-        return {"devices": devices(pair.userid, int(self._world.clock.now()))}
+    def _list_devices(self, pair: Pair, _parameters: Parameters) -> dict[str, object]:
+        return {"devices": devices(pair.userid, int(self._state.clock.now()))}
 
-    def _notifications(self, pair: Pair, fields: Fields) -> dict[str, object]:
-        appli = _number(fields, "appli", 0)
+    def _list_subscriptions(self, pair: Pair, parameters: Parameters) -> dict[str, object]:
+        appli = _read_number(parameters, "appli", 0)
         profiles = [
             {"appli": number, "callbackurl": url, "comment": comment}
             for (userid, url, number), comment in self._subscriptions.items()
@@ -93,18 +108,18 @@ class DataService:
         ]
         return {"profiles": profiles}
 
-    def _subscribe(self, pair: Pair, fields: Fields) -> dict[str, object]:
-        """Remember the wish. Nothing is ever sent: the sandbox talks to nobody."""
-        url = fields.text("callbackurl")
+    def _subscribe(self, pair: Pair, parameters: Parameters) -> dict[str, object]:
+        """Remembers the subscription. Nothing is ever sent, since the sandbox connects to nobody."""
+        url = parameters.text("callbackurl")
         if not url.startswith(("http://", "https://")):
             raise RefusedError(invalid_parameter("callbackurl"))
-        appli = _number(fields, "appli", 1)
-        self._subscriptions[pair.userid, url, appli] = fields.text("comment")
+        appli = _read_number(parameters, "appli", 1)
+        self._subscriptions[pair.userid, url, appli] = parameters.text("comment")
         return {}
 
 
-def _number(fields: Fields, name: str, default: int) -> int:
-    text = fields.text(name)
+def _read_number(parameters: Parameters, name: str, default: int) -> int:
+    text = parameters.text(name)
     if not text:
         return default
     if not (text.isascii() and text.isdigit()):
@@ -112,19 +127,20 @@ def _number(fields: Fields, name: str, default: int) -> int:
     return int(text)
 
 
-def _types(fields: Fields) -> set[int]:
-    """Which measures are wanted: one by `meastype`, or several by `meastypes`; none means all."""
-    texts = [text for name in ("meastype", "meastypes") for text in fields.text(name).split(",") if text]
+def _read_types(parameters: Parameters) -> set[int]:
+    """Returns the types that were asked for, one as `meastype` or several as `meastypes`; none means all."""
+    texts = [text for name in ("meastype", "meastypes") for text in parameters.text(name).split(",") if text]
     if not all(text.isascii() and text.isdigit() for text in texts):
         raise RefusedError(invalid_parameter("meastype"))
     return {int(text) for text in texts}
 
 
-def _in_time(group: Group, fields: Fields, now: int) -> bool:
-    if fields.text("lastupdate"):
-        return group["modified"] >= _number(fields, "lastupdate", 0)
-    return _number(fields, "startdate", 0) <= group["date"] <= _number(fields, "enddate", now)
+def _is_in_time(group: Group, parameters: Parameters, now: int) -> bool:
+    if parameters.text("lastupdate"):
+        return group["modified"] >= _read_number(parameters, "lastupdate", 0)
+    start, end = _read_number(parameters, "startdate", 0), _read_number(parameters, "enddate", now)
+    return start <= group["date"] <= end
 
 
-def _narrowed(group: Group, types: set[int]) -> Group:
-    return {**group, "measures": [one for one in group["measures"] if one["type"] in types]}
+def _narrow(group: Group, types: set[int]) -> Group:
+    return {**group, "measures": [measure for measure in group["measures"] if measure["type"] in types]}

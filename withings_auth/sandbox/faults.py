@@ -1,12 +1,12 @@
-"""Trouble on order: the next answers of a service go wrong in the way that was asked for."""
+"""Faults on order: how the next answers of a service go wrong."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
+from .http import HttpReply, json_reply, redirect_reply
 from .refusals import PROVIDER_TIMEOUT, SAME_ARGUMENTS
-from .values import Reply, json_reply, redirect_reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,138 +26,115 @@ FaultKind = Literal[
     "truncated",
     "hostile_text",
 ]
-FaultPlace = Literal["authorize", "token", "old_token", "signature", "api", "measure", "user", "notify", "any"]
+FaultPlace = Literal["authorize", "token", "signature", "api", "measure", "user", "notify", "any"]
+"""A service; `api` is every data service, and one data service goes by the last part of its path."""
 
 HOSTILE_TEXT = "Invalid\x1b[2J\x1b]0;owned\x07\x1b[31m Params\r\n\x00\x08\u202e\u2066 forged line\x9b31m"
-"""Clears a screen, sets a window's title, colours, breaks lines, writes backwards: never to reach a terminal raw."""
+"""Clears the screen, sets the window's title, colours, breaks lines, writes backwards: no terminal may get it raw."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """How a kind of fault behaves, and which details it takes with which defaults."""
-
-    performs: bool
-    """Whether the service does what was asked before the answer goes wrong."""
-    details: Mapping[str, object] = field(default_factory=dict)
-
-
-_KINDS: Mapping[str, _Kind] = {
-    "html": _Kind(False, {"http_status": 200}),
-    "bad_gateway": _Kind(False, {"http_status": 502}),
-    "redirect": _Kind(False, {"location": "/developer"}),
-    "too_many": _Kind(False, {"wait_seconds": 10}),
-    "timeout_status": _Kind(False),
-    "slow": _Kind(True, {"seconds": 5.0}),
-    "lost": _Kind(True),
-    "lost_before": _Kind(False),
-    "wrong_shape": _Kind(False, {"json": {"status": 0, "body": {"access_token": 7, "expires_in": "soon"}}}),
-    "huge": _Kind(False, {"size": 2 * 1024 * 1024}),
-    "status": _Kind(False, {"status": 2555, "error": "An unknown error occurred"}),
-    "truncated": _Kind(True),
-    "hostile_text": _Kind(False, {"status": 2555, "error": HOSTILE_TEXT}),
+_DETAILS: Mapping[str, Mapping[str, object]] = {
+    "html": {"performs": False, "http_status": 200},
+    "bad_gateway": {"performs": False, "http_status": 502},
+    "redirect": {"performs": False, "location": "/"},
+    "too_many": {"performs": False, "wait_seconds": 10},
+    "timeout_status": {"performs": False},
+    "slow": {"seconds": 5.0},
+    "lost": {},
+    "lost_before": {},
+    "wrong_shape": {"performs": False, "json": {"status": 0, "body": {"access_token": 7, "expires_in": "soon"}}},
+    "huge": {"performs": False, "size": 2 * 1024 * 1024},
+    "status": {"performs": False, "status": 2555, "error": "An unknown error occurred"},
+    "truncated": {"performs": True},
+    "hostile_text": {"performs": False, "status": 2555, "error": HOSTILE_TEXT},
 }
+"""By kind: the details that an order can set, with their defaults.
 
-_FIXED = frozenset({"slow", "lost", "lost_before"})
-"""The kinds that are defined by whether the service does its work; the others can be told by `performs`."""
+`performs` says whether the service does what was asked before its answer goes wrong; three kinds are defined by it.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One order: what goes wrong, where, how often."""
+    """What goes wrong, where, and how often."""
 
     kind: str
     where: str
     times: int
-    performs: bool
     details: Mapping[str, object]
+
+    def spoil(self, perform: Callable[[], HttpReply]) -> HttpReply:
+        """Returns the answer that goes wrong, having performed the service's work first if this fault does."""
+        details = self.details
+        performs = details.get("performs", self.kind != "lost_before")
+        reply = perform() if performs else json_reply({"status": 0})
+        match self.kind:
+            case "slow":
+                return replace(reply, delay_seconds=float(str(details["seconds"])))
+            case "lost" | "lost_before":
+                return replace(reply, delivery="none")
+            case "truncated":
+                return replace(reply, delivery="half")
+            case "html" | "bad_gateway":
+                return _html_reply(int(str(details["http_status"])))
+            case "redirect":
+                return redirect_reply(str(details["location"]))
+            case "wrong_shape":
+                return json_reply(details["json"])
+            case "huge":
+                return json_reply({"status": 0, "body": {"padding": "x" * int(str(details["size"]))}})
+            case "too_many":
+                body = {"wait_seconds": details["wait_seconds"]}
+                return json_reply({"status": SAME_ARGUMENTS.status, "body": body, "error": SAME_ARGUMENTS.text})
+            case "timeout_status":
+                return json_reply({"status": PROVIDER_TIMEOUT.status, "body": {}, "error": PROVIDER_TIMEOUT.text})
+            case _:
+                return json_reply({"status": details["status"], "body": {}, "error": details["error"]})
 
 
 class Faults:
-    """The orders that stand, oldest first; each answer takes at most one."""
+    """The faults on order, oldest first; each answer takes at most one."""
 
     def __init__(self) -> None:
-        self._standing: list[Fault] = []
+        self._ordered: list[Fault] = []
 
-    def order(self, kind: str, *, times: int, where: str, details: Mapping[str, object]) -> None:
-        """Let the next `times` answers of a service go wrong; what is not understood is a ValueError."""
-        if kind not in _KINDS:
-            raise ValueError(f"no fault is called {kind!r}; there are {', '.join(_KINDS)}")
+    def order(self, kind: str, *, times: int = 1, where: str = "token", **details: object) -> None:
+        """Lets the next `times` answers of a service go wrong; raises `ValueError` for an order without a meaning."""
+        if kind not in _DETAILS:
+            raise ValueError(f"there is no fault {kind!r}; there are {', '.join(_DETAILS)}")
         if where not in get_args(FaultPlace):
-            raise ValueError(f"no service is called {where!r}; there are {', '.join(get_args(FaultPlace))}")
-        if isinstance(times, bool) or not isinstance(times, int) or times < 1:
-            raise ValueError(f"times is a number from 1, not {times!r}")
-        wanted = dict(details)
-        performs = wanted.pop("performs", _KINDS[kind].performs)
-        if performs not in {True, False} or (kind in _FIXED and performs != _KINDS[kind].performs):
-            raise ValueError(f"fault {kind} cannot have performs {performs!r}")
-        checked = {**_KINDS[kind].details, **_checked(kind, wanted)}
-        self._standing.append(Fault(kind=kind, where=where, times=times, performs=bool(performs), details=checked))
+            raise ValueError(f"there is no service {where!r}; there are {', '.join(get_args(FaultPlace))}")
+        if type(times) is not int or times < 1:
+            raise ValueError(f"times must be 1 or more, not {times!r}")
+        for name, value in details.items():
+            _check_detail(kind, name, value)
+        self._ordered.append(Fault(kind=kind, where=where, times=times, details={**_DETAILS[kind], **details}))
 
     def clear(self) -> None:
-        """Forget all orders."""
-        self._standing.clear()
-
-    @property
-    def standing(self) -> tuple[Fault, ...]:
-        """The orders that have not been used up."""
-        return tuple(self._standing)
+        """Withdraws all orders."""
+        self._ordered.clear()
 
     def take(self, *places: str) -> Fault | None:
-        """The oldest order for one of the places, one time of it used up."""
-        for index, fault in enumerate(self._standing):
+        """Returns the oldest fault that was ordered for one of the places, and counts it."""
+        for index, fault in enumerate(self._ordered):
             if fault.where in {"any", *places}:
-                if fault.times == 1:
-                    del self._standing[index]
-                else:
-                    self._standing[index] = replace(fault, times=fault.times - 1)
+                self._ordered[index : index + 1] = [replace(fault, times=fault.times - 1)] if fault.times > 1 else []
                 return fault
         return None
 
 
-def _checked(kind: str, details: Mapping[str, object]) -> Mapping[str, object]:
-    defaults = _KINDS[kind].details
-    for name, value in details.items():
-        if name not in defaults:
-            known = ", ".join([*defaults, "performs"])
-            raise ValueError(f"fault {kind} has no detail {name!r}; it has {known}")
-        default = defaults[name]
-        fits = isinstance(value, (int, float) if isinstance(default, float) else type(default))
-        if name != "json" and (isinstance(value, bool) or not fits):
-            raise ValueError(f"detail {name} of fault {kind} cannot be {value!r}")
-        if isinstance(value, int | float) and value < 0:
-            raise ValueError(f"detail {name} of fault {kind} cannot be negative")
-    return details
+def _check_detail(kind: str, name: str, value: object) -> None:
+    defaults = _DETAILS[kind]
+    if name not in defaults:
+        raise ValueError(f"fault {kind} has no detail {name!r}; it has {', '.join(defaults) or 'none'}")
+    default = defaults[name]
+    fits = type(value) in {float, int} if isinstance(default, float) else type(value) is type(default)
+    is_negative = isinstance(value, int | float) and value < 0
+    if name != "json" and (is_negative or not fits):
+        raise ValueError(f"detail {name} of fault {kind} cannot be {value!r}")
 
 
-def spoiled(fault: Fault, perform: Callable[[], Reply]) -> Reply:
-    """The answer that goes wrong; the service does its work first if the fault is of that sort."""
-    true_reply = perform() if fault.performs else Reply()
-    details = fault.details
-    match fault.kind:
-        case "slow":
-            return replace(true_reply, delay_seconds=float(str(details["seconds"])))
-        case "lost" | "lost_before":
-            return replace(true_reply, delivery="none")
-        case "truncated":
-            return replace(true_reply if fault.performs else json_reply({"status": 0}), delivery="half")
-        case "html" | "bad_gateway":
-            return _html(int(str(details["http_status"])))
-        case "redirect":
-            return redirect_reply(str(details["location"]))
-        case "wrong_shape":
-            return json_reply(details["json"])
-        case "huge":
-            return json_reply({"status": 0, "body": {"padding": "x" * int(str(details["size"]))}})
-        case "too_many":
-            body = {"wait_seconds": details["wait_seconds"]}
-            return json_reply({"status": SAME_ARGUMENTS.status, "body": body, "error": SAME_ARGUMENTS.text})
-        case "timeout_status":
-            return json_reply({"status": PROVIDER_TIMEOUT.status, "body": {}, "error": PROVIDER_TIMEOUT.text})
-        case _:
-            return json_reply({"status": details["status"], "body": {}, "error": details["error"]})
-
-
-def _html(http_status: int) -> Reply:
+def _html_reply(http_status: int) -> HttpReply:
     title = "Bad Gateway" if http_status >= 500 else "Maintenance"
     page = f"<!doctype html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
-    return Reply(http_status=http_status, media_type="text/html", body=page.encode())
+    return HttpReply(http_status=http_status, media_type="text/html", body=page.encode())

@@ -1,4 +1,4 @@
-"""How often one may ask: not the same within ten seconds, and 120 times a minute.
+"""How often a client may ask: not the same within ten seconds, and 120 times a minute.
 
 Both refusals come before anything happens: no code is spent, no token rotated, no nonce used up.
 """
@@ -14,23 +14,23 @@ from .refusals import SAME_ARGUMENTS, TOO_MANY_REQUESTS, RefusedError
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from .world import World
+    from .clock import Clock
 
 SAME_ARGUMENTS_SECONDS = 10
 REQUESTS_PER_MINUTE = 120
 
 
 class Limits:
-    """The two limits, counted on the sandbox's clock."""
+    """The two limits, by the sandbox's clock."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._last_asked: dict[Hashable, float] = {}
         self._asked: defaultdict[str, deque[float]] = defaultdict(deque)
 
     def refuse_same_arguments(self, arguments: Hashable) -> None:
-        """Raise 601 if exactly this was asked, and not refused for that, less than ten seconds ago."""
-        now = self._world.clock.now()
+        """Raises 601 if the same was asked less than ten seconds ago, and was not refused with 601 itself."""
+        now = self._clock.now()
         recent = {one: at for one, at in self._last_asked.items() if now - at < SAME_ARGUMENTS_SECONDS}
         if arguments in recent:
             seconds_left = SAME_ARGUMENTS_SECONDS - (now - recent[arguments])
@@ -38,8 +38,8 @@ class Limits:
         self._last_asked = {**recent, arguments: now}
 
     def refuse_too_many(self, client_id: str) -> None:
-        """Raise 601 at the 121st request of an application within a minute."""
-        now = self._world.clock.now()
+        """Raises 601 at an app's 121st request within a minute."""
+        now = self._clock.now()
         asked = self._asked[client_id]
         while asked and now - asked[0] >= 60:
             asked.popleft()

@@ -1,4 +1,4 @@
-"""The pages that a browser sees: plain, self-contained HTML that says on every page that it is practice."""
+"""The pages that a browser shows: plain, self-contained HTML, and each says that it is not Withings."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import hashlib
 from html import escape
 from typing import TYPE_CHECKING
 
-from .values import SCOPES, Reply
+from .http import HttpReply
+from .state import AUTHORIZE_PATH, SCOPES
 
 if TYPE_CHECKING:
-    from .authorize import Consent
-    from .values import Person
+    from .state import Person
 
 _STYLE = """
 :root { color-scheme: light dark; --ground: #eef1f4; --card: #ffffff; --ink: #1b2430; --soft: #55606e;
@@ -55,9 +55,9 @@ footer { margin-top: 1rem; text-wrap: balance; text-align: center; color: var(--
 
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
-HEADERS = {
-    # No form-action: Chromium holds it against the redirect that answers a form as well, and the answer to the
-    # consent form is a redirect to whatever address the app has registered.
+_HEADERS = {
+    # No form-action: Chromium applies it to the redirect that answers a form too, and the answer to the consent form
+    # is a redirect to any address that the app has registered.
     "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; "
     "frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -65,93 +65,76 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-"""What every page carries."""
 
 
-def page_reply(page: str, *, http_status: int = 200) -> Reply:
-    """A page as an answer."""
-    return Reply(http_status=http_status, media_type="text/html", body=page.encode(), headers=HEADERS)
-
-
-def shortened(client_id: str) -> str:
-    """A client id as a person can compare it: its beginning and its end."""
-    return client_id if len(client_id) <= 24 else f"{client_id[:14]}…{client_id[-6:]}"
-
-
-def consent_page(consent: Consent, *, action: str) -> str:
-    """May this app read your data?"""
-    scopes = "".join(f"<li>{escape(SCOPES[one])}<span>{escape(one)}</span></li>" for one in consent.scopes)
-    people = "".join(_choice(person, chosen=index == 0) for index, person in enumerate(consent.people))
+def consent_page(*, client_id: str, ticket: str, scopes: tuple[str, ...], people: tuple[Person, ...]) -> HttpReply:
+    """Asks whether the app may read a person's data."""
+    descriptions = "".join(f"<li>{SCOPES[scope]}<span>{scope}</span></li>" for scope in scopes)
+    choices = "".join(_choice(person, checked=person is people[0]) for person in people)
     return _page(
         "Allow access?",
         f"""<h1>Share your Withings data?</h1>
-<p class="soft">The app <code title="{escape(consent.client_id)}">{escape(shortened(consent.client_id))}</code>
-wants to read it.</p>
-<form method="post" action="{escape(action)}">
-<input type="hidden" name="ticket" value="{escape(consent.ticket)}">
-<h2>It would see</h2>
-<ul>{scopes}</ul>
+<p class="soft">The app {_code(client_id)} asks for access.</p>
+<form method="post" action="{AUTHORIZE_PATH}">
+<input type="hidden" name="ticket" value="{ticket}">
+<h2>It could read</h2>
+<ul>{descriptions}</ul>
 <fieldset><legend>Whose data?</legend>
-{people}</fieldset>
+{choices}</fieldset>
 <div class="answers"><button type="submit" name="answer" value="deny">Deny</button>
 <button type="submit" name="answer" value="allow">Allow</button></div>
 </form>""",
     )
 
 
-def declined_page() -> str:
-    """You said no."""
+def denied_page() -> HttpReply:
+    """Confirms that access was denied."""
     return _page(
         "Access denied",
-        """<h1>You said no</h1>
-<p>The app gets nothing, and it is not told. You can close this tab.</p>
-<p class="soft">Nobody has documented what Withings sends back here. The switch <code>denial</code> changes
-what the sandbox does.</p>""",
+        """<h1>Access denied</h1>
+<p>The app gets no access, and is not told. You can close this tab.</p>
+<p class="soft">Nobody has documented what Withings sends back to an app here. The switch <code>denial</code>
+changes what the sandbox does.</p>""",
     )
 
 
-def invalid_client_page() -> str:
-    """The bare page that a wrong client id ends on; this one has no dress at Withings either."""
-    return "<!doctype html><html lang=en><title>Sandbox</title><body>Invalid clientid</body></html>"
+def invalid_client_page() -> HttpReply:
+    """The bare page that a wrong client id ends on; it has no style at Withings either."""
+    return _reply("<!doctype html><html lang=en><title>Sandbox</title><body>Invalid clientid</body></html>", 400)
 
 
-def problem_page(title: str, text: str) -> str:
-    """Something that the browser cannot have."""
-    return _page(title, f"<h1>{escape(title)}</h1><p>{escape(text)}</p>")
+def problem_page(title: str, text: str, *, http_status: int = 400) -> HttpReply:
+    """Says what is wrong with a request."""
+    return _page(title, f"<h1>{escape(title)}</h1><p>{escape(text)}</p>", http_status)
 
 
-def developer_page() -> str:
-    """Where the closed token endpoint sends its callers: a website, with HTTP 200."""
-    return _page(
-        "Developer site",
-        """<h1>Developer site</h1>
-<p>The endpoint that you have called is closed. Withings sends such calls to its developer site, a web page
-like this one. A program that follows the redirect finds HTML where it expects tokens.</p>""",
-    )
-
-
-def index_page(*, client_id: str, people: tuple[Person, ...]) -> str:
-    """What this is."""
+def index_page(*, client_id: str, people: tuple[Person, ...]) -> HttpReply:
+    """Says what this is."""
     household = "".join(f"<li>{escape(one.name)}<span>userid {one.userid}</span></li>" for one in people)
     return _page(
         "Sandbox",
         f"""<h1>A Withings to practise on</h1>
 <p>This is the sandbox of withings-auth. Programs log in here as they would at Withings, and get made-up data.</p>
-<p class="soft">The app <code title="{escape(client_id)}">{escape(shortened(client_id))}</code> is registered,
-and these people live here:</p>
+<p class="soft">The registered app is {_code(client_id)}, and these people live here:</p>
 <ul>{household}</ul>""",
     )
 
 
-def _choice(person: Person, *, chosen: bool) -> str:
-    checked = " checked" if chosen else ""
-    return f"""<label class="person"><input type="radio" name="userid" value="{person.userid}" required{checked}>
+def _code(client_id: str) -> str:
+    """Returns a client id by which two can be told apart: its beginning and its end."""
+    shown = client_id if len(client_id) <= 24 else f"{client_id[:14]}…{client_id[-6:]}"
+    return f'<code title="{escape(client_id)}">{escape(shown)}</code>'
+
+
+def _choice(person: Person, *, checked: bool) -> str:
+    attributes = f'name="userid" value="{person.userid}" required{" checked" if checked else ""}'
+    return f"""<label class="person"><input type="radio" {attributes}>
 <span>{escape(person.name)}<small>userid {person.userid}</small></span></label>
 """
 
 
-def _page(title: str, content: str) -> str:
-    return f"""<!doctype html>
+def _page(title: str, content: str, http_status: int = 200) -> HttpReply:
+    page = f"""<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)} · Sandbox, not Withings</title><link rel="icon" href="data:,">
@@ -162,3 +145,8 @@ def _page(title: str, content: str) -> str:
 </div>
 <footer>Nothing here reaches Withings. People and data are made up.</footer></main></body></html>
 """
+    return _reply(page, http_status)
+
+
+def _reply(page: str, http_status: int) -> HttpReply:
+    return HttpReply(http_status=http_status, media_type="text/html", body=page.encode(), headers=_HEADERS)

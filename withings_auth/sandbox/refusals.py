@@ -1,4 +1,4 @@
-"""What Withings' services say when they refuse: the number, the words, and what stands in the body.
+"""What Withings' services answer when they refuse.
 
 Refusals travel as HTTP 200 with an envelope. The numbers and texts are those that Withings documents or that users
 have quoted; a 503 is a bad parameter, not an outage, and only its text tells the causes apart.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A number and the words that go with it."""
+    """A status and its text."""
 
     status: int
     text: str
@@ -31,19 +31,19 @@ UNKNOWN_USERID = Refusal(353, "Unknown userid")
 DEAD_ACCESS_TOKEN = Refusal(401, "XRequestID: Not provided invalid_token: The access token provided is invalid")
 PROVIDER_TIMEOUT = Refusal(522, "Timeout")
 
-# Withings' list of numbers has 214 in its family "unauthorized". Which number of that family a token without the
-# scope gets, or a free app at a service for partners, is not documented; a client has to read the family.
+# Withings' list of statuses has 214 in the family "unauthorized". Which status of that family it sends when a scope
+# is missing, or to a free app at a service for partners, is not documented; a client has to go by the family.
 MISSING_SCOPE = Refusal(214, "Unauthorized: insufficient_scope")
 PARTNERS_ONLY = Refusal(214, "Unauthorized: this service is not open to your application")
 
 
 def invalid_parameter(name: str) -> Refusal:
-    """A parameter that is missing or makes no sense, in the pattern of the other 503s."""
+    """Returns the refusal of a parameter that is missing or malformed, worded like the other 503s."""
     return Refusal(503, f"Invalid Params: invalid {name}")
 
 
 class RefusedError(Exception):
-    """A service refuses; carries what it says."""
+    """A service refuses a request."""
 
     def __init__(self, refusal: Refusal, *, wait_seconds: int | None = None) -> None:
         super().__init__(refusal.text)

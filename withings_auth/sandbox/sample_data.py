@@ -1,6 +1,6 @@
 """A year of believable data for each person: the same at every start, and new every morning.
 
-A reading depends on the person and the day alone, so that yesterday's weight stays what it was when the clock moves.
+A reading depends only on the person and the day, so that yesterday's weight stays the same when the clock moves.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _DAY_SECONDS = 86400
 
 
 class Measure(TypedDict):
-    """A number as Withings writes it: `value` times ten to the power of `unit`."""
+    """A number as Withings writes it: `value` times 10 to the power of `unit`."""
 
     value: int
     type: int
@@ -25,7 +25,7 @@ class Measure(TypedDict):
 
 
 class Group(TypedDict):
-    """What was measured at one moment."""
+    """What was measured at one time."""
 
     grpid: int
     attrib: int
@@ -42,25 +42,25 @@ class Group(TypedDict):
 
 
 WEIGHT, HEIGHT, FAT_FREE_MASS, FAT_RATIO, FAT_MASS, HEART_PULSE = 1, 4, 5, 6, 8, 11
-"""Withings' numbers for what is measured."""
+"""Withings' numbers for the types of measures."""
 
 
 def weigh_ins(userid: int, now: int) -> list[Group]:
-    """The person's mornings on the scales within the last year, newest first, with some days missed."""
+    """Returns the person's mornings on the scales within the last year, newest first, with some days missed."""
     today = now // _DAY_SECONDS
     readings = [_weigh_in(userid, day) for day in range(today, today - DAYS, -1)]
     return [one for one in readings if one is not None and one["date"] <= now]
 
 
 def goals(userid: int, now: int) -> list[Group]:
-    """The weight that the person wants to have (category 2: a wish, not a measurement)."""
+    """Returns the weight that the person wants to reach (category 2: a goal, not a measurement)."""
     set_at = now // _DAY_SECONDS * _DAY_SECONDS - 200 * _DAY_SECONDS
     group = _group(userid, "goal", set_at, [_measure(WEIGHT, round(_usual_weight(userid) - 3, 1), -3)])
     return [{**group, "category": 2, "deviceid": None, "hash_deviceid": None, "modelid": None, "model": None}]
 
 
 def devices(userid: int, now: int) -> list[dict[str, object]]:
-    """The scales that the household shares, and the person's own watch."""
+    """Returns the scales that the household shares, and the person's own watch."""
     first_seen = now - DAYS * _DAY_SECONDS
     last_weighed = next((one["date"] for one in weigh_ins(userid, now)), None)
     return [
@@ -140,7 +140,7 @@ def _scales_id() -> str:
 
 
 def _chance(*what: object) -> float:
-    """A number from 0 to 1 that is always the same for the same question."""
+    """Returns a number from 0 to 1, always the same for the same question."""
     return int.from_bytes(_digest(*what)[:6], "big") / 2**48
 
 

@@ -1,6 +1,6 @@
-"""The web front: HTTP on a loopback address, and nothing else than carrying requests in and replies out.
+"""The sandbox's web server, on a loopback address: it carries requests in and replies out, and nothing else.
 
-The only module of the sandbox that knows aiohttp. It writes no access log, since that would hold codes and tokens.
+The only module of the sandbox that imports aiohttp. It writes no access log, since that would hold codes and tokens.
 """
 
 from __future__ import annotations
@@ -14,34 +14,34 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from .values import Request
+from .http import HttpRequest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from .values import Reply
+    from .http import HttpReply
 
 HOST = "127.0.0.1"
 
 _SILENT = logging.getLogger("withings_auth.sandbox.aiohttp")
 _SILENT.disabled = True
-"""aiohttp would print a traceback for each malformed request, with what the request said in it."""
+"""aiohttp would log a traceback for each malformed request, with parts of the request in it."""
 
 
 @asynccontextmanager
-async def serving(answer: Callable[[Request], Reply], *, port: int) -> AsyncIterator[int]:
-    """Serve on the port (0: any that is free) as long as the context lasts; gives the port.
+async def serve(answer: Callable[[HttpRequest], HttpReply], *, port: int) -> AsyncIterator[int]:
+    """Serves on a port (0: any free one) until the context ends; yields the port.
 
-    A failure of `answer` itself is a bug of the sandbox: the client gets a 500, and leaving the context raises.
+    An exception in `answer` is a bug of the sandbox: the client gets a 500, and leaving the context raises.
     """
     bugs: list[Exception] = []
 
-    with _listening(port) as listener:
-        origin = f"http://{HOST}:{listener.getsockname()[1]}"
+    with _listen(port) as listener:
+        bound_port: int = listener.getsockname()[1]
 
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
             try:
-                reply = answer(await _read(request, origin))
+                reply = answer(await _read(request, f"http://{HOST}:{bound_port}"))
             except Exception as bug:
                 if not isinstance(bug, web.HTTPException):
                     bugs.append(bug)
@@ -53,16 +53,16 @@ async def serving(answer: Callable[[Request], Reply], *, port: int) -> AsyncIter
         await runner.setup()
         await web.SockSite(runner, listener).start()
         try:
-            yield int(listener.getsockname()[1])
+            yield bound_port
         finally:
             await _stop_accepting(listener)
             await runner.cleanup()
     if bugs:
-        raise RuntimeError("the sandbox itself failed while it answered a request") from bugs[0]
+        raise RuntimeError("the sandbox itself failed to answer a request") from bugs[0]
 
 
-def _listening(port: int) -> socket.socket:
-    """A socket that listens already, so that whoever connects from now on is served."""
+def _listen(port: int) -> socket.socket:
+    """Returns a socket that already listens, so that whoever connects from now on is served."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         if sys.platform != "win32":
@@ -78,19 +78,19 @@ def _listening(port: int) -> socket.socket:
 
 
 async def _stop_accepting(listener: socket.socket) -> None:
-    """Let connections that were just accepted arrive at aiohttp, which closes those that it knows.
+    """Lets connections that were just accepted reach aiohttp, which closes those that it knows.
 
-    asyncio makes a connection in several turns of its loop. If the server is closed in between, the connection is
-    left open and never closed (seen as ResourceWarnings with Python 3.11).
+    asyncio sets up a connection over several turns of its loop. If the server is closed in between, the connection
+    is never closed (seen as ResourceWarnings with Python 3.11).
     """
-    with suppress(NotImplementedError):  # the loop of Windows accepts in another way
+    with suppress(NotImplementedError):  # the event loop on Windows accepts in another way
         asyncio.get_running_loop().remove_reader(listener)
     for _ in range(5):
         await asyncio.sleep(0)
 
 
-async def _read(request: web.BaseRequest, origin: str) -> Request:
-    return Request(
+async def _read(request: web.BaseRequest, origin: str) -> HttpRequest:
+    return HttpRequest(
         method=request.method,
         path=request.rel_url.raw_path,
         origin=origin,
@@ -100,8 +100,7 @@ async def _read(request: web.BaseRequest, origin: str) -> Request:
     )
 
 
-async def _deliver(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
-    """Send the reply as it wants to travel: whole, half, or not at all, and perhaps late."""
+async def _deliver(request: web.BaseRequest, reply: HttpReply) -> web.StreamResponse:
     if reply.delay_seconds:
         await asyncio.sleep(reply.delay_seconds)
     if reply.delivery == "none":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .refusals import (
@@ -16,55 +17,57 @@ from .refusals import (
 )
 
 if TYPE_CHECKING:
-    from .values import Fields
-    from .world import World
+    from .http import HttpRequest, Parameters
+    from .state import State
 
-NONCE_SECONDS = 30 * 60
+NONCE_LIFE_SECONDS = 30 * 60
 
 
-def signature(secret: str, *values: str) -> str:
-    """The hexadecimal HMAC-SHA256 over the values, joined by commas, with the client secret as its key."""
+def sign(secret: str, *values: str) -> str:
+    """Returns the hexadecimal HMAC-SHA256 of the values, joined by commas, with the client secret as the key."""
     return hmac.new(secret.encode(), ",".join(values).encode(), hashlib.sha256).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
 class SignatureService:
-    """Gives nonces, and judges signed calls by them."""
+    """Issues nonces, and checks signed calls."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._nonces: dict[str, float] = {}
+    state: State
+    nonces: dict[str, float] = field(default_factory=dict, repr=False)
+    """When each nonce was issued that has not been used."""
 
-    def answer(self, form: Fields) -> dict[str, object]:
-        """`getnonce`: one nonce for a request that is signed over action, client id and timestamp.
+    def answer(self, request: HttpRequest) -> dict[str, object]:
+        """Answers `getnonce`, signed over action, client id and timestamp.
 
-        How old a timestamp may be is not documented. It is not judged, since the sandbox's clock can be moved away
+        How old a timestamp may be is not documented. It is not checked, since the sandbox's clock can be moved away
         from the client's.
         """
+        form = request.form
         action, client_id, timestamp = (form.text(name) for name in ("action", "client_id", "timestamp"))
         if action != "getnonce":
             raise RefusedError(WRONG_ACTION)
-        if client_id != self._world.app.client_id:
+        if client_id != self.state.app.client_id:
             raise RefusedError(INVALID_CLIENT)
         if not (timestamp.isascii() and timestamp.isdigit()):
             raise RefusedError(invalid_parameter("timestamp"))
-        self._judge(form.text("signature"), action, client_id, timestamp)
-        nonce = self._world.secret()
-        self._nonces[nonce] = self._world.clock.now()
-        self._world.counters.nonces += 1
+        self._check(form.text("signature"), action, client_id, timestamp)
+        nonce = self.state.make_secret()
+        self.nonces[nonce] = self.state.clock.now()
+        self.state.counters.nonces += 1
         return {"nonce": nonce}
 
-    def admit(self, form: Fields) -> None:
-        """Let a signed call through, or raise; a nonce that was shown with a true signature is used up."""
-        if form.text("client_id") != self._world.app.client_id:
+    def admit(self, form: Parameters) -> None:
+        """Checks a signed call, or raises `RefusedError`. Only a correct signature uses up the nonce."""
+        if form.text("client_id") != self.state.app.client_id:
             raise RefusedError(INVALID_CLIENT)
         nonce = form.text("nonce")
-        given_at = self._nonces.get(nonce)
-        if given_at is None or self._world.clock.now() - given_at >= NONCE_SECONDS:
+        issued_at = self.nonces.get(nonce)
+        if issued_at is None or self.state.clock.now() - issued_at >= NONCE_LIFE_SECONDS:
             raise RefusedError(WRONG_NONCE)
-        self._judge(form.text("signature"), form.text("action"), form.text("client_id"), nonce)
-        del self._nonces[nonce]
+        self._check(form.text("signature"), form.text("action"), form.text("client_id"), nonce)
+        del self.nonces[nonce]
 
-    def _judge(self, given: str, *values: str) -> None:
-        expected = signature(self._world.app.client_secret, *values)
-        if not hmac.compare_digest(expected.encode(), given.encode()):
+    def _check(self, signature: str, *values: str) -> None:
+        expected = sign(self.state.app.client_secret, *values)
+        if not hmac.compare_digest(expected.encode(), signature.encode()):
             raise RefusedError(WRONG_SIGNATURE)

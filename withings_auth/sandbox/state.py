@@ -1,0 +1,133 @@
+"""What all services of the sandbox share: the registered app, people, time, chance, and a record of what happened."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from .clock import Clock
+from .switches import Switches
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+AUTHORIZE_PATH = "/oauth2_user/authorize2"
+TOKEN_LIFE_SECONDS = 3 * 3600
+
+PREFIX = "sandbox-"
+"""Every secret and client id begins with this, so that nobody mistakes one for Withings' own."""
+
+SCOPES: Mapping[str, str] = {
+    "user.info": "Your profile and your devices",
+    "user.metrics": "Your weight and body values",
+    "user.activity": "Your steps and workouts",
+    "user.sleepevents": "Your sleep",
+}
+"""The four scopes of Withings' public API, as the consent page describes them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredApp:
+    """An app as it was registered at the developer dashboard."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    redirect_uris: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Refuses redirect URIs that cannot be registered."""
+        for uri in self.redirect_uris:
+            parts = urlsplit(uri)
+            if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0 or parts.fragment:
+                raise ValueError(f"not a URL that can be registered: {uri!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody with a Withings account, and scales at home."""
+
+    userid: int
+    name: str
+
+
+PEOPLE = (
+    Person(userid=38210457, name="Marie Laurent"),
+    Person(userid=38210461, name="Jonas Laurent"),
+)
+"""Two people of one household, who share a Withings account."""
+
+DEMO_PERSON = Person(userid=1000000, name="Demo user")
+"""The only person that `mode=demo` offers."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Counters:
+    """How often each thing has happened since the sandbox was started."""
+
+    authorize_visits: int = 0
+    consents: int = 0
+    denials: int = 0
+    token_requests: int = 0
+    exchanges: int = 0
+    refreshes: int = 0
+    revocations: int = 0
+    nonces: int = 0
+    data_requests: int = 0
+    refusals: int = 0
+    faults: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened. It holds no secret, so that it can be shown and logged."""
+
+    at: float
+    what: str
+    userid: int | None = None
+    status: int = 0
+    detail: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class State:
+    """The state that the services share."""
+
+    app: RegisteredApp
+    clock: Clock = field(default_factory=Clock)
+    switches: Switches = field(default_factory=Switches)
+    people: tuple[Person, ...] = PEOPLE
+    random_hex: Callable[[int], str] = secrets.token_hex
+    token_life: int = TOKEN_LIFE_SECONDS
+    grantable_scopes: tuple[str, ...] = tuple(SCOPES)
+    counters: Counters = field(default_factory=Counters)
+    events: list[Event] = field(default_factory=list)
+    secrets: set[str] = field(default_factory=set, repr=False)
+
+    def __post_init__(self) -> None:
+        """Counts the app's own secret among the secrets."""
+        self.secrets.add(self.app.client_secret)
+
+    def make_secret(self) -> str:
+        """Returns a new code, token, nonce or ticket: 40 hexadecimal digits, as at Withings, after the prefix."""
+        text = PREFIX + self.random_hex(20)
+        self.secrets.add(text)
+        return text
+
+    def record(self, what: str, *, userid: int | None = None, status: int = 0, detail: str = "") -> None:
+        """Records an event."""
+        self.events.append(Event(at=self.clock.now(), what=what, userid=userid, status=status, detail=detail))
+
+    def register_redirect_uri(self, uri: str) -> None:
+        """Adds a redirect URI to the app's registration, character for character."""
+        if uri not in self.app.redirect_uris:
+            self.app = replace(self.app, redirect_uris=(*self.app.redirect_uris, uri))
+
+
+def check_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
+    """Returns the scopes; raises `ValueError` if Withings does not have one of them."""
+    checked = tuple(scopes)
+    if unknown := [scope for scope in checked if scope not in SCOPES]:
+        raise ValueError(f"no such scope: {', '.join(map(str, unknown))}; there are {', '.join(SCOPES)}")
+    return checked
