@@ -156,6 +156,6 @@ def test_a_flag_before_its_command_is_told_its_place(desk: Desk) -> None:
     for typed in (["--profile", "me", "token"], ["--profile=me", "token"]):
         finished = desk.run(*typed)
         assert finished.returncode == 2
-        assert "there is no flag --profile before a command\n" in finished.stderr
+        assert "unknown flag --profile before the command\n" in finished.stderr
         assert "withings-auth COMMAND --profile …" in finished.stderr
         assert "me" not in re.findall(r"\w+", finished.stderr)

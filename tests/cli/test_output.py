@@ -26,7 +26,7 @@ def test_an_answer_that_cannot_be_written_is_a_failure(desk: Desk, closed: str) 
     finished = desk.cli.using("bash")("-c", command, env=desk.env)
     assert "Traceback" not in finished.stderr
     assert finished.returncode == 1
-    assert finished.stderr.startswith("withings-auth: error: the answer could not be written")
+    assert finished.stderr.startswith("withings-auth: error: cannot write the answer")
 
 
 def test_a_reader_that_has_seen_enough_is_told_nothing(desk: Desk) -> None:

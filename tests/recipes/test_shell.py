@@ -69,7 +69,7 @@ def test_import(user: Desk, home: Path) -> None:
     env = {"WITHINGS_CLIENT_ID": user.sandbox.client_id, "WITHINGS_AUTH_API_URL": user.sandbox.url}
     finished = in_shell(user, recipe, **env)
     assert finished.returncode == 0, finished.stderr
-    assert "Recognised: the file of withings-sync." in finished.stderr
+    assert "File format: withings-sync." in finished.stderr
     assert not theirs.exists()
 
 

@@ -1,4 +1,4 @@
-"""The command line: one module a command, each thin; the one place where an error becomes an exit code."""
+"""The command line: one thin module per command, and the one place that turns errors into exit codes."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ TERMINATED = 143
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs one command. Returns its exit code; nothing but argparse's own SystemExit gets out."""
+    """Runs one command and returns its exit code. Raises nothing but argparse's own SystemExit."""
     options = None
     try:
         raise_on_signals()
         options = parse(arguments)
         if options.version:
-            from withings_auth.cli.versions import tell_versions
+            from withings_auth.cli.versions import print_versions
 
-            return tell_versions(verbose=options.verbose)
+            return print_versions(verbose=options.verbose)
         if options.verbose:
             from withings_auth.cli.ui.verbose import log_to_stderr  # here, because it loads logging
 
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     except ReaderGone:
         return 1
     except OutputFailed as error:
-        return complain(f"the answer could not be written: {error}", "", 1)
+        return complain(f"cannot write the answer: {error}", "", 1)
     except KeyboardInterrupt:
         ignore_signals()
         return complain("interrupted", "", INTERRUPTED)

@@ -1,4 +1,4 @@
-"""Flags that several commands have, and the store that they open."""
+"""Flags that several commands share, and the settings and the store that these lead to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def add_profile(parser: argparse.ArgumentParser) -> None:
     """Adds `--profile`."""
     parser.add_argument(
-        "--profile", metavar="NAME", help="whose login (default: WITHINGS_AUTH_PROFILE, else “default”)"
+        "--profile", metavar="NAME", help="the login to use (default: WITHINGS_AUTH_PROFILE, or “default”)"
     )
 
 
@@ -28,12 +28,12 @@ def add_min_valid(parser: argparse.ArgumentParser, default_seconds: int) -> None
         metavar="SECONDS",
         type=seconds,
         default=default_seconds,
-        help="how long the token must work still (default: %(default)s, at most 9000)",
+        help="how long the token must stay valid (default: %(default)s, at most 9000)",
     )
 
 
 def seconds(text: str) -> float:
-    """Returns what a flag says in seconds, for argparse; which of them make sense is the command's affair."""
+    """Parses a number of seconds for argparse; each command checks its own range."""
     try:
         return float(text)
     except ValueError:
@@ -41,10 +41,10 @@ def seconds(text: str) -> float:
 
 
 def settings(options: argparse.Namespace, flags: Mapping[str, str | None] | None = None) -> Settings:
-    """Returns the settings with this command's flags before the rest. Raises `ConfigurationError`."""
+    """Returns the settings; this command's flags come first. Raises `ConfigurationError`."""
     found = read_settings({"profile": options.profile, **(flags or {})}, name_argument=FLAGS.__getitem__)
     if options.verbose:
-        import logging  # here, because a valid token is printed without loading it
+        import logging  # here, because printing a valid token does not need it
 
         service = origin(found.endpoints.api_url)
         logging.getLogger(__name__).debug("profile %s, store %s, service %s", found.profile, found.store, service)
@@ -52,8 +52,8 @@ def settings(options: argparse.Namespace, flags: Mapping[str, str | None] | None
 
 
 def open_store(found: Settings) -> SecretStore:
-    """Opens the store; on a terminal a keyring may take its time to be unlocked, and a person is told."""
+    """Opens the store; on a terminal, announces that the keyring waits to be unlocked."""
     return found.open_store(
         on_a_terminal=is_terminal(),
-        announce=lambda: tell("Waiting for your keyring: unlock it, if a window asks for its password."),
+        announce=lambda: tell("Waiting for your keyring: unlock it if a window asks for its password."),
     )

@@ -1,4 +1,4 @@
-"""What can be typed: the commands, their flags, and what is said to somebody who mistyped one."""
+"""The commands and their flags, and suggestions for mistyped ones."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from withings_auth.validation import printable
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
-# In the order in which a person meets them.
+# In the order in which users meet them.
 COMMANDS = {
-    "login": "log in to Withings with your browser",
-    "token": "print an access token that works, renewed if need be",
-    "api": "ask Withings' API one thing and print the answer as JSON",
-    "run": "start a program with an access token in its environment",
-    "status": "say how the login stands: whose it is, and until when",
-    "list": "list the profiles on this machine, and how each stands",
-    "logout": "remove the login from this machine",
-    "configure": "say which app is yours, and check or change its secret",
-    "import": "take over a login that another tool left in a file",
-    "doctor": "check this machine, and say what is wrong and what to do about it",
-    "completion": "print what makes your shell complete commands and flags",
-    "sandbox": "run a Withings to practise on, until Ctrl-C",
+    "login": "log in to Withings in your browser",
+    "token": "print a valid access token, renewing it if needed",
+    "api": "call Withings' API and print the answer as JSON",
+    "run": "run a program with an access token in its environment",
+    "status": "show who is logged in, and until when",
+    "list": "list the logins on this machine",
+    "logout": "remove a login from this machine",
+    "configure": "set up your app's credentials",
+    "import": "import a login from another tool's file",
+    "doctor": "check this machine and suggest fixes",
+    "completion": "print a completion script for your shell",
+    "sandbox": "run a local Withings sandbox",
 }
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Returns the command's options, with `verbose` among them. Exits with 2 where they cannot be understood."""
-    command = _command(arguments)
+    """Returns the command's options, `verbose` among them. Exits with 2 if there is a mistake in the arguments."""
+    command = _find_command(arguments)
     parser = make_parser([command] if command else [])
     options, unknown = parser.parse_known_args(arguments)
     if hasattr(options, "parameters") and not any(word.startswith("-") for word in unknown):
-        # argparse leaves over what stands behind a flag, once it has taken the words before (bpo-14191).
+        # argparse does not take positional arguments that follow a flag (bpo-14191).
         options.parameters, unknown = [*options.parameters, *unknown], []
     if unknown:
         (options.parser if command else parser).refuse(unknown)
@@ -49,20 +49,22 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def make_parser(commands: Collection[str] = tuple(COMMANDS)) -> Parser:
-    """Returns the parser, with the flags of these commands; of the others it knows the names alone."""
+    """Returns the parser, with the flags of these commands; the others have only their names."""
     parser = Parser(
         prog=PROGRAM,
         description="Log in to Withings once, and every program on the machine gets an access token that works.",
-        epilog="The first time: withings-auth login. From then on: withings-auth token.\n"
-        "Each command has help with an example: withings-auth token --help",
+        epilog="Start with: withings-auth login. After that: withings-auth token.\n"
+        "Every command's help has an example: withings-auth token --help",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="store_true", help="print the version; with --verbose all that it is of")
+    parser.add_argument(
+        "--version", action="store_true", help="print the version; add -v for those of its dependencies"
+    )
     _add_verbose(parser)
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
     for name, summary in COMMANDS.items():
-        # Only the command that runs is imported: a token must not wait for what a login needs.
+        # Only the command that runs is imported, so that `token` does not wait for what `login` needs.
         if name not in commands:
             subparsers.add_parser(name, help=summary)
             continue
@@ -82,9 +84,9 @@ def make_parser(commands: Collection[str] = tuple(COMMANDS)) -> Parser:
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with our form of an error, and a suggestion for a mistyped flag."""
+    """argparse with our error format, and suggestions for mistyped flags."""
 
-    color = False  # from Python 3.14 on argparse would colour the help by rules of its own
+    color = False  # from Python 3.14 on, argparse colours help by its own rules
 
     def error(self, message: str) -> NoReturn:
         flag, was_given_a_value, _ = message.partition(": ignored explicit argument")
@@ -92,17 +94,17 @@ class Parser(argparse.ArgumentParser):
         sys.exit(complain(message, f"see {self.prog} --help", 2))
 
     def refuse(self, unknown: Iterable[str]) -> NoReturn:
-        """Says which flags are none, and which ones may have been meant."""
-        # By name only: a value may be an authorization code that somebody took for an argument.
+        """Reports unknown flags, with the one that was probably meant."""
+        # By name only: a value may be an authorization code pasted as an argument.
         names = [word.partition("=")[0] for word in unknown if word.startswith("-")]
         if not names:
-            self.error("there are words too many")
+            self.error("too many arguments")
         known = [flag for action in self._actions for flag in action.option_strings]
-        hint = f"{_meant(names[0], known)}see {self.prog} --help"
+        hint = f"{_suggest(names[0], known)}see {self.prog} --help"
         sys.exit(complain(f"unrecognized arguments: {printable(' '.join(names))}", hint, 2))
 
     def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
-        # argparse would not notice that help could not be written.
+        # argparse would ignore that help could not be written.
         if message and file is sys.stdout:
             answer(message.rstrip("\n"))
         else:
@@ -110,37 +112,37 @@ class Parser(argparse.ArgumentParser):
 
 
 def _add_verbose(parser: argparse.ArgumentParser) -> None:
-    # Suppressed, because the default of a command's flag would undo the same flag before the command.
+    # No default, because a command's would override the same flag before the command.
     parser.add_argument(
-        "-v", "--verbose", action="store_true", default=argparse.SUPPRESS, help="say on stderr what is done"
+        "-v", "--verbose", action="store_true", default=argparse.SUPPRESS, help="log each step on stderr"
     )
 
 
-def _command(arguments: Sequence[str]) -> str | None:
-    """Returns the command among the arguments. Exits with 2 where it is none, or where a flag of one stands first."""
+def _find_command(arguments: Sequence[str]) -> str | None:
+    """Returns the command among the arguments. Exits with 2 if it is unknown or follows one of its flags."""
     for word in arguments:
         if word in COMMANDS:
             return word
         if not word.startswith("-"):
-            hint = f"{_meant(word, COMMANDS)}see {PROGRAM} --help"
+            hint = f"{_suggest(word, COMMANDS)}see {PROGRAM} --help"
             sys.exit(complain(f"“{printable(word, limit=40)}” is not a command", hint, 2))
         if word.startswith("--") and word not in {"--help", "--version", "--verbose"}:
-            _refuse_first(word.partition("=")[0])
+            _refuse_early(word.partition("=")[0])
     return None
 
 
-def _refuse_first(flag: str) -> NoReturn:
-    near = _meant(flag, ["--help", "--version", "--verbose"])
+def _refuse_early(flag: str) -> NoReturn:
+    suggestion = _suggest(flag, ["--help", "--version", "--verbose"])
     shown = printable(flag, limit=40)
-    hint = near or f"a command comes first, then its flags: {PROGRAM} COMMAND {shown} …; "
-    sys.exit(complain(f"there is no flag {shown} before a command", f"{hint}see {PROGRAM} --help", 2))
+    hint = suggestion or f"flags follow their command: {PROGRAM} COMMAND {shown} …; "
+    sys.exit(complain(f"unknown flag {shown} before the command", f"{hint}see {PROGRAM} --help", 2))
 
 
-def _meant(word: str, known: Iterable[str]) -> str:
-    """Returns “did you mean …?” where the word is near to a known one, or begins it; else nothing."""
-    from difflib import get_close_matches  # here, because most people type what they mean
+def _suggest(word: str, known: Iterable[str]) -> str:
+    """Returns “did you mean …?” if the word resembles a known one or is the beginning of one, otherwise nothing."""
+    from difflib import get_close_matches  # here, because most command lines have no mistake
 
-    names = {other.lstrip("-"): other for other in known}  # the hyphens that all flags have make none alike
+    names = {other.lstrip("-"): other for other in known}  # hyphens are in all flags and say nothing
     bare = word.lstrip("-")
     near = [name for name in names if len(bare) > 1 and name.startswith(bare)] or get_close_matches(bare, names, 1)
     return f"did you mean “{names[near[0]]}”? " if near else ""

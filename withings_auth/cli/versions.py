@@ -1,4 +1,4 @@
-"""`--version`, and with `--verbose` all that a report of a bug should name."""
+"""`--version`, and with `--verbose` every version that a bug report needs."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from withings_auth import __version__
 from withings_auth.cli.ui.terminal import PROGRAM, answer
 
 
-def tell_versions(*, verbose: bool) -> int:
-    """Prints the version; with `verbose` also Python's, the platform's and those of what it depends on."""
+def print_versions(*, verbose: bool) -> int:
+    """Prints the version; with `verbose`, also those of Python, the platform and the dependencies."""
     lines = [f"{PROGRAM} {__version__}", *(_details() if verbose else [])]
     answer("\n".join(lines))
     return 0
 
 
 def _details() -> list[str]:
-    from withings_auth.doctor.machine import needed, version_of  # here, because the version alone needs none of it
+    from withings_auth.doctor.machine import needed, version_of  # here, because the version alone does not need it
 
     return [
         f"{platform.python_implementation()} {platform.python_version()}",

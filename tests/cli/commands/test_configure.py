@@ -296,12 +296,12 @@ class TestLater:
         assert whole(bare).returncode == 0
         assert bare.log_in().returncode == 0
         second = configure(bare, "--client-id", "second", secret="hush")
-        assert "stays logged in with the earlier app" in second.stderr
+        assert "stays logged in with the previous app" in second.stderr
         assert saved_app(bare)["client_secret"] == bare.sandbox.client_secret
         bare.grow_older(10_800)
         assert bare.run("token").returncode == 0
         third = configure(bare, "--client-id", "third", secret="hush")
-        assert "The client secret of the earlier app, which no login uses, is removed." in third.stderr
+        assert "Removed the client secret of the previous app, which no login uses." in third.stderr
         assert not (bare.directory / "app" / "second.json").exists()
         assert tomllib.loads(config.read_text())["client_id"] == "third"
 
@@ -326,7 +326,7 @@ class TestLater:
             WITHINGS_SCOPES=SCOPES,
         )
         assert finished.returncode == 0
-        told = re.findall(r"warning: (\w+) in the environment says something else", finished.stderr)
+        told = re.findall(r"warning: (\w+) in the environment differs", finished.stderr)
         assert told == ["WITHINGS_CLIENT_ID", "WITHINGS_CLIENT_SECRET"]
         assert "other-hush" not in finished.stderr
 
@@ -371,7 +371,7 @@ class TestCheck:
         bare.sandbox.fail_next("status", where="signature", status=277, error="Insufficient permission")
         finished = whole(bare, "--check")
         assert finished.returncode == 1
-        assert "neither that the client secret is right nor that it is wrong" in finished.stderr
+        assert "the client secret may be right or wrong: withings-auth login will show" in finished.stderr
         assert not config.exists()
 
 
@@ -387,9 +387,9 @@ class TestOnATerminal:
         program.type(f"{bare.sandbox.client_id}\n")
         program.screen.expect(re.escape("Client secret (it is not shown): "))
         program.type(f"{bare.sandbox.client_secret}\n")
-        program.screen.expect(re.escape("Redirect URI, exactly as it is registered [http://localhost:8000]: "))
+        program.screen.expect(re.escape("Redirect URI, exactly as registered [http://localhost:8000]: "))
         program.type(f"{bare.redirect_uri}\n")
-        program.screen.expect(re.escape(f"Scopes to ask for, a comma list [{SCOPES}]: "))
+        program.screen.expect(re.escape(f"Scopes to request, a comma list [{SCOPES}]: "))
         program.type("user.metric\n")
         program.screen.expect("That will not do: Withings has no scope “user.metric”; it has user.info, user.metrics,")
         program.type("\n")

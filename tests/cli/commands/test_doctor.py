@@ -35,7 +35,7 @@ def _a_quiet_machine(desk: Desk) -> None:
 
 def findings(finished: Finished) -> dict[str, dict[str, str]]:
     """The lines of a `--json` answer by their names; each name must be there, once and in its place."""
-    assert finished.stderr in {"", "Waiting for your keyring: unlock it, if a window asks for its password.\n"}
+    assert finished.stderr in {"", "Waiting for your keyring: unlock it if a window asks for its password.\n"}
     content = json.loads(finished.stdout)
     assert content["format_version"] == 1
     lines: list[dict[str, str]] = content["findings"]

@@ -50,10 +50,10 @@ def test_a_login_is_taken_over(desk: Desk, file: Path) -> None:
     """One refresh; the token works; the other copy is dead and kept, and both are said; nothing on stdout."""
     finished = take(desk, file)
     assert (finished.returncode, finished.stdout) == (0, ""), finished.stderr
-    assert "Recognised: the file of withings-sync." in finished.stderr
+    assert "File format: withings-sync." in finished.stderr
     assert f"Imported: Withings user {stored(desk)['userid']}, profile default." in finished.stderr
-    assert f"The login in {file} is dead from now on" in finished.stderr
-    assert f"{file} is kept; it is of no use any more." in finished.stderr
+    assert f"The login in {file} no longer works" in finished.stderr
+    assert f"Kept {file}, which is of no use any more." in finished.stderr
     assert file.exists()
     assert desk.sandbox.counters.refreshes == 1
     assert desk.run("token").returncode == 0
@@ -77,10 +77,10 @@ def test_it_is_read_from_standard_input(desk: Desk, file: Path) -> None:
     """There is nothing to remove then."""
     finished = desk.cli("import", "-", stdin=file.read_text(), env=desk.env)
     assert finished.returncode == 0
-    assert "The login in that copy is dead from now on" in finished.stderr
+    assert "The login in that copy no longer works" in finished.stderr
     refused = desk.cli("import", "-", "--remove", stdin=file.read_text(), env=desk.env)
     assert refused.returncode == 2
-    assert "standard input cannot be removed" in refused.stderr
+    assert "--remove cannot remove standard input" in refused.stderr
 
 
 def test_app_and_login_rest_in_a_real_keyring(desk: Desk, file: Path, secret_service: SecretService) -> None:
@@ -105,7 +105,7 @@ class TestTheFile:
         """After the save."""
         finished = take(desk, file, "--remove")
         assert finished.returncode == 0
-        assert f"{file} is removed." in finished.stderr
+        assert f"Removed {file}." in finished.stderr
         assert not file.exists()
 
     def test_it_is_not_removed_where_nothing_was_saved(self, desk: Desk, file: Path) -> None:
@@ -119,7 +119,7 @@ class TestTheFile:
         link = home / "link.json"
         link.symlink_to(file)
         finished = take(desk, link, "--remove")
-        assert f"{link}, a link, is removed; what it led to is not: {file.resolve()}" in finished.stderr
+        assert f"Removed {link}, a link, but not its target: {file.resolve()}" in finished.stderr
         assert not link.is_symlink()
         assert file.exists()
 
@@ -131,7 +131,7 @@ class TestTheFile:
         program.type("y\n")
         finished = program.wait()
         assert finished.returncode == 1
-        assert "could not be removed: cannot read" in finished.screen
+        assert f"cannot remove {file}: cannot read" in finished.screen
         assert desk.run("token").returncode == 0
 
     def test_one_that_has_changed_meanwhile_is_kept(self, desk: Desk, file: Path) -> None:
@@ -142,7 +142,7 @@ class TestTheFile:
         program.type("y\n")
         finished = program.wait()
         assert finished.returncode == 1
-        assert "has changed meanwhile, and is kept" in finished.screen
+        assert "has changed in the meantime, so it was kept" in finished.screen
         assert file.exists()
 
     @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ class TestTheFile:
         changed(file, client_id=desk.sandbox.client_id, consumer_secret=desk.sandbox.client_secret)
         env = {**desk.env, "WITHINGS_CLIENT_ID": None, "WITHINGS_CLIENT_SECRET": None}
         program = desk.cli.on_terminal("import", str(file), env=env)
-        program.screen.expect("also holds the app's client secret, which is not dead")
+        program.screen.expect("also holds the app's client secret, which still works")
         program.screen.expect(re.escape(f"Remove {file} with the client secret? [y/N] "))
         program.type("\n")
         assert program.wait().returncode == 0
@@ -200,7 +200,7 @@ class TestTheFile:
     def test_a_pipe_or_a_directory_is_refused_at_once(self, desk: Desk, home: Path) -> None:
         """Nothing hangs."""
         os.mkfifo(home / "pipe")
-        assert "is not a plain file" in take(desk, home / "pipe").stderr
+        assert "is not a regular file" in take(desk, home / "pipe").stderr
         assert take(desk, home).returncode == 2
 
 
@@ -219,7 +219,7 @@ class TestTheApp:
         """Exit 2, and two ways on."""
         finished = take(desk, file, WITHINGS_CLIENT_ID=None, WITHINGS_CLIENT_SECRET=None)
         assert finished.returncode == 2
-        assert "--client-id ID, or first withings-auth configure" in finished.stderr
+        assert "--client-id ID, or run withings-auth configure first" in finished.stderr
 
     def test_no_secret_is_known(self, desk: Desk, file: Path) -> None:
         """Exit 2 without a terminal."""

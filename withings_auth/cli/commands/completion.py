@@ -1,4 +1,4 @@
-"""`withings-auth completion`: what makes a shell complete commands and flags."""
+"""`withings-auth completion`: prints a completion script for a shell."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from withings_auth.cli.ui.terminal import answer
 
 SHELLS = ("bash", "zsh", "fish")
 EXAMPLE = (
-    "examples, each once:\n"
+    "examples (run once):\n"
     "  bash: mkdir -p ~/.local/share/bash-completion/completions\n"
     "        withings-auth completion bash > ~/.local/share/bash-completion/completions/withings-auth\n"
     "  zsh:  mkdir -p ~/.zfunc; withings-auth completion zsh > ~/.zfunc/_withings-auth\n"
     "        with these lines in ~/.zshrc: fpath+=~/.zfunc; autoload -Uz compinit && compinit\n"
     "  fish: mkdir -p ~/.config/fish/completions\n"
     "        withings-auth completion fish > ~/.config/fish/completions/withings-auth.fish\n\n"
-    "A new shell knows it. For this one alone, in bash:\n"
+    "New shells then complete commands and flags. In bash, for this shell only:\n"
     "  source <(withings-auth completion bash)"
 )
 
@@ -27,15 +27,15 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Prints the shell's script."""
-    import shtab  # here, because the flags of this command are known without it
+    """Prints the script."""
+    import shtab  # here, because the help of this command does not need it
 
     parser = make_parser()
     for action in _all_actions(parser):
         if action.metavar == "FILE":
-            action.complete = shtab.FILE  # type: ignore[attr-defined]  # so shtab wants to be told
+            action.complete = shtab.FILE  # type: ignore[attr-defined]  # how shtab is told
         elif isinstance(action.metavar, str):
-            action.metavar = action.metavar.replace(":", " ")  # which would end the name in zsh
+            action.metavar = action.metavar.replace(":", " ")  # a colon would end the name in zsh
     answer(shtab.complete(parser, options.shell).rstrip("\n"))
     return 0
 

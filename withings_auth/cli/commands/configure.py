@@ -1,4 +1,4 @@
-"""`withings-auth configure`: tell it once which app is yours; change a wrong secret without logging in again."""
+"""`withings-auth configure`: sets up an app's credentials; changes a wrong secret without a new login."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from withings_auth.authorization import browser
 from withings_auth.authorization.addresses import resolve_addresses
 from withings_auth.cli.given import Given, check_client_id, read_given
 from withings_auth.cli.options import add_profile, open_store, settings
-from withings_auth.cli.scopes import check_scopes, warn_of_strange
+from withings_auth.cli.scopes import check_scopes, warn_of_unknown
 from withings_auth.cli.ui.prompts import Check, ask, ask_for_secret, confirm
 from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, tell
 from withings_auth.config.app import PartialApp
@@ -29,13 +29,13 @@ from withings_auth.validation import printable, scope_list
 
 EXAMPLE = (
     "examples:\n"
-    "  withings-auth configure            (asks, and shows how to get an app)\n"
+    "  withings-auth configure            (asks, and explains how to get an app)\n"
     "  withings-auth configure --env-file credentials.sh\n"
     "  pass withings | withings-auth configure --client-id … --secret-stdin\n"
-    "  withings-auth configure --check    (does Withings know this app?)\n\n"
-    "The client secret is never a flag. It is saved in the keyring (or the store\n"
-    "that you named), the rest in config.toml. On a terminal you are asked for what\n"
-    "no flag says."
+    "  withings-auth configure --check    (asks Withings whether they are right)\n\n"
+    "The client secret is never a flag. It is saved in the keyring (or the store that\n"
+    "is set), everything else in config.toml. On a terminal you are asked for what is\n"
+    "missing."
 )
 
 
@@ -43,36 +43,30 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """Adds the command's flags."""
     add_profile(parser)
     parser.add_argument("--client-id", metavar="ID", help="the app's client id")
-    parser.add_argument("--secret-stdin", action="store_true", help="read the client secret from standard input")
+    parser.add_argument("--secret-stdin", action="store_true", help="read the client secret from stdin")
+    parser.add_argument("--env-file", metavar="FILE", help="read the rest from lines such as export CLIENT_ID=…")
     parser.add_argument(
-        "--env-file", metavar="FILE", help="read what no flag says from lines such as export CLIENT_ID=…"
+        "--redirect-uri", metavar="URL", help=f"the URL exactly as registered (default: {DEFAULT_REDIRECT_URI})"
     )
-    parser.add_argument(
-        "--redirect-uri", metavar="URL", help=f"the registered URL, exactly so (default: {DEFAULT_REDIRECT_URI})"
-    )
-    parser.add_argument("--scope", metavar="LIST", help="what logins ask for, a comma list (default: all four)")
+    parser.add_argument("--scope", metavar="LIST", help="scopes that logins request, a comma list (default: all four)")
     parser.add_argument(
         "--listen", metavar="HOST:PORT", help="where logins listen, if the redirect URI does not say it"
     )
+    parser.add_argument("--open-dashboard", action="store_true", help="open Withings' developer dashboard first")
     parser.add_argument(
-        "--open-dashboard", action="store_true", help="open Withings' developer dashboard in the browser first"
-    )
-    parser.add_argument(
-        "--check",
-        action="store_true",
-        help="ask Withings whether client id and secret are right, before saving",
+        "--check", action="store_true", help="ask Withings whether client id and secret are right, before saving"
     )
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Saves an app, or only checks the saved one. Raises `ConfigurationError`, `StoreError`, `ProviderError`."""
-    found = settings(options)  # a config.toml that is no TOML is refused before anybody is asked
+    """Saves an app, or only checks the known one. Raises `ConfigurationError`, `StoreError` and `ProviderError`."""
+    found = settings(options)  # refuses a broken config.toml before asking anything
     store = open_store(found)
     given = read_given(options)
     if options.check and given == Given() and not options.open_dashboard:
         check(known_app(found, store).complete(), found)
         return 0
-    set_up(found, store, given, open_dashboard=options.open_dashboard, before_saving=options.check)
+    set_up(found, store, given, open_dashboard=options.open_dashboard, check_first=options.check)
     return 0
 
 
@@ -82,129 +76,130 @@ def set_up(
     given: Given | None = None,
     *,
     open_dashboard: bool = False,
-    before_saving: bool = False,
+    check_first: bool = False,
     for_login: bool = False,
-    pasting: bool = False,
+    paste_only: bool = False,
 ) -> None:
-    """Saves the app that is given; on a terminal a person is asked, for everything if nothing is given.
+    """Saves the given app; on a terminal, asks for what is missing, or for everything if nothing is given.
 
-    `before_saving` asks Withings first; `for_login` says that a login follows by itself. With `pasting` any redirect
-    URI will do. Raises `ConfigurationError`, with nothing changed, and what `save_app` and `check` raise.
+    `check_first` asks Withings before saving. `for_login` leaves out the next step, since a login follows. With
+    `paste_only` any redirect URI is allowed. Raises `ConfigurationError`, with nothing changed, and what `save_app`
+    and `check` raise.
     """
     given = given or Given()
     listen = given.listen or found.listen
-    check_uri = partial(_wrong_redirect_uri, listen=listen, pasting=pasting)
+    check_uri = partial(_check_redirect_uri, listen=listen, paste_only=paste_only)
     if given.app.redirect_uri is not None:
-        resolve_addresses(given.app.redirect_uri, listen, paste_only=pasting)
-    asks_all = is_terminal() and given == Given()
+        resolve_addresses(given.app.redirect_uri, listen, paste_only=paste_only)
+    ask_all = is_terminal() and given == Given()
     known = given.app.over(_known(given.app.client_id, found, store))
-    if open_dashboard or (asks_all and known.client_id is None):
+    if open_dashboard or (ask_all and known.client_id is None):
         _show_dashboard(known.redirect_uri or DEFAULT_REDIRECT_URI, open_it=open_dashboard)
     if is_terminal():
-        known = _ask(known, found, store, check_uri, everything=asks_all)
+        known = _ask(known, found, store, check_uri, ask_all=ask_all)
     app = known.complete()
-    resolve_addresses(app.redirect_uri, listen, paste_only=pasting)
-    warn_of_strange(given.app.scopes or ())
-    if before_saving:
+    resolve_addresses(app.redirect_uri, listen, paste_only=paste_only)
+    warn_of_unknown(given.app.scopes or ())
+    if check_first:
         check(app, found)
     file = config_directory() / CONFIG_FILE
-    save_app(store, app, file, _config_values(app, given, everything=asks_all))
+    save_app(store, app, file, _config_values(app, given, ask_all=ask_all))
     tell(f"Saved: the client secret in {store.description}, the rest in {printable(str(file))}.")
-    _tell_consequences(app, found, store)
+    _report_consequences(app, found, store)
     if not for_login:
-        _tell_next(app, found, store)
+        _show_next_step(app, found, store)
 
 
 def check(app: App, found: Settings) -> None:
-    """Tells that Withings accepts client id and secret.
+    """Asks Withings whether client id and secret are right, and says so.
 
-    Raises `ConfigurationError` where it does not, `ProviderUnavailable` where it cannot be asked, and `ProviderError`
-    where it does not say.
+    Raises `ConfigurationError` if they are not, `ProviderUnavailable` if Withings cannot be asked, and `ProviderError`
+    if it does not tell.
     """
-    from withings_auth.provider.signed import check_app  # here, because it brings aiohttp
+    from withings_auth.provider.signed import check_app  # here, because it loads aiohttp
 
     try:
         check_app(app, found.endpoints.api_url)
     except ProviderError as error:
         if not lacks_permission(error.status):
             raise
-        # The service is documented, and nobody has said whether free apps may use it.
+        # The service is documented, but not whether free apps may use it.
         raise ProviderError(
-            f"Withings does not let this app use the service that would tell (status {error.status})",
+            f"Withings does not let this app check its credentials (status {error.status})",
             status=error.status,
-            hint=f"this says neither that the client secret is right nor that it is wrong; {PROGRAM} login will tell",
+            hint=f"the client secret may be right or wrong: {PROGRAM} login will show",
         ) from None
     tell("Withings accepts this client id with this client secret.")
 
 
-def _config_values(app: App, given: Given, *, everything: bool) -> dict[str, str]:
-    """Returns what to write to config.toml: which app it is, and of the rest what was given now."""
+def _config_values(app: App, given: Given, *, ask_all: bool) -> dict[str, str]:
+    """Returns what to write to config.toml: the client id, and what else was given or asked for."""
     values = {
         "client_id": app.client_id,
-        "redirect_uri": app.redirect_uri if everything else given.app.redirect_uri,
-        "scopes": ",".join(app.scopes) if everything or given.app.scopes else None,
+        "redirect_uri": app.redirect_uri if ask_all else given.app.redirect_uri,
+        "scopes": ",".join(app.scopes) if ask_all or given.app.scopes else None,
         "listen": given.listen,
     }
     return {name: value for name, value in values.items() if value is not None}
 
 
 def _known(client_id: str | None, found: Settings, store: SecretStore) -> PartialApp:
-    """Returns what is known about the app that the user names; a secret in the environment is taken as this app's."""
+    """Returns what is known about the app that the user names; a secret in the environment counts as this app's."""
     app = replace(found.app, client_id=client_id or found.app.client_id)
     return known_app(replace(found, app=app), store)
 
 
-def _ask(known: PartialApp, found: Settings, store: SecretStore, check_uri: Check, *, everything: bool) -> PartialApp:
+def _ask(known: PartialApp, found: Settings, store: SecretStore, check_uri: Check, *, ask_all: bool) -> PartialApp:
     """Asks for what is missing, or for everything, with what is known as the default."""
     client_id = known.client_id
-    if everything or client_id is None:
+    if ask_all or client_id is None:
         client_id = ask("Client id", check=check_client_id, default=client_id)
     if client_id != known.client_id:
-        given_secret = None if everything else known.client_secret
+        given_secret = None if ask_all else known.client_secret
         secret = given_secret or _known(client_id, found, store).client_secret
         known = replace(known, client_id=client_id, client_secret=secret)
-    if everything or known.client_secret is None:
+    if ask_all or known.client_secret is None:
         note = "it is not shown"
         if known.client_secret is not None:
             is_set = known.client_secret == found.app.client_secret
             note += "; Enter takes WITHINGS_CLIENT_SECRET" if is_set else "; Enter keeps the saved one"
         known = replace(known, client_secret=ask_for_secret(note, default=known.client_secret))
-    if everything:
+    if ask_all:
         uri = known.redirect_uri or DEFAULT_REDIRECT_URI
-        uri = ask("Redirect URI, exactly as it is registered", check=check_uri, default=uri)
+        uri = ask("Redirect URI, exactly as registered", check=check_uri, default=uri)
         names = known.scopes or ALL_SCOPES
         wrong = partial(check_scopes, known=names)
-        scopes = ask("Scopes to ask for, a comma list", check=wrong, default=",".join(names))
+        scopes = ask("Scopes to request, a comma list", check=wrong, default=",".join(names))
         known = replace(known, redirect_uri=uri, scopes=scope_list(scopes))
     return known
 
 
-def _wrong_redirect_uri(text: str, *, listen: str | None, pasting: bool) -> str | None:
+def _check_redirect_uri(text: str, *, listen: str | None, paste_only: bool) -> str | None:
     try:
-        resolve_addresses(text, listen, paste_only=pasting)
+        resolve_addresses(text, listen, paste_only=paste_only)
     except ConfigurationError as error:
         return f"{error} ({error.hint})"
     return None
 
 
 def _show_dashboard(redirect_uri: str, *, open_it: bool) -> None:
-    """Shows what to type at the dashboard, and opens it if that is wished."""
-    tell("Withings gives tokens to apps, so you register one, once, for yourself:")
+    """Explains how to register an app, and opens the dashboard at once or after a yes."""
+    tell("Withings gives tokens to apps, so you register one for yourself, once:")
     tell(f"  1. At {DASHBOARD} create an app: Public API integration.")
     tell("  2. Target environment: Development.")
     tell(f"  3. Registered URLs: {printable(redirect_uri)}")
-    tell("     Save WITHOUT pressing Test: the test wants an address that Withings can reach.")
+    tell("     Save WITHOUT pressing Test: it needs an address that Withings can reach.")
     tell("  4. Copy the client id and the client secret, and come back here.")
     if open_it or confirm("Open the dashboard in your browser?"):
-        trouble = browser.start(DASHBOARD)
-        if trouble is None:
+        problem = browser.start(DASHBOARD)
+        if problem is None:
             tell("Opening your browser.")
         else:
-            tell(f"No browser was opened ({trouble.why}). Open the address above yourself.")
+            tell(f"No browser was opened ({problem.why}). Open the address above yourself.")
 
 
-def _tell_consequences(app: App, before: Settings, store: SecretStore) -> None:
-    """Tells what stands before the saved values, and what was removed for them."""
+def _report_consequences(app: App, before: Settings, store: SecretStore) -> None:
+    """Reports variables that override the saved values, and removes the previous app if no login uses it."""
     saved = {
         "WITHINGS_CLIENT_ID": app.client_id,
         "WITHINGS_CLIENT_SECRET": app.client_secret,
@@ -213,23 +208,23 @@ def _tell_consequences(app: App, before: Settings, store: SecretStore) -> None:
     }
     for name, value in saved.items():
         if os.environ.get(name, "") not in {"", value}:
-            tell(f"{PROGRAM}: warning: {name} in the environment says something else, and comes before what is saved")
-    earlier = before.app.client_id if before.environment_client_id is None else None
-    with suppress(StoreError, LockBusy):  # the app is saved, which is what counts
-        if earlier not in {None, app.client_id} and clear_unused_app(store, str(earlier)):
-            tell("The client secret of the earlier app, which no login uses, is removed.")
+            tell(f"{PROGRAM}: warning: {name} in the environment differs, and overrides the saved value")
+    previous = before.app.client_id if before.environment_client_id is None else None
+    with suppress(StoreError, LockBusy):  # the app is saved, and that is what counts
+        if previous not in {None, app.client_id} and clear_unused_app(store, str(previous)):
+            tell("Removed the client secret of the previous app, which no login uses.")
 
 
-def _tell_next(app: App, before: Settings, store: SecretStore) -> None:
-    """Tells which login the saved values are not for, and what to type next."""
+def _show_next_step(app: App, before: Settings, store: SecretStore) -> None:
+    """Says what to type next, and which login still belongs to the previous app."""
     flag = profile_flag(before.profile)
     grant = None
-    with suppress(StoreError):  # a record that is not ours is the login's trouble
+    with suppress(StoreError):  # login will report a broken record
         grant = stored_grant(store, before.profile)
     if grant is None:
         tell(f"Next: {PROGRAM} login{flag}")
     elif grant.client_id == app.client_id:
         tell(f"Profile {before.profile} stays logged in. Next: {PROGRAM} token{flag}")
     else:
-        tell(f"Profile {before.profile} stays logged in with the earlier app.")
+        tell(f"Profile {before.profile} stays logged in with the previous app.")
         tell(f"To log it in with this one: {PROGRAM} login --replace{flag}")

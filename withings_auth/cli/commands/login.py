@@ -11,7 +11,7 @@ from withings_auth.authorization.addresses import resolve_addresses
 from withings_auth.authorization.flow import login
 from withings_auth.authorization.options import DEFAULT_TIMEOUT_SECONDS
 from withings_auth.cli.options import add_profile, open_store, seconds, settings
-from withings_auth.cli.scopes import warn_of_strange
+from withings_auth.cli.scopes import warn_of_unknown
 from withings_auth.cli.ui.keyboard import typed_lines
 from withings_auth.cli.ui.prompts import ask_for_secret
 from withings_auth.cli.ui.signals import run_interruptible
@@ -92,10 +92,10 @@ def execute(options: argparse.Namespace) -> int:
             if is_terminal() and known_app(found, store).client_id is None:
                 from withings_auth.cli.commands.configure import set_up  # here, because most logins have an app
 
-                set_up(found, store, for_login=True, pasting=options.paste)
+                set_up(found, store, for_login=True, paste_only=options.paste)
                 found = _read(options)
             app = _own_app(options, found, store)
-        warn_of_strange(app.scopes)
+        warn_of_unknown(app.scopes)
         run_interruptible(
             lambda: login(
                 app,
