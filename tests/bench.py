@@ -26,6 +26,7 @@ from pathlib import Path
 import aiohttp
 
 from tests.support import isolation
+from tests.support.stores import save_record
 from withings_auth.model import App, Grant
 from withings_auth.sandbox import Sandbox
 from withings_auth.store import open_named_store
@@ -161,8 +162,8 @@ def log_in(store: SecretStore) -> None:
         client_id="an-app",
         token_url="https://wbsapi.withings.net/v2/oauth2",
     )
-    store.save(app_name("an-app"), App(client_id="an-app", client_secret="s" * 64).written())
-    store.save(TOKEN, grant.written())
+    save_record(store, app_name("an-app"), App(client_id="an-app", client_secret="s" * 64).written())
+    save_record(store, TOKEN, grant.written())
 
 
 def fast_paths(home: Path, calls: int) -> Iterator[Cost]:
@@ -243,8 +244,8 @@ def renewals(home: Path, running: contextlib.ExitStack) -> Iterator[Cost]:
         client_id=app.client_id,
         token_url=sandbox.endpoints.token_url,
     )
-    store.save(app_name(app.client_id), app.written())
-    store.save(TOKEN, grant.written())
+    save_record(store, app_name(app.client_id), app.written())
+    save_record(store, TOKEN, grant.written())
 
     def callers(number: int) -> Timing:
         def timing() -> Seconds:
@@ -253,7 +254,7 @@ def renewals(home: Path, running: contextlib.ExitStack) -> Iterator[Cost]:
                 obtained_at=int(time.time()) - LIFE_SECONDS,
                 expires_at=int(time.time()) - 1,
             )
-            store.save(TOKEN, expired.written())
+            save_record(store, TOKEN, expired.written())
             sandbox.advance(60)  # it answers 120 requests a minute
             tokens: set[str] = set()
             threads = [

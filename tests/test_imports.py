@@ -14,6 +14,7 @@ import withings_auth
 from tests.support.canaries import Canaries
 from tests.support.keyring_daemon import SecretService
 from tests.support.programs import Cli
+from tests.support.stores import save_record
 from withings_auth.config.settings import open_store
 from withings_auth.model import App, Grant
 from withings_auth.store.records import app_name, token_name
@@ -146,8 +147,10 @@ def log_in(canaries: Canaries) -> str:
         token_url="https://wbsapi.withings.net/v2/oauth2",
     )
     store = open_store()
-    store.save(app_name("an-app"), App(client_id="an-app", client_secret=canaries.plant("client secret")).written())
-    store.save(token_name("default"), grant.written())
+    save_record(
+        store, app_name("an-app"), App(client_id="an-app", client_secret=canaries.plant("client secret")).written()
+    )
+    save_record(store, token_name("default"), grant.written())
     return grant.access_token
 
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.stores import save_record
 from withings_auth.errors import ConfigurationError, StoreCorrupt
 from withings_auth.model import ALL_SCOPES, App, Endpoints, Grant, Token
 from withings_auth.store.memory_store import MemoryStore
@@ -187,7 +188,7 @@ class TestStrictReading:
     def test_a_secret_is_not_taken_from_another_apps_record(self) -> None:
         """Statement 38: a record that lies under another client id, as where file names have no case, is refused."""
         store = MemoryStore()
-        store.save(app_name("C" * 64), APP.written())
+        save_record(store, app_name("C" * 64), APP.written())
         with pytest.raises(StoreCorrupt):
             stored_app(store, "C" * 64)
 

@@ -12,6 +12,7 @@ import pytest
 from tests.adapters.clients import CLIENTS, Client
 from tests.adapters.places import Place, Reply, Seen, envelope, own_certificate
 from tests.support.canaries import Canaries
+from tests.support.stores import save_record
 from withings_auth.model import TOKEN_PATH, App, Grant
 from withings_auth.sandbox import Sandbox
 from withings_auth.store.base import SecretStore
@@ -59,8 +60,8 @@ class Login:
             client_id=client_id,
             token_url=f"{api_url}{TOKEN_PATH}",
         )
-        self.store.save(app_name(client_id), App(client_id=client_id, client_secret=secret).written())
-        self.store.save(token_name("default"), grant.written())
+        save_record(self.store, app_name(client_id), App(client_id=client_id, client_secret=secret).written())
+        save_record(self.store, token_name("default"), grant.written())
         return grant
 
 

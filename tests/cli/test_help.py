@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.keyring_daemon import SecretService
 from tests.support.logins import Desk
+from tests.support.stores import clear_record
 from withings_auth.cli import COMMANDS
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.records import app_name
@@ -59,7 +60,7 @@ class TestTheBareName:
 
     def test_a_login_whose_secret_is_lost_leads_to_saving_it(self, desk: Desk) -> None:
         desk.put_login(age=10_900)
-        FileStore(desk.directory).clear(app_name(desk.sandbox.client_id))
+        clear_record(FileStore(desk.directory), app_name(desk.sandbox.client_id))
         desk.env["WITHINGS_CLIENT_SECRET"] = None
         assert self.said(desk).endswith(
             "cannot be renewed: the app's client secret is no longer saved.\n"

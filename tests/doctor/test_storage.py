@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.store.keyrings import CuttingKeyring, ForgettingKeyring, Keyrings, MemoryKeyring, StubbornKeyring
+from tests.support.stores import Wrapped, save_record
 from withings_auth.doctor import storage
 from withings_auth.doctor.findings import Found, Verdict, ok, tried
 from withings_auth.doctor.probe import place_of
 from withings_auth.store import open_named_store
 from withings_auth.store.backends import Backend
-from withings_auth.store.base import Notes, SecretStore
+from withings_auth.store.base import HeldName, SecretStore
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.keyring_store import KeyringStore
 from withings_auth.store.memory_store import MemoryStore
@@ -44,8 +45,8 @@ def judged(store: SecretStore, place: Path, step_seconds: float = 34 * MILLISECO
 def files(tmp_path: Path) -> FileStore:
     """A store with two records."""
     store = FileStore(tmp_path / "store")
-    store.save("token/default", "{}")
-    store.save("app/abcdefgh", "{}")
+    save_record(store, "token/default", "{}")
+    save_record(store, "app/abcdefgh", "{}")
     return store
 
 
@@ -84,55 +85,55 @@ class TestWritable:
     def test_a_store_that_keeps_what_it_removed_is_found_out(self, tmp_path: Path) -> None:
         """Any `SecretStore` is judged by what it does."""
 
-        class Keeping(MemoryStore):
-            def clear(self, name: str) -> bool:
+        class Keeping(Wrapped):
+            def clear(self, held: HeldName, name: str) -> bool:  # noqa: ARG002
                 return self.load(name) is not None
 
-        found = judged(Keeping(), tmp_path)
+        found = judged(Keeping(MemoryStore()), tmp_path)
         assert (found.verdict, "did not remove" in found.words) == (Verdict.FAILED, True)
 
     def test_a_store_that_cuts_off_is_found_out(self, tmp_path: Path) -> None:
-        class Cutting(MemoryStore):
-            def save(self, name: str, text: str) -> None:
-                super().save(name, text[:5])
+        class Cutting(Wrapped):
+            def save(self, held: HeldName, name: str, text: str) -> None:  # noqa: ARG002
+                held.save(text[:5])
 
-        found = judged(Cutting(), tmp_path)
+        found = judged(Cutting(MemoryStore()), tmp_path)
         assert (found.verdict, "did not keep" in found.words) == (Verdict.FAILED, True)
 
     @pytest.mark.parametrize("step", ["save", "load", "clear"])
     @pytest.mark.parametrize("moment", ["before", "after"])
-    @pytest.mark.parametrize("kind", [FileStore, KeyringStore])
-    def test_an_interrupt_leaves_nothing(self, tmp_path: Path, kind: type, step: str, moment: str) -> None:
+    @pytest.mark.parametrize("kind", ["file", "keyring"])
+    def test_an_interrupt_leaves_nothing(self, tmp_path: Path, kind: str, step: str, moment: str) -> None:
         """Ctrl-C before or after any of its steps: the record is removed all the same."""
         pressed: list[str] = []
 
-        class Interrupted(kind):  # type: ignore[misc]  # either of the two
+        class Interrupted(Wrapped):
             def _strike(self, now_step: str, now_moment: str) -> None:
                 if (now_step, now_moment) == (step, moment) and not pressed:
                     pressed.append("Ctrl-C")
                     raise KeyboardInterrupt
 
-            def save(self, name: str, text: str) -> None:
+            def save(self, held: HeldName, name: str, text: str) -> None:  # noqa: ARG002
                 self._strike("save", "before")
-                super().save(name, text)
+                held.save(text)
                 self._strike("save", "after")
 
             def load(self, name: str) -> str | None:
                 self._strike("load", "before")
-                text: str | None = super().load(name)
+                text = super().load(name)
                 self._strike("load", "after")
                 return text
 
-            def clear(self, name: str) -> bool:
+            def clear(self, held: HeldName, name: str) -> bool:  # noqa: ARG002
                 self._strike("clear", "before")
-                cleared: bool = super().clear(name)
+                cleared = held.clear()
                 self._strike("clear", "after")
                 return cleared
 
         keyring = MemoryKeyring()
         chosen = Backend(keyring=keyring, description="the test's keyring", replaces_by_deleting=True)
         place = tmp_path / "place"
-        store = Interrupted(place, choose=lambda: chosen) if kind is KeyringStore else Interrupted(place)
+        store = Interrupted(KeyringStore(place, choose=lambda: chosen) if kind == "keyring" else FileStore(place))
         with pytest.raises(KeyboardInterrupt):
             judged(store, place)
         assert pressed
@@ -285,13 +286,11 @@ class TestLocks:
         assert storage.file_system(tmp_path / "a", tmp_path / "no such file") == ""
 
     def test_a_lock_that_lets_two_in_is_found_out(self, tmp_path: Path) -> None:
-        class Open(MemoryStore):
-            @contextmanager
-            def lock(self, name: str, timeout: float) -> Iterator[Notes]:
-                with MemoryStore().lock(name, timeout) as notes:
-                    yield notes
+        class Open(Wrapped):
+            def lock(self, name: str, timeout: float) -> AbstractContextManager[HeldName]:
+                return MemoryStore().lock(name, timeout)
 
-        found = storage.locks(Open(), tmp_path)
+        found = storage.locks(Open(MemoryStore()), tmp_path)
         assert found.verdict is Verdict.FAILED
         assert "lets two programs in at once" in found.words
 

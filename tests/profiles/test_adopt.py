@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.canaries import Canaries
+from tests.support.stores import Wrapped, save_record
 from tests.tokens.scene import HOUR, START, Clock
-from tests.tokens.stores import Wrapped
 from withings_auth.errors import (
     ConfigurationError,
     LoginRequired,
@@ -27,7 +27,7 @@ from withings_auth.profiles.foreign import ForeignLogin
 from withings_auth.provider.http import post
 from withings_auth.provider.replies import Answer, NotSent, Outcome
 from withings_auth.sandbox import Sandbox
-from withings_auth.store.base import SecretStore
+from withings_auth.store.base import HeldName, SecretStore
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.memory_store import MemoryStore
 from withings_auth.store.records import app_name, stored_app, stored_grant, token_name
@@ -87,7 +87,7 @@ class Table:
             token_url=self.sandbox.endpoints.token_url,
         )
         grant = replace(grant, **changes)  # type: ignore[arg-type]  # texts only
-        self.store.save(token_name(profile), grant.written())
+        save_record(self.store, token_name(profile), grant.written())
         return grant
 
 
@@ -171,7 +171,7 @@ class TestRefused:
 
     def test_a_wrong_secret_takes_no_good_one_away(self, table: Table) -> None:
         """The saved one, which logins use, stays."""
-        table.store.save(app_name(table.sandbox.client_id), table.app.written())
+        save_record(table.store, app_name(table.sandbox.client_id), table.app.written())
         table.keep("7", profile="other")
         with pytest.raises(ConfigurationError):
             table.adopt(app=App(client_id=table.sandbox.client_id, client_secret="wrong"))
@@ -225,13 +225,13 @@ class TestLostAnswers:
     def test_the_notes_of_the_profile_are_left_alone(self, table: Table) -> None:
         """What is unknown of the login that the profile has stays noted, whatever comes of the import."""
         table.keep(str(table.login.userid))
-        with table.store.lock(token_name("default"), 1) as notes:
-            notes.note("of the earlier login")
+        with table.store.lock(token_name("default"), 1) as held:
+            held.notes.note("of the earlier login")
         table.sandbox.fail_next("bad_gateway", times=2)
         with pytest.raises(ProviderUnavailable):
             table.adopt()
-        with table.store.lock(token_name("default"), 1) as notes:
-            assert notes.recall() == "of the earlier login"
+        with table.store.lock(token_name("default"), 1) as held:
+            assert held.notes.recall() == "of the earlier login"
 
 
 class TestConflicts:
@@ -290,16 +290,16 @@ class TestConflicts:
 class Failing(Wrapped):
     """A store that saves no token record."""
 
-    def save(self, name: str, text: str) -> None:
+    def save(self, held: HeldName, name: str, text: str) -> None:
         if name.startswith("token/"):
             raise StoreUnavailable("the disk is full", hint="make room")
-        self.inner.save(name, text)
+        held.save(text)
 
 
 class Readonly(Wrapped):
     """A store that saves nothing."""
 
-    def save(self, name: str, text: str) -> None:
+    def save(self, held: HeldName, name: str, text: str) -> None:  # noqa: ARG002
         raise StoreUnavailable(f"no room for {name} ({len(text)})")
 
 
@@ -310,10 +310,10 @@ class Killed(BaseException):
 class Dying(Wrapped):
     """A process that ends between the answer and the save."""
 
-    def save(self, name: str, text: str) -> None:
+    def save(self, held: HeldName, name: str, text: str) -> None:
         if name.startswith("token/"):
             raise Killed(len(text))
-        self.inner.save(name, text)
+        held.save(text)
 
 
 class TestStore:

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.stores import Wrapped, clear_record, save_record
 from tests.tokens.scene import Clock, Scene
 from withings_auth.errors import ConfigurationError, LockBusy, ProviderUnavailable, StoreUnavailable
 from withings_auth.model import App, Grant
 from withings_auth.profiles.logout import Logout, revoke_access
 from withings_auth.provider.statuses import TOO_MANY_REQUESTS
 from withings_auth.sandbox import Sandbox
+from withings_auth.store.base import HeldName
 from withings_auth.store.memory_store import MemoryStore
 from withings_auth.store.records import app_name, token_name
 
@@ -57,15 +59,15 @@ def test_an_interruption_leaves_everything_for_another_try(scene: Scene) -> None
 def test_an_app_that_cannot_be_removed_is_a_trouble(scene: Scene) -> None:
     """The tokens have gone, and what stays is named."""
 
-    class Stuck(MemoryStore):
-        def clear(self, name: str) -> bool:
+    class Stuck(Wrapped):
+        def clear(self, held: HeldName, name: str) -> bool:
             if name.startswith("app/"):
                 raise StoreUnavailable("it is stuck")
-            return super().clear(name)
+            return held.clear()
 
-    store = Stuck()
+    store = Stuck(MemoryStore())
     for name in scene.store.names():
-        store.save(name, scene.store.load(name) or "")
+        save_record(store, name, scene.store.load(name) or "")
     logout = Logout(store, tell=lambda _: None)
     logout.remove_profile("default")
     logout.remove_apps(None, every=False)
@@ -91,7 +93,7 @@ class TestEndAccess:
         assert self.end(scene, known="given")[0].client_secret == "given"
 
     def test_without_a_secret_nothing_is_asked(self, scene: Scene) -> None:
-        scene.store.clear(app_name(scene.sandbox.client_id))
+        clear_record(scene.store, app_name(scene.sandbox.client_id))
         with pytest.raises(ConfigurationError, match="did not confirm"):
             self.end(scene)
 

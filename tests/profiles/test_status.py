@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.support.stores import clear_record, save_record
 from tests.tokens.scene import Clock, Scene
 from withings_auth.errors import StoreCorrupt, WithingsAuthError
 from withings_auth.model import Grant
@@ -117,14 +118,14 @@ class TestInAStore:
         assert read_status(MemoryStore(), "default", 0) is None
 
     def test_a_record_that_cannot_be_read_is_an_error(self, scene: Scene) -> None:
-        scene.store.save(token_name("default"), "not JSON at all")
+        save_record(scene.store, token_name("default"), "not JSON at all")
         with pytest.raises(StoreCorrupt):
             seen(scene)
 
     def test_the_secret_is_saved_or_given_for_this_app(self, scene: Scene) -> None:
         """A secret that status beside another client id is no help."""
         assert seen(scene).secret_known
-        scene.store.clear(app_name(scene.sandbox.client_id))
+        clear_record(scene.store, app_name(scene.sandbox.client_id))
         assert not seen(scene).secret_known
         assert seen(scene, {scene.sandbox.client_id: "s3cret"}).secret_known
         assert not seen(scene, {"another": "s3cret"}).secret_known

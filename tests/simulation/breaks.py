@@ -32,12 +32,12 @@ BREAKS = (
         promise="a refresh token is sent that is not the stored one",
         renewal=(
             (
-                "        with ExitStack() as held:",
-                "        before = load_grant(store, profile)\n        with ExitStack() as held:",
+                "        with ExitStack() as stack:",
+                "        before = load_grant(store, profile)\n        with ExitStack() as stack:",
             ),
             (
-                "_renew_under_lock(store, profile, requirement,",
-                "_renew_under_lock(before, store, profile, requirement,",
+                "_renew_under_lock(store, held, profile, requirement,",
+                "_renew_under_lock(before, store, held, profile, requirement,",
             ),
             ("def _renew_under_lock(\n", "def _renew_under_lock(\n    grant: Grant,\n"),
             ("    grant = load_grant(store, profile)\n    if requirement.met_by", "    if requirement.met_by"),
@@ -56,7 +56,7 @@ BREAKS = (
     Break(
         name="lets the lock go before it asks",
         promise="two refreshes are in flight",
-        renewal=(("            for _ in range(2):\n", "            held.close()\n            for _ in range(2):\n"),),
+        renewal=(("            for _ in range(2):\n", "            stack.close()\n            for _ in range(2):\n"),),
     ),
     Break(
         name="waits for the lock as long as it takes",
@@ -84,7 +84,7 @@ BREAKS = (
         renewal=(
             (
                 "found = load_grant(store, profile)",
-                "store.clear(token_name(profile)); found = load_grant(store, profile)",
+                "held.clear(); found = load_grant(store, profile)",
             ),
         ),
     ),

@@ -28,7 +28,7 @@ NAME = "token/default"
 
 
 class Machine:
-    """The `SecretStore` and the notes of the play, and all that a `World` is made of."""
+    """The play's `SecretStore`, its one name while that is held, and the notes; and all that a `World` is made of."""
 
     description = "the play"
 
@@ -41,6 +41,11 @@ class Machine:
         self.record: str | None = None
         self.slip: str | None = None
         self.lock_owner: Process | None = None
+
+    @property
+    def notes(self) -> Machine:
+        """The notes of the one name that there is."""
+        return self
 
     def heal(self) -> None:
         """From now on nothing goes wrong."""
@@ -70,9 +75,8 @@ class Machine:
             process.ask.nobody_logged_in = True
         return self.record
 
-    def save(self, name: str, text: str) -> None:
+    def save(self, text: str) -> None:
         """Replaces the record in one step; what is told can be worse than what was done."""
-        assert name == NAME
         process = self._stop()
         how = self._fault(process, "save")
         if how is None or how == "saved, and cannot tell":
@@ -90,9 +94,8 @@ class Machine:
         else:
             self._play.promises.saved(process.ask, grant)
 
-    def clear(self, name: str) -> bool:
+    def clear(self) -> bool:
         """Removes the record, as only a logout may."""
-        assert name == NAME
         process = self._stop()
         self._play.happened(process, "removes the login")
         if process.ask is not None:

@@ -32,8 +32,8 @@ def login(play: Play) -> Callable[[], None]:
 
     def save() -> None:
         try:
-            with play.machine.lock(NAME, LOCK_PATIENCE_SECONDS):
-                play.machine.save(NAME, grant.written())
+            with play.machine.lock(NAME, LOCK_PATIENCE_SECONDS) as held:
+                held.save(grant.written())
         except (StoreError, LockBusy, KilledError):
             return
 
@@ -45,9 +45,9 @@ def logout(play: Play) -> Callable[[], None]:
 
     def remove() -> None:
         try:
-            with play.machine.lock(NAME, LOCK_PATIENCE_SECONDS) as notes:
-                play.machine.clear(NAME)
-                notes.note(None)
+            with play.machine.lock(NAME, LOCK_PATIENCE_SECONDS) as held:
+                held.clear()
+                held.notes.note(None)
         except (StoreError, LockBusy, KilledError):
             return
 

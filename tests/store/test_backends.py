@@ -46,7 +46,8 @@ from withings_auth.config.settings import open_store
 from withings_auth.errors import WithingsAuthError
 store = open_store("keyring")
 try:
-    store.save("token/default", "text")
+    with store.lock("token/default", 1) as held:
+        held.save("text")
     print(store.load("token/default"), store.description)
 except WithingsAuthError as error:
     print(error.exit_code, error, error.hint)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.stores import clear_record, save_record
 from withings_auth.errors import StoreNotDurable
 from withings_auth.store.file_store import FileStore
 
@@ -21,7 +22,7 @@ NEW = "new " * 50
 
 # What a child process starts with: all modules, before it gives up its rights or its room on the disk.
 SETUP = """
-import os, resource, signal, sys
+import contextlib, os, resource, signal, sys
 from pathlib import Path
 import filelock
 from withings_auth.errors import StoreError
@@ -32,6 +33,14 @@ def attempt(use):
         print(use())
     except StoreError as error:
         print(f"{type(error).__name__} {error.exit_code}: {error}")
+def save(text):
+    with store.lock("token/default", 1) as held:
+        held.save(text)
+def without_lock():
+    # A name that is held although its lock cannot be written.
+    from withings_auth.store import lock
+    lock.file_lock = lambda path, timeout: contextlib.nullcontext(lock.FileNotes(path))
+    return store.lock("token/default", 1).__enter__()
 """
 
 
@@ -43,12 +52,13 @@ def child(code: str, directory: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    FileStore(tmp_path / "secrets").save(TOKEN, OLD)
+    save_record(FileStore(tmp_path / "secrets"), TOKEN, OLD)
     return tmp_path / "secrets"
 
 
 def files(directory: Path) -> list[str]:
-    return sorted(path.name for path in (directory / "token").iterdir())
+    """Everything beside the lock."""
+    return sorted(path.name for path in (directory / "token").iterdir() if path.name != "default.lock")
 
 
 KILLED_AT = {
@@ -72,7 +82,7 @@ def killing(*arguments, **named):
         os.kill(os.getpid(), signal.SIGKILL)
     return real(*arguments, **named)
 os.{name} = killing
-store.save("{TOKEN}", "{NEW}")
+save("{NEW}")
 """,
         directory,
     )
@@ -81,7 +91,7 @@ store.save("{TOKEN}", "{NEW}")
     assert store.load(TOKEN) == left
     assert store.names() == [TOKEN]
     assert len(files(directory)) == (2 if left == OLD else 1)  # else the test did not kill in the middle
-    store.save(TOKEN, "newer")
+    save_record(store, TOKEN, "newer")
     assert files(directory) == ["default.json"]
 
 
@@ -91,7 +101,7 @@ def test_a_leftover_goes_with_a_logout_too(directory: Path) -> None:
     leftover.write_text("half a record")
     other = directory / "token" / ".default2.json.0123456789abcdef.tmp"
     other.write_text("of somebody who is writing now")
-    assert FileStore(directory).clear(TOKEN) is True
+    assert clear_record(FileStore(directory), TOKEN) is True
     assert files(directory) == [other.name]
 
 
@@ -100,7 +110,7 @@ def test_a_full_disk_keeps_the_old_record(directory: Path) -> None:
     ran = child(
         f"""
 resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
-attempt(lambda: store.save("{TOKEN}", "{NEW}"))
+attempt(lambda: save("{NEW}"))
 """,
         directory,
     )
@@ -126,35 +136,35 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_disk_that_is_really_full(small_disk: Path) -> None:
     """Statement 29: ENOSPC in the middle of a save leaves the old record, alone; with room again the save succeeds."""
     store = FileStore(small_disk / "secrets")
-    store.save(TOKEN, OLD)
+    save_record(store, TOKEN, OLD)
     ballast = small_disk / "ballast"
     with suppress(OSError), ballast.open("wb", buffering=0) as file:
         while True:
             file.write(b"x" * 4096)
     with pytest.raises(StoreNotDurable, match="No space left") as failed:
-        store.save(TOKEN, "new " * 4000)
+        save_record(store, TOKEN, "new " * 4000)
     assert failed.value.exit_code == 5
     assert store.load(TOKEN) == OLD
     assert files(small_disk / "secrets") == ["default.json"]
     ballast.unlink()
-    store.save(TOKEN, NEW)
+    save_record(store, TOKEN, NEW)
     assert store.load(TOKEN) == NEW
 
 
 USES = f"""
 attempt(lambda: store.load("{TOKEN}"))
 attempt(lambda: store.names())
-attempt(lambda: store.save("{TOKEN}", "new"))
-attempt(lambda: store.clear("{TOKEN}"))
 attempt(lambda: store.lock("{TOKEN}", 1).__enter__())
+attempt(lambda: without_lock().save("new"))
+attempt(lambda: without_lock().clear())
 """
 
 
 def test_a_read_only_disk_gives_what_it_has(small_disk: Path) -> None:
     """From a read-only disk a record is read; all that would change it is an error with exit code 5."""
-    FileStore(small_disk / "secrets").save(TOKEN, "old")
+    save_record(FileStore(small_disk / "secrets"), TOKEN, "old")
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    loaded, names, saved, cleared, locked = child(USES, small_disk / "secrets").stdout.splitlines()
+    loaded, names, locked, saved, cleared = child(USES, small_disk / "secrets").stdout.splitlines()
     assert (loaded, names) == ("old", f"['{TOKEN}']")
     assert saved.startswith("StoreNotDurable 5: cannot save ")
     assert cleared.startswith("StoreUnavailable 5: cannot use ")
@@ -177,14 +187,15 @@ AS_NOBODY = "os.getuid() or os.setresuid(65534, 65534, 65534)\n"
 def test_a_directory_that_cannot_be_written(anybodys: Path, mode: int) -> None:
     """Every refusal of the system, for a user who is not root, is an error of ours with exit code 5."""
     directory = anybodys / "secrets"
-    FileStore(directory).save(TOKEN, "old")
+    save_record(FileStore(directory), TOKEN, "old")
+    (directory / "token/default.lock").unlink()
     for path in [directory, *directory.rglob("*")]:
         if os.getuid() == 0:
             os.chown(path, 65534, 65534)
     (directory / "token").chmod(mode)
     ran = child(AS_NOBODY + USES, directory)
     (directory / "token").chmod(0o700)
-    loaded, names, saved, cleared, locked = ran.stdout.splitlines()
+    loaded, names, locked, saved, cleared = ran.stdout.splitlines()
     if mode == 0o500:
         assert (loaded, names) == ("old", f"['{TOKEN}']")
     else:
@@ -217,10 +228,10 @@ def test_the_lock_file_is_never_removed(directory: Path) -> None:
     """Statement 28: the lock file stays, through save and logout, so that all wait for the same one."""
     store = FileStore(directory)
     path = directory / "token" / "default.lock"
-    with store.lock(TOKEN, 1):
+    with store.lock(TOKEN, 1) as held:
         number = path.stat().st_ino
-        store.save(TOKEN, "text")
-        store.clear(TOKEN)
+        held.save("text")
+        held.clear()
     with store.lock(TOKEN, 1):
         pass
     assert path.stat().st_ino == number
@@ -229,6 +240,7 @@ def test_the_lock_file_is_never_removed(directory: Path) -> None:
 def test_a_lock_that_is_a_link_is_refused(directory: Path) -> None:
     """Statement 24: a lock file that leads elsewhere is neither followed nor made."""
     target = directory.parent / "elsewhere"
+    (directory / "token/default.lock").unlink()
     (directory / "token/default.lock").symlink_to(target)
     assert "StoreUnavailable 5" in child(f'attempt(lambda: store.lock("{TOKEN}", 1).__enter__())', directory).stdout
     assert not target.exists()
@@ -242,5 +254,5 @@ def test_the_stamp_changes_though_the_clock_was_set_back(directory: Path) -> Non
     os.utime(record, ns=(ahead, ahead))
     for _ in range(3):
         before = record.stat().st_mtime_ns
-        store.save(TOKEN, OLD)
+        save_record(store, TOKEN, OLD)
         assert record.stat().st_mtime_ns > before

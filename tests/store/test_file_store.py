@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import stat
 import sys
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.stores import clear_record, save_record
 from withings_auth.errors import ConfigurationError, StoreCorrupt, StoreError, StoreUnavailable
 from withings_auth.store import open_named_store
 from withings_auth.store.file_store import LARGEST_RECORD_BYTES, FileStore
@@ -30,7 +32,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a fil
 def directory(tmp_path: Path) -> Path:
     """The directory of a store that holds one record, the text “old”."""
     directory = tmp_path / "secrets"
-    FileStore(directory).save(TOKEN, "old")
+    save_record(FileStore(directory), TOKEN, "old")
     return directory
 
 
@@ -59,9 +61,9 @@ class TestModes:
         earlier = os.umask(umask)
         try:
             store = FileStore(tmp_path / "new" / "secrets")
-            with store.lock(TOKEN, 1) as notes:
-                notes.note("noted")
-                store.save(TOKEN, "text")
+            with store.lock(TOKEN, 1) as held:
+                held.notes.note("noted")
+                held.save("text")
         except StoreError:
             assert umask == 0o277  # a umask that keeps out the owner too: an error, never a wider mode
         finally:
@@ -87,7 +89,7 @@ class TestModes:
         sys.addaudithook(watch)
         earlier = os.umask(0)
         try:
-            FileStore(tmp_path / "secrets").save(TOKEN, "text")
+            save_record(FileStore(tmp_path / "secrets"), TOKEN, "text")
         finally:
             os.umask(earlier)
             made.append("an audit hook cannot be removed, only told to look away")
@@ -134,8 +136,7 @@ def _directory_in_its_place(directory: Path) -> None:
 
 
 def _file_as_kind(directory: Path) -> None:
-    (directory / "token/default.json").unlink()
-    (directory / "token").rmdir()
+    shutil.rmtree(directory / "token")
     (directory / "token").touch(0o600)
 
 
@@ -174,7 +175,7 @@ class TestUnsafe:
         spoil(directory)
         before = pictures(directory.parent)
         store = FileStore(directory)
-        for use in (store.load, partial(store.save, text="new")):
+        for use in (store.load, partial(save_record, store, text="new")):
             with pytest.raises(StoreUnavailable, match=why) as refused:
                 use(TOKEN)
             assert refused.value.exit_code == 5
@@ -192,14 +193,14 @@ class TestUnsafe:
         with pytest.raises(StoreUnavailable), store.lock(TOKEN, 1):
             pass
         with pytest.raises(StoreUnavailable):
-            store.clear(TOKEN)
+            clear_record(store, TOKEN)
         assert pictures(directory.parent) == before
 
     @pytest.mark.parametrize("spoil", [_link_record, _pipe, _mode(0o644, "token/default.json")])
     def test_an_unsafe_record_can_be_removed(self, directory: Path, spoil: Callable[[Path], None]) -> None:
         """Statement 34: logging out removes the record itself, whatever it is, and nothing that it leads to."""
         spoil(directory)
-        assert FileStore(directory).clear(TOKEN) is True
+        assert clear_record(FileStore(directory), TOKEN) is True
         assert not (directory / "token/default.json").is_symlink()
         assert FileStore(directory).load(TOKEN) is None
         assert (directory.parent / "elsewhere").exists() == (spoil is _link_record)
@@ -241,7 +242,7 @@ class TestNames:
 
     def test_the_tilde_is_the_home(self, home: Path) -> None:
         """`file:~/x` lies in the home, and the record where the documentation says."""
-        open_named_store("file:~/x", home / "state").save(TOKEN, "text")
+        save_record(open_named_store("file:~/x", home / "state"), TOKEN, "text")
         assert (home / "x/token/default.json").read_text() == "text"
         assert not (home / "state").exists()
 
@@ -253,7 +254,7 @@ class TestNames:
         hostile = tmp_path / "a\x1b[2Jb"
         store = FileStore(hostile)
         assert store.description.isprintable()
-        store.save(TOKEN, "text")
+        save_record(store, TOKEN, "text")
         hostile.chmod(0o755)
         with pytest.raises(StoreUnavailable) as unsafe:
             store.load(TOKEN)

@@ -25,8 +25,9 @@ from tests.store.keyrings import (
     SlowKeyring,
     StubbornKeyring,
 )
+from tests.support.stores import clear_record, save_record
 from withings_auth.errors import StoreError, StoreNotDurable, StoreUnavailable
-from withings_auth.store.base import SecretStore
+from withings_auth.store.base import HeldName, SecretStore
 
 TOKEN = "token/default"
 SERVICE = "withings-auth/token/default"
@@ -37,10 +38,10 @@ RECORD = f'{{"version":1,"access_token":"{SECRET}"}}'
 FAIL: Callable[[], KeyringBackend] = FailKeyring
 NULL: Callable[[], KeyringBackend] = NullKeyring
 
-USES: dict[str, Callable[[SecretStore], object]] = {
-    "load": lambda store: store.load(TOKEN),
-    "save": lambda store: store.save(TOKEN, RECORD),
-    "clear": lambda store: store.clear(TOKEN),
+USES: dict[str, Callable[[SecretStore, HeldName], object]] = {
+    "load": lambda store, _: store.load(TOKEN),
+    "save": lambda _, held: held.save(RECORD),
+    "clear": lambda _, held: held.clear(),
 }
 every_use = pytest.mark.parametrize("use", USES.values(), ids=USES)
 
@@ -70,12 +71,12 @@ class TestFailing:
     @every_use
     @pytest.mark.parametrize("make", FOREIGN.values(), ids=FOREIGN)
     def test_every_foreign_error_becomes_ours(
-        self, tmp_path: Path, make: Callable[[str], Exception], use: Callable[[SecretStore], object]
+        self, tmp_path: Path, make: Callable[[str], Exception], use: Callable[[SecretStore, HeldName], object]
     ) -> None:
         """Statements 23, 35: exit code 5, one escaped line, a remedy, and the cause kept for who debugs."""
         store = Keyrings(tmp_path, FailingKeyring(make))()
-        with pytest.raises(StoreUnavailable) as failed, store.lock(TOKEN, 1):
-            use(store)
+        with pytest.raises(StoreUnavailable) as failed, store.lock(TOKEN, 1) as held:
+            use(store, held)
         assert failed.value.exit_code == 5
         assert str(failed.value).isprintable()
         assert failed.value.hint
@@ -109,7 +110,7 @@ class TestFailing:
 
         store = Keyrings(tmp_path, FailsToSave(make))()
         with pytest.raises(StoreUnavailable, match="Error") as failed:
-            store.save(TOKEN, RECORD)
+            save_record(store, TOKEN, RECORD)
         assert SECRET not in str(failed.value) + failed.value.hint + repr(failed.value)
         assert SECRET not in "".join(traceback.format_exception(failed.value))
 
@@ -117,13 +118,13 @@ class TestFailing:
         """Where the index cannot be written, the error says so instead of blaming the keyring."""
         (tmp_path / "token").write_text("a file where a directory must be")
         with pytest.raises(StoreUnavailable, match=r"cannot use .*token") as failed:
-            Keyrings(tmp_path)().save(TOKEN, RECORD)
+            save_record(Keyrings(tmp_path)(), TOKEN, RECORD)
         assert "on a disk with room" in failed.value.hint
 
     def test_a_state_directory_that_cannot_be_written_hides_no_record(self, tmp_path: Path) -> None:
         """A token is read although the index cannot be repaired."""
         keyrings = Keyrings(tmp_path / "state")
-        keyrings().save(TOKEN, RECORD)
+        save_record(keyrings(), TOKEN, RECORD)
         (tmp_path / "state").rename(tmp_path / "gone")
         (tmp_path / "state").touch()
         assert keyrings().load(TOKEN) == RECORD
@@ -134,7 +135,7 @@ class TestLying:
     def test_a_save_counts_only_when_it_reads_back(self, tmp_path: Path, keyring: Callable[[], KeyringBackend]) -> None:
         """Statement 29: a keyring that accepts and forgets, or keeps a part, is found out at once; exit code 5."""
         with pytest.raises(StoreNotDurable) as failed:
-            Keyrings(tmp_path, keyring())().save(TOKEN, RECORD)
+            save_record(Keyrings(tmp_path, keyring())(), TOKEN, RECORD)
         assert failed.value.exit_code == 5
 
     @pytest.mark.parametrize("spare", [None, RECORD])
@@ -144,15 +145,15 @@ class TestLying:
         keyring.held = {} if spare is None else {f"{SERVICE}.next": spare}
         keyrings = Keyrings(tmp_path, keyring, replaces_by_deleting=True)
         with pytest.raises(StoreNotDurable):
-            keyrings().save(TOKEN, RECORD.upper())
+            save_record(keyrings(), TOKEN, RECORD.upper())
         assert keyrings().load(TOKEN) == spare
 
     def test_a_removal_counts_only_when_it_is_gone(self, tmp_path: Path) -> None:
         """Statement 34: a logout from a keyring that keeps the record all the same is an error."""
         keyrings = Keyrings(tmp_path, StubbornKeyring())
-        keyrings().save(TOKEN, RECORD)
+        save_record(keyrings(), TOKEN, RECORD)
         with pytest.raises(StoreUnavailable, match="still holds"):
-            keyrings().clear(TOKEN)
+            clear_record(keyrings(), TOKEN)
         assert keyrings().names() == [TOKEN]
 
     def test_the_backend_that_refuses_all_is_no_usable_keyring(self, tmp_path: Path) -> None:
@@ -165,7 +166,7 @@ class TestLying:
     )
     @every_use
     def test_what_is_missing_for_a_moment_is_asked_for_again(
-        self, tmp_path: Path, use: Callable[[SecretStore], object], error: Exception
+        self, tmp_path: Path, use: Callable[[SecretStore, HeldName], object], error: Exception
     ) -> None:
         """GNOME's keyring is without its collection while it writes it anew; a save must not be lost to that."""
 
@@ -179,9 +180,10 @@ class TestLying:
 
         keyring = Rewriting()
         store = Keyrings(tmp_path, keyring)()
-        store.save(TOKEN, RECORD)
+        save_record(store, TOKEN, RECORD)
         keyring.missing = True
-        use(store)
+        with store.lock(TOKEN, 1) as held:
+            use(store, held)
         assert not keyring.missing
         assert store.load(TOKEN) == (None if use is USES["clear"] else RECORD)
 
@@ -190,7 +192,7 @@ class TestLying:
         keyring = MemoryKeyring()
         store = Keyrings(tmp_path, keyring)()
         for number in range(3):
-            store.save(TOKEN, f"{RECORD}{number}")
+            save_record(store, TOKEN, f"{RECORD}{number}")
         assert keyring.asked == [("set", SERVICE)] * 3
 
 
@@ -210,26 +212,26 @@ class TestIndex:
     def test_the_stamp_changes_though_the_clock_was_set_back(self, tmp_path: Path) -> None:
         """A save after the clock was set back still gives a later time than the one before it had."""
         store = Keyrings(tmp_path)()
-        store.save(TOKEN, RECORD)
+        save_record(store, TOKEN, RECORD)
         stamp = tmp_path / "token/default.stamp"
         ahead = 4_000_000_000 * 10**9
         os.utime(stamp, ns=(ahead, ahead))
         for _ in range(3):
             before = stamp.stat().st_mtime_ns
-            store.save(TOKEN, RECORD)
+            save_record(store, TOKEN, RECORD)
             assert stamp.stat().st_mtime_ns > before
 
     def test_a_save_during_a_read_stays_in_it(self, tmp_path: Path) -> None:
         """A reader that found nothing takes no name away that was saved while it was reading."""
         keyring = MemoryKeyring()
         keyrings = Keyrings(tmp_path, keyring)
-        keyrings().save(TOKEN, RECORD)
+        save_record(keyrings(), TOKEN, RECORD)
         keyring.held.clear()
 
         class SavedMeanwhile(MemoryKeyring):
             def get_password(self, service: str, username: str) -> str | None:
                 found = keyring.get_password(service, username)
-                keyrings().save(TOKEN, RECORD)
+                save_record(keyrings(), TOKEN, RECORD)
                 return found
 
         assert Keyrings(tmp_path, SavedMeanwhile())().load(TOKEN) is None
@@ -238,8 +240,8 @@ class TestIndex:
     def test_it_holds_no_secret(self, tmp_path: Path) -> None:
         """Statement 24: nothing of the record lies in the state directory, which is private all the same."""
         store = Keyrings(tmp_path / "state")()
-        with store.lock(TOKEN, 1):
-            store.save(TOKEN, RECORD)
+        with store.lock(TOKEN, 1) as held:
+            held.save(RECORD)
         files = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
         assert {path.name for path in files} == {"default.lock", "default.stamp"}
         assert [path.read_bytes() for path in files] == [b"", b""]
@@ -249,16 +251,15 @@ class TestIndex:
 
 class TestHanging:
     @every_use
-    def test_no_wait_is_longer_than_said(self, tmp_path: Path, use: Callable[[SecretStore], object]) -> None:
+    def test_no_wait_is_longer_than_said(self, tmp_path: Path, use: Callable[[SecretStore, HeldName], object]) -> None:
         """Statement 32: a keyring that hangs is an error within the time limit, under the lock and without it."""
         keyring = SlowKeyring()
         keyring.hangs = True
         store = Keyrings(tmp_path, keyring, patience_seconds=0.2)()
         began = time.monotonic()
-        with pytest.raises(StoreError, match="within 0 seconds"), store.lock(TOKEN, 1):
-            use(store)
-        with pytest.raises(StoreError, match="within 0 seconds"):
-            use(store)
+        for name in (TOKEN, "token/other"):
+            with pytest.raises(StoreError, match="within 0 seconds"), store.lock(name, 1) as held:
+                use(store, held)
         assert 0.35 < time.monotonic() - began < 3
         keyring.go.set()
 
@@ -268,10 +269,10 @@ class TestHanging:
         keyring.hangs = True
         store = Keyrings(tmp_path, keyring, patience_seconds=0.3)()
         began = time.monotonic()
-        with store.lock(TOKEN, 1):
+        with store.lock(TOKEN, 1) as held:
             for use in USES.values():
                 with pytest.raises(StoreUnavailable):
-                    use(store)
+                    use(store, held)
         assert time.monotonic() - began < 0.85
         keyring.go.set()
 
@@ -291,21 +292,23 @@ class TestHanging:
         assert told[0] - began > 1.9
 
 
-@every_use
-def test_a_program_that_is_ending_gets_an_error_of_ours(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, use: Callable[[SecretStore], object]
-) -> None:
-    """From Python 3.12 on no thread can be started once the main one has ended: exit code 5, and no lock is kept."""
+def test_a_program_that_is_ending_gets_an_error_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From Python 3.12 on no thread can be started once the main one has ended: exit code 5, and no lock is kept.
+
+    What is held by then can still be saved and cleared.
+    """
     keyrings = Keyrings(tmp_path)
 
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't create new thread at interpreter shutdown")
 
-    with monkeypatch.context() as patch:
+    with keyrings().lock(TOKEN, 1) as held, monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
         with pytest.raises(StoreUnavailable, match="this program is ending"):
-            use(keyrings())
-        with pytest.raises(StoreUnavailable, match="this program is ending"), keyrings().lock(TOKEN, 1):
+            keyrings().load(TOKEN)
+        with pytest.raises(StoreUnavailable, match="this program is ending"), keyrings().lock("token/other", 1):
             pass
-    with keyrings().lock(TOKEN, 0.2):
+        held.save(RECORD)
+        assert held.clear() is True
+    with keyrings().lock("token/other", 0.2):
         pass

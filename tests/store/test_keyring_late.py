@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.store.keyrings import Keyrings, ReplacingKeyring, SlowKeyring
+from tests.support.stores import clear_record, save_record
 from withings_auth.errors import LockBusy, StoreUnavailable
 from withings_auth.store import backends
 from withings_auth.store.base import SecretStore
@@ -38,12 +39,12 @@ class TestLateSave:
         keyring = SlowKeyring()
         keyrings = Keyrings(tmp_path, keyring, patience_seconds=0.2)
         store = keyrings()
-        with store.lock(TOKEN, 1):
-            store.save(TOKEN, "first")
+        with store.lock(TOKEN, 1) as held:
+            held.save("first")
             keyring.hangs = True
             stamp = store.stamp(TOKEN)
             with pytest.raises(StoreUnavailable):
-                store.save(TOKEN, "second, late")
+                held.save("second, late")
         with Elsewhere(f"{SAME_LOCK}('{tmp_path}'))") as process, ThreadPoolExecutor(1) as thread:
             with pytest.raises(RefusedElsewhere, match="LockBusy"):
                 process("lock", TOKEN, 0.3)
@@ -56,9 +57,9 @@ class TestLateSave:
             assert keyring.held[SERVICE] == "second, late"
             assert store.stamp(TOKEN) != stamp
             process("unlock")
-        with store.lock(TOKEN, 1):
+        with store.lock(TOKEN, 1) as held:
             assert store.load(TOKEN) == "second, late"
-            store.save(TOKEN, "third")
+            held.save("third")
         time.sleep(0.1)
         assert keyring.held[SERVICE] == "third"
 
@@ -67,12 +68,12 @@ class TestLateSave:
         keyring = SlowKeyring()
         keyrings = Keyrings(tmp_path, keyring, patience_seconds=0.2)
         store = keyrings()
-        with store.lock(TOKEN, 1):
+        with store.lock(TOKEN, 1) as outer:
             keyring.hangs = True
-            with pytest.raises(StoreUnavailable), store.lock("app/x", 1):
-                store.save("app/x", "hangs")
+            with pytest.raises(StoreUnavailable), store.lock("app/x", 1) as inner:
+                inner.save("hangs")
             keyring.hangs = False
-            store.save(TOKEN, "saved")
+            outer.save("saved")
         assert entered(keyrings(), 0.2)
         with pytest.raises(LockBusy), keyrings().lock("app/x", 0.2):
             pass
@@ -92,12 +93,12 @@ class TestReplacedByDeleting:
             state = tmp_path / str(steps)
             keyring = ReplacingKeyring(held, steps)
             with suppress(StoreUnavailable):
-                Keyrings(state, keyring, replaces_by_deleting=True)().save(TOKEN, "new")
+                save_record(Keyrings(state, keyring, replaces_by_deleting=True)(), TOKEN, "new")
                 break
             after = Keyrings(state, ReplacingKeyring(held), replaces_by_deleting=True)
             left.append(after().load(TOKEN))
             assert after().names() == [TOKEN]
-            after().save(TOKEN, "newer")
+            save_record(after(), TOKEN, "newer")
             assert held == {SERVICE: "newer"}
         # the new one lies beside | the old one is deleted | the new one is added | what lies beside is removed
         assert left == ["old", "old", "new", "new"]
@@ -114,7 +115,7 @@ class TestReplacedByDeleting:
                 for steps, text in ((first, "new"), (second, "newer")):
                     store = Keyrings(state, ReplacingKeyring(held, steps), replaces_by_deleting=True)()
                     with suppress(StoreUnavailable):
-                        store.save(TOKEN, text)
+                        save_record(store, TOKEN, text)
                     found = reader().load(TOKEN)
                     assert found is not None
                     read.append(found)
@@ -127,11 +128,11 @@ class TestReplacedByDeleting:
             state = tmp_path / str(steps)
             store = Keyrings(state, ReplacingKeyring(held, steps), replaces_by_deleting=True)()
             if steps == 2:
-                assert store.clear(TOKEN) is True
+                assert clear_record(store, TOKEN) is True
                 assert held == {}
                 break
             with pytest.raises(StoreUnavailable):
-                store.clear(TOKEN)
+                clear_record(store, TOKEN)
             assert Keyrings(state, ReplacingKeyring(held), replaces_by_deleting=True)().load(TOKEN) == "new"
 
     def test_a_load_between_delete_and_add_finds_the_record(self, tmp_path: Path) -> None:
@@ -174,8 +175,8 @@ def test_no_thread_is_left_behind(tmp_path: Path) -> None:
     store: KeyringStore = Keyrings(tmp_path)()
     before = threading.active_count()
     for _ in range(5):
-        with store.lock(TOKEN, 1):
-            store.save(TOKEN, "text")
+        with store.lock(TOKEN, 1) as held:
+            held.save("text")
             with pytest.raises(LockBusy), Keyrings(tmp_path)().lock(TOKEN, 0.01):
                 pass
         store.load(TOKEN)

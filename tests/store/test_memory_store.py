@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+from tests.support.stores import clear_record, save_record
 from withings_auth.store.memory_store import MemoryStore
 
 TOKEN = "token/default"
@@ -22,7 +23,7 @@ def test_a_stamp_that_was_seen_beside_a_record_changes_when_the_record_goes() ->
 
     store = MemoryStore()
     store._records = Looking()  # there is no other way to come in between
-    store.save(TOKEN, "text")
-    assert store.clear(TOKEN)
+    save_record(store, TOKEN, "text")
+    assert clear_record(store, TOKEN)
     assert [text for _, text in seen] == ["text"]
     assert store.stamp(TOKEN) != seen[0][0]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.stores import clear_record, save_record
 from withings_auth.config.settings import state_directory
 from withings_auth.errors import StoreCorrupt
 from withings_auth.model import Grant
@@ -69,7 +70,7 @@ class TestOtherPrograms:
         self, store: KeyringStore, secret_service: SecretService, record: str
     ) -> None:
         """Statement 24: the record rests in the Secret Service as the documentation says, and nowhere on the disk."""
-        store.save(TOKEN, record)
+        save_record(store, TOKEN, record)
         assert secret_service.services() == [SERVICE]
         assert secret_service.lookup(SERVICE, USER) == record
         files = [path for path in Path.home().rglob("*") if path.is_file()]
@@ -80,7 +81,7 @@ class TestOtherPrograms:
         self, store: KeyringStore, secret_service: SecretService, record: str, cli: Cli
     ) -> None:
         """`withings-auth token` prints the token that the keyring holds, and loads no network code for it."""
-        store.save(TOKEN, record)
+        save_record(store, TOKEN, record)
         ran = cli("token", env=secret_service.environ, allow=[access_token(record)])
         assert (ran.returncode, ran.stdout, ran.stderr) == (0, access_token(record) + "\n", "")
 
@@ -106,17 +107,17 @@ class TestOtherPrograms:
         """Statement 34: beside a record of another program ours is found, as the newer one; a logout removes both."""
         secret_service.store(SERVICE, USER, "theirs")
         time.sleep(1.1)  # the Secret Service knows whole seconds, and finds the newest first
-        store.save(TOKEN, "ours")
+        save_record(store, TOKEN, "ours")
         assert store.load(TOKEN) == "ours"
         assert secret_service.services() == [SERVICE, SERVICE]
-        assert store.clear(TOKEN) is True
+        assert clear_record(store, TOKEN) is True
         assert secret_service.services() == []
 
 
 class TestTrouble:
     def test_locked(self, store: KeyringStore, secret_service: SecretService, cli: Cli, record: str) -> None:
         """Statement 32: a locked keyring without a screen is an error at once, exit 5; nothing is lost."""
-        store.save(TOKEN, record)
+        save_record(store, TOKEN, record)
         secret_service.lock()
         ran = cli("token", env=secret_service.environ, seconds=8)
         assert (ran.returncode, ran.stdout) == (5, "")
@@ -129,7 +130,7 @@ class TestTrouble:
 
     def test_locked_and_nobody_answers_its_window(self, store: KeyringStore, secret_service: SecretService) -> None:
         """Statement 32: a keyring that asks for its password is waited for no longer than the time limit."""
-        store.save(TOKEN, "text")
+        save_record(store, TOKEN, "text")
         secret_service.lock()
         with secret_service.deaf_prompter(), elsewhere(patience_seconds=2) as process:
             process("stamp", TOKEN)  # it has started
@@ -140,7 +141,7 @@ class TestTrouble:
 
     def test_stopped(self, store: KeyringStore, secret_service: SecretService, cli: Cli, record: str) -> None:
         """Statement 32: a keyring that hangs ends the command after ten seconds with exit 5, and at once then."""
-        store.save(TOKEN, record)
+        save_record(store, TOKEN, record)
         secret_service.stop()
         ran = cli("token", env=secret_service.environ, seconds=30)
         secret_service.resume()
@@ -151,7 +152,7 @@ class TestTrouble:
 
     def test_killed_and_started_again(self, store: KeyringStore, secret_service: SecretService) -> None:
         """A keyring that went away is an error; nothing of it is remembered when another one is there."""
-        store.save(TOKEN, "text")
+        save_record(store, TOKEN, "text")
         with elsewhere() as process:
             assert process("load", TOKEN) == "text"
             secret_service.kill()
@@ -202,7 +203,7 @@ class TestLateSave:
         self, store: KeyringStore, secret_service: SecretService
     ) -> None:
         """Statement 28: what a killed process had asked for is answered before what anybody asks afterwards."""
-        store.save(TOKEN, "first")
+        save_record(store, TOKEN, "first")
         with elsewhere() as process:
             process("lock", TOKEN, 1)
             process("load", TOKEN)
@@ -210,8 +211,8 @@ class TestLateSave:
             process.begin("save", TOKEN, "of the dead")
             time.sleep(0.3)
         secret_service.resume()
-        with store.lock(TOKEN, 1):
-            store.save(TOKEN, "newer")
+        with store.lock(TOKEN, 1) as held:
+            held.save("newer")
         time.sleep(0.3)
         assert store.load(TOKEN) == "newer"
 
@@ -243,7 +244,7 @@ class TestCron:
 
     def test_the_users_own_bus_is_found(self, store: KeyringStore, runtime: Path, cron: Cli, record: str) -> None:
         """A cron job and a system service find the desktop's keyring by the socket that systemd keeps."""
-        store.save(TOKEN, record)
+        save_record(store, TOKEN, record)
         ran = cron(str(runtime), allow=[access_token(record)])
         assert (ran.returncode, ran.stdout, ran.stderr) == (0, access_token(record) + "\n", "")
 
@@ -252,7 +253,7 @@ class TestCron:
         self, store: KeyringStore, runtime: Path, cron: Cli, record: str
     ) -> None:
         """Statement 39: a bus that belongs to somebody else is not asked for secrets, and gets none."""
-        store.save(TOKEN, record)
+        save_record(store, TOKEN, record)
         os.chown(runtime / str(os.getuid()) / "bus", 12345, 12345)
         ran = cron(str(runtime))
         assert (ran.returncode, ran.stdout) == (5, "")

@@ -8,6 +8,7 @@ import pytest
 from keyring.backends import Windows
 
 from tests.store.keyrings import MemoryKeyring
+from tests.support.stores import save_record
 from withings_auth.errors import StoreNotDurable
 from withings_auth.model import ALL_SCOPES, App, Endpoints, Grant
 from withings_auth.store.backends import Backend, find_backend
@@ -91,7 +92,7 @@ def test_the_largest_records_fit_and_are_written_once(
     """Each record is one credential of its own, within the limit, and each save is one write."""
     assert len(record.encode("utf-16-le")) <= LIMIT_BYTES
     for _ in range(2):
-        store.save(name, record)
+        save_record(store, name, record)
     assert keyring.asked == [("set", f"withings-auth/{name}")] * 2
     assert store.load(name) == record
 
@@ -108,9 +109,9 @@ def test_a_larger_record_is_refused_before_anything_is_written(
     store: KeyringStore, keyring: MemoryKeyring, name: str, record: str
 ) -> None:
     """What is saved stays, and the words name the limit and a way out."""
-    store.save(name, "what was there")
+    save_record(store, name, "what was there")
     with pytest.raises(StoreNotDurable, match="holds records of 2560 bytes at most, and this one has ") as refused:
-        store.save(name, record)
+        save_record(store, name, record)
     assert "WITHINGS_AUTH_STORE=file:" in refused.value.hint
     assert keyring.asked == [("set", f"withings-auth/{name}")]
     assert store.load(name) == "what was there"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from tests.support.stores import save_record
 from withings_auth.model import ALL_SCOPES, App, Grant
 from withings_auth.sandbox import Sandbox, Switches
 from withings_auth.sandbox.visitor import LastPage, visit
@@ -186,8 +187,8 @@ class Desk:
         )
         app = App(client_id=self.sandbox.client_id, client_secret=self.sandbox.client_secret)
         store = FileStore(self.directory)
-        store.save(app_name(app.client_id), app.written())
-        store.save(token_name(profile), grant.written())
+        save_record(store, app_name(app.client_id), app.written())
+        save_record(store, token_name(profile), grant.written())
         return grant
 
     def run(self, *arguments: str, **env: str | None) -> Finished:

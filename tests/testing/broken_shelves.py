@@ -18,7 +18,7 @@ from typing import ClassVar
 
 import filelock
 
-from tests.testing.shelf import Shelf, ShelfNotes
+from tests.testing.shelf import HeldPlace, Shelf, ShelfNotes
 from withings_auth.errors import LockBusy, StoreError, StoreUnavailable
 
 
@@ -219,21 +219,21 @@ class Polling(Shelf):
     """test_who_waits_gets_in_when_the_holder_leaves"""
 
     @contextmanager
-    def lock(self, name: str, timeout: float) -> Iterator[ShelfNotes]:
+    def lock(self, name: str, timeout: float) -> Iterator[HeldPlace]:
         try:
-            with super().lock(name, 0) as notes:
-                yield notes
+            with super().lock(name, 0) as held:
+                yield held
                 return
         except LockBusy:
             time.sleep(min(timeout, 6))
-        with super().lock(name, timeout) as notes:
-            yield notes
+        with super().lock(name, timeout) as held:
+            yield held
 
 
 class Patient(Shelf):
     """test_a_busy_lock_ends_the_wait"""
 
-    def lock(self, name: str, timeout: float) -> AbstractContextManager[ShelfNotes]:
+    def lock(self, name: str, timeout: float) -> AbstractContextManager[HeldPlace]:
         return super().lock(name, timeout + 6)
 
 
@@ -243,11 +243,11 @@ class OfThreads(Shelf):
     locks: ClassVar[defaultdict[str, threading.Lock]] = defaultdict(threading.Lock)
 
     @contextmanager
-    def lock(self, name: str, timeout: float) -> Iterator[ShelfNotes]:
+    def lock(self, name: str, timeout: float) -> Iterator[HeldPlace]:
         if not self.locks[name].acquire(timeout=timeout):
             raise LockBusy("held by a thread")
         try:
-            yield ShelfNotes(self.beside(name).with_suffix(".note"))
+            yield self.held(name)
         finally:
             self.locks[name].release()
 
@@ -256,21 +256,21 @@ class OfProcesses(Shelf):
     """test_one_thread_at_a_time_holds_a_name"""
 
     @contextmanager
-    def lock(self, name: str, timeout: float) -> Iterator[ShelfNotes]:  # noqa: ARG002
+    def lock(self, name: str, timeout: float) -> Iterator[HeldPlace]:  # noqa: ARG002
         with self.beside(name).with_suffix(".lock").open("a") as file:
             fcntl.lockf(file, fcntl.LOCK_EX)
-            yield ShelfNotes(self.beside(name).with_suffix(".note"))
+            yield self.held(name)
 
 
 class Reentrant(Shelf):
     """test_the_holder_cannot_enter_twice"""
 
     @contextmanager
-    def lock(self, name: str, timeout: float) -> Iterator[ShelfNotes]:
+    def lock(self, name: str, timeout: float) -> Iterator[HeldPlace]:
         path = self.beside(name).with_suffix(".lock")
         try:
             with filelock.FileLock(path, thread_local=False, is_singleton=True).acquire(timeout=timeout):
-                yield ShelfNotes(path.with_suffix(".note"))
+                yield self.held(name)
         except filelock.Timeout:
             raise LockBusy("held") from None
 
@@ -278,14 +278,14 @@ class Reentrant(Shelf):
 class Eager(Shelf):
     """test_a_lock_is_held_from_its_entry_on"""
 
-    def lock(self, name: str, timeout: float) -> AbstractContextManager[ShelfNotes]:
+    def lock(self, name: str, timeout: float) -> AbstractContextManager[HeldPlace]:
         context = super().lock(name, timeout)
-        notes = context.__enter__()
+        held = context.__enter__()
 
         @contextmanager
-        def entered() -> Iterator[ShelfNotes]:
+        def entered() -> Iterator[HeldPlace]:
             try:
-                yield notes
+                yield held
             finally:
                 context.__exit__(None, None, None)
 
@@ -296,7 +296,7 @@ class ForGoodDays(Shelf):
     """test_a_lock_is_let_go_when_its_work_fails"""
 
     @contextmanager
-    def lock(self, name: str, timeout: float) -> Iterator[ShelfNotes]:
+    def lock(self, name: str, timeout: float) -> Iterator[HeldPlace]:
         path = self.beside(name).with_suffix(".lock")
         lock = filelock.FileLock(path, timeout=timeout, thread_local=False)
         HELD.append(lock)
@@ -304,7 +304,7 @@ class ForGoodDays(Shelf):
             lock.acquire()
         except filelock.Timeout:
             raise LockBusy("held") from None
-        yield ShelfNotes(path.with_suffix(".note"))
+        yield self.held(name)
         lock.release()
 
 
@@ -314,7 +314,7 @@ HELD: list[filelock.BaseFileLock] = []
 class OneLockForAll(Shelf):
     """test_two_names_do_not_wait_for_each_other"""
 
-    def lock(self, name: str, timeout: float) -> AbstractContextManager[ShelfNotes]:  # noqa: ARG002
+    def lock(self, name: str, timeout: float) -> AbstractContextManager[HeldPlace]:  # noqa: ARG002
         return super().lock("all", timeout)
 
 
@@ -330,19 +330,19 @@ class NotesInMemory(Shelf):
     """test_notes_outlive_their_holder"""
 
     @contextmanager
-    def lock(self, name: str, timeout: float) -> Iterator[ShelfNotes]:
-        with super().lock(name, timeout) as notes:
-            notes.note(None)
-            yield notes
+    def lock(self, name: str, timeout: float) -> Iterator[HeldPlace]:
+        with super().lock(name, timeout) as held:
+            held.notes.note(None)
+            yield held
 
 
 class OneSlipForAll(Shelf):
     """test_each_name_has_notes_of_its_own"""
 
     @contextmanager
-    def lock(self, name: str, timeout: float) -> Iterator[ShelfNotes]:
+    def lock(self, name: str, timeout: float) -> Iterator[HeldPlace]:
         with super().lock(name, timeout):
-            yield ShelfNotes(self.path.with_suffix(".note"))
+            yield HeldPlace(self, name, ShelfNotes(self.path.with_suffix(".note")))
 
 
 class NotesThatGoWithTheRecord(Shelf):
@@ -375,7 +375,7 @@ class LockThatStays(Shelf):
     """test_a_killed_holder_leaves_the_lock_free_and_its_notes"""
 
     @contextmanager
-    def lock(self, name: str, timeout: float) -> Iterator[ShelfNotes]:
+    def lock(self, name: str, timeout: float) -> Iterator[HeldPlace]:
         path = self.beside(name).with_suffix(".lock")
         until = time.monotonic() + timeout
         while True:
@@ -387,7 +387,7 @@ class LockThatStays(Shelf):
                     raise LockBusy("held") from None
                 time.sleep(0.01)
         try:
-            yield ShelfNotes(path.with_suffix(".note"))
+            yield self.held(name)
         finally:
             path.unlink()
 
@@ -396,7 +396,7 @@ class Flock(Shelf):
     """test_a_lock_ends_with_its_holder_though_a_child_lives"""
 
     @contextmanager
-    def lock(self, name: str, timeout: float) -> Iterator[ShelfNotes]:
+    def lock(self, name: str, timeout: float) -> Iterator[HeldPlace]:
         path = self.beside(name).with_suffix(".lock")
         until = time.monotonic() + timeout
         with path.open("a") as file:
@@ -409,7 +409,7 @@ class Flock(Shelf):
                         raise LockBusy("held") from None
                     time.sleep(0.01)
             try:
-                yield ShelfNotes(path.with_suffix(".note"))
+                yield self.held(name)
             finally:
                 self.let_go(file.fileno())
 

@@ -31,14 +31,21 @@ class ShelfNotes:
             self._path.write_bytes(text.encode())
 
 
-@contextmanager
-def held(path: Path, timeout: float) -> Iterator[ShelfNotes]:
-    """Holds the path and yields the notes beside it."""
-    try:
-        with filelock.FileLock(path.with_suffix(".lock"), timeout=timeout, thread_local=False):
-            yield ShelfNotes(path.with_suffix(".note"))
-    except filelock.Timeout:
-        raise LockBusy(f"{path.name} is held by somebody else", hint="try again") from None
+class HeldPlace:
+    """A name of the shelf, under its lock."""
+
+    def __init__(self, shelf: Shelf, name: str, notes: ShelfNotes) -> None:
+        self._shelf = shelf
+        self._name = name
+        self.notes = notes
+
+    def save(self, text: str) -> None:
+        """Replaces the text, and reads it again."""
+        self._shelf.save(self._name, text)
+
+    def clear(self) -> bool:
+        """Takes the text away."""
+        return self._shelf.clear(self._name)
 
 
 class Shelf:
@@ -74,9 +81,26 @@ class Shelf:
         """Returns the names that have a text."""
         return sorted(name for name, (_, text) in self.book().items() if text is not None)
 
-    def lock(self, name: str, timeout: float) -> AbstractContextManager[ShelfNotes]:
+    def lock(self, name: str, timeout: float) -> AbstractContextManager[HeldPlace]:
         """Holds a file named like the record."""
-        return held(self.beside(name), timeout)
+        return self._lock(name, timeout)
+
+    @contextmanager
+    def _lock(self, name: str, timeout: float) -> Iterator[HeldPlace]:
+        path = self.beside(name).with_suffix(".lock")
+        lock = filelock.FileLock(path, timeout=timeout, thread_local=False)
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            raise LockBusy(f"{path.name} is held by somebody else", hint="try again") from None
+        try:
+            yield self.held(name)
+        finally:
+            lock.release()
+
+    def held(self, name: str) -> HeldPlace:
+        """Returns what the holder of the name gets."""
+        return HeldPlace(self, name, ShelfNotes(self.beside(name).with_suffix(".note")))
 
     def stamp(self, name: str) -> Hashable:
         """Returns the number."""

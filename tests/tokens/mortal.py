@@ -22,13 +22,13 @@ from urllib.parse import quote
 import filelock  # noqa: F401  the product imports it when it first takes a lock, which must not cost each fork
 from keyring.backend import KeyringBackend
 
+from tests.support.stores import Wrapped
 from tests.tokens.scene import digest
-from tests.tokens.stores import Wrapped
 from withings_auth.errors import WithingsAuthError
 from withings_auth.provider.http import post
 from withings_auth.provider.replies import Outcome
 from withings_auth.store.backends import Backend
-from withings_auth.store.base import Notes, SecretStore
+from withings_auth.store.base import HeldName, Notes, SecretStore
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.keyring_store import KeyringStore
 from withings_auth.tokens.renewal import World, renew
@@ -136,16 +136,19 @@ class Mortal(Wrapped):
         self._reach = reach
 
     @contextmanager
-    def lock(self, name: str, timeout: float) -> Iterator[Notes]:
+    def lock(self, name: str, timeout: float) -> Iterator[HeldName]:
         self._reach("before the lock")
-        with self.inner.lock(name, timeout) as notes:
+        with super().lock(name, timeout) as held:
             self._reach("under the lock")
-            yield MortalNotes(notes, self._reach)
+            yield held
 
-    def save(self, name: str, text: str) -> None:
+    def notes(self, held: HeldName) -> Notes:
+        return MortalNotes(held.notes, self._reach)
+
+    def save(self, held: HeldName, name: str, text: str) -> None:  # noqa: ARG002  there is one name
         self._reach("before the save")
         _die_within("saving", self._reach)
-        self.inner.save(name, text)
+        held.save(text)
         self._reach("after the save")
 
 

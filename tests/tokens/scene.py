@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
+from tests.support.stores import save_record
 from withings_auth.model import App, Grant
 from withings_auth.provider.http import post
 from withings_auth.provider.replies import Answer, Outcome
@@ -78,13 +79,13 @@ class Scene:
         )
         app = App(client_id=self.sandbox.client_id, client_secret=self.sandbox.client_secret)
         self.save(grant, profile=profile)
-        self.store.save(app_name(app.client_id), app.written())
+        save_record(self.store, app_name(app.client_id), app.written())
         self.clock.at += age
         return grant
 
     def save(self, grant: Grant, *, profile: str = "default") -> None:
         """Puts a record there, as another program does."""
-        self.store.save(token_name(profile), grant.written())
+        save_record(self.store, token_name(profile), grant.written())
 
     @property
     def stored(self) -> Grant:

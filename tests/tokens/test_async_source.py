@@ -18,6 +18,7 @@ import pytest
 import withings_auth
 from tests.support.canaries import Canaries
 from tests.support.programs import Cli
+from tests.support.stores import clear_record
 from tests.tokens.test_source import LIFE, Counting, log_in
 from withings_auth.errors import ConfigurationError, LoginRequired
 from withings_auth.model import Grant, Token
@@ -542,7 +543,7 @@ class TestFastPath:
             assert await source.token() == newer.token
             renewed = await asyncio.to_thread(TokenSource(store=store).token, rejected=newer.access_token)
             assert await source.token() == renewed
-            store.clear(NAME)
+            clear_record(store, NAME)
             with pytest.raises(LoginRequired, match="nobody is logged in"):
                 await source.token()
 
@@ -664,6 +665,10 @@ FORKS = """
 import os
 from withings_auth.store.file_store import FileStore
 
+def log_out():
+    with FileStore(Path(sys.argv[1])).lock("token/default", 5) as held:
+        return held.clear()
+
 def child(is_right):
     if (pid := os.fork()) == 0:
         os._exit(0 if is_right() else 1)
@@ -671,7 +676,7 @@ def child(is_right):
 
 first = asyncio.run(source.token())
 print(child(lambda: asyncio.run(source.token()) == first))
-print(child(lambda: FileStore(Path(sys.argv[1])).clear("token/default")))
+print(child(lambda: log_out()))
 try:
     asyncio.run(source.token())
 except Exception as error:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.stores import Busy
 from tests.tokens.combinations import Combinations
 from tests.tokens.processes import Processes
 from tests.tokens.scene import HOUR, LIFE, Clock, Scene, digest
-from tests.tokens.stores import Busy
 from withings_auth.errors import LockBusy, LoginRequired, ProviderUnavailable
 from withings_auth.model import Grant
 from withings_auth.provider.replies import Outcome

@@ -124,6 +124,7 @@ class TestLock:
         """Something that is no lock file is an error, and never a renewal without a lock."""
         file_scene.log_in()
         lock = directory / "token" / "default.lock"
+        lock.unlink()
         lock.mkdir()
         assert is_exit_5(processes(f"file:{directory}", file_scene.clock), "StoreUnavailable", "cannot use")
         assert file_scene.sandbox.counters.token_requests == 0

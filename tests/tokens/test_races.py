@@ -19,6 +19,7 @@ import pytest
 from tests.conftest import MakeDesk
 from tests.support.logins import Desk, PendingLogin
 from tests.support.programs import Finished, Program
+from tests.support.stores import save_record
 from tests.tokens.scene import LIFE, Clock, Scene
 from withings_auth.config.settings import open_store
 from withings_auth.model import ALL_SCOPES, App, Grant
@@ -63,8 +64,8 @@ class Household:
             token_url=sandbox.endpoints.token_url,
         )
         app = App(client_id=sandbox.client_id, client_secret=sandbox.client_secret)
-        self.store.save(NAME, self.before.written())
-        self.store.save(app_name(app.client_id), app.written())
+        save_record(self.store, NAME, self.before.written())
+        save_record(self.store, app_name(app.client_id), app.written())
 
     def begin(self, command: str) -> tuple[Program, list[str]]:
         """Starts a command; what it may show is told to the canaries later."""
@@ -215,11 +216,11 @@ class TestLogoutAndRenewal:
 
     def test_a_renewal_that_waited_while_somebody_logged_out(self, household: Household) -> None:
         """It looks again before it sends anything: no request is made for a login that is gone."""
-        with household.store.lock(NAME, 5):
+        with household.store.lock(NAME, 5) as held:
             asking = [household.begin("token") for _ in range(3)]
             for program, _ in asking:  # a second thread: it has seen that there is a login, and begun to renew it
                 household.desk.wait_for(partial(has_two_threads, program))
-            household.store.clear(NAME)
+            held.clear()
         for one in asking:
             token = household.end(one)
             assert token.returncode == 3

@@ -9,8 +9,17 @@ from dataclasses import replace
 import pytest
 
 from tests.support.canaries import Canaries
+from tests.support.stores import (
+    Busy,
+    Unlockable,
+    Unnotable,
+    Unsavable,
+    Wrapped,
+    clear_record,
+    save_record,
+    save_record_without_lock,
+)
 from tests.tokens.scene import HOUR, LIFE, Scene, answer, refusal, tokens
-from tests.tokens.stores import Busy, Unlockable, Unnotable, Unsavable, Wrapped
 from withings_auth.errors import (
     ConfigurationError,
     LockBusy,
@@ -25,6 +34,7 @@ from withings_auth.errors import (
 )
 from withings_auth.model import App, Grant
 from withings_auth.provider.replies import Answer, AnswerLost, NotSent, Outcome
+from withings_auth.store.base import HeldName
 from withings_auth.store.records import LOCK_PATIENCE_SECONDS, app_name, token_name
 
 LOST = AnswerLost(why="closed")
@@ -96,9 +106,9 @@ class TestOneRefresh:
         happened: list[str] = []
 
         class Watched(Wrapped):
-            def save(self, name: str, text: str) -> None:
+            def save(self, held: HeldName, name: str, text: str) -> None:  # noqa: ARG002
                 happened.append("save")
-                self.inner.save(name, text)
+                held.save(text)
 
             def load(self, name: str) -> str | None:
                 happened.append("load")
@@ -532,7 +542,7 @@ class TestRefusal:
         newer = replace(old, access_token="newer", refresh_token="newer", expires_at=int(scene.clock()) + LIFE)
 
         def overtaken(_url: str, _form: Mapping[str, str]) -> Outcome:
-            scene.save(newer)
+            save_record_without_lock(scene.store, token_name("default"), newer.written())
             return refusal(503, "Invalid Params: invalid refresh_token")
 
         assert scene.renew(post=overtaken) == newer
@@ -564,7 +574,7 @@ class TestRefusal:
 
     def test_logged_out_while_waiting_for_the_lock(self, scene: Scene) -> None:
         scene.log_in()
-        scene.store.clear(token_name("default"))
+        clear_record(scene.store, token_name("default"))
         with pytest.raises(LoginRequired):
             scene.renew()
         assert scene.sent == []
@@ -660,8 +670,8 @@ class TestSave:
         scene.log_in()
 
         class Late(Wrapped):
-            def save(self, name: str, text: str) -> None:
-                self.inner.save(name, text)
+            def save(self, held: HeldName, name: str, text: str) -> None:  # noqa: ARG002
+                held.save(text)
                 raise StoreUnavailable("it did not save a record within 10 seconds")
 
         with pytest.raises(StoreNotDurable):
@@ -671,7 +681,7 @@ class TestSave:
 
     def test_a_store_that_cannot_be_read_is_an_error_before_any_request(self, scene: Scene) -> None:
         scene.log_in()
-        scene.store.save(token_name("default"), "{not ours")
+        save_record(scene.store, token_name("default"), "{not ours")
         with pytest.raises(StoreError):
             scene.renew()
         assert scene.sent == []
@@ -690,7 +700,8 @@ class TestSecret:
     def test_a_secret_that_the_caller_knows_comes_first(self, scene: Scene) -> None:
         """A secret that was made anew at the dashboard works once the environment has it."""
         scene.log_in()
-        scene.store.save(
+        save_record(
+            scene.store,
             app_name(scene.sandbox.client_id),
             App(client_id=scene.sandbox.client_id, client_secret="the-old-one").written(),
         )
@@ -698,7 +709,7 @@ class TestSecret:
 
     def test_no_secret_anywhere_is_an_error_before_any_request(self, scene: Scene) -> None:
         scene.log_in()
-        scene.store.clear(app_name(scene.sandbox.client_id))
+        clear_record(scene.store, app_name(scene.sandbox.client_id))
         with pytest.raises(ConfigurationError, match="secret") as caught:
             scene.renew()
         assert caught.value.exit_code == 2
@@ -709,7 +720,8 @@ class TestSecret:
         old = scene.log_in()
         elsewhere = replace(old, token_url="http://127.0.0.1:1/v2/oauth2", client_id="another-app")
         scene.save(elsewhere)
-        scene.store.save(app_name("another-app"), App(client_id="another-app", client_secret="its-secret").written())
+        app = App(client_id="another-app", client_secret="its-secret")
+        save_record(scene.store, app_name(app.client_id), app.written())
         scene.renew(post=scene.script(tokens()))
         (sent,) = scene.sent
         assert sent.url == "http://127.0.0.1:1/v2/oauth2"

@@ -17,7 +17,7 @@ import pytest
 import withings_auth
 from tests.support.canaries import Canaries
 from tests.support.programs import Cli
-from tests.tokens.stores import Wrapped
+from tests.support.stores import Wrapped, clear_record, save_record
 from withings_auth.errors import ConfigurationError, LoginRequired, ProviderUnavailable
 from withings_auth.model import App, Grant, Token
 from withings_auth.sandbox import Sandbox
@@ -77,8 +77,8 @@ def log_in(store: SecretStore, sandbox: Sandbox, *, age: int = 60, profile: str 
         token_url=sandbox.endpoints.token_url,
     )
     app = App(client_id=sandbox.client_id, client_secret=sandbox.client_secret)
-    store.save(token_name(profile), grant.written())
-    store.save(app_name(app.client_id), app.written())
+    save_record(store, token_name(profile), grant.written())
+    save_record(store, app_name(app.client_id), app.written())
     return grant
 
 
@@ -112,7 +112,7 @@ class TestFastPath:
         log_in(store, sandbox)
         source = TokenSource(store=store)
         source.token()
-        store.clear(token_name("default"))
+        clear_record(store, token_name("default"))
         with pytest.raises(LoginRequired, match="nobody is logged in"):
             source.token()
 
@@ -147,7 +147,7 @@ class TestFastPath:
         source.token()
         newer = log_in(store, sandbox)
         assert source.token() == newer.token
-        store.clear(token_name("default"))
+        clear_record(store, token_name("default"))
         with pytest.raises(LoginRequired):
             source.token()
 
@@ -237,7 +237,7 @@ class TestAnywhere:
             "    os._exit(0 if source.token(rejected='another').access_token == first else 1)\n"
             "assert os.waitpid(child, 0)[1] == 0\n"
             "if (child := os.fork()) == 0:\n"
-            "    FileStore(Path(sys.argv[1])).clear('token/default')\n"
+            "    with FileStore(Path(sys.argv[1])).lock('token/default', 5) as held: held.clear()\n"
             "    os._exit(0)\n"
             "os.waitpid(child, 0)\n"
             "try: source.token()\n"
@@ -457,7 +457,7 @@ class TestSecret:
     def test_the_given_app_has_the_secret(self, sandbox: Sandbox) -> None:
         store = MemoryStore()
         log_in(store, sandbox, age=LIFE)
-        store.clear(app_name(sandbox.client_id))
+        clear_record(store, app_name(sandbox.client_id))
         app = App(client_id=sandbox.client_id, client_secret=sandbox.client_secret)
         assert TokenSource(store=store, app=app).token().expires_at > time.time()
 
@@ -468,7 +468,7 @@ class TestSecret:
         store = MemoryStore()
         log_in(store, sandbox, age=LIFE)
         stale = App(client_id=sandbox.client_id, client_secret="stale")
-        store.save(app_name(sandbox.client_id), stale.written())
+        save_record(store, app_name(sandbox.client_id), stale.written())
         monkeypatch.setenv("WITHINGS_CLIENT_ID", sandbox.client_id)
         monkeypatch.setenv("WITHINGS_CLIENT_SECRET", sandbox.client_secret)
         assert TokenSource(store=store).token().expires_at > time.time()
@@ -508,7 +508,7 @@ class TestNobodyThere:
         store = MemoryStore()
         for age, works in ((LIFE, False), (LIFE - 30, True)):
             grant = replace(log_in(store, sandbox, age=age), token_url="http://127.0.0.1:1/v2/oauth2")
-            store.save(token_name("default"), grant.written())
+            save_record(store, token_name("default"), grant.written())
             source = TokenSource(store=store)
             if works:
                 assert source.token() == grant.token

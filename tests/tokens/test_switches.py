@@ -7,9 +7,9 @@ from urllib.parse import parse_qs
 import pytest
 
 from tests.support.logins import consent
+from tests.support.stores import Unsavable, save_record
 from tests.tokens.combinations import OF_REPETITIONS, Combinations
 from tests.tokens.scene import HOUR, LIFE, Scene
-from tests.tokens.stores import Unsavable
 from withings_auth.errors import LoginRequired, ProviderUnavailable, StoreNotDurable
 from withings_auth.model import App, Grant
 from withings_auth.provider.forms import authorize_url, code_form
@@ -184,7 +184,7 @@ def consent_again(scene: Scene) -> Grant:
         token_url=sandbox.endpoints.token_url,
     )
     scene.save(grant, profile="second")
-    scene.store.save(app_name(app.client_id), app.written())
+    save_record(scene.store, app_name(app.client_id), app.written())
     return grant
 
 

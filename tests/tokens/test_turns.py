@@ -13,12 +13,12 @@ from dataclasses import replace
 
 import pytest
 
+from tests.support.stores import Wrapped, save_record
 from tests.tokens.scene import LIFE, START
-from tests.tokens.stores import Wrapped
 from withings_auth.errors import WithingsAuthError, WrongAccount
 from withings_auth.model import ALL_SCOPES, App, Grant
 from withings_auth.profiles.logout import Logout
-from withings_auth.store.base import Notes, SecretStore
+from withings_auth.store.base import HeldName, SecretStore
 from withings_auth.store.ownership import save_login
 from withings_auth.store.records import app_name, clear_unused_app, load_grant, stored_app, token_name
 
@@ -45,13 +45,15 @@ class Watched(Wrapped):
         super().__init__(inner)
         self.asked: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
-    def lock(self, name: str, timeout: float) -> AbstractContextManager[Notes]:
+    def lock(self, name: str, timeout: float) -> AbstractContextManager[HeldName]:
         self.asked.put(name)
         return super().lock(name, timeout)
 
 
 @contextmanager
-def in_the_way_of(store: SecretStore, name: str, act: Callable[[SecretStore], object]) -> Iterator[list[object]]:
+def in_the_way_of(
+    store: SecretStore, name: str, act: Callable[[SecretStore], object]
+) -> Iterator[tuple[HeldName, list[object]]]:
     """Holds a name, and lets somebody act until they ask for it; they go on at the end. Lists what came of it."""
     watched, came = Watched(store), list[object]()
 
@@ -63,19 +65,19 @@ def in_the_way_of(store: SecretStore, name: str, act: Callable[[SecretStore], ob
         watched.asked.put(None)
 
     thread = threading.Thread(target=acting, daemon=True)
-    with store.lock(name, 5):
+    with store.lock(name, 5) as held:
         thread.start()
         while watched.asked.get(timeout=20) not in {name, None}:  # None: they did it all without asking
             pass
-        yield came
+        yield held, came
     thread.join(20)
     assert not thread.is_alive()
 
 
 @pytest.fixture
 def logged_in(store: SecretStore) -> SecretStore:
-    store.save(app_name(APP.client_id), APP.written())
-    store.save(NAME, GRANT.written())
+    save_record(store, app_name(APP.client_id), APP.written())
+    save_record(store, NAME, GRANT.written())
     return store
 
 
@@ -92,41 +94,42 @@ def log_out(store: SecretStore) -> None:
 
 def test_a_logout_takes_away_what_a_renewal_is_about_to_save(logged_in: SecretStore) -> None:
     """Otherwise the renewal would bring back the login that a person has just ended."""
-    with in_the_way_of(logged_in, NAME, log_out):
-        logged_in.save(NAME, RENEWED.written())
+    with in_the_way_of(logged_in, NAME, log_out) as (held, _):
+        held.save(RENEWED.written())
     assert logged_in.names() == []
 
 
 def test_a_login_stays_though_a_renewal_was_about_to_save(logged_in: SecretStore) -> None:
     """Otherwise the renewal would put a pair that is dead in the place of the new one."""
-    with in_the_way_of(logged_in, NAME, log_in):
-        logged_in.save(NAME, RENEWED.written())
+    with in_the_way_of(logged_in, NAME, log_in) as (held, _):
+        held.save(RENEWED.written())
     assert load_grant(logged_in, "default") == NEW_LOGIN
 
 
 def test_a_login_is_compared_with_the_one_that_is_there_in_its_turn(store: SecretStore) -> None:
     """Two persons log in to a profile that was nobody's: the later one is refused, and replaces nothing."""
     other = replace(GRANT, userid="2")
-    with in_the_way_of(store, NAME, log_in) as came:
-        store.save(NAME, other.written())
+    with in_the_way_of(store, NAME, log_in) as (held, came):
+        held.save(other.written())
     assert [type(one) for one in came] == [WrongAccount]
     assert load_grant(store, "default") == other
 
 
 def test_an_app_stays_that_a_login_is_about_to_need(store: SecretStore) -> None:
     """Who removes an app without logins looks for them in its turn, and finds the one that was made meanwhile."""
-    store.save(app_name(APP.client_id), APP.written())
-    with in_the_way_of(
-        store, app_name(APP.client_id), lambda watched: clear_unused_app(watched, APP.client_id)
-    ) as came:
-        store.save(NAME, NEW_LOGIN.written())
+    save_record(store, app_name(APP.client_id), APP.written())
+    with in_the_way_of(store, app_name(APP.client_id), lambda watched: clear_unused_app(watched, APP.client_id)) as (
+        _,
+        came,
+    ):
+        save_record(store, NAME, NEW_LOGIN.written())
     assert came == [False]
     assert stored_app(store, APP.client_id) == APP
 
 
 def test_a_login_brings_the_app_back_that_a_logout_is_about_to_remove(logged_in: SecretStore) -> None:
     """A login without its app could not be renewed."""
-    with in_the_way_of(logged_in, app_name(APP.client_id), log_in):
-        logged_in.clear(app_name(APP.client_id))
+    with in_the_way_of(logged_in, app_name(APP.client_id), log_in) as (held, _):
+        held.clear()
     assert stored_app(logged_in, APP.client_id) == APP
     assert load_grant(logged_in, "default") == NEW_LOGIN

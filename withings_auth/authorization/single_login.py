@@ -61,9 +61,9 @@ def _raise_reason(call: Call[None], store: SecretStore, profile: str) -> None:
 def _note_place(store: SecretStore, profile: str, text: str | None = None) -> str | None:
     """Writes where the pending login is (empty: removes it) or, with None, only reads it. Returns what is there."""
     try:
-        with store.lock(f"pending/{profile}", NOTE_PATIENCE_SECONDS) as notes:
+        with store.lock(f"pending/{profile}", NOTE_PATIENCE_SECONDS) as held:
             if text is not None:
-                notes.note(text or None)
-            return notes.recall()
+                held.notes.note(text or None)
+            return held.notes.recall()
     except WithingsAuthError:
         return None  # it only improves a message

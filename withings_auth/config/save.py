@@ -23,8 +23,8 @@ def save_app(store: SecretStore, app: App, file: Path, values: Mapping[str, str]
     Raises `StoreError` and `LockBusy`, with nothing changed, and `ConfigurationError` where the file cannot be
     written, though the record is saved.
     """
-    with store.lock(app_name(app.client_id), LOCK_PATIENCE_SECONDS):
-        store.save(app_name(app.client_id), app.written())
+    with store.lock(app_name(app.client_id), LOCK_PATIENCE_SECONDS) as held:
+        held.save(app.written())
         try:
             write_config(file, values)
         except OSError as error:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from withings_auth.store.base import SecretStore
+from withings_auth.store.base import HeldName, SecretStore
 from withings_auth.store.file_store import FileStore
 
 KIND = "probe"
@@ -18,8 +18,8 @@ LOCK_PATIENCE_SECONDS = 5.0  # nobody else holds it: only a file system that can
 
 
 @contextmanager
-def probe(store: SecretStore, place: Path) -> Iterator[str]:
-    """Yields a record's name, locked, that nobody else uses; afterwards no file or directory of it is left.
+def probe(store: SecretStore, place: Path) -> Iterator[tuple[str, HeldName]]:
+    """Yields a record's name that nobody else uses, and holds it; afterwards no file or directory of it is left.
 
     `place` is where the store's locks lie. Removing the record itself is for who saves it. Raises `StoreUnavailable`
     and `LockBusy`.
@@ -28,8 +28,8 @@ def probe(store: SecretStore, place: Path) -> Iterator[str]:
     directory = place / KIND
     made = [directory, *(parent for parent in (place, *place.parents) if not parent.exists())]
     try:
-        with store.lock(f"{KIND}/{number}", LOCK_PATIENCE_SECONDS):
-            yield f"{KIND}/{number}"
+        with store.lock(f"{KIND}/{number}", LOCK_PATIENCE_SECONDS) as held:
+            yield f"{KIND}/{number}", held
     finally:
         with suppress(OSError):
             for left in directory.glob(f"*{number}.*"):

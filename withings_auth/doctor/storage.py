@@ -45,14 +45,14 @@ def backend(store: SecretStore) -> Found:
 def writable(store: SecretStore, place: Path, *, clock: Callable[[], float] = time.monotonic) -> Found:
     """Saves a record of its own, reads it and removes it, also when interrupted; says how long that took."""
     started = clock()
-    with probe(store, place) as name:
+    with probe(store, place) as (name, held):
         try:
-            store.save(name, _PROBE)
+            held.save(_PROBE)
             kept = store.load(name) == _PROBE
-            gone = store.clear(name) and store.load(name) is None
+            gone = held.clear() and store.load(name) is None
         except BaseException:
             with suppress(StoreError):
-                store.clear(name)
+                held.clear()
             raise
     milliseconds = (clock() - started) * 1000
     if not kept or not gone:
@@ -85,7 +85,7 @@ def permissions(store: SecretStore) -> Found:
 def locks(store: SecretStore, place: Path, *, mounts: Path = Path("/proc/mounts")) -> Found:
     """Takes a lock of its own where the store has its locks, and sees that it keeps a second comer out."""
     shown = printable(str(place))
-    with probe(store, place) as name:
+    with probe(store, place) as (name, _):
         try:
             with store.lock(name, 0):
                 return failed(

@@ -50,8 +50,8 @@ def adopt(
     old = _as_grant(login, app, token_url)
     _refuse_conflicts(store, profile, old, replace=replace)
     prove_writable(store, app)
-    with store.lock(_lock_name(login), LOCK_PATIENCE_SECONDS) as notes:
-        journal = Journal(notes, old)
+    with store.lock(_lock_name(login), LOCK_PATIENCE_SECONDS) as held:
+        journal = Journal(held.notes, old)
         result, sent_at = trade(old, app.client_secret, journal, world)
         try:
             if not isinstance(result, TokenReply):
@@ -62,7 +62,7 @@ def adopt(
         grant = _successor(old, result, sent_at)
         _save(store, profile, app, grant, journal.deadline or sent_at, replace=replace)
         with suppress(StoreError):  # the login is saved, which is what counts
-            notes.note(None)
+            held.notes.note(None)
     return grant
 
 

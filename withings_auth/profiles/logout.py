@@ -72,13 +72,13 @@ class Logout:
         """
         name = printable(profile, limit=80)
         try:
-            with self._store.lock(token_name(profile), LOCK_PATIENCE_SECONDS) as notes:
+            with self._store.lock(token_name(profile), LOCK_PATIENCE_SECONDS) as held:
                 grant = _try_to_read(self._store, profile)
                 if grant is not None:
                     self._grants.append(grant)
                     self._revoke_once(grant)
-                removed = self._store.clear(token_name(profile))
-                notes.note(None)
+                removed = held.clear()
+                held.notes.note(None)
         except WithingsAuthError as error:
             self.failures.append(error.with_message(f"profile {name} was not completely removed: {error}"))
             return False

@@ -124,8 +124,8 @@ def read_status(
         return None
     unknown_until, under_way = None, False
     try:
-        with store.lock(token_name(profile), STATUS_LOCK_SECONDS) as notes:
-            unknown_until = Journal(notes, grant).deadline  # None if a successor was saved just now
+        with store.lock(token_name(profile), STATUS_LOCK_SECONDS) as held:
+            unknown_until = Journal(held.notes, grant).deadline  # None if a successor was saved just now
     except LockBusy:
         under_way = True
     return LoginStatus(

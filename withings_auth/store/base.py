@@ -21,6 +21,23 @@ class Notes(Protocol):
         """Notes the text in place of the earlier one; None takes the slip away. Raises `StoreUnavailable`."""
 
 
+class HeldName(Protocol):
+    """A name that is locked: what its one holder can do with it until the lock is released."""
+
+    @property
+    def notes(self) -> Notes:
+        """The notes beside the lock."""
+
+    def save(self, text: str) -> None:
+        """Saves the text, durably: once this returns, it was read back and was equal.
+
+        Raises `StoreUnavailable` or `StoreNotDurable`.
+        """
+
+    def clear(self) -> bool:
+        """Removes every copy of what the name holds; returns whether there was one. Raises `StoreError`."""
+
+
 class SecretStore(Protocol):
     """Where secrets rest."""
 
@@ -34,19 +51,10 @@ class SecretStore(Protocol):
         Raises `StoreUnavailable` where that cannot be found out.
         """
 
-    def save(self, name: str, text: str) -> None:
-        """Saves the text, durably: once this returns, it was read back and was equal.
-
-        Raises `StoreUnavailable` or `StoreNotDurable`. Called with the lock of the name held.
-        """
-
-    def clear(self, name: str) -> bool:
-        """Removes every copy of what the name holds and says whether there was one. Raises `StoreError`."""
-
     def names(self) -> list[str]:
         """Returns the names under which something is saved, sorted."""
 
-    def lock(self, name: str, timeout: float) -> AbstractContextManager[Notes]:
+    def lock(self, name: str, timeout: float) -> AbstractContextManager[HeldName]:
         """Holds the name for one holder among all threads and processes.
 
         Raises `LockBusy` after `timeout` seconds, `StoreUnavailable` where there can be no lock.

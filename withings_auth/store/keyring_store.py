@@ -9,16 +9,16 @@ is the index, and its modification time is the stamp.
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from withings_auth.errors import StoreError, StoreNotDurable, StoreUnavailable
 from withings_auth.store.backends import Backend, ask, failure, find_backend, remedies, tells, unlock_hint
-from withings_auth.store.base import Notes
+from withings_auth.store.base import HeldName
 from withings_auth.store.files import PRIVATE_FILE, make_private_directory, replace_file, unusable
 from withings_auth.store.lock import FileLock, FileNotes
 from withings_auth.threads import NoThread, StillRunning, Worker
@@ -52,21 +52,18 @@ class KeyringStore:
         choose: Callable[[], Backend] = find_backend,
     ) -> None:
         self._state = state
-        self._patience_seconds = patience_seconds
-        self._announce = announce
-        self._choose = choose
-        self._backend: Backend | None = None
-        self._transaction = _Transaction()
+        self._keyring = _Keyring(choose, patience_seconds, announce)
 
     @property
     def description(self) -> str:
         """What a person calls this keyring."""
-        return self._backend.description if self._backend else "the keyring"
+        return self._keyring.description
 
     def load(self, name: str) -> str | None:
         """Returns the record, also one that a crash left half replaced."""
         stamp, before = self._stamp_path(name), self.stamp(name)
-        text = self._ask("read", lambda backend: self._read(backend, name))
+        with closing(_Calls(self._keyring)) as calls:
+            text = calls.make("read", lambda backend: _read(backend, name))
         with suppress(OSError):  # the index repairs itself; a directory that cannot be written is no reason to fail
             if text is None and before == self.stamp(name):  # else somebody saved one in the meantime
                 stamp.unlink(missing_ok=True)
@@ -75,48 +72,21 @@ class KeyringStore:
                 stamp.touch(PRIVATE_FILE)
         return text
 
-    def save(self, name: str, text: str) -> None:
-        """Saves the record, reads it back and changes the stamp."""
-        self._ask("save", lambda backend: self._write(backend, name, text), secret=text)
-
-    def clear(self, name: str) -> bool:
-        """Removes the record, and what a crash left of an earlier one."""
-
-        def remove(backend: Backend) -> bool:
-            # The spare first: a crash in between must not bring an old record back.
-            removed = [_delete(backend.keyring, service) for service in reversed(_services(backend, name))]
-            return any(removed)
-
-        removed = self._ask("remove", remove)
-        with suppress(OSError):
-            self._stamp_path(name).unlink(missing_ok=True)
-        return removed
-
     def names(self) -> list[str]:
         """Returns the names that the index knows and the keyring confirms."""
         known = sorted(f"{path.parent.name}/{path.stem}" for path in self._state.glob("*/*.stamp"))
         return [name for name in known if self.load(name) is not None]
 
     @contextmanager
-    def lock(self, name: str, timeout: float) -> Iterator[Notes]:
+    def lock(self, name: str, timeout: float) -> Iterator[HeldName]:
         """Holds the name; a save that outlasted its time limit keeps the lock until it has returned."""
         path = self._state / f"{name}.lock"
-        worker = _start_worker()
-        transaction = self._transaction
-        outer = transaction.worker, transaction.stuck, transaction.process
-        try:
+        with closing(_Calls(self._keyring)) as calls:
             lock = FileLock(path, timeout)
-            transaction.worker, transaction.stuck, transaction.process = worker, False, os.getpid()
             try:
-                yield FileNotes(path.with_suffix(".attempt"))
+                yield _HeldRecord(name, calls, self._stamp_path(name), FileNotes(path.with_suffix(".attempt")))
             finally:
-                if transaction.stuck:
-                    worker.later(lock.release)
-                else:
-                    lock.release()
-        finally:
-            worker.close()
-            transaction.worker, transaction.stuck, transaction.process = outer
+                calls.finally_do(lock.release)
 
     def stamp(self, name: str) -> Hashable:
         """Returns the identity and the modification time of the name's file in the index."""
@@ -127,90 +97,109 @@ class KeyringStore:
             return None
         return status.st_ino, status.st_mtime_ns
 
-    def _ask(self, doing: str, call: Callable[[Backend], T], *, secret: str = "") -> T:
-        """Has a keyring call made in a worker's thread. Raises `StoreError`, whatever the backend raises."""
-        transaction = self._transaction
-        if transaction.process != os.getpid():  # forked: the worker, stuck or not, stayed with the parent
-            transaction.worker, transaction.stuck = None, False
-        if transaction.stuck:
+    def _stamp_path(self, name: str) -> Path:
+        return self._state / f"{name}.stamp"
+
+
+class _HeldRecord:
+    """A record under its lock."""
+
+    def __init__(self, name: str, calls: _Calls, stamp: Path, notes: FileNotes) -> None:
+        self._name = name
+        self._calls = calls
+        self._stamp = stamp
+        self.notes = notes
+
+    def save(self, text: str) -> None:
+        """Saves the record, reads it back and changes the stamp."""
+
+        def write(backend: Backend) -> None:
+            _write(backend, self._name, text)
+            _touch(self._stamp)
+
+        self._calls.make("save", write, secret=text)
+
+    def clear(self) -> bool:
+        """Removes the record, and what a crash left of an earlier one."""
+
+        def remove(backend: Backend) -> bool:
+            # The spare first: a crash in between must not bring an old record back.
+            removed = [_delete(backend.keyring, service) for service in reversed(_services(backend, self._name))]
+            return any(removed)
+
+        removed = self._calls.make("remove", remove)
+        with suppress(OSError):
+            self._stamp.unlink(missing_ok=True)
+        return removed
+
+
+@dataclass(slots=True)
+class _Keyring:
+    """The keyring, chosen when it is first asked, and how long a call to it may take."""
+
+    choose: Callable[[], Backend]
+    patience_seconds: float
+    announce: Callable[[], None]
+    backend: Backend | None = None
+
+    @property
+    def description(self) -> str:
+        """What a person calls it."""
+        return self.backend.description if self.backend else "the keyring"
+
+    def call(self, function: Callable[[Backend], T]) -> T:
+        """Makes the call, however long it takes."""
+        self.backend = self.backend or self.choose()
+        return ask(self.backend, function)
+
+
+class _Calls:
+    """Makes calls to the keyring in one thread, one after another, and none after one that has not returned."""
+
+    def __init__(self, keyring: _Keyring) -> None:
+        self._keyring = keyring
+        self._start()
+
+    def _start(self) -> None:
+        self._process, self._stuck, self._worker = os.getpid(), False, _start_worker()
+
+    def make(self, doing: str, function: Callable[[Backend], T], *, secret: str = "") -> T:
+        """Returns what the function returns. Raises `StoreError`, whatever the backend raises."""
+        if self._process != os.getpid():  # forked: the worker, stuck or not, stayed with the parent
+            self._start()
+        if self._stuck:
             raise self._silent(doing)
-        held = transaction.worker
-        worker = held or _start_worker()
         try:
-            return worker.do(lambda: self._call(call), seconds=self._patience_seconds, announce=self._announce)
+            return self._worker.do(
+                lambda: self._keyring.call(function),
+                seconds=self._keyring.patience_seconds,
+                announce=self._keyring.announce,
+            )
         except StillRunning:
-            transaction.stuck = held is not None
+            self._stuck = True
             raise self._silent(doing) from None
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001  the keyring's edge: D-Bus, Windows and plug-ins raise what they like
             cause = None if tells(error, secret) else error
-            raise failure(self.description, doing, error, cause) from cause
-        finally:
-            if held is None:
-                worker.close()
+            raise failure(self._keyring.description, doing, error, cause) from cause
 
-    def _call(self, call: Callable[[Backend], T]) -> T:
-        self._backend = self._backend or self._choose()
-        return ask(self._backend, call)
+    def finally_do(self, function: Callable[[], None]) -> None:
+        """Does this after the call that has not returned, without waiting for it; at once if there is none."""
+        if self._stuck:
+            self._worker.later(function)
+        else:
+            function()
+
+    def close(self) -> None:
+        """Lets the thread end when it has done all that."""
+        self._worker.close()
 
     def _silent(self, doing: str) -> StoreUnavailable:
         return StoreUnavailable(
-            f"{self.description} did not {doing} a record within {self._patience_seconds:.0f} seconds",
+            f"{self._keyring.description} did not {doing} a record within {self._keyring.patience_seconds:.0f} seconds",
             hint=f"{unlock_hint()} If no window asks for it, restart the keyring.",
         )
-
-    def _read(self, backend: Backend, name: str) -> str | None:
-        services = _services(backend, name)
-        # The record again: between the two looks a save may have put it in its place and removed the spare.
-        for service in [*services, *services[:-1]]:
-            text = backend.keyring.get_password(service, USERNAME)
-            if text is not None:
-                return text
-        return None
-
-    def _write(self, backend: Backend, name: str, text: str) -> None:
-        _refuse_too_large(backend, text)
-        target, *spares = _services(backend, name)
-        before = backend.keyring.get_password(target, USERNAME)
-        # A spare is written only beside a record: without one, the spare that a crash left is the only copy.
-        if spares and before is not None:
-            for service in spares:
-                backend.keyring.set_password(service, USERNAME, text)
-        backend.keyring.set_password(target, USERNAME, text)
-        if backend.keyring.get_password(target, USERNAME) != text:
-            # Half of the new record is worse than the old one, and than none: it would hide a spare.
-            if before is None:
-                _delete(backend.keyring, target)
-            else:
-                backend.keyring.set_password(target, USERNAME, before)
-            raise StoreNotDurable(
-                f"{backend.description} accepted a record and does not hold it",
-                hint="this keyring cannot be relied on; name another one in PYTHON_KEYRING_BACKEND",
-            )
-        for service in spares:
-            _delete(backend.keyring, service)
-        self._touch(name)
-
-    def _stamp_path(self, name: str) -> Path:
-        return self._state / f"{name}.stamp"
-
-    def _touch(self, name: str) -> None:
-        path = self._stamp_path(name)
-        try:
-            make_private_directory(path.parent)
-            earlier = path.stat().st_mtime_ns if path.exists() else 0
-            replace_file(path, "", modified_ns=max(time.time_ns(), earlier + 1))
-        except OSError as error:
-            raise unusable(path, error) from error
-
-
-class _Transaction(threading.local):
-    """What the thread that holds a lock keeps: its worker, whether a call is stuck in it, and the process of both."""
-
-    worker: Worker | None = None
-    stuck: bool = False
-    process: int | None = None
 
 
 def _start_worker() -> Worker:
@@ -230,6 +219,48 @@ def _refuse_too_large(backend: Backend, text: str) -> None:
             hint="what was saved before is still there; choose files that only you can read:"
             " WITHINGS_AUTH_STORE=file:DIRECTORY",
         )
+
+
+def _read(backend: Backend, name: str) -> str | None:
+    services = _services(backend, name)
+    # The record again: between the two looks a save may have put it in its place and removed the spare.
+    for service in [*services, *services[:-1]]:
+        text = backend.keyring.get_password(service, USERNAME)
+        if text is not None:
+            return text
+    return None
+
+
+def _write(backend: Backend, name: str, text: str) -> None:
+    _refuse_too_large(backend, text)
+    target, *spares = _services(backend, name)
+    before = backend.keyring.get_password(target, USERNAME)
+    # A spare is written only beside a record: without one, the spare that a crash left is the only copy.
+    if spares and before is not None:
+        for service in spares:
+            backend.keyring.set_password(service, USERNAME, text)
+    backend.keyring.set_password(target, USERNAME, text)
+    if backend.keyring.get_password(target, USERNAME) != text:
+        # Half of the new record is worse than the old one, and than none: it would hide a spare.
+        if before is None:
+            _delete(backend.keyring, target)
+        else:
+            backend.keyring.set_password(target, USERNAME, before)
+        raise StoreNotDurable(
+            f"{backend.description} accepted a record and does not hold it",
+            hint="this keyring cannot be relied on; name another one in PYTHON_KEYRING_BACKEND",
+        )
+    for service in spares:
+        _delete(backend.keyring, service)
+
+
+def _touch(stamp: Path) -> None:
+    try:
+        make_private_directory(stamp.parent)
+        earlier_ns = stamp.stat().st_mtime_ns if stamp.exists() else 0
+        replace_file(stamp, "", modified_ns=max(time.time_ns(), earlier_ns + 1))
+    except OSError as error:
+        raise unusable(stamp, error) from error
 
 
 def _services(backend: Backend, name: str) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 
 from withings_auth.errors import LockBusy
-from withings_auth.store.base import Notes
+from withings_auth.store.base import HeldName
 
 
 class MemoryNotes:
@@ -29,6 +29,27 @@ class MemoryNotes:
             self._slips.pop(self._name, None)
         else:
             self._slips[self._name] = text
+
+
+class _HeldText:
+    """A name of the dictionary, under its lock."""
+
+    def __init__(self, name: str, records: dict[str, str], stamps: dict[str, int], notes: MemoryNotes) -> None:
+        self._name = name
+        self._records = records
+        self._stamps = stamps
+        self.notes = notes
+
+    def save(self, text: str) -> None:
+        """Keeps the text."""
+        self._records[self._name] = text
+        self._stamps[self._name] += 1
+
+    def clear(self) -> bool:
+        """Forgets the text."""
+        removed = self._records.pop(self._name, None)
+        self._stamps[self._name] += 1  # not before, or somebody could hold the record with the new stamp
+        return removed is not None
 
 
 class MemoryStore:
@@ -53,23 +74,12 @@ class MemoryStore:
         """Returns the text saved under the name, or None."""
         return self._records.get(name)
 
-    def save(self, name: str, text: str) -> None:
-        """Keeps the text."""
-        self._records[name] = text
-        self._stamps[name] += 1
-
-    def clear(self, name: str) -> bool:
-        """Forgets the text."""
-        removed = self._records.pop(name, None)
-        self._stamps[name] += 1  # not before, or somebody could hold the record with the new stamp
-        return removed is not None
-
     def names(self) -> list[str]:
         """Returns the names that hold something."""
         return sorted(self._records)
 
     @contextmanager
-    def lock(self, name: str, timeout: float) -> Iterator[Notes]:
+    def lock(self, name: str, timeout: float) -> Iterator[HeldName]:
         """Holds the name among the threads of this process."""
         lock = self._locks[os.getpid(), name]  # a holder in the parent is not there in a forked child to let go
         if not lock.acquire(timeout=timeout):
@@ -77,7 +87,7 @@ class MemoryStore:
                 f"another thread has held the lock of this login for {timeout:.0f} seconds", hint="try again"
             )
         try:
-            yield MemoryNotes(self._slips, name)
+            yield _HeldText(name, self._records, self._stamps, MemoryNotes(self._slips, name))
         finally:
             lock.release()
 

@@ -28,10 +28,9 @@ def prove_writable(store: SecretStore, app: App) -> None:
 
     So a login that fails takes no good secret away from existing logins. Blocks. Raises `StoreError` and `LockBusy`.
     """
-    name = app_name(app.client_id)
-    with store.lock(name, LOCK_PATIENCE_SECONDS):
+    with store.lock(app_name(app.client_id), LOCK_PATIENCE_SECONDS) as held:
         earlier = stored_app(store, app.client_id)
-        store.save(name, (earlier or app).written())
+        held.save((earlier or app).written())
     logger.debug("%s can be written", store.description)
 
 
@@ -47,16 +46,16 @@ def save_login(store: SecretStore, profile: str, app: App, grant: Grant, *, repl
     Raises `WrongAccount` if the profile belongs to somebody else and `replace` is False, or if the user already has
     another profile for this app; `LockBusy` and `StoreError`.
     """
-    with store.lock(token_name(profile), LOCK_PATIENCE_SECONDS):
+    with store.lock(token_name(profile), LOCK_PATIENCE_SECONDS) as login:
         owner = _owner(store, profile, replace=replace)
         if owner is not None and not replace:
             refuse_other_owner(profile, owner, grant.client_id, grant.token_url)
             _refuse_other_user(profile, owner, grant)
         refuse_second_profile(store, profile, grant)
-        with store.lock(app_name(app.client_id), LOCK_PATIENCE_SECONDS):
+        with store.lock(app_name(app.client_id), LOCK_PATIENCE_SECONDS) as credentials:
             if stored_app(store, app.client_id) != app:
-                store.save(app_name(app.client_id), app.written())
-            store.save(token_name(profile), grant.written())
+                credentials.save(app.written())
+            login.save(grant.written())
     logger.debug("saved and read back: profile %s, in %s", profile, store.description)
     if owner is not None and owner.client_id != grant.client_id:
         with suppress(StoreError, LockBusy):  # what counts is that the login is saved

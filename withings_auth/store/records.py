@@ -89,7 +89,7 @@ def clear_unused_app(store: SecretStore, client_id: str) -> bool:
 
     Raises `StoreError` and `LockBusy`.
     """
-    with store.lock(app_name(client_id), LOCK_PATIENCE_SECONDS):
+    with store.lock(app_name(client_id), LOCK_PATIENCE_SECONDS) as held:
         for profile in profiles(store):
             try:
                 grant = stored_grant(store, profile)
@@ -97,4 +97,4 @@ def clear_unused_app(store: SecretStore, client_id: str) -> bool:
                 return False
             if grant is not None and grant.client_id == client_id:
                 return False
-        return store.clear(app_name(client_id))
+        return held.clear()

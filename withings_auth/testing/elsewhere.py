@@ -37,19 +37,31 @@ def saving(name, *texts):
     def work(begun, end):
         while not end.is_set():
             for text in texts:
-                with store.lock(name, 20):
-                    store.save(name, text)
+                save(name, text)
                 begun.set()
     in_thread(work)
 
 def note(text):
-    notes[-1].note(text)
+    next(iter(held.values())).notes.note(text)
 
-def lock(*arguments):
-    notes.append(held.enter_context(store.lock(*arguments)))
+def lock(name, timeout):
+    held[name] = locks.enter_context(store.lock(name, timeout))
 
 def unlock():
-    held.close()
+    held.clear()
+    locks.close()
+
+def save(name, text):
+    if name in held:
+        return held[name].save(text)
+    with store.lock(name, 20) as once:
+        once.save(text)
+
+def clear(name):
+    if name in held:
+        return held[name].clear()
+    with store.lock(name, 20) as once:
+        return once.clear()
 
 def finish():
     while ends:
@@ -78,9 +90,9 @@ def serve(questions, answers):
             answer = {"error": f"{type(error).__name__} {error}"}
         print(json.dumps(answer), file=answers, flush=True)
 
-ours = {f.__name__: f for f in (holding, saving, note, lock, unlock, finish, fork)}
-notes, ends = [], []
-with contextlib.ExitStack() as held:
+ours = {f.__name__: f for f in (holding, saving, note, lock, unlock, save, clear, finish, fork)}
+held, ends = {}, []
+with contextlib.ExitStack() as locks:
     serve(sys.stdin, sys.stdout)
 """
 

@@ -79,6 +79,18 @@ def in_time(function: Callable[[], T], *, seconds: float = 20) -> T:
         worker.close()
 
 
+def save(store: SecretStore, name: str, text: str) -> None:
+    """Saves the text under the lock of the name."""
+    with store.lock(name, 20) as held:
+        held.save(text)
+
+
+def clear(store: SecretStore, name: str) -> bool:
+    """Clears the name under its lock."""
+    with store.lock(name, 20) as held:
+        return held.clear()
+
+
 def hold(store: SecretStore, name: str, timeout: float) -> None:
     """Takes the lock of the name and gives it back."""
     with store.lock(name, timeout):

@@ -11,7 +11,7 @@ import pytest
 
 from withings_auth.errors import LockBusy
 from withings_auth.store.base import SecretStore
-from withings_auth.testing.given import APP, OTHER, TOKEN, Given, hold, in_time
+from withings_auth.testing.given import APP, OTHER, TOKEN, Given, hold, in_time, save
 
 # ruff: noqa: S101  pytest rewrites these asserts, as `__init__` asks it to
 
@@ -86,9 +86,9 @@ class HoldingPromises(Given):
         """Somebody's renewal does not hold up somebody else's, in one thread or in two."""
 
         def both() -> None:
-            with store.lock(TOKEN, 1), store.lock(APP, 1):
-                store.save(TOKEN, "text")
-                store.save(APP, "text")
+            with store.lock(TOKEN, 1) as token, store.lock(APP, 1) as app:
+                token.save("text")
+                app.save("text")
                 in_time(lambda: hold(another(), OTHER, 1), seconds=10)
 
         in_time(both)
@@ -96,7 +96,7 @@ class HoldingPromises(Given):
 
     def test_who_reads_waits_for_nobody(self, store: SecretStore, another: Callable[[], SecretStore]) -> None:
         """A lock holds up other holders only: what is saved can be read meanwhile, by every object."""
-        store.save(TOKEN, "text")
+        save(store, TOKEN, "text")
         with store.lock(TOKEN, 1):
             for asked in (store, another()):
                 assert in_time(partial(asked.load, TOKEN)) == "text"
@@ -105,34 +105,34 @@ class HoldingPromises(Given):
 
     def test_notes_outlive_their_holder(self, store: SecretStore, another: Callable[[], SecretStore]) -> None:
         """The next holder reads what was noted last, to the letter; None takes it away, twice too."""
-        with store.lock(TOKEN, 1) as notes:
-            assert notes.recall() is None
-            notes.note("first")
-            notes.note("second\r\nline\n")
-            assert notes.recall() == "second\r\nline\n"
-        with another().lock(TOKEN, 1) as notes:
-            assert notes.recall() == "second\r\nline\n"
-            notes.note(None)
-            assert notes.recall() is None
-            notes.note(None)
-        with store.lock(TOKEN, 1) as notes:
-            assert notes.recall() is None
+        with store.lock(TOKEN, 1) as held:
+            assert held.notes.recall() is None
+            held.notes.note("first")
+            held.notes.note("second\r\nline\n")
+            assert held.notes.recall() == "second\r\nline\n"
+        with another().lock(TOKEN, 1) as held:
+            assert held.notes.recall() == "second\r\nline\n"
+            held.notes.note(None)
+            assert held.notes.recall() is None
+            held.notes.note(None)
+        with store.lock(TOKEN, 1) as held:
+            assert held.notes.recall() is None
 
     def test_each_name_has_notes_of_its_own(self, store: SecretStore) -> None:
         """What was noted for one login is nothing to another."""
-        with store.lock(TOKEN, 1) as notes, store.lock(OTHER, 1) as others:
-            notes.note("of the token")
-            assert others.recall() is None
-            others.note("of the other")
-            assert notes.recall() == "of the token"
+        with store.lock(TOKEN, 1) as held, store.lock(OTHER, 1) as other:
+            held.notes.note("of the token")
+            assert other.notes.recall() is None
+            other.notes.note("of the other")
+            assert held.notes.recall() == "of the token"
 
     def test_notes_are_no_records(self, store: SecretStore, another: Callable[[], SecretStore]) -> None:
         """A slip beside a lock shows in no list of names and is no text; it survives save and clear."""
-        with store.lock(TOKEN, 1) as notes:
-            notes.note("a note")
+        with store.lock(TOKEN, 1) as held:
+            held.notes.note("a note")
             assert store.names() == []
             assert store.load(TOKEN) is None
-            store.save(TOKEN, "text")
-            store.clear(TOKEN)
-        with another().lock(TOKEN, 1) as notes:
-            assert notes.recall() == "a note"
+            held.save("text")
+            held.clear()
+        with another().lock(TOKEN, 1) as held:
+            assert held.notes.recall() == "a note"

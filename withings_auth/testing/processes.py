@@ -13,7 +13,7 @@ import pytest
 from withings_auth.errors import LockBusy, StoreError
 from withings_auth.store.base import SecretStore
 from withings_auth.testing.elsewhere import Elsewhere, RefusedElsewhere
-from withings_auth.testing.given import OTHER, TOKEN, Given, hold, in_time
+from withings_auth.testing.given import OTHER, TOKEN, Given, hold, in_time, save
 
 # ruff: noqa: S101  pytest rewrites these asserts, as `__init__` asks it to
 
@@ -47,7 +47,7 @@ class ProcessPromises(Given):
         """What one process saves or clears, the other sees at once, by load, names and stamp."""
         stamps = [store.stamp(TOKEN)]
         assert elsewhere("load", TOKEN) is None
-        store.save(TOKEN, "ours")
+        save(store, TOKEN, "ours")
         stamps.append(store.stamp(TOKEN))
         assert elsewhere("load", TOKEN) == "ours"
         assert elsewhere("names") == [TOKEN]
@@ -91,8 +91,8 @@ class ProcessPromises(Given):
         elsewhere("note", "was at it")
         elsewhere.kill()
         assert store.load(TOKEN) == "saved"
-        with store.lock(TOKEN, 1) as notes:
-            assert notes.recall() == "was at it"
+        with store.lock(TOKEN, 1) as held:
+            assert held.notes.recall() == "was at it"
 
     def test_a_process_killed_in_the_middle_of_a_save_leaves_a_whole_text(
         self, store: SecretStore, start: Callable[[], Elsewhere]
@@ -111,8 +111,8 @@ class ProcessPromises(Given):
             elsewhere.kill()
             read.add(store.load(TOKEN))
             assert read <= set(texts)
-        with store.lock(TOKEN, 1):
-            store.save(TOKEN, "after it")
+        with store.lock(TOKEN, 1) as held:
+            held.save("after it")
         assert store.load(TOKEN) == "after it"
 
     def test_a_forked_child_neither_holds_nor_frees_its_parents_lock(
@@ -155,7 +155,7 @@ class ProcessPromises(Given):
         self, store: SecretStore, start_to_fork: Callable[[], Elsewhere]
     ) -> None:
         """A fork while other threads hold a lock and save leaves the child a store that works."""
-        store.save(TOKEN, "text")
+        save(store, TOKEN, "text")
         for _ in range(3):
             elsewhere = start_to_fork()
             elsewhere("holding", TOKEN, 5)

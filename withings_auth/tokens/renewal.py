@@ -37,7 +37,7 @@ from withings_auth.provider.replies import (
     read_answer,
 )
 from withings_auth.provider.statuses import FailureKind
-from withings_auth.store.base import Notes, SecretStore
+from withings_auth.store.base import HeldName, SecretStore
 from withings_auth.store.records import LOCK_PATIENCE_SECONDS, load_grant, load_secret, token_name
 from withings_auth.tokens.journal import Journal
 from withings_auth.tokens.requirement import JUST_RENEWED_SECONDS, Requirement
@@ -81,10 +81,10 @@ def renew(
     what is stored, and no failure does.
     """
     try:
-        with ExitStack() as held:
-            notes = _lock(held, store, profile, world)
+        with ExitStack() as stack:
+            held = _lock(stack, store, profile, world)
             for _ in range(2):
-                grant = _renew_under_lock(store, profile, requirement, notes, secret_for, world)
+                grant = _renew_under_lock(store, held, profile, requirement, secret_for, world)
                 if requirement.tolerates(grant, world.now()):
                     return grant
                 # A repeated refresh can bring the pair that the first one brought, dead by now. Its successor is not.
@@ -102,9 +102,9 @@ def renew(
 
 def _renew_under_lock(
     store: SecretStore,
+    held: HeldName,
     profile: str,
     requirement: Requirement,
-    notes: Notes,
     secret_for: Callable[[Grant], str | None],
     world: World,
 ) -> Grant:
@@ -114,7 +114,7 @@ def _renew_under_lock(
         logger.debug("not renewed: what is stored will do")
         return grant  # another process was faster
     _refuse_the_futile(grant, requirement, world.now())
-    journal = Journal(notes, grant)
+    journal = Journal(held.notes, grant)
     secret = secret_for(grant) or load_secret(store, grant.client_id)
     result, sent_at = trade(grant, secret, journal, world)
     if not isinstance(result, TokenReply):
@@ -127,17 +127,17 @@ def _renew_under_lock(
         finally:
             del error  # its traceback holds this frame: without this a cycle keeps secrets alive
     successor = _successor(grant, profile, result, sent_at)
-    _save(store, profile, successor, journal.deadline)
+    _save(held, successor, journal.deadline)
     logger.debug("saved and read back: profile %s, access token for %d s", profile, result.life_seconds)
     return successor
 
 
-def _lock(held: ExitStack, store: SecretStore, profile: str, world: World) -> Notes:
+def _lock(stack: ExitStack, store: SecretStore, profile: str, world: World) -> HeldName:
     give_up_at = world.steady() + LOCK_PATIENCE_SECONDS
     while True:
         world.wait(0)
         try:
-            return held.enter_context(store.lock(token_name(profile), LOCK_SLICE_SECONDS))
+            return stack.enter_context(store.lock(token_name(profile), LOCK_SLICE_SECONDS))
         except LockBusy as busy:
             if world.steady() >= give_up_at:
                 raise LockBusy(
@@ -208,9 +208,9 @@ def _successor(grant: Grant, profile: str, reply: TokenReply, sent_at: float) ->
     )
 
 
-def _save(store: SecretStore, profile: str, successor: Grant, deadline: float | None) -> None:
+def _save(held: HeldName, successor: Grant, deadline: float | None) -> None:
     try:
-        store.save(token_name(profile), successor.written())
+        held.save(successor.written())
     except StoreError as error:
         until = f" before {local_time(deadline)}" if deadline else ""
         raise StoreNotDurable(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.profiles import DAY, YEAR, move_to_keyring, put
+from tests.support.stores import clear_record
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.records import app_name
 
@@ -69,7 +70,7 @@ def test_a_lost_client_secret(desk: Desk, age: int, code: int) -> None:
     """It leads to saving it again, before and after the access token has expired."""
     desk.env["WITHINGS_CLIENT_SECRET"] = None
     put(desk, age=age)
-    FileStore(desk.directory).clear(app_name(desk.sandbox.client_id))
+    clear_record(FileStore(desk.directory), app_name(desk.sandbox.client_id))
     finished = desk.run("list")
     assert finished.returncode == code
     assert finished.stdout.rstrip().endswith("no client secret: configure")

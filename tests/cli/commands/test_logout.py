@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.logins import Switches
 from tests.support.profiles import move_to_keyring, put
+from tests.support.stores import clear_record, save_record
 from withings_auth.model import App
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.records import app_name, token_name
@@ -39,8 +40,8 @@ def what_is_left(desk: Desk) -> set[str]:
 
 def note_an_attempt(desk: Desk, profile: str = "default") -> None:
     """Notes of a renewal, as they lie beside the lock."""
-    with FileStore(desk.directory).lock(token_name(profile), 1) as notes:
-        notes.note("{}")
+    with FileStore(desk.directory).lock(token_name(profile), 1) as held:
+        held.notes.note("{}")
 
 
 class TestHere:
@@ -97,7 +98,9 @@ class TestAll:
         put(desk, "second", person=2)
         (desk.directory / "token" / "broken.json").write_text("not JSON at all")
         (desk.directory / "token" / "Odd name.json").write_text("{}")
-        FileStore(desk.directory).save(app_name("unused"), App(client_id="unused", client_secret="hush").written())
+        save_record(
+            FileStore(desk.directory), app_name("unused"), App(client_id="unused", client_secret="hush").written()
+        )
         finished = desk.run("logout", "--all")
         assert finished.returncode == 0, finished.stderr
         assert what_is_left(desk) == set()
@@ -183,7 +186,7 @@ class TestRevoke:
         assert open_desk.run("logout", "--revoke", WITHINGS_CLIENT_SECRET="wrong").returncode == 2
         assert what_is_left(open_desk) == set()
         put(open_desk)
-        FileStore(open_desk.directory).clear(app_name(open_desk.sandbox.client_id))
+        clear_record(FileStore(open_desk.directory), app_name(open_desk.sandbox.client_id))
         finished = open_desk.run("logout", "--revoke", WITHINGS_CLIENT_SECRET=None)
         assert (finished.returncode, what_is_left(open_desk)) == (2, set())
         assert open_desk.sandbox.counters.revocations == 0

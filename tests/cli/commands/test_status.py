@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.profiles import DAY, YEAR, move_to_keyring, put
+from tests.support.stores import clear_record
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.records import app_name, token_name
 
@@ -43,8 +44,8 @@ def lose_two_answers(desk: Desk) -> None:
     from withings_auth.tokens.journal import Journal
 
     store = FileStore(desk.directory)
-    with store.lock(token_name("default"), 1) as notes:
-        Journal(notes, load_grant(store, "default")).begin(time.time() - 3600)
+    with store.lock(token_name("default"), 1) as held:
+        Journal(held.notes, load_grant(store, "default")).begin(time.time() - 3600)
 
 
 def files(directory: Path) -> dict[str, tuple[bytes, int]]:
@@ -161,12 +162,12 @@ class TestItsExitCode:
         """Usable while the access token lives; then it takes the secret, saved again or in the environment."""
         desk.env["WITHINGS_CLIENT_SECRET"] = None
         put(desk)
-        FileStore(desk.directory).clear(app_name(desk.sandbox.client_id))
+        clear_record(FileStore(desk.directory), app_name(desk.sandbox.client_id))
         finished = desk.run("status")
         assert finished.returncode == 0
         assert "warning: " in line(finished, "App")
         put(desk, age=11_000)
-        FileStore(desk.directory).clear(app_name(desk.sandbox.client_id))
+        clear_record(FileStore(desk.directory), app_name(desk.sandbox.client_id))
         finished = desk.run("status")
         assert finished.returncode == 3
         assert "cannot be renewed: the app's client secret is no longer saved" in finished.stderr
@@ -179,7 +180,7 @@ class TestItsExitCode:
         """No renewal is advised that cannot be."""
         desk.env["WITHINGS_CLIENT_SECRET"] = None
         put(desk, age=YEAR - DAY)
-        FileStore(desk.directory).clear(app_name(desk.sandbox.client_id))
+        clear_record(FileStore(desk.directory), app_name(desk.sandbox.client_id))
         finished = desk.run("status")
         assert finished.returncode == 3
         assert "--renew" not in finished.stdout
