@@ -1,5 +1,5 @@
-# What can be typed here; `make` alone lists it. Everything that is installed goes into .venv, and only `make test`,
-# run by root on a machine with apt, adds system packages: the real browser, keyring and shells that the tests talk to.
+# `make` lists the targets. Everything is installed into .venv. Only `make test`, when root runs it on a machine with
+# apt, also installs system packages: the real browser, keyring and shells that the tests talk to.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,9 +8,9 @@ DEV := $(VENV)/.installed-dev
 PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 JOBS ?= 3
 OLDEST := .venv-oldest
-# Where a library does the work: aiohttp and yarl, filelock, keyring, platformdirs, tomlkit, shtab, httpx, requests. What
-# the other tests show, pure rules and what is built of these rooms, no version of a library changes.
-REACHING_LIBRARIES := tests/adapters tests/clients tests/config tests/store tests/sandbox/test_running.py \
+# The tests of code that calls a library: aiohttp and yarl, filelock, keyring, platformdirs, tomlkit, shtab, httpx and
+# requests. The other tests, of pure rules and of what is built on these modules, depend on no version of a library.
+TESTS_OF_LIBRARIES := tests/adapters tests/clients tests/config tests/store tests/sandbox/test_running.py \
 	tests/authorization/test_flow.py tests/authorization/test_hostile.py tests/authorization/test_redirects.py \
 	tests/provider/test_http.py tests/tokens/test_renewal.py tests/tokens/test_together.py \
 	tests/tokens/test_network.py tests/tokens/test_async_source.py tests/cli/commands/configure \
@@ -19,7 +19,7 @@ oldest_versions = import tomllib; project = tomllib.load(open("pyproject.toml", 
 	needs = sum(project["optional-dependencies"].values(), project["dependencies"]); \
 	print(*(need.replace(">=", "==") for need in needs))
 
-# Sets $$python to the first interpreter that is new enough, or to nothing.
+# Sets $$python to the first interpreter that is new enough, or to an empty string.
 find_python = python=; for candidate in $(PYTHONS); do \
 	if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
 	then python=$$candidate; break; fi; done
@@ -31,53 +31,56 @@ find_python = python=; for candidate in $(PYTHONS); do \
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(RUNTIME) ## see the whole story: log in, get a token, renew it, log out
+demo: $(RUNTIME) ## see it all: log in, get a token, renew it, log out
 	@$(BIN)/python tests/demo.py
 
-test: system lint types ## install what the tests need, then lint, types and all tests (JOBS=3 at a time)
-	@$(BIN)/pytest --quiet --numprocesses=$(JOBS)
+test: system lint types ## install what the tests need, then check style, types, all tests and their coverage (JOBS=3)
+	@rm -rf .coverage
+	@$(BIN)/coverage run -m pytest --quiet --numprocesses=$(JOBS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
 
-test-oldest: ## what reaches a library, with the oldest versions of what we depend on
+test-oldest: ## run the tests of code that calls a library with the oldest supported versions
 	@$(MAKE) --no-print-directory system dev VENV=$(OLDEST)
 	@$(OLDEST)/bin/python -c '$(oldest_versions)' | xargs $(OLDEST)/bin/python -m pip install -qq
-	@$(OLDEST)/bin/pytest --quiet --numprocesses=$(JOBS) $(REACHING_LIBRARIES)
+	@$(OLDEST)/bin/pytest --quiet --numprocesses=$(JOBS) $(TESTS_OF_LIBRARIES)
 
-simulate: $(DEV) ## play a million renewals in which everything goes wrong (SEEDS=0:1000000)
+simulate: $(DEV) ## simulate a million renewals in which everything goes wrong (SEEDS=0:1000000)
 	@$(BIN)/python -m tests.simulation.run --seeds $(or $(SEEDS),0:1000000)
 
-bench: $(DEV) ## measure what things cost, and hold it to budgets
+bench: $(DEV) ## measure speed against budgets
 	@$(BIN)/python -m tests.bench
 
-lint: $(DEV) ## check style and format
+lint: $(DEV) ## check style and layout
 	@$(BIN)/ruff check --quiet
-	@$(BIN)/ruff format --check --quiet || { echo 'make format puts this right' >&2; exit 1; }
+	@$(BIN)/ruff format --check --quiet || { echo 'to fix the layout: make format' >&2; exit 1; }
 
 types: $(DEV) ## check types
 	@$(BIN)/mypy --no-error-summary
 
-format: $(DEV) ## put style and format right
+format: $(DEV) ## fix style and layout
 	@$(BIN)/ruff check --quiet --fix
 	@$(BIN)/ruff format --quiet
 
-clean: ## remove all that these targets have made
-	@rm -rf $(VENV) $(OLDEST) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+clean: ## remove everything that these targets create
+	@rm -rf $(VENV) $(OLDEST) .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 	@find withings_auth tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/python:
 	@$(find_python); \
 	if [ -z "$$python" ]; then \
-		echo 'No Python 3.11 or newer was found among: $(PYTHONS).' >&2; \
-		echo 'Install one, or say where it is: make $(MAKECMDGOALS) PYTHON=/path/to/python3' >&2; exit 1; fi; \
+		echo 'Found no Python 3.11 or newer among: $(PYTHONS).' >&2; \
+		echo 'Install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3' >&2; exit 1; fi; \
 	echo "Creating $(VENV) with $$($$python --version)"; \
 	$$python -m venv --clear $(VENV) || { \
 		rm -rf $(VENV); echo 'On Debian and Ubuntu: apt install python3-venv' >&2; exit 1; }
 
 $(RUNTIME): pyproject.toml $(BIN)/python
-	@echo 'Installing withings-auth and what it needs'
+	@echo 'Installing withings-auth and its dependencies'
 	@$(BIN)/python -m pip install -qq --editable .
 	@touch $@
 
-# Older versions of pip do not know dependency groups.
+# Older versions of pip know no dependency groups.
 $(DEV): $(RUNTIME)
 	@echo 'Installing what the tests need'
 	@$(BIN)/python -m pip install -qq --upgrade 'pip>=25.1'
@@ -95,7 +98,7 @@ system:
 		if [ -n "$$python" ]; then $$python -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; fi; fi; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
-		echo "Not installed:$$missing. Tests that need them will be skipped." >&2; exit 0; fi; \
+		echo "Not installed:$$missing. The tests that need them are skipped." >&2; exit 0; fi; \
 	echo "Installing with apt:$$missing"; \
 	apt-get -qq update && \
 	DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends $$missing >/dev/null
