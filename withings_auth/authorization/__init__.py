@@ -1,1 +1,1 @@
-"""How a person comes in: a browser, a one-shot listener on loopback, and a gate that believes only this login."""
+"""Logging in: a browser, a one-shot listener on loopback, and checks that accept only this login's answer."""

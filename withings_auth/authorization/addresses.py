@@ -59,7 +59,7 @@ def resolve_addresses(redirect_uri: str, listen: str | None, *, paste_only: bool
     )
 
 
-def ssh_forwarding(redirect_uri: str, where: Addresses) -> str | None:
+def ssh_forwarding(redirect_uri: str, addresses: Addresses) -> str | None:
     """Returns what `ssh -L` must forward, as in `8000:localhost:8000`, to bring a browser on another computer back.
 
     None if the redirect URI is not a loopback one: that leads to the same place from every computer.
@@ -70,8 +70,8 @@ def ssh_forwarding(redirect_uri: str, where: Addresses) -> str | None:
         return None
     browser_goes_to = target_port = parts.port or PORT_OF_SCHEME[parts.scheme]
     if parts.scheme == "http":  # https ends at a proxy of the user's, which forwards to the listener
-        host = "localhost" if len(where.bind_to) > 1 else _reachable(where.bind_to[0])
-        target_port = where.port
+        host = "localhost" if len(addresses.bind_to) > 1 else _reachable(addresses.bind_to[0])
+        target_port = addresses.port
     return f"{browser_goes_to}:{host_and_port(host, target_port)}"
 
 

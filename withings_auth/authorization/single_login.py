@@ -51,9 +51,9 @@ def _raise_reason(call: Call[None], store: SecretStore, profile: str) -> None:
     try:
         call.result()
     except LockBusy:
-        where = _note_place(store, profile)
+        place = _note_place(store, profile)
         raise LoginError(
-            f"a login for profile {profile} is already pending" + (f" ({printable(where)})" if where else ""),
+            f"a login for profile {profile} is already pending" + (f" ({printable(place)})" if place else ""),
             hint="finish it in the browser, or stop it with Ctrl-C, then try again",
         ) from None
 

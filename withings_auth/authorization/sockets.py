@@ -81,20 +81,20 @@ def _listen_on(host: str, port: int, *, needed: bool) -> socket.socket | None:
 
 
 def _unavailable(host: str, port: int, error: OSError) -> CallbackUnavailable:
-    where = host_and_port(host, port)
+    place = host_and_port(host, port)
     if error.errno == errno.EADDRINUSE:
         owner = find_port_owner(host, port)
         return CallbackUnavailable(
-            f"another program listens on {where}" + (f": {owner}" if owner else ""),
+            f"another program listens on {place}" + (f": {owner}" if owner else ""),
             hint="stop it, or register another URL with another port in the developer dashboard and use that:"
             ' redirect_uri="http://localhost:PORT"',
         )
     if error.errno == errno.EACCES:
         return CallbackUnavailable(
-            f"this user may not listen on {where}",
+            f"this user may not listen on {place}",
             hint="ports below 1024 need administrator rights: register http://localhost:8000 and use that",
         )
     return CallbackUnavailable(
-        f"cannot listen on {where}: {printable(error.strerror or type(error).__name__)}",
+        f"cannot listen on {place}: {printable(error.strerror or type(error).__name__)}",
         hint='register a URL with another port and use that: redirect_uri="http://localhost:PORT"',
     )

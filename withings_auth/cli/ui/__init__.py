@@ -1,1 +1,1 @@
-"""What every command shares with the person at the terminal: output, prompts, keys, colour and signals."""
+"""The terminal, for every command: output, prompts, keyboard, colours and signals."""

@@ -1,4 +1,4 @@
-"""Colour for a person's eye: on terminals only, and never where NO_COLOR is set (no-color.org)."""
+"""Colours for terminals, unless NO_COLOR is set (no-color.org)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _CODES: dict[Colour, str] = {"red": "31", "green": "32", "yellow": "33", "bold":
 
 
 def coloured(text: str, colour: Colour, stream: TextIO | None) -> str:
-    """Returns the text as it is to be written to this stream."""
+    """Returns the text, in colour if the stream shows colours."""
     return f"\x1b[{_CODES[colour]}m{text}\x1b[0m" if _shows_colour(stream) else text
 
 
 def _shows_colour(stream: TextIO | None) -> bool:
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
-    # An old Windows console would print the sequences; Windows Terminal says who it is.
+    # An old Windows console would print the sequences; Windows Terminal sets WT_SESSION.
     if sys.platform == "win32" and not os.environ.get("WT_SESSION"):
         return False
     try:

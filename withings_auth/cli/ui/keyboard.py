@@ -1,8 +1,8 @@
-"""What a person types or pastes while something else is waited for: line by line, unseen, and never a reason to stay.
+"""Reads what the user types or pastes while the program waits for something else, line by line and without echo.
 
-The terminal does not show it, since it may be an authorization code; the terminal is given back as it was, whatever
-ends the reading, and so it is while the program is stopped (Ctrl-Z). What was typed unseen and not yet read is thrown
-away then, so that no shell takes it for a command. A background job leaves the terminal alone.
+There is no echo because a line may be an authorization code. The terminal's settings are restored whatever ends the
+reading, and while the program is stopped (Ctrl-Z). What was typed but not read is discarded then, so that no shell
+takes it for a command. A background job leaves the terminal alone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from withings_auth.cli.ui.terminal import is_in_foreground, show
 
 _LONGEST_LINE = 8192
-_LOOK_AGAIN_SECONDS = 1.0  # whether the terminal is ours (again)
+_CHECK_SECONDS = 1.0  # how often to check whether the terminal is ours
 
 if sys.platform == "win32":
     import msvcrt
@@ -26,7 +26,7 @@ if sys.platform == "win32":
     _POLL_SECONDS = 0.05
 
     async def typed_lines() -> AsyncIterator[str]:
-        """Yields each line that is typed; Ctrl-Z and Enter end it."""
+        """Yields each line that is typed, until Ctrl-Z and Enter."""
         line = ""
         while True:
             while not msvcrt.kbhit():
@@ -39,10 +39,10 @@ if sys.platform == "win32":
                     line = ""
                 case "\b":
                     line = line[:-1]
-                case "\x03":  # typed in the moment in which the console hands it on as a key
+                case "\x03":  # while the console passes Ctrl-C on as a key
                     raise KeyboardInterrupt
                 case "\x00" | "\xe0":
-                    msvcrt.getwch()  # the second half of a key that is no character
+                    msvcrt.getwch()  # the second half of a function key
                 case key:
                     line = (line + key)[:_LONGEST_LINE]
 
@@ -50,7 +50,7 @@ else:
     import termios
 
     async def typed_lines() -> AsyncIterator[str]:
-        """Yields each line that is typed at the terminal on stdin; Ctrl-D ends it."""
+        """Yields each line that is typed at the terminal on stdin, until Ctrl-D."""
         keyboard = _Keyboard(sys.stdin.fileno())
         keyboard.hold()
         try:
@@ -60,25 +60,25 @@ else:
             keyboard.close()
 
     class _Keyboard:
-        """A terminal that does not show what is typed, from `hold` to `close`. Belongs to one event loop."""
+        """A terminal without echo, from `hold` to `close`. Belongs to one event loop."""
 
         def __init__(self, descriptor: int) -> None:
             self.lines: asyncio.Queue[str | None] = asyncio.Queue()
             self._descriptor = descriptor
             self._loop = asyncio.get_running_loop()
-            self._before: list[Any] | None = None  # the settings that were found, while ours are in force
+            self._before: list[Any] | None = None  # the settings to restore, while ours are in force
             self._unfinished = b""
             self._signals = [
                 number
                 for number in (signal.SIGTSTP, signal.SIGQUIT, signal.SIGHUP)
-                if signal.getsignal(number) is signal.SIG_DFL  # an ignored one stays ignored
+                if signal.getsignal(number) is signal.SIG_DFL  # ignored signals stay ignored
             ]
             for number in self._signals:
-                self._loop.add_signal_handler(number, self._let_go, number)
+                self._loop.add_signal_handler(number, self._handle_signal, number)
 
         def hold(self) -> None:
-            """Reads, and stops the echo, whenever the terminal is ours; looks again and again."""
-            self._again = self._loop.call_later(_LOOK_AGAIN_SECONDS, self.hold)
+            """Reads without echo whenever the terminal is ours, which is checked again and again."""
+            self._again = self._loop.call_later(_CHECK_SECONDS, self.hold)
             if not is_in_foreground(self._descriptor):
                 return
             with suppress(OSError, termios.error):
@@ -86,33 +86,33 @@ else:
                 if settings[3] & termios.ECHO:
                     self._before = list(settings)
                     settings[3] &= ~termios.ECHO
-                    # At once: waiting until all output is shown would take as long as somebody holds it with Ctrl-S.
+                    # Now: waiting for the output to be shown would block while the user holds it with Ctrl-S.
                     termios.tcsetattr(self._descriptor, termios.TCSANOW, settings)
             self._loop.add_reader(self._descriptor, self._read)
 
         def close(self) -> None:
-            """Gives the terminal back as it was."""
-            self._give_back()
+            """Restores the terminal."""
+            self._restore()
             for number in self._signals:
                 self._loop.remove_signal_handler(number)
 
-        def _give_back(self) -> None:
+        def _restore(self) -> None:
             self._again.cancel()
             self._loop.remove_reader(self._descriptor)
             if self._before is not None and is_in_foreground(self._descriptor):
-                with suppress(OSError, termios.error):  # it may be gone
+                with suppress(OSError, termios.error):  # the terminal may be gone
                     termios.tcflush(self._descriptor, termios.TCIFLUSH)
                     termios.tcsetattr(self._descriptor, termios.TCSANOW, self._before)
             self._before = None
 
-        def _let_go(self, number: int) -> None:
-            """Obeys a signal that stops or ends the program, with the terminal given back before."""
+        def _handle_signal(self, number: int) -> None:
+            """Restores the terminal, then obeys a signal that stops or ends the program."""
             show("")
-            self._give_back()
+            self._restore()
             self._loop.remove_signal_handler(number)
             signal.raise_signal(number)
-            # Stopped, and continued; or the system would not stop a program that nobody could continue.
-            self._loop.add_signal_handler(number, self._let_go, number)
+            # Continued after a stop, or not stopped because nobody could continue the program.
+            self._loop.add_signal_handler(number, self._handle_signal, number)
             self.hold()
 
         def _read(self) -> None:

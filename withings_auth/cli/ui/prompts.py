@@ -1,6 +1,6 @@
-"""Questions to a person at the terminal: on stderr, asked again with the reason while the answer is wrong.
+"""Questions to the user at the terminal: on stderr, and again, with the reason, if the answer is invalid.
 
-All but `ask_for_secret` are called where `is_terminal` says that somebody can answer.
+All but `ask_for_secret` must only be called if `is_terminal()`.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from withings_auth.validation import is_client_secret, printable
 MOST_TRIES = 3
 
 Check = Callable[[str], str | None]
-"""Says why a text cannot be what was asked for; None where it can."""
+"""Returns why a text is no valid answer, or None if it is one."""
 
 
 def ask(question: str, *, check: Check, default: str | None = None) -> str:
-    """Returns what a person types, the default for an empty line. Raises `ConfigurationError` where nothing will do."""
+    """Returns what the user types, or the default for an empty line. Raises `ConfigurationError` if no answer is valid."""
     shown = "" if default is None else f" [{printable(default)}]"
-    return _right(lambda: _typed(f"{question}{shown}: ").strip() or default or "", check)
+    return _ask_until_valid(lambda: _read_answer(f"{question}{shown}: ").strip() or default or "", check)
 
 
 def ask_hidden(question: str, *, check: Check, default: str | None = None) -> str:
-    """Returns what a person types unseen, the default for an empty line. Raises what `ask` raises."""
-    return _right(lambda: _typed(f"{question}: ", hidden=True).strip() or default or "", check)
+    """Like `ask`, without echo."""
+    return _ask_until_valid(lambda: _read_answer(f"{question}: ", hidden=True).strip() or default or "", check)
 
 
 def ask_for_secret(note: str = "it is not shown", *, default: str | None = None) -> str:
-    """Returns the client secret that a person types, or the default. Raises `ConfigurationError` without a terminal."""
+    """Returns the client secret that the user types, or the default. Raises `ConfigurationError` without a terminal."""
     if not is_terminal():
         raise ConfigurationError(
             "the client secret is not set, and there is no terminal to ask for it",
@@ -42,31 +42,31 @@ def ask_for_secret(note: str = "it is not shown", *, default: str | None = None)
 
 
 def check_client_secret(text: str) -> str | None:
-    """Says why the text cannot be a client secret."""
+    """Returns why the text cannot be a client secret, or None if it can."""
     if is_client_secret(text):
         return None
-    return "a client secret has visible characters only, and no blank" if text else "a client secret is needed"
+    return "a client secret has visible characters only, and no spaces" if text else "a client secret is required"
 
 
 def confirm(question: str) -> bool:
-    """Returns whether a person said yes; no is the default, and what the end of the input means."""
+    """Returns whether the user said yes; an empty line and the end of the input mean no."""
     try:
-        return _typed(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+        return _read_answer(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
     except ConfigurationError:
         return False
 
 
-def _right(answer: Callable[[], str], check: Check) -> str:
+def _ask_until_valid(answer: Callable[[], str], check: Check) -> str:
     for _ in range(MOST_TRIES):
         text = answer()
         why = check(text)
         if why is None:
             return text
-        tell(f"That will not do: {why}.")
-    raise ConfigurationError(f"{MOST_TRIES} answers would not do", hint="nothing was changed; try again")
+        tell(f"Invalid answer: {why}.")
+    raise ConfigurationError(f"{MOST_TRIES} invalid answers", hint="nothing was changed; try again")
 
 
-def _typed(prompt: str, *, hidden: bool = False) -> str:
+def _read_answer(prompt: str, *, hidden: bool = False) -> str:
     try:
         if hidden:
             return getpass.getpass(prompt, stream=sys.stderr)
@@ -75,13 +75,13 @@ def _typed(prompt: str, *, hidden: bool = False) -> str:
             sys.stderr.flush()
         line = sys.stdin.readline()
     except UnicodeDecodeError:
-        return "\ufffd"  # which no answer may hold
+        return "\ufffd"  # which is no valid answer
     except EOFError:
         line = ""
     except KeyboardInterrupt:
-        tell("")  # what is told next begins a line
+        tell("")  # so that the next message starts on a new line
         raise
     if not line:
         tell("")
-        raise ConfigurationError("the input has ended before everything was answered", hint="nothing was changed")
+        raise ConfigurationError("the input ended before every question was answered", hint="nothing was changed")
     return line

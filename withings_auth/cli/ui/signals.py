@@ -1,4 +1,4 @@
-"""What a signal does to a command: it ends it soon, with the exit code that shells expect, and without a traceback."""
+"""Signals end a command soon, with the exit code that shells expect and without a traceback."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ T = TypeVar("T")
 
 
 class Terminated(BaseException):
-    """SIGTERM came."""
+    """The process received SIGTERM."""
 
 
 def raise_on_signals() -> None:
-    """Makes SIGINT and SIGTERM exceptions, so that whatever is open is closed."""
+    """Turns SIGINT and SIGTERM into exceptions, so that everything open is closed."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _raise_terminated)
 
 
 def ignore_signals() -> None:
-    """Lets the end of the process take its course: a renewal on its way is waited for, and saved."""
+    """Ignores SIGINT and SIGTERM while the process ends, so that a renewal under way is finished and saved."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
 
@@ -33,10 +33,10 @@ def _raise_terminated(_number: int, _frame: FrameType | None) -> NoReturn:
 def run_interruptible(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Runs the coroutine that `make` returns, cancelled by the first SIGINT or SIGTERM.
 
-    Raises KeyboardInterrupt or `Terminated` then. No handler raises meanwhile: wherever the signal comes, no coroutine
-    is left unawaited and no import half done.
+    Then raises KeyboardInterrupt or `Terminated`. No signal handler raises, so that no coroutine is left unawaited and
+    no import half done, whenever the signal comes.
     """
-    import asyncio  # here, because a valid token is handed out without loading it
+    import asyncio  # here, because printing a valid token must not load it
 
     received: list[int] = []
     cancel: list[Callable[[], object]] = []

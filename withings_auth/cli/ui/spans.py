@@ -1,4 +1,4 @@
-"""Spans of time: as a person says one, and one to wait through that a person is told about."""
+"""Spans of time: how they are worded, and a wait that the user is told about."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ def span(seconds: float) -> str:
 
 
 def wait_and_tell(seconds: float) -> None:
-    """Sleeps, and says why."""
+    """Sleeps, and tells the user why."""
     tell(f"Withings asks to wait {seconds:.0f} s; waiting.")
     time.sleep(seconds)

@@ -1,11 +1,11 @@
-"""What the command line may print, and where.
+"""What the command line prints, and where.
 
-1. stdout carries the answer and only the answer.
-2. Everything else is on stderr: `withings-auth: error: …` with a `hint:` line under it.
-3. Text from outside arrives here escaped already; nothing here prints an exception of somebody else.
-4. The library names parameters (`replace=True`); whatever is told names the flags for them (`--replace`).
-5. A line that counts is on a terminal only, is rewritten in place, and is gone before anything else is told.
-6. An answer that could not be written whole is a failure, without a traceback; a reader that left is told nothing.
+1. stdout gets the answer and nothing else.
+2. Everything else goes to stderr: `withings-auth: error: …` with a `hint:` line under it.
+3. Text from outside is escaped before it gets here, and foreign exceptions are never printed.
+4. The library names parameters (`replace=True`); `tell` prints their flags (`--replace`) instead.
+5. A countdown is shown on terminals only, rewritten in place, and removed before anything else is printed.
+6. An answer that cannot be written completely is a failure without a traceback; a closed pipe also without an error.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from withings_auth.cli.ui.colour import coloured
 from withings_auth.errors import WithingsAuthError
 
 PROGRAM = "withings-auth"
-FORMAT_VERSION = 1  # of every --json answer; it grows when a field changes its meaning or goes away
-_KEPT_FREE = 3  # columns: for the cursor, and for the ^C that a terminal may put behind the line
+FORMAT_VERSION = 1  # of every --json answer; increased when a field changes its meaning or is removed
+_KEPT_FREE = 3  # columns: for the cursor, and for the ^C that a terminal may add
 
 # The flag for each parameter that a message or hint of the library may name.
 FLAGS = {
@@ -43,8 +43,8 @@ FLAGS = {
 }
 _PARAMETER = re.compile(rf"""(?<![\w?&])({"|".join(FLAGS)})=(?:"([^"\s]+)"|True\b|False\b|([0-9]+)\b)""")
 
-_counting = threading.Lock()
-_shown = ""  # the line that counts, as it stands on the terminal now
+_showing = threading.Lock()
+_shown = ""  # the line that `show` has on the terminal now
 
 
 class OutputFailed(Exception):
@@ -52,11 +52,11 @@ class OutputFailed(Exception):
 
 
 class ReaderGone(OutputFailed):
-    """Whoever read stdout has left, as `head` does once it has seen enough."""
+    """The reader of stdout has closed the pipe, as `head` does once it has seen enough."""
 
 
 def answer(text: str) -> None:
-    """Writes the command's answer and a newline to stdout, all the way out. Raises `OutputFailed`."""
+    """Writes the command's answer and a newline to stdout and flushes it. Raises `OutputFailed`."""
     out: TextIO | None = sys.stdout
     if out is None:
         raise OutputFailed("it is closed")
@@ -64,21 +64,21 @@ def answer(text: str) -> None:
         out.write(f"{_encodable(text, out)}\n")
         out.flush()
     except OSError as error:
-        # What is left in the buffer must not be tried, and reported by the interpreter, once more at exit.
+        # At exit the interpreter must not try to write the rest of the buffer again, and report that.
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
         failure = ReaderGone if isinstance(error, BrokenPipeError) else OutputFailed
         raise failure(error.strerror or "it is closed") from error
 
 
 def _encodable(text: str, out: TextIO) -> str:
-    # stderr escapes by itself what its encoding has no letter for; stdout would raise, as on Windows in a pipe.
+    # stderr itself escapes what its encoding lacks; stdout would raise, as in a pipe on Windows.
     encoding = out.encoding or "utf-8"
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def answer_json(content: Mapping[str, object]) -> None:
-    """Writes the answer as one JSON object, in ASCII, with the version of its form. Raises `OutputFailed`."""
-    import json  # here, because a bare token is printed without it
+    """Writes the answer as one JSON object, in ASCII, with its `format_version`. Raises `OutputFailed`."""
+    import json  # here, because printing a bare token does not need it
 
     answer(json.dumps({"format_version": FORMAT_VERSION, **content}, indent=2))
 
@@ -94,8 +94,8 @@ def tell(line: str) -> None:
 
 def show(line: str) -> None:
     """Shows a line that the next one replaces, as much of it as fits; an empty one leaves nothing."""
-    global _shown  # noqa: PLW0603  a process has one terminal, and whoever tells something must clear the line
-    with _counting:
+    global _shown  # noqa: PLW0603  a process has one terminal, and `tell` must clear the line
+    with _showing:
         columns = _columns_to_write_in() if line or _shown else 0
         if columns:
             fitting = _fitting(line, columns - _KEPT_FREE)
@@ -107,12 +107,12 @@ def show(line: str) -> None:
 
 
 def report(error: WithingsAuthError) -> int:
-    """Tells what went wrong and what to do about it. Returns the exit code."""
+    """Prints what went wrong and what to do about it. Returns the exit code."""
     return complain(str(error), error.hint, error.exit_code)
 
 
 def complain(message: str, hint: str, exit_code: int) -> int:
-    """Tells an error that is no exception of ours. Returns the exit code."""
+    """Prints an error that is not an exception of ours. Returns the exit code."""
     tell(f"{PROGRAM}: {coloured('error:', 'red', sys.stderr)} {message}")
     if hint:
         tell(f"{coloured('hint:', 'bold', sys.stderr)} {hint}")
@@ -125,34 +125,34 @@ def as_flags(text: str) -> str:
 
 
 def is_terminal() -> bool:
-    """Whether a person is there to read and to answer."""
+    """Whether there is a user to read messages and answer questions."""
     try:
         return sys.stdin.isatty() and sys.stderr.isatty()
-    except (AttributeError, ValueError):  # started without them, or closed
+    except (AttributeError, ValueError):  # they are missing or closed
         return False
 
 
 def is_in_foreground(descriptor: int) -> bool:
-    """Whether the terminal is this program's at the moment: a shell's background job must not touch it."""
+    """Whether this program may use the terminal now; a shell's background job may not."""
     try:
         return sys.platform == "win32" or os.tcgetpgrp(descriptor) == os.getpgrp()
-    except OSError:  # not the terminal that controls us (after setsid, or su -c), and so without jobs
+    except OSError:  # not our controlling terminal (after setsid or su -c), so there are no jobs
         return True
 
 
 def _columns_to_write_in() -> int:
-    """Returns how wide the terminal on stderr is; 0 where there is none that a line can be rewritten on."""
+    """Returns the width of the terminal on stderr; 0 if there is none on which a line can be rewritten."""
     err: TextIO | None = sys.stderr
     try:
         if err is None or not err.isatty() or os.environ.get("TERM") == "dumb" or not is_in_foreground(err.fileno()):
             return 0
-        return os.get_terminal_size(err.fileno()).columns or 80  # 0 is what a terminal says that was never told
+        return os.get_terminal_size(err.fileno()).columns or 80  # 0 if nobody has set a size
     except (OSError, ValueError):
         return 0
 
 
 def _fitting(line: str, columns: int) -> str:
-    """Returns the line, or as many of its first sentences as fit, or nothing."""
+    """Returns the line, or as many of its first sentences as fit, which may be none."""
     while line and len(line) > columns:
         line = line[: line.rstrip(".").rfind(". ") + 1]
     return line

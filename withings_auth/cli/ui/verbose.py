@@ -1,4 +1,4 @@
-"""`-v`: what is done, said on stderr through the standard library's logging."""
+"""`-v`: shows on stderr what the program does, through the standard library's logging."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = "withings_auth"
 
 
 def log_to_stderr() -> None:
-    """Shows from here on everything that our modules log, and nothing of anybody else's."""
+    """From now on, shows everything that our modules log, and nothing from other libraries."""
     logger = logging.getLogger(ROOT)
     logger.addHandler(_Teller())
     logger.setLevel(logging.DEBUG)
@@ -25,7 +25,7 @@ def log_to_stderr() -> None:
 
 
 class _Teller(logging.Handler):
-    """Tells each record as a line, with the time of day and the module."""
+    """Prints each record as a line with the time of day and the module."""
 
     def emit(self, record: logging.LogRecord) -> None:
         at = datetime.fromtimestamp(record.created).astimezone().isoformat(timespec="milliseconds")[11:23]
