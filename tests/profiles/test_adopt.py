@@ -160,7 +160,7 @@ class TestRefused:
         table.sandbox.kill_refresh_token(table.login.refresh_token)
         with pytest.raises(LoginRequired, match="does not accept the refresh token in the file") as caught:
             table.adopt()
-        assert "another app (--client-id ID)" in caught.value.hint
+        assert 'another app (client_id="ID")' in caught.value.hint
         assert stored_grant(table.store, "default") == earlier
 
     def test_a_wrong_secret_is_not_kept(self, table: Table) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from withings_auth.authorization.callback import Reason
 from withings_auth.authorization.environment import Environment
-from withings_auth.errors import LoginTimeout, login_hint
+from withings_auth.errors import LoginTimeout, login_hint, profile_flag
 from withings_auth.model import Grant
 from withings_auth.validation import host_and_port, printable
 
@@ -144,7 +144,7 @@ def nothing_pasted(profile: str, redirect_uri: str, timeout: float) -> LoginTime
     advice = ["click Allow in the browser and paste the address that it goes to", *_fix_app(redirect_uri)]
     return LoginTimeout(
         f"the answer was not pasted within {duration(timeout)}",
-        hint="; ".join([*advice, f"then {login_hint(profile)} --paste"]),
+        hint="; ".join([*advice, f"then log in: withings-auth login{profile_flag(profile)} --paste"]),
     )
 
 

@@ -126,7 +126,7 @@ def _save(store: SecretStore, profile: str, app: App, grant: Grant, deadline: fl
     except WrongAccount as error:  # which only Withings' answer could tell
         error.hint = (
             f"the file works until {local_time(deadline)}: import it again before that, as the right profile:"
-            " --profile NAME"
+            ' profile="NAME"'
         )
         raise
     except (StoreError, LockBusy) as error:

@@ -41,7 +41,7 @@ def import_error(failed: Failure | NotSent | AnswerLost, *, deadline: float | No
     if isinstance(failed, Failure) and failed.kind in {FailureKind.REFRESH_TOKEN_REFUSED, FailureKind.CODE_REFUSED}:
         return LoginRequired(
             f"Withings does not accept the refresh token in the file{_said(failed)}",
-            hint="it was used since, is older than a year, or belongs to another app (--client-id ID): nothing was"
+            hint='it was used since, is older than a year, or belongs to another app (client_id="ID"): nothing was'
             " saved; to log in instead: withings-auth login",
         )
     return _until(deadline, _common_error(failed), "import the file again")

@@ -213,10 +213,10 @@ def refuse_contradiction(profile: str, grant: Grant, settings: Settings, app: Ap
     if app is None and settings.environment_client_id not in {None, grant.client_id}:
         raise ConfigurationError(
             f"profile {profile} belongs to another app than WITHINGS_CLIENT_ID",
-            hint="unset WITHINGS_CLIENT_ID, or name the other app's profile: --profile NAME",
+            hint='unset WITHINGS_CLIENT_ID, or name the other app\'s profile: profile="NAME"',
         )
     if settings.environment_api_url not in {None, grant.api_url}:
         raise ConfigurationError(
             f"profile {profile} belongs to another service than WITHINGS_AUTH_API_URL",
-            hint="unset WITHINGS_AUTH_API_URL, or name the other service's profile: --profile NAME",
+            hint='unset WITHINGS_AUTH_API_URL, or name the other service\'s profile: profile="NAME"',
         )

@@ -21,7 +21,7 @@ Check = Callable[[str], str | None]
 
 
 def ask(question: str, *, check: Check, default: str | None = None) -> str:
-    """Returns what the user types, or the default for an empty line. Raises `ConfigurationError` if no answer is valid."""
+    """Returns what the user types, by default `default`. Raises `ConfigurationError` if no answer is valid."""
     shown = "" if default is None else f" [{printable(default)}]"
     return _ask_until_valid(lambda: _read_answer(f"{question}{shown}: ").strip() or default or "", check)
 
