@@ -87,7 +87,7 @@ def countdown(seconds_left: float, *, pasting: bool, listening: bool) -> str:
     time_left = f"Waiting for you: {minutes}:{seconds:02} left."
     if not pasting:
         return time_left
-    return f"{time_left} {'Or paste' if listening else 'Paste'} the browser's address here, then press Enter."
+    return f"{time_left} {'Or paste' if listening else 'Paste'} the browser's address and press Enter."
 
 
 def open_to_the_network(bind_to: Iterable[str], port: int) -> str:

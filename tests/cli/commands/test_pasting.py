@@ -82,7 +82,7 @@ def test_the_address_is_pasted(desk: Desk, form: str) -> None:
     login.program.type(form.format(redirect_uri=desk.redirect_uri, query=query) + "\n")
     finished = login.wait()
     assert finished.returncode == 0
-    assert "Thank you; asking Withings for the tokens.\nSigned in as" in "\n".join(what_stays(finished.screen))
+    assert "Thank you; getting the tokens from Withings.\nSigned in as" in "\n".join(what_stays(finished.screen))
     assert desk.run("token").returncode == 0
 
 
@@ -95,7 +95,7 @@ def test_wrong_pastes_are_explained_and_the_right_one_counts(desk: Desk) -> None
         (code, "a code without the state"),
         (f"code={code}", "a code without the state"),
         (f"code={code}&state={'x' * 43}", "the answer to another login"),
-        (f"{desk.redirect_uri}/?state={login.state}", "There is no code in that"),
+        (f"{desk.redirect_uri}/?state={login.state}", "That has no code in it"),
         (login.authorize_url, "an address of Withings itself"),
         (f"https://evil.example/?code={code}&state={login.state}", "the address of another page"),
         (f"code={code}%1b[31m&state={login.state}", "it is damaged or was changed"),
@@ -196,7 +196,7 @@ def test_the_time_out(desk: Desk) -> None:
     finished = login.wait()
     before, after = settings(finished.screen)
     assert (finished.returncode, after) == (1, before)
-    assert "nobody came back from Withings within" in finished.screen
+    assert "the browser did not come back from Withings within" in finished.screen
     assert 1 <= finished.screen.count("Waiting for you: ") <= 2
     assert not any("Waiting for you" in line for line in what_stays(finished.screen))
 
@@ -268,9 +268,7 @@ def test_without_a_terminal_nothing_counts(desk: Desk) -> None:
 def test_the_line_counts_down_in_place(desk: Desk) -> None:
     """A person sees one line with the time left, and nothing of it once they are signed in."""
     login = on_terminal(desk)
-    login.program.screen.expect(
-        r"\r +\rWaiting for you: 4:5\d left\. Or paste the browser's address here, then Enter\."
-    )
+    login.program.screen.expect(r"\r +\rWaiting for you: 4:5\d left\. Or paste the browser's address and press Enter\.")
     login.allow()
     finished = login.wait()
     assert finished.returncode == 0
@@ -279,7 +277,7 @@ def test_the_line_counts_down_in_place(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     ("columns", "shown"),
-    [(80, r"left\. Or paste the browser's address here, then Enter\."), (40, r"left\.$"), (20, None)],
+    [(80, r"left\. Or paste the browser's address and press Enter\."), (40, r"left\.$"), (20, None)],
 )
 def test_a_narrow_terminal_shows_what_fits(desk: Desk, columns: int, shown: str | None) -> None:
     """No line that counts is ever longer than the terminal is wide, so none is left behind."""
@@ -303,7 +301,7 @@ def test_paste_alone_never_listens(afar: Desk) -> None:
     finished = login.wait()
     assert finished.returncode == 0
     assert "30 seconds" in finished.screen
-    assert "Paste the browser's address here, then press Enter." in finished.screen
+    assert "Paste the browser's address and press Enter." in finished.screen
     assert afar.run("token").returncode == 0
 
 

@@ -69,7 +69,7 @@ def test_a_secret_in_the_environment_belongs_to_the_client_id_beside_it(bare: De
         (("--client-id", "abc", "--redirect-uri", "http://localhost"), "hush", "it names no port to listen on"),
         (("--client-id", "abc", "--redirect-uri", "https://me.example/cb"), "hush", "does not lead to localhost"),
         (("--client-id", "abc", "--listen", "everywhere"), "hush", "cannot listen on “everywhere”"),
-        (("--client-id", "abc"), "", "a client secret is needed"),
+        (("--client-id", "abc"), "", "a client secret is required"),
         (("--client-id", "abc"), "hush\nhush", "standard input holds no client secret"),
         (("--client-id", "abc"), "\xff", "standard input holds no client secret"),
     ],

@@ -27,7 +27,7 @@ def test_everything_is_asked_and_the_dashboard_explained(bare: Desk, config: Pat
     program.type(f"{bare.redirect_uri}\n")
     program.screen.expect(re.escape(f"Scopes to request, a comma list [{SCOPES}]: "))
     program.type("user.metric\n")
-    program.screen.expect("That will not do: Withings has no scope “user.metric”; it has user.info, user.metrics,")
+    program.screen.expect("Invalid answer: Withings has no scope “user.metric”; it has user.info, user.metrics,")
     program.type("\n")
     finished = program.wait()
     assert finished.returncode == 0, finished.screen
@@ -85,20 +85,20 @@ def test_wrong_answers_are_asked_again_with_the_reason(bare: Desk, config: Path)
     program = bare.cli.on_terminal("configure", env=bare.env)
     program.screen.expect("Client id ")
     program.type("a b\n")
-    program.screen.expect("That will not do: a client id has letters and digits only.")
+    program.screen.expect("Invalid answer: a client id has letters and digits only.")
     program.type("\n")
     program.screen.expect("Client secret ")
     program.type("two words\n")
-    program.screen.expect("That will not do: a client secret has visible characters only")
+    program.screen.expect("Invalid answer: a client secret has visible characters only")
     program.screen.expect("Client secret ")  # anything typed before the question is discarded
     program.type("\n")
     program.screen.expect("Redirect URI")
     for _ in range(3):
         program.type("http://localhost\n")
-        program.screen.expect("That will not do: the redirect URI “http://localhost” cannot work")
+        program.screen.expect("Invalid answer: the redirect URI “http://localhost” cannot work")
     finished = program.wait()
     assert finished.returncode == 2
-    assert "3 answers would not do" in finished.screen
+    assert "3 invalid answers" in finished.screen
     assert "two words" not in finished.screen
     assert config.read_text() == before
 
