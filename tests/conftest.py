@@ -195,7 +195,7 @@ def make_desk(cli: Cli, canaries: Canaries, home: Path) -> Iterator[MakeDesk]:
             port = logins.free_port()
             redirect_uri = f"http://{host}:{port}{path}"
             sandbox = running.enter_context(logins.Sandbox(redirect_uris=[redirect_uri], switches=switches))
-            made = logins.desk(cli, canaries, home, sandbox, redirect_uri, port)
+            made = logins.set_up_desk(cli, canaries, home, sandbox, redirect_uri, port)
             running.callback(made.plant_secrets)
             return made
 

@@ -1,7 +1,7 @@
 """The whole story in half a minute: a sandbox, a login, a token, weights, a renewal, another program, a logout.
 
-`make demo` runs it. It types the commands that a person would type and shows them. A browser and a keyring are used
-where the machine has them; otherwise a scripted visitor and files in a temporary directory. Nothing is left behind.
+`make demo` runs it. It shows the commands that a user would type, and runs them. It uses your browser and your keyring
+if it finds them, and otherwise a scripted browser and files in a temporary directory. It leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -39,41 +39,41 @@ for device in json.load(urllib.request.urlopen(request))["body"]["devices"]:
 
 
 def main() -> int:
-    """Tells the story; 0 if all of it went well."""
-    say("withings-auth, the whole story. Withings is played by the embedded sandbox; nothing here leaves this machine.")
-    with tempfile.TemporaryDirectory(prefix="withings-auth-demo-") as directory, cleaned_up_state():
+    """Tells the whole story; returns 0 if everything worked."""
+    say("withings-auth from login to logout. The embedded sandbox plays Withings; nothing leaves this machine.")
+    with tempfile.TemporaryDirectory(prefix="withings-auth-demo-") as directory, clean_up_state():
         base = {
             **os.environ,
             "PATH": f"{COMMANDS}{os.pathsep}{os.environ.get('PATH', '')}",
-            "XDG_CONFIG_HOME": directory,  # whatever the person has configured is not part of this
-            **browser_or_visitor(),
-            **keyring_or_files(directory),
+            "XDG_CONFIG_HOME": directory,  # your own configuration must not take part
+            **choose_browser(),
+            **choose_store(directory),
         }
-        with sandbox(base) as variables:
+        with start_sandbox(base) as variables:
             environ = {**base, **variables, "WITHINGS_AUTH_PROFILE": PROFILE}
-            story(environ)
-    say("\nThat was all. Nothing of it is left on this machine.")
+            tell_story(environ)
+    say("\nDone. Nothing of this is left on your machine.")
     return 0
 
 
-def story(environ: Mapping[str, str]) -> None:
-    """What a person does in a day, in half a minute."""
+def tell_story(environ: Mapping[str, str]) -> None:
+    """Does in half a minute what a user does in a day."""
     say("\n1. Log in, once.")
     run("withings-auth login --timeout 60", environ)
     try:
         issued = time.monotonic()
-        say("\n2. From now on every program on this machine can have an access token that works.")
+        say("\n2. From now on, every program on this machine can get a working access token.")
         first = run("withings-auth token", environ)
-        say("\n3. What it is good for: the last weights.")
-        weights(environ)
-        say(f"\n4. This token lives for {TOKEN_LIFE_SECONDS} seconds (at Withings: three hours). Waiting for its end…")
+        say("\n3. Use it: ask for the latest weights.")
+        show_weights(environ)
+        say(f"\n4. This token lives {TOKEN_LIFE_SECONDS} seconds (at Withings, three hours). Waiting until it expires…")
         time.sleep(max(0.0, issued + TOKEN_LIFE_SECONDS + 1 - time.monotonic()))
-        say("   It has expired. Whoever asks next gets a new one, renewed on the spot:")
+        say("   It has expired. Whoever asks next gets a new one:")
         second = run("withings-auth token", environ)
         if second == first:
             raise SystemExit("the token was not renewed")
         run("withings-auth status", environ)
-        say("\n5. Another program asks for the token and uses it: the devices.")
+        say("\n5. Another program asks for the token, and lists your devices with it.")
         say("$ python another_program.py")
         subprocess.run([sys.executable, "-c", _ANOTHER_PROGRAM], env=dict(environ), check=True)
     finally:
@@ -82,28 +82,28 @@ def story(environ: Mapping[str, str]) -> None:
 
 
 def run(command: str, environ: Mapping[str, str]) -> str:
-    """Shows a command, runs it, shows what it says, and returns its answer."""
+    """Shows a command, runs it, shows its output, and returns it."""
     say(f"$ {command}")
-    answer = answered(command, environ)
-    if answer:
-        say(answer)
-    return answer
+    output = capture(command, environ)
+    if output:
+        say(output)
+    return output
 
 
-def answered(command: str, environ: Mapping[str, str]) -> str:
-    """Runs a command and returns its answer; the story ends where it fails."""
+def capture(command: str, environ: Mapping[str, str]) -> str:
+    """Runs a command and returns its output; exits if it fails."""
     finished = subprocess.run(shlex.split(command), env=dict(environ), stdout=subprocess.PIPE, text=True, check=False)
     if finished.returncode != 0:
         raise SystemExit(f"“{command}” ended with exit code {finished.returncode}")
     return finished.stdout.strip()
 
 
-def weights(environ: Mapping[str, str]) -> None:
-    """Asks the API for the last weights and shows them as a person reads them."""
+def show_weights(environ: Mapping[str, str]) -> None:
+    """Asks the API for the latest weights and shows them as a user would read them."""
     command = "withings-auth api measure getmeas meastype=1 category=1"
     say(f"$ {command}")
-    groups = json.loads(answered(command, environ))["measuregrps"]
-    say(f"   (JSON with {len(groups)} weights; the last five as a person reads them:)")
+    groups = json.loads(capture(command, environ))["measuregrps"]
+    say(f"   (JSON with {len(groups)} weights; the latest five, in kilograms:)")
     for group in groups[:5]:
         measure = group["measures"][0]
         kilograms = measure["value"] * 10 ** measure["unit"]
@@ -111,32 +111,32 @@ def weights(environ: Mapping[str, str]) -> None:
         say(f"   {day}   {kilograms:5.1f} kg")
 
 
-def browser_or_visitor() -> dict[str, str]:
-    """Returns the variables that name the visitor, if no browser would be seen here, and says which it is."""
+def choose_browser() -> dict[str, str]:
+    """Returns the variables that set the browser, and says which one it is."""
     chosen = browser.choose(None, os.environ, detect_environment(os.environ))
     if isinstance(chosen, list) and sys.stdout.isatty():
-        say("Browser: yours; please click Allow on the page that opens.")
+        say("Browser: yours. Please click Allow on the page that opens.")
         return {}
-    why = chosen.why if isinstance(chosen, browser.NotStarted) else "nobody is at the terminal"
-    say(f"Browser: the sandbox's scripted visitor, who clicks Allow ({why}).")
+    why = chosen.why if isinstance(chosen, browser.NotStarted) else "the output is not a terminal"
+    say(f"Browser: a scripted one, which clicks Allow ({why}).")
     return {"BROWSER": f"{shlex.quote(sys.executable)} -m withings_auth.sandbox.visitor %s"}
 
 
-def keyring_or_files(directory: str) -> dict[str, str]:
-    """Returns the variables that name the store, and says which it is."""
+def choose_store(directory: str) -> dict[str, str]:
+    """Returns the variables that set the store, and says which one it is."""
     store = KeyringStore(state_directory(), announce=lambda: say("Waiting for your keyring: please unlock it."))
     try:
         store.load(f"token/{PROFILE}")
     except StoreError as error:
-        say(f"Store:   files in a temporary directory, since there is {error}.")
+        say(f"Store:   files in a temporary directory ({str(error).partition(':')[0]}).")
         return {"WITHINGS_AUTH_STORE": f"file:{Path(directory).resolve() / 'store'}"}
     say(f"Store:   {store.description}.")
     return {"WITHINGS_AUTH_STORE": "keyring"}
 
 
 @contextmanager
-def sandbox(environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """Runs `withings-auth sandbox` and yields the variables that it prints."""
+def start_sandbox(environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Runs `withings-auth sandbox`; yields the variables that it prints."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         redirect_uri = f"http://localhost:{probe.getsockname()[1]}"
@@ -146,14 +146,14 @@ def sandbox(environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
         shlex.split(command), env=dict(environ), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
-            yield dict(printed_variables(process))
+            yield dict(read_variables(process))
         finally:
             process.terminate()
             process.communicate()
 
 
-def printed_variables(process: subprocess.Popen[str]) -> Iterator[tuple[str, str]]:
-    """Yields what the lines `export NAME=VALUE` of the sandbox say."""
+def read_variables(process: subprocess.Popen[str]) -> Iterator[tuple[str, str]]:
+    """Yields the name and the value of each `export NAME=VALUE` line."""
     for line in process.stdout or ():
         name, _, value = shlex.split(line)[1].partition("=")
         yield name, value
@@ -163,8 +163,8 @@ def printed_variables(process: subprocess.Popen[str]) -> Iterator[tuple[str, str
 
 
 @contextmanager
-def cleaned_up_state() -> Iterator[None]:
-    """Removes the locks and stamps that the demo's own profile and app leave; nobody else waits on those."""
+def clean_up_state() -> Iterator[None]:
+    """Removes the locks and stamps of the demo's own profile and app, which nobody else waits for."""
     place = state_directory()
     before = set(place.glob("*/*"))
     made = [path for path in (place, *place.parents) if not path.exists()]
@@ -175,12 +175,12 @@ def cleaned_up_state() -> Iterator[None]:
             if path.name.startswith((f"{PROFILE}.", "sandbox-")):
                 path.unlink()
         for directory in (*place.glob("*/"), *made):
-            with suppress(OSError):  # it holds something that is not ours, or was never there
+            with suppress(OSError):  # it is not empty, or does not exist
                 directory.rmdir()
 
 
 def say(line: str) -> None:
-    """Shows a line at once, in the order in which things happen."""
+    """Prints a line at once, so that it appears before the output of the next command."""
     print(line, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""`make demo`, with a keyring and without: it tells the whole story and leaves nothing behind."""
+"""`make demo` tells the whole story and leaves nothing behind, with a keyring and without."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 DEMO = Path(__file__).parent / "demo.py"
 
 
-def told(cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch, env: dict[str, str | None]) -> Finished:
-    """Runs the demo and returns what it said, once its promises were seen to hold."""
+def run_demo(cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch, env: dict[str, str | None]) -> Finished:
+    """Runs the demo, checks what holds on every machine, and returns its output."""
     temporary = home / "tmp"
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
@@ -37,14 +37,14 @@ def told(cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch, env: dict[str, s
 
 
 def test_without_browser_and_keyring(cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a bare machine the visitor and files stand in, and it says so."""
-    finished = told(cli, home, monkeypatch, {})
-    assert "Browser: the sandbox's scripted visitor" in finished.stdout
-    assert "Store:   files in a temporary directory" in finished.stdout
+    """On a bare machine it uses a scripted browser and files, and says so."""
+    finished = run_demo(cli, home, monkeypatch, {})
+    assert "Browser: a scripted one, which clicks Allow (" in finished.stdout
+    assert "Store:   files in a temporary directory (no usable keyring)" in finished.stdout
 
 
 def test_with_a_keyring(cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch, secret_service: SecretService) -> None:
-    """Where there is a keyring it is used, and empty again afterwards."""
-    finished = told(cli, home, monkeypatch, secret_service.environ)
+    """If there is a keyring it is used, and empty again afterwards."""
+    finished = run_demo(cli, home, monkeypatch, secret_service.environ)
     assert "Store:   the keyring of this desktop (Secret Service)" in finished.stdout
     assert secret_service.services() == []

@@ -1,4 +1,4 @@
-"""The picture in the README can be taken again, and stays small."""
+"""The README's picture can be taken again, and is small."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_the_script_takes_the_picture(cli: Cli, home: Path, require: Require) ->
     assert (home / "page.png").read_bytes().startswith(PNG)
 
 
-def test_the_picture_that_the_readme_shows_is_small() -> None:
+def test_the_picture_in_the_readme_is_small() -> None:
     picture = PICTURE.read_bytes()
     assert picture.startswith(PNG)
     assert len(picture) <= LARGEST_BYTES

@@ -24,7 +24,7 @@ def another_desk(cli: Cli, canaries: Canaries, home: Path) -> Iterator[Desk]:
     """A desk whose app has an https address of the net registered."""
     redirect_uri = "https://me.example/withings/cb"
     with Sandbox(redirect_uris=[redirect_uri]) as sandbox:
-        made = logins.desk(cli, canaries, home, sandbox, redirect_uri, free_port())
+        made = logins.set_up_desk(cli, canaries, home, sandbox, redirect_uri, free_port())
         yield made
         made.plant_secrets()
 

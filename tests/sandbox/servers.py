@@ -107,7 +107,7 @@ class Caller:
         *,
         method: str = "POST",
         form: dict[str, str] | None = None,
-        timeout: float = 10,
+        timeout: float = 60,
         **headers: str,
     ) -> tuple[http.client.HTTPResponse, bytes]:
         """Sends one request on its own connection; returns the response and its whole body."""
@@ -121,7 +121,7 @@ class Caller:
             response = connection.getresponse()
             return response, response.read()
 
-    def refresh(self, refresh_token: str, *, timeout: float = 10) -> tuple[http.client.HTTPResponse, bytes]:
+    def refresh(self, refresh_token: str, *, timeout: float = 60) -> tuple[http.client.HTTPResponse, bytes]:
         """Sends a refresh; returns the response and its whole body."""
         form = {
             "action": "requesttoken",

@@ -128,7 +128,7 @@ class TestOnThisMachineOnly:
         started = time.monotonic()
         with pytest.raises(VisitError, match="no answer"):
             visit(f"{elsewhere.url}/held", timeout=0.1)
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 30
 
 
 class TestTheCommand:

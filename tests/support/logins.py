@@ -1,4 +1,4 @@
-"""A real `withings-auth login` process, waiting, and everything that a browser or a hostile program can send it."""
+"""A user's desk: a sandbox, a store, the real command line, and logins that wait for a browser."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def free_port() -> int:
-    """A port that nobody holds on either loopback family just now."""
+    """Returns a port that is free on both 127.0.0.1 and ::1."""
     while True:
         with socket.socket() as first:
             first.bind(("127.0.0.1", 0))
@@ -44,7 +44,7 @@ def free_port() -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What came back over the wire."""
+    """An HTTP response."""
 
     status: int
     headers: dict[str, str]
@@ -62,19 +62,19 @@ class PendingLogin:
         self.state = parse_qs(urlsplit(url).query)["state"][0]
 
     def allow(self, *, person: int = 1) -> LastPage:
-        """The person says yes, in a browser; returns the page at the end."""
+        """Allows access in a scripted browser; returns the last page."""
         return visit(self.authorize_url, person=person)
 
-    def consent(self, *, person: int = 0) -> str:
-        """The person says yes, and the browser is stopped on its way back: returns the callback's query."""
+    def consent(self, *, person: int = 1) -> str:
+        """Allows access but does not return to the callback; returns the query that a browser would bring."""
         return consent(self.authorize_url, person=person)
 
     def deny(self) -> LastPage:
-        """The person says no."""
+        """Denies access in a scripted browser; returns the last page."""
         return visit(self.authorize_url, deny=True)
 
-    def send(self, data: bytes, *, host: str = "127.0.0.1", seconds: float = 10) -> bytes:
-        """Sends bytes and returns all that comes back until the connection is closed."""
+    def send(self, data: bytes, *, host: str = "127.0.0.1", seconds: float = 60) -> bytes:
+        """Sends bytes; returns everything that comes back before the connection is closed."""
         with socket.create_connection((host, self.port), timeout=seconds) as connection:
             connection.sendall(data)
             received = b""
@@ -91,34 +91,34 @@ class PendingLogin:
         headers: tuple[str, ...] | None = None,
         host: str = "127.0.0.1",
     ) -> Reply:
-        """Sends one plain request, with the right Host header unless `headers` are given."""
+        """Sends a request, with the right Host header unless `headers` are given."""
         lines = (f"Host: localhost:{self.port}",) if headers is None else headers
         target = (self.path if path is None else path) + (f"?{query}" if query else "")
         request = "\r\n".join((f"{method} {target} HTTP/1.1", *lines, "Connection: close", "", ""))
-        return parsed(self.send(request.encode(), host=host))
+        return parse_response(self.send(request.encode(), host=host))
 
-    def wait(self, seconds: float = 30) -> Finished:
-        """The end of the process."""
+    def wait(self, seconds: float = 60) -> Finished:
+        """Waits until the process has ended."""
         return self.program.wait(seconds=seconds)
 
 
-def consent(authorize_url: str, *, person: int = 0) -> str:
-    """Presses Allow at an authorize URL; returns the query with which the browser would come back."""
+def consent(authorize_url: str, *, person: int = 1) -> str:
+    """Presses Allow at an authorize URL; returns the query that a browser would bring to the callback."""
     authorize = urlsplit(authorize_url)
-    connection = http.client.HTTPConnection(authorize.netloc, timeout=10)
+    connection = http.client.HTTPConnection(authorize.netloc, timeout=60)
     with contextlib.closing(connection):
         connection.request("GET", f"{authorize.path}?{authorize.query}")
         page = connection.getresponse().read().decode()
         ticket = re.findall(r'name="ticket" value="([^"]+)"', page)[0]
-        userid = re.findall(r'name="userid" value="([^"]+)"', page)[person]
+        userid = re.findall(r'name="userid" value="([^"]+)"', page)[person - 1]
         form = urlencode({"ticket": ticket, "userid": userid, "answer": "allow"})
         connection.request("POST", authorize.path, form, {"Content-Type": "application/x-www-form-urlencoded"})
         location = connection.getresponse().headers["Location"]
     return urlsplit(location).query
 
 
-def parsed(received: bytes) -> Reply:
-    """Takes an HTTP response apart."""
+def parse_response(received: bytes) -> Reply:
+    """Parses an HTTP response."""
     head, _, body = received.partition(b"\r\n\r\n")
     status_line, *lines = head.decode("latin-1").split("\r\n")
     headers = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
@@ -127,7 +127,7 @@ def parsed(received: bytes) -> Reply:
 
 @dataclass(slots=True, kw_only=True)
 class Desk:
-    """A person's desk: a sandbox to log in to, a store in files, and the command line."""
+    """A user's desk: a sandbox to log in to, a store in files, and the command line."""
 
     cli: Cli
     canaries: Canaries
@@ -138,14 +138,14 @@ class Desk:
     env: dict[str, str | None] = field(default_factory=dict)
 
     def start(self, *flags: str, **env: str | None) -> PendingLogin:
-        """Starts a login that only prints the address."""
+        """Starts a login that only prints its URL."""
         program = self.cli.start("login", "--no-browser", *flags, env={**self.env, **env})
         url = program.stderr.line(r"^http\S+")
         self.canaries.plant("the client secret", self.sandbox.client_secret)
         return PendingLogin(program, url, self.port, urlsplit(self.redirect_uri).path or "/")
 
     def start_with_browser(self, *flags: str) -> tuple[Program, str]:
-        """Starts a login whose browser only says which address it was given; returns that address."""
+        """Starts a login whose browser only reports the URL that it was given; returns that URL too."""
         opened = self.directory.parent / "opened"
         os.mkfifo(opened)
         browser = f"sh -c 'printf %s \"$1\" > {opened}' sh %s"
@@ -155,7 +155,7 @@ class Desk:
         return program, url
 
     def log_in(self, *flags: str, person: int = 1) -> Finished:
-        """A whole login, by somebody who says yes."""
+        """Logs in from start to end, allowing access."""
         pending = self.start(*flags)
         pending.allow(person=person)
         return pending.wait()
@@ -169,10 +169,7 @@ class Desk:
         scopes: Iterable[str] = ALL_SCOPES,
         token_url: str | None = None,
     ) -> Grant:
-        """A login of one of the sandbox's people, so many seconds old, put into the store without a browser.
-
-        The app's credentials are saved beside it.
-        """
+        """Stores a login that is `age` seconds old, and the app's credentials, without a browser."""
         pair = self.sandbox.issue_pair(self.sandbox.people[person - 1], scopes)
         issued = int(time.time()) - age
         grant = Grant(
@@ -192,7 +189,7 @@ class Desk:
         return grant
 
     def run(self, *arguments: str, **env: str | None) -> Finished:
-        """Another command of the same person."""
+        """Runs a command as the same user."""
         shown: list[str] = []
         finished = self.cli(*arguments, env={**self.env, **env}, allow=shown)
         if arguments[:1] == ("token",):
@@ -200,15 +197,15 @@ class Desk:
         return finished
 
     @staticmethod
-    def wait_for(happened: Callable[[], bool], *, seconds: float = 10) -> None:
-        """Waits until something in the sandbox's thread has happened."""
+    def wait_for(happened: Callable[[], bool], *, seconds: float = 60) -> None:
+        """Waits until something has happened in another thread or process."""
         deadline = time.monotonic() + seconds
         while not happened():
             assert time.monotonic() < deadline, "it did not happen"
             time.sleep(0.01)
 
     def grow_older(self, seconds: int) -> None:
-        """Lets the stored login look as if it had been issued so much earlier."""
+        """Makes the stored login look as if it had been issued that many seconds earlier."""
         path = self.directory / "token" / "default.json"
         record = json.loads(path.read_text())
         record["obtained_at"] -= seconds
@@ -216,13 +213,13 @@ class Desk:
         path.write_text(json.dumps(record))
 
     def plant_secrets(self) -> None:
-        """From here on, everything secret that the sandbox ever gave out is watched for."""
+        """Watches for every secret that the sandbox has issued so far."""
         for number, secret in enumerate(sorted(self.sandbox.secrets)):
             self.canaries.plant(f"the sandbox's secret {number}", secret)
 
 
-def desk(cli: Cli, canaries: Canaries, home: Path, sandbox: Sandbox, redirect_uri: str, port: int) -> Desk:
-    """A desk whose programs are pointed at the sandbox."""
+def set_up_desk(cli: Cli, canaries: Canaries, home: Path, sandbox: Sandbox, redirect_uri: str, port: int) -> Desk:
+    """Returns a desk whose commands use the sandbox."""
     env: dict[str, str | None] = {
         **sandbox.environment(profile="default", redirect_uri=redirect_uri),
         "WITHINGS_AUTH_STORE": f"file:{home / 'store'}",
@@ -238,4 +235,14 @@ def desk(cli: Cli, canaries: Canaries, home: Path, sandbox: Sandbox, redirect_ur
     )
 
 
-__all__ = ["Desk", "PendingLogin", "Reply", "Sandbox", "Switches", "consent", "desk", "free_port", "parsed"]
+__all__ = [
+    "Desk",
+    "PendingLogin",
+    "Reply",
+    "Sandbox",
+    "Switches",
+    "consent",
+    "free_port",
+    "parse_response",
+    "set_up_desk",
+]

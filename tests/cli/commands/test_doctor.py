@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.logins import Sandbox, desk, free_port
+from tests.support.logins import Sandbox, free_port, set_up_desk
 from withings_auth.doctor.checklist import NAMES
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ class TestWithings:
     def test_a_wrong_clock(self, cli: Cli, canaries: Canaries, home: Path) -> None:
         port = free_port()
         with Sandbox(redirect_uris=[f"http://localhost:{port}"], now=lambda: 1_600_000_000.0) as then:
-            other = desk(cli, canaries, home, then, f"http://localhost:{port}", port)
+            other = set_up_desk(cli, canaries, home, then, f"http://localhost:{port}", port)
             found = findings(other.run("doctor", "--json"))["Clock"]
             assert found["verdict"] == "failed"
             assert "ahead of Withings'" in found["words"]

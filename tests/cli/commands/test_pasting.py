@@ -70,7 +70,7 @@ def what_stays(screen: str) -> list[str]:
 def afar(desk: Desk, home: Path) -> Iterator[Desk]:
     """A desk whose redirect URI leads to another machine."""
     with logins.Sandbox(redirect_uris=[HTTPS]) as sandbox:
-        yield logins.desk(desk.cli, desk.canaries, home, sandbox, HTTPS, desk.port)
+        yield logins.set_up_desk(desk.cli, desk.canaries, home, sandbox, HTTPS, desk.port)
 
 
 @pytest.mark.parametrize("form", ["{redirect_uri}/?{query}", "{query}", "?{query}"])
@@ -317,7 +317,7 @@ def test_paste_alone_at_a_local_address(desk: Desk) -> None:
 
 def test_paste_alone_and_another_person(afar: Desk) -> None:
     """Whose profile it is holds for a paste as for a callback."""
-    for person, code in ((0, 0), (1, 1)):
+    for person, code in ((1, 0), (2, 1)):
         login = on_terminal(afar, "--paste")
         login.program.type(f"{login.consent(person=person)}\n")
         finished = login.wait()
