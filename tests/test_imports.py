@@ -50,7 +50,7 @@ LIBRARIES: dict[str, set[str]] = {
     "yarl": {"provider/http.py"},
     "httpx": {"adapters/httpx.py"},
     "requests": {"adapters/requests.py"},
-    "keyring": {"store/backends.py"},
+    "keyring": {"store/backends.py", "store/session_bus.py"},
     "filelock": {"store/lock.py"},
     "platformdirs": {"config/settings.py"},
     "tomlkit": {"config/save.py"},

@@ -11,7 +11,7 @@ import pytest
 
 from withings_auth.doctor.cron import session_bus
 from withings_auth.doctor.findings import Verdict, ok
-from withings_auth.store import backends
+from withings_auth.store import session_bus as bus_of_user
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.keyring_store import KeyringStore
 
@@ -27,7 +27,7 @@ def keep_at_run_user(bus: Bus, patch: pytest.MonkeyPatch) -> None:
     own.mkdir(parents=True)
     os.link(bus.directory / "bus", own / "bus")
     bus.enter(patch)
-    patch.setattr(backends, "USER_RUNTIME_DIRECTORIES", bus.directory / "user")
+    patch.setattr(bus_of_user, "USER_RUNTIME_DIRECTORIES", bus.directory / "user")
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ class TestWithABus:
 
 @linux
 def test_no_bus_is_where_it_should_be(store: KeyringStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(backends, "USER_RUNTIME_DIRECTORIES", tmp_path)
+    monkeypatch.setattr(bus_of_user, "USER_RUNTIME_DIRECTORIES", tmp_path)
     found = session_bus(store, works=True)
     assert found.verdict is Verdict.WARNING
     assert found.words == f"a cron job would find none at {tmp_path}/{os.getuid()}/bus"

@@ -1,10 +1,20 @@
-"""Our own places for secrets take no promise that they are declared to be without: nothing is skipped here."""
+"""What the tests of our stores share, and the promises that each of these stores is declared to be without."""
 
 from __future__ import annotations
 
+import time
+from typing import TYPE_CHECKING
+
 import pytest
 
+from withings_auth.config.settings import state_directory
+from withings_auth.model import Grant
+from withings_auth.store.keyring_store import KeyringStore
 from withings_auth.testing import SecretStorePromises
+
+if TYPE_CHECKING:
+    from tests.support.canaries import Canaries
+    from tests.support.keyring_daemon import SecretService
 
 # What a store can be without, by the fixture that cannot do without it.
 NEEDS = {"unavailable": "unavailable", "forgetful": "forgetful", "start": "opening", "start_to_fork": "fork"}
@@ -22,3 +32,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [item for item in items if declared_without(item)]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.fixture
+def desktop(secret_service: SecretService, monkeypatch: pytest.MonkeyPatch) -> KeyringStore:
+    """A store over the real keyring."""
+    secret_service.enter(monkeypatch)
+    return KeyringStore(state_directory())
+
+
+@pytest.fixture
+def record(canaries: Canaries) -> str:
+    """A login's record, good for an hour."""
+    now = int(time.time())
+    return Grant(
+        access_token=canaries.plant("access token"),
+        refresh_token=canaries.plant("refresh token"),
+        expires_at=now + 3600,
+        obtained_at=now,
+        scopes=("user.metrics",),
+        userid="1",
+        client_id="c" * 64,
+        token_url="https://wbsapi.withings.net/v2/oauth2",
+    ).written()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from withings_auth.errors import StoreUnavailable
-from withings_auth.store.backends import find_backend, session_bus_address
+from withings_auth.store.backends import find_backend
 
 if TYPE_CHECKING:
     from tests.support.keyring_daemon import Bus, SecretService
@@ -129,9 +129,3 @@ class TestChoice:
         assert set(modules.split()) == {
             f"keyring.backends.{name}" for name in ("SecretService", "fail", "kwallet", "libsecret")
         }
-
-
-class TestBusAddress:
-    def test_an_address_that_was_given_is_kept(self) -> None:
-        """The environment's own bus is never replaced."""
-        assert session_bus_address({"DBUS_SESSION_BUS_ADDRESS": "unix:path=/somewhere"}) is None

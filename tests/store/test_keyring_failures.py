@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import threading
 import time
@@ -194,59 +193,6 @@ class TestLying:
         for number in range(3):
             save_record(store, TOKEN, f"{RECORD}{number}")
         assert keyring.asked == [("set", SERVICE)] * 3
-
-
-class TestIndex:
-    def test_it_repairs_itself_by_reading(self, tmp_path: Path) -> None:
-        """A record that the index does not know is in it after one load; one that is gone leaves it."""
-        keyring = MemoryKeyring()
-        keyrings = Keyrings(tmp_path, keyring)
-        keyring.held[SERVICE] = RECORD
-        assert keyrings().names() == []
-        keyrings().load(TOKEN)
-        assert keyrings().names() == [TOKEN]
-        keyring.held.clear()
-        assert keyrings().names() == []
-        assert not list(tmp_path.rglob("*.stamp"))
-
-    def test_the_stamp_changes_though_the_clock_was_set_back(self, tmp_path: Path) -> None:
-        """A save after the clock was set back still gives a later time than the one before it had."""
-        store = Keyrings(tmp_path)()
-        save_record(store, TOKEN, RECORD)
-        stamp = tmp_path / "token/default.stamp"
-        ahead = 4_000_000_000 * 10**9
-        os.utime(stamp, ns=(ahead, ahead))
-        for _ in range(3):
-            before = stamp.stat().st_mtime_ns
-            save_record(store, TOKEN, RECORD)
-            assert stamp.stat().st_mtime_ns > before
-
-    def test_a_save_during_a_read_stays_in_it(self, tmp_path: Path) -> None:
-        """A reader that found nothing takes no name away that was saved while it was reading."""
-        keyring = MemoryKeyring()
-        keyrings = Keyrings(tmp_path, keyring)
-        save_record(keyrings(), TOKEN, RECORD)
-        keyring.held.clear()
-
-        class SavedMeanwhile(MemoryKeyring):
-            def get_password(self, service: str, username: str) -> str | None:
-                found = keyring.get_password(service, username)
-                save_record(keyrings(), TOKEN, RECORD)
-                return found
-
-        assert Keyrings(tmp_path, SavedMeanwhile())().load(TOKEN) is None
-        assert keyrings().names() == [TOKEN]
-
-    def test_it_holds_no_secret(self, tmp_path: Path) -> None:
-        """Statement 24: nothing of the record lies in the state directory, which is private all the same."""
-        store = Keyrings(tmp_path / "state")()
-        with store.lock(TOKEN, 1) as held:
-            held.save(RECORD)
-        files = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
-        assert {path.name for path in files} == {"default.lock", "default.stamp"}
-        assert [path.read_bytes() for path in files] == [b"", b""]
-        assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
-        assert {path.stat().st_mode & 0o777 for path in (tmp_path / "state", tmp_path / "state/token")} == {0o700}
 
 
 class TestHanging:

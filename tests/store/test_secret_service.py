@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,26 +12,17 @@ import pytest
 from tests.support.stores import clear_record, save_record
 from withings_auth.config.settings import state_directory
 from withings_auth.errors import StoreCorrupt
-from withings_auth.model import Grant
 from withings_auth.store.keyring_store import KeyringStore
 from withings_auth.store.records import stored_grant
 from withings_auth.testing.elsewhere import Elsewhere, RefusedElsewhere
 
 if TYPE_CHECKING:
-    from tests.support.canaries import Canaries
     from tests.support.keyring_daemon import Bus, SecretService
     from tests.support.programs import Cli
 
 TOKEN = "token/default"
 SERVICE = "withings-auth/token/default"
 USER = "withings-auth"
-
-
-@pytest.fixture
-def store(secret_service: SecretService, monkeypatch: pytest.MonkeyPatch) -> KeyringStore:
-    """A store over the real keyring."""
-    secret_service.enter(monkeypatch)
-    return KeyringStore(state_directory())
 
 
 def elsewhere(*, patience_seconds: int = 20) -> Elsewhere:
@@ -45,43 +34,27 @@ def elsewhere(*, patience_seconds: int = 20) -> Elsewhere:
     )
 
 
-@pytest.fixture
-def record(canaries: Canaries) -> str:
-    """A login's record, good for an hour."""
-    now = int(time.time())
-    return Grant(
-        access_token=canaries.plant("access token"),
-        refresh_token=canaries.plant("refresh token"),
-        expires_at=now + 3600,
-        obtained_at=now,
-        scopes=("user.metrics",),
-        userid="1",
-        client_id="c" * 64,
-        token_url="https://wbsapi.withings.net/v2/oauth2",
-    ).written()
-
-
 def access_token(record: str) -> str:
     return str(json.loads(record)["access_token"])
 
 
 class TestOtherPrograms:
     def test_secret_tool_finds_the_record_under_its_name(
-        self, store: KeyringStore, secret_service: SecretService, record: str
+        self, desktop: KeyringStore, secret_service: SecretService, record: str
     ) -> None:
         """Statement 24: the record rests in the Secret Service as the documentation says, and nowhere on the disk."""
-        save_record(store, TOKEN, record)
+        save_record(desktop, TOKEN, record)
         assert secret_service.services() == [SERVICE]
         assert secret_service.lookup(SERVICE, USER) == record
         files = [path for path in Path.home().rglob("*") if path.is_file()]
         assert all(access_token(record) not in path.read_text() for path in files)
-        assert store.description == "the keyring of this desktop (Secret Service)"
+        assert desktop.description == "the keyring of this desktop (Secret Service)"
 
     def test_token_is_handed_out_from_it(
-        self, store: KeyringStore, secret_service: SecretService, record: str, cli: Cli
+        self, desktop: KeyringStore, secret_service: SecretService, record: str, cli: Cli
     ) -> None:
         """`withings-auth token` prints the token that the keyring holds, and loads no network code for it."""
-        save_record(store, TOKEN, record)
+        save_record(desktop, TOKEN, record)
         ran = cli("token", env=secret_service.environ, allow=[access_token(record)])
         assert (ran.returncode, ran.stdout, ran.stderr) == (0, access_token(record) + "\n", "")
 
@@ -89,12 +62,12 @@ class TestOtherPrograms:
         "text", ["hello", "{", "[]", '{"version":2,"more":1}', '{"version":1}', "\x1b]0;x\x07"], ids=repr
     )
     def test_what_is_not_ours_is_an_error_and_stays(
-        self, store: KeyringStore, secret_service: SecretService, cli: Cli, text: str
+        self, desktop: KeyringStore, secret_service: SecretService, cli: Cli, text: str
     ) -> None:
         """Statement 35: a record of another program, or of a newer version, is refused with exit code 5, untouched."""
         secret_service.store(SERVICE, USER, text)
         with pytest.raises(StoreCorrupt):
-            stored_grant(store, "default")
+            stored_grant(desktop, "default")
         if text == '{"version":2,"more":1}':
             ran = cli("token", env=secret_service.environ)
             assert (ran.returncode, ran.stdout) == (5, "")
@@ -102,22 +75,22 @@ class TestOtherPrograms:
         assert secret_service.lookup(SERVICE, USER) == text
 
     def test_a_logout_removes_what_another_program_added(
-        self, store: KeyringStore, secret_service: SecretService
+        self, desktop: KeyringStore, secret_service: SecretService
     ) -> None:
         """Statement 34: beside a record of another program ours is found, as the newer one; a logout removes both."""
         secret_service.store(SERVICE, USER, "theirs")
         time.sleep(1.1)  # the Secret Service knows whole seconds, and finds the newest first
-        save_record(store, TOKEN, "ours")
-        assert store.load(TOKEN) == "ours"
+        save_record(desktop, TOKEN, "ours")
+        assert desktop.load(TOKEN) == "ours"
         assert secret_service.services() == [SERVICE, SERVICE]
-        assert clear_record(store, TOKEN) is True
+        assert clear_record(desktop, TOKEN) is True
         assert secret_service.services() == []
 
 
 class TestTrouble:
-    def test_locked(self, store: KeyringStore, secret_service: SecretService, cli: Cli, record: str) -> None:
+    def test_locked(self, desktop: KeyringStore, secret_service: SecretService, cli: Cli, record: str) -> None:
         """Statement 32: a locked keyring without a screen is an error at once, exit 5; nothing is lost."""
-        save_record(store, TOKEN, record)
+        save_record(desktop, TOKEN, record)
         secret_service.lock()
         ran = cli("token", env=secret_service.environ, seconds=8)
         assert (ran.returncode, ran.stdout) == (5, "")
@@ -126,11 +99,11 @@ class TestTrouble:
         with elsewhere() as process, pytest.raises(RefusedElsewhere, match=r"StoreUnavailable .* is locked"):
             process("save", TOKEN, "new")
         secret_service.unlock()
-        assert store.load(TOKEN) == record
+        assert desktop.load(TOKEN) == record
 
-    def test_locked_and_nobody_answers_its_window(self, store: KeyringStore, secret_service: SecretService) -> None:
+    def test_locked_and_nobody_answers_its_window(self, desktop: KeyringStore, secret_service: SecretService) -> None:
         """Statement 32: a keyring that asks for its password is waited for no longer than the time limit."""
-        save_record(store, TOKEN, "text")
+        save_record(desktop, TOKEN, "text")
         secret_service.lock()
         with secret_service.deaf_prompter(), elsewhere(patience_seconds=2) as process:
             process("stamp", TOKEN)  # it has started
@@ -139,20 +112,20 @@ class TestTrouble:
                 process("load", TOKEN)
             assert time.monotonic() - began < 6
 
-    def test_stopped(self, store: KeyringStore, secret_service: SecretService, cli: Cli, record: str) -> None:
+    def test_stopped(self, desktop: KeyringStore, secret_service: SecretService, cli: Cli, record: str) -> None:
         """Statement 32: a keyring that hangs ends the command after ten seconds with exit 5, and at once then."""
-        save_record(store, TOKEN, record)
+        save_record(desktop, TOKEN, record)
         secret_service.stop()
         ran = cli("token", env=secret_service.environ, seconds=30)
         secret_service.resume()
         assert (ran.returncode, ran.stdout) == (5, "")
         assert 9.5 < ran.seconds < 19  # not a second time
         assert "did not read a record within 10 seconds" in ran.stderr
-        assert store.load(TOKEN) == record
+        assert desktop.load(TOKEN) == record
 
-    def test_killed_and_started_again(self, store: KeyringStore, secret_service: SecretService) -> None:
+    def test_killed_and_started_again(self, desktop: KeyringStore, secret_service: SecretService) -> None:
         """A keyring that went away is an error; nothing of it is remembered when another one is there."""
-        save_record(store, TOKEN, "text")
+        save_record(desktop, TOKEN, "text")
         with elsewhere() as process:
             assert process("load", TOKEN) == "text"
             secret_service.kill()
@@ -180,7 +153,7 @@ class TestTrouble:
 
 
 class TestLateSave:
-    def test_a_save_that_hung_lands_before_the_next(self, store: KeyringStore, secret_service: SecretService) -> None:
+    def test_a_save_that_hung_lands_before_the_next(self, desktop: KeyringStore, secret_service: SecretService) -> None:
         """Statement 28: while a save hangs in a living process nobody else gets in, and then saves on top of it."""
         with elsewhere(patience_seconds=3) as process:
             process("lock", TOKEN, 1)
@@ -197,13 +170,13 @@ class TestLateSave:
                 assert other("load", TOKEN) == "late"
                 other("save", TOKEN, "newer")
         time.sleep(0.2)
-        assert store.load(TOKEN) == "newer"
+        assert desktop.load(TOKEN) == "newer"
 
     def test_a_save_of_a_process_that_is_gone_cannot_land_on_a_newer_one(
-        self, store: KeyringStore, secret_service: SecretService
+        self, desktop: KeyringStore, secret_service: SecretService
     ) -> None:
         """Statement 28: what a killed process had asked for is answered before what anybody asks afterwards."""
-        save_record(store, TOKEN, "first")
+        save_record(desktop, TOKEN, "first")
         with elsewhere() as process:
             process("lock", TOKEN, 1)
             process("load", TOKEN)
@@ -211,63 +184,7 @@ class TestLateSave:
             process.begin("save", TOKEN, "of the dead")
             time.sleep(0.3)
         secret_service.resume()
-        with store.lock(TOKEN, 1) as held:
+        with desktop.lock(TOKEN, 1) as held:
             held.save("newer")
         time.sleep(0.3)
-        assert store.load(TOKEN) == "newer"
-
-
-UNDER_CRON = """
-import sys
-from pathlib import Path
-from withings_auth.store import backends
-backends.USER_RUNTIME_DIRECTORIES = Path(sys.argv[1])
-from withings_auth.cli import main
-sys.exit(main(["token"]))
-"""
-
-
-class TestCron:
-    @pytest.fixture
-    def runtime(self, secret_service: SecretService) -> Path:
-        """A stand-in for /run/user, in which the bus is this user's."""
-        runtime = secret_service.directory / "user"
-        (runtime / str(os.getuid())).mkdir(parents=True)
-        os.link(secret_service.directory / "bus", runtime / str(os.getuid()) / "bus")
-        return runtime
-
-    @pytest.fixture
-    def cron(self, cli: Cli) -> Cli:
-        """Runs code in cron's environment: a home and a path, nothing else."""
-        bare = f"env -i HOME={os.environ['HOME']} PATH=/usr/bin:/bin".split()
-        return cli.using(*bare, sys.executable, "-c", UNDER_CRON)
-
-    def test_the_users_own_bus_is_found(self, store: KeyringStore, runtime: Path, cron: Cli, record: str) -> None:
-        """A cron job and a system service find the desktop's keyring by the socket that systemd keeps."""
-        save_record(store, TOKEN, record)
-        ran = cron(str(runtime), allow=[access_token(record)])
-        assert (ran.returncode, ran.stdout, ran.stderr) == (0, access_token(record) + "\n", "")
-
-    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a socket to somebody else")
-    def test_a_foreign_socket_is_not_spoken_to(
-        self, store: KeyringStore, runtime: Path, cron: Cli, record: str
-    ) -> None:
-        """Statement 39: a bus that belongs to somebody else is not asked for secrets, and gets none."""
-        save_record(store, TOKEN, record)
-        os.chown(runtime / str(os.getuid()) / "bus", 12345, 12345)
-        ran = cron(str(runtime))
-        assert (ran.returncode, ran.stdout) == (5, "")
-        assert "no usable keyring" in ran.stderr
-
-    @pytest.mark.parametrize("kind", ["missing", "file", "link"])
-    def test_what_is_no_socket_is_not_used(self, runtime: Path, cron: Cli, kind: str) -> None:
-        """Statement 39: nothing, a file or a link in the socket's place leads to no bus."""
-        bus = runtime / str(os.getuid()) / "bus"
-        bus.unlink()
-        if kind == "file":
-            bus.touch()
-        elif kind == "link":
-            bus.symlink_to(runtime.parent / "bus")
-        ran = cron(str(runtime))
-        assert (ran.returncode, ran.stdout) == (5, "")
-        assert "hint: start a keyring" in ran.stderr
+        assert desktop.load(TOKEN) == "newer"

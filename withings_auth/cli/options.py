@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from withings_auth.cli.ui.terminal import FLAGS, is_terminal, tell
 from withings_auth.config.settings import Settings, read_settings
+from withings_auth.store.session_bus import VARIABLE, session_bus_address
 from withings_auth.validation import origin, printable
 
 if TYPE_CHECKING:
@@ -53,6 +55,9 @@ def settings(options: argparse.Namespace, flags: Mapping[str, str | None] | None
 
 def open_store(found: Settings) -> SecretStore:
     """Opens the store; on a terminal, announces that the keyring waits to be unlocked."""
+    address = session_bus_address(os.environ)
+    if address is not None:  # libsecret and KWallet find the bus in no other way, and this environment is ours
+        os.environ[VARIABLE] = address
     return found.open_store(
         on_a_terminal=is_terminal(),
         announce=lambda: tell("Waiting for your keyring: unlock it if a window asks for its password."),

@@ -29,7 +29,7 @@ def session_bus(store: SecretStore, *, works: bool) -> Found:
         return skipped("files need no session bus")
     if sys.platform != "linux":
         return skipped("there is one on Linux only")
-    from withings_auth.store.backends import USER_RUNTIME_DIRECTORIES, session_bus_address
+    from withings_auth.store.session_bus import USER_RUNTIME_DIRECTORIES, session_bus_address
 
     address = session_bus_address({})
     if address is None:

@@ -10,13 +10,11 @@ from __future__ import annotations
 import logging
 import os
 import re
-import stat
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import TypeVar
 
 from keyring import backend as keyring_backend
@@ -24,6 +22,7 @@ from keyring import core as keyring_core
 from keyring.errors import InitError, KeyringLocked, NoKeyringError
 
 from withings_auth.errors import StoreUnavailable
+from withings_auth.store.session_bus import secret_service_at, session_bus_address
 from withings_auth.validation import printable
 
 logger = logging.getLogger(__name__)
@@ -31,12 +30,13 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MISSING_SECONDS = 0.1
-USER_RUNTIME_DIRECTORIES = Path("/run/user")
 
+_SECRET_SERVICE = "keyring.backends.SecretService"  # noqa: S105  a module
+_SECRET_SERVICE_PRIORITY = 5.0  # keyring's own, which it tells only if the environment names the bus
 _DESKTOP_KEYRING = "the keyring of this desktop (Secret Service)"
 _PROTECTING = {
     "linux": (
-        ("keyring.backends.SecretService", "Keyring", _DESKTOP_KEYRING),
+        (_SECRET_SERVICE, "Keyring", _DESKTOP_KEYRING),
         ("keyring.backends.libsecret", "Keyring", _DESKTOP_KEYRING),
         ("keyring.backends.kwallet", "DBusKeyring", "KWallet"),
     ),
@@ -66,7 +66,6 @@ class Backend:
 
 def find_backend() -> Backend:
     """Returns the keyring that a person named, else the best protecting one. Raises `StoreUnavailable`."""
-    provide_session_bus(os.environ)
     try:
         named = keyring_core.load_env() or keyring_core.load_config()
     except Exception as error:  # the keyring's edge: a backend may raise anything
@@ -144,29 +143,6 @@ def described(error: Exception) -> str:
     return printable(str(error) or type(error).__name__)
 
 
-def provide_session_bus(environ: dict[str, str] | os._Environ[str]) -> None:
-    """Names the person's own session bus where the environment names none, as under cron or a system service.
-
-    The bus that systemd keeps at /run/user/UID/bus is taken only if the socket belongs to this user.
-    """
-    address = session_bus_address(environ)
-    if address is not None:
-        environ["DBUS_SESSION_BUS_ADDRESS"] = address
-
-
-def session_bus_address(environ: Mapping[str, str]) -> str | None:
-    """Returns the bus address to add to the environment, or None where nothing is to be added."""
-    if sys.platform != "linux" or environ.get("DBUS_SESSION_BUS_ADDRESS"):
-        return None
-    bus = USER_RUNTIME_DIRECTORIES / str(os.getuid()) / "bus"
-    try:
-        status = bus.lstat()
-    except OSError:
-        return None
-    ours = stat.S_ISSOCK(status.st_mode) and status.st_uid == os.getuid()
-    return f"unix:path={bus}" if ours else None
-
-
 def _told(chosen: Backend) -> Backend:
     logger.debug("chosen: %s%s", chosen.description, ", which was named" if chosen.named else "")
     return chosen
@@ -176,8 +152,12 @@ def _protecting() -> tuple[list[Backend], list[str]]:
     """Returns the usable ones among the known protecting keyrings, the best first, and why the others are not."""
     usable: list[tuple[float, Backend]] = []
     reasons: list[str] = []
+    address = session_bus_address(os.environ)
     for module, name, _ in _PROTECTING.get(sys.platform, _PROTECTING["linux"]):
         try:
+            if address is not None and module == _SECRET_SERVICE:
+                usable.append((_SECRET_SERVICE_PRIORITY, _chosen(secret_service_at(address))))
+                continue
             found = getattr(import_module(module), name)
             usable.append((float(found.priority), _chosen(found())))
         except Exception as error:  # noqa: BLE001  the keyring's edge: a backend may raise anything
