@@ -99,7 +99,7 @@ def test_a_redirect_uri_that_is_not_registered(make_desk: Callable[..., Desk], c
     page.get_by_text("redirect_uri_mismatch").wait_for()
     finished = program.wait()
     assert finished.returncode == 1
-    assert "nobody came back from Withings within 3 seconds" in finished.stderr
+    assert "nobody came back from Withings within 3 s" in finished.stderr
     assert f"register exactly http://localhost:{desk.port}/other" in finished.stderr
 
 

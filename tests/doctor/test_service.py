@@ -43,13 +43,13 @@ class TestClock:
         [
             (0, Verdict.OK, "as Withings' own, to the second"),
             (-1, Verdict.OK, "as Withings' own, to the second"),
-            (12, Verdict.OK, "12 seconds behind Withings'"),
-            (-12, Verdict.OK, "12 seconds ahead of Withings'"),
-            (29, Verdict.OK, "29 seconds behind Withings'"),
-            (31, Verdict.WARNING, "31 seconds behind Withings'"),
-            (-240, Verdict.WARNING, "4 minutes ahead of Withings'"),
-            (330, Verdict.FAILED, "6 minutes behind Withings'"),
-            (-86_400, Verdict.FAILED, "24 hours ahead of Withings'"),
+            (12, Verdict.OK, "12 s behind Withings'"),
+            (-12, Verdict.OK, "12 s ahead of Withings'"),
+            (29, Verdict.OK, "29 s behind Withings'"),
+            (31, Verdict.WARNING, "31 s behind Withings'"),
+            (-240, Verdict.WARNING, "4 min ahead of Withings'"),
+            (330, Verdict.FAILED, "6 min behind Withings'"),
+            (-86_400, Verdict.FAILED, "24 h ahead of Withings'"),
         ],
     )
     def test_how_far_it_is_off(self, off: float, verdict: Verdict, words: str) -> None:
@@ -75,7 +75,7 @@ class TestClock:
         """A refusal bears it too; no nonce is given out for that."""
         assert service.clock(service.ask(sandbox.url)) == ok("as Withings' own, to the second")
         sandbox.advance(3600)
-        assert service.clock(service.ask(sandbox.url)).words == "60 minutes behind Withings'"
+        assert service.clock(service.ask(sandbox.url)).words == "1 h behind Withings'"
         assert sandbox.counters.nonces == 0
 
     def test_a_port_where_nobody_listens(self) -> None:
@@ -111,14 +111,14 @@ class TestCredentials:
     def test_an_app_that_may_not_use_the_service_learns_nothing(self) -> None:
         """Nobody has said whether free apps may."""
 
-        def refuse(_url: str, _form: Mapping[str, str]) -> Outcome:
+        def refuse(_url: str, _form: Mapping[str, str], **_: object) -> Outcome:
             return Answer(http_status=200, body=b'{"status": 2553, "body": {}, "error": "no contract"}')
 
         found = service.app_accepted("abc", "s3cret", "https://wbsapi.withings.net", send=refuse)
         assert (found.verdict, found.words[:12]) == (Verdict.SKIPPED, "cannot tell:")
 
     def test_another_refusal_is_a_failure(self) -> None:
-        def refuse(_url: str, _form: Mapping[str, str]) -> Outcome:
+        def refuse(_url: str, _form: Mapping[str, str], **_: object) -> Outcome:
             return Answer(http_status=200, body=b'{"status": 2554, "body": {}, "error": "Not implemented"}')
 
         found = tried(lambda: service.app_accepted("abc", "s3cret", "https://wbsapi.withings.net", send=refuse))

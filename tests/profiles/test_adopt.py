@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,15 +25,13 @@ from withings_auth.model import App, Grant
 from withings_auth.profiles.adopt import adopt
 from withings_auth.profiles.foreign import ForeignLogin
 from withings_auth.provider.http import post
-from withings_auth.provider.replies import Answer, NotSent, Outcome
+from withings_auth.provider.replies import Answer, NotSent, Outcome, Post
 from withings_auth.sandbox import Sandbox
 from withings_auth.store.base import HeldName, SecretStore
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.memory_store import MemoryStore
 from withings_auth.store.records import app_name, stored_app, stored_grant, token_name
-from withings_auth.tokens.renewal import World
-
-Send = Callable[[str, Mapping[str, str]], Outcome]
+from withings_auth.tokens.renewal import Effects
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,7 +48,7 @@ class Table:
     def app(self) -> App:
         return App(client_id=self.sandbox.client_id, client_secret=self.sandbox.client_secret)
 
-    def post(self, url: str, form: Mapping[str, str]) -> Outcome:
+    def post(self, url: str, form: Mapping[str, str], **_: object) -> Outcome:
         self.sent_at.append(self.clock())
         return post(url, form)
 
@@ -61,7 +59,7 @@ class Table:
         app: App | None = None,
         profile: str = "default",
         replace: bool = False,
-        send: Send | None = None,
+        send: Post | None = None,
         store: SecretStore | None = None,
     ) -> Grant:
         return adopt(
@@ -71,7 +69,7 @@ class Table:
             app or self.app,
             self.sandbox.endpoints.token_url,
             replace=replace,
-            world=World(post=send or self.post, now=self.clock, wait=self.clock.wait, steady=self.clock),
+            effects=Effects(post=send or self.post, now=self.clock, wait=self.clock.wait, steady=self.clock),
         )
 
     def keep(self, userid: str, *, profile: str = "default", **changes: str) -> Grant:
@@ -138,7 +136,7 @@ def test_neither_says_the_userid(table: Table) -> None:
     """Then it cannot be saved: a record belongs to a person."""
     body = b'{"status": 0, "body": {"access_token": "a", "refresh_token": "r", "expires_in": 10800}}'
     with pytest.raises(ProtocolViolation, match="neither Withings' answer nor the file"):
-        table.adopt(replace(table.login, userid=None), send=lambda *_: Answer(http_status=200, body=body))
+        table.adopt(replace(table.login, userid=None), send=lambda *_, **__: Answer(http_status=200, body=body))
     assert stored_grant(table.store, "default") is None
 
 
@@ -146,7 +144,7 @@ def test_scopes_come_from_the_answer_then_the_file_then_the_app(table: Table) ->
     """Withings may leave them out."""
     body = b'{"status": 0, "body": {"access_token": "a", "refresh_token": "r", "expires_in": 10800, "userid": 1}}'
 
-    def silent(*_: object) -> Answer:
+    def silent(*_: object, **__: object) -> Answer:
         return Answer(http_status=200, body=body)
 
     assert table.adopt(replace(table.login, scopes=("user.info",), userid="1"), send=silent).scopes == ("user.info",)
@@ -180,7 +178,7 @@ class TestRefused:
     def test_no_way_to_withings(self, table: Table) -> None:
         """Exit 4; nothing was sent, so nothing is unknown."""
         with pytest.raises(ProviderUnavailable, match=r"cannot be reached: Connection refused$"):
-            table.adopt(send=lambda *_: NotSent(why="Connection refused"))
+            table.adopt(send=lambda *_, **__: NotSent(why="Connection refused"))
         assert stored_grant(table.store, "default") is None
 
     def test_another_refusal(self, table: Table) -> None:

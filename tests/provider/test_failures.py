@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
@@ -16,7 +15,7 @@ from withings_auth.errors import (
     ProviderUnavailable,
     WithingsAuthError,
 )
-from withings_auth.provider.failures import code_error, local_time, refresh_error
+from withings_auth.provider.failures import code_error, refresh_error
 from withings_auth.provider.replies import Answer, AnswerLost, Failure, NotSent, read_answer
 from withings_auth.provider.statuses import FailureKind
 from withings_auth.sandbox import HOSTILE_TEXT
@@ -186,12 +185,3 @@ def test_hostile_words_end_up_harmless(status: int, text: str) -> None:
         for shown in (str(error), error.hint):
             assert shown.isprintable()
             assert len(shown) < 500
-
-
-def test_a_time_is_told_as_a_person_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert local_time(DEADLINE) == "2023-11-15 06:13"
-    monkeypatch.setenv("TZ", "Europe/Paris")
-    time.tzset()
-    assert local_time(DEADLINE) == "2023-11-15 07:13"
-    monkeypatch.undo()
-    time.tzset()

@@ -9,8 +9,8 @@ import pytest
 
 from withings_auth.errors import ConfigurationError, ProtocolViolation, ProviderError, ProviderUnavailable
 from withings_auth.model import App
-from withings_auth.provider.replies import Answer, AnswerLost, NotSent, Outcome
-from withings_auth.provider.signed import Post, check_app, revoke
+from withings_auth.provider.replies import Answer, AnswerLost, NotSent, Outcome, Post
+from withings_auth.provider.signed import check_app, revoke
 from withings_auth.sandbox import Sandbox, Switches
 
 
@@ -19,7 +19,7 @@ def app_of(sandbox: Sandbox) -> App:
 
 
 def answering(outcome: Outcome) -> Post:
-    def send(_url: str, _form: Mapping[str, str]) -> Outcome:
+    def send(_url: str, _form: Mapping[str, str], **_: object) -> Outcome:
         return outcome
 
     return send
@@ -44,7 +44,7 @@ class TestCheckApp:
         """Statement 23: only a signature travels."""
         sent: list[str] = []
 
-        def send(_url: str, form: Mapping[str, str]) -> Outcome:
+        def send(_url: str, form: Mapping[str, str], **_: object) -> Outcome:
             sent.extend(form.values())
             return Answer(http_status=200, body=b'{"status": 0, "body": {"nonce": "abc"}}')
 

@@ -48,7 +48,7 @@ BREAKS = (
         promise="a token is renewed that would have done",
         renewal=(
             (
-                "    if requirement.met_by(grant, world.now()):\n        log",
+                "    if requirement.met_by(grant, effects.now()):\n        log",
                 "    if False:\n        log",
             ),
         ),
@@ -61,22 +61,27 @@ BREAKS = (
     Break(
         name="waits for the lock as long as it takes",
         promise="waits for the lock without end",
-        renewal=(("if world.steady() >= give_up_at:", "if False:"),),
+        renewal=(("if effects.steady() >= give_up_at:", "if False:"),),
     ),
     Break(
         name="repeats a lost answer without waiting",
         promise="a refresh token is sent again after",
-        renewal=(("    world.wait(guard_seconds)\n", ""),),
+        renewal=(("    effects.wait(guard_seconds)\n", ""),),
     ),
     Break(
         name="keeps the old refresh token",
         promise="replaced by something else than its successor",
-        renewal=(("refresh_token=reply.refresh_token or grant.refresh_token", "refresh_token=grant.refresh_token"),),
+        renewal=(
+            (
+                "return grant_from_reply(reply,",
+                "return grant_from_reply(__import__('dataclasses').replace(reply, refresh_token=None),",
+            ),
+        ),
     ),
     Break(
         name="counts the life from when the answer came",
         promise="seconds too long",
-        renewal=(("_successor(grant, profile, result, sent_at)", "_successor(grant, profile, result, world.now())"),),
+        renewal=(("_successor(grant, profile, result, sent_at)", "_successor(grant, profile, result, effects.now())"),),
     ),
     Break(
         name="clears the record when Withings refuses",
@@ -98,8 +103,8 @@ BREAKS = (
         promise="the token is handed out that was reported as refused",
         renewal=(
             (
-                "        if requirement.tolerates(grant, world.now()):\n            log",
-                "        if grant.seconds_left(world.now()) > 0:\n            log",
+                "        if requirement.tolerates(grant, effects.now()):\n            log",
+                "        if grant.seconds_left(effects.now()) > 0:\n            log",
             ),
         ),
     ),
@@ -108,7 +113,7 @@ BREAKS = (
         promise="a token is handed out that has no life",
         renewal=(
             (
-                "        if requirement.tolerates(grant, world.now()):\n            log",
+                "        if requirement.tolerates(grant, effects.now()):\n            log",
                 "        if grant.access_token != requirement.rejected:\n            log",
             ),
         ),
@@ -116,17 +121,22 @@ BREAKS = (
     Break(
         name="renews a token again that is not a minute old",
         promise="a token is renewed that is not a minute old",
-        renewal=(("    _refuse_the_futile(grant, requirement, world.now())\n", ""),),
+        renewal=(("    _refuse_the_futile(grant, requirement, effects.now())\n", ""),),
     ),
     Break(
         name="hands out a pair that came a second time, dead by now",
         promise="a token is handed out that has no life",
-        renewal=(("                if requirement.tolerates(grant, world.now()):\n", "                if True:\n"),),
+        renewal=(("                if requirement.tolerates(grant, effects.now()):\n", "                if True:\n"),),
     ),
     Break(
         name="is content with any life",
         promise="does not live as long as was asked",
-        renewal=(("    if requirement.met_by(grant,", "    if replace(requirement, min_valid=0).met_by(grant,"),),
+        renewal=(
+            (
+                "    if requirement.met_by(grant,",
+                "    if Requirement(min_valid=0, rejected=requirement.rejected).met_by(grant,",
+            ),
+        ),
     ),
     Break(
         name="gives up at the first lost answer",
@@ -156,7 +166,9 @@ BREAKS = (
     Break(
         name="gives up after the first lost answer and forgets it",
         promise="no deadline is noted",
-        renewal=(("journal.end(result, world.now())", "journal.end(result, world.now()); journal._notes.note(None)"),),
+        renewal=(
+            ("journal.end(result, effects.now())", "journal.end(result, effects.now()); journal._notes.note(None)"),
+        ),
     ),
     Break(
         name="notes nothing",

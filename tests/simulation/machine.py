@@ -28,7 +28,7 @@ NAME = "token/default"
 
 
 class Machine:
-    """The play's `SecretStore`, its one name while that is held, and the notes; and all that a `World` is made of."""
+    """The play's `SecretStore`, its one name while that is held, and the notes; and all that a `Effects` is made of."""
 
     description = "the play"
 
@@ -195,7 +195,7 @@ class Machine:
             if self._stop(seconds).left:
                 raise LeftError
 
-    def post(self, url: str, form: Mapping[str, str]) -> Outcome:
+    def post(self, url: str, form: Mapping[str, str], **_: object) -> Outcome:
         """Asks Withings; can be killed before it acts, and after that before the answer is heard."""
         assert url == TOKEN_URL
         process = self._stop()

@@ -14,7 +14,7 @@ from tests.simulation.service import APP, Service
 from withings_auth.errors import LoginRequired, WithingsAuthError
 from withings_auth.model import Grant
 from withings_auth.store.base import Notes
-from withings_auth.tokens.renewal import World
+from withings_auth.tokens.renewal import Effects
 from withings_auth.tokens.requirement import Requirement
 
 START = 1_700_000_000.0
@@ -43,7 +43,7 @@ class Play:
         self.machine = Machine(self)
         self.machine_notes: Notes = _Slip(self.machine)
         self.promises = Promises(self)
-        self._world = World(
+        self._effects = Effects(
             post=self.machine.post, now=self.machine.wall, wait=self.machine.wait, steady=self.machine.steady
         )
 
@@ -165,7 +165,7 @@ class Play:
         requirement = Requirement(min_valid=ask.min_valid, rejected=ask.rejected)
         try:
             grant = self._renew(
-                self.machine, "default", requirement, secret_for=lambda _: APP.client_secret, world=self._world
+                self.machine, "default", requirement, secret_for=lambda _: APP.client_secret, effects=self._effects
             )
         except KilledError:
             return

@@ -18,8 +18,8 @@ from withings_auth.errors import (
     WithingsAuthError,
 )
 from withings_auth.model import Grant
-from withings_auth.provider.failures import local_time
 from withings_auth.tokens.journal import Journal
+from withings_auth.wording import local_time
 
 if TYPE_CHECKING:
     from tests.simulation.play import Play

@@ -31,7 +31,7 @@ from withings_auth.store.backends import Backend
 from withings_auth.store.base import HeldName, Notes, SecretStore
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.keyring_store import KeyringStore
-from withings_auth.tokens.renewal import World, renew
+from withings_auth.tokens.renewal import Effects, renew
 from withings_auth.tokens.requirement import Requirement
 
 Reach = Callable[[str], None]
@@ -93,20 +93,20 @@ def _ask(order: Order) -> dict[str, object]:
 
     reach = partial(_reach, order)
 
-    def ask(url: str, form: Mapping[str, str]) -> Outcome:
+    def ask(url: str, form: Mapping[str, str], **_: object) -> Outcome:
         reach("before the request")
         outcome = post(url, form)
         reach("after the answer")
         return outcome
 
-    world = World(post=ask, now=lambda: order.now + waited, wait=wait, steady=time.monotonic)
+    effects = Effects(post=ask, now=lambda: order.now + waited, wait=wait, steady=time.monotonic)
     try:
         grant = renew(
             Mortal(_open_store(order, reach), reach),
             order.profile,
             Requirement(min_valid=order.min_valid),
             secret_for=lambda _: None,
-            world=world,
+            effects=effects,
         )
     except WithingsAuthError as error:
         return {"error": type(error).__name__, "exit_code": error.exit_code, "words": f"{error} {error.hint}"}

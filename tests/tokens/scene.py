@@ -13,11 +13,11 @@ from urllib.parse import urlencode, urlsplit
 from tests.support.stores import save_record
 from withings_auth.model import App, Grant
 from withings_auth.provider.http import post
-from withings_auth.provider.replies import Answer, Outcome
+from withings_auth.provider.replies import Answer, Outcome, Post
 from withings_auth.sandbox import Sandbox
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import app_name, load_grant, token_name
-from withings_auth.tokens.renewal import World, renew
+from withings_auth.tokens.renewal import Effects, renew
 from withings_auth.tokens.requirement import Requirement
 
 START = 1_700_000_000.0
@@ -92,16 +92,16 @@ class Scene:
         """What the store holds now."""
         return load_grant(self.store, "default")
 
-    def post(self, url: str, form: Mapping[str, str]) -> Outcome:
+    def post(self, url: str, form: Mapping[str, str], **_: object) -> Outcome:
         """Asks the sandbox, over a real socket."""
         self.sent.append(Sent(at=self.clock(), url=url, form=form))
         return post(url, form)
 
-    def script(self, *outcomes: Outcome | BaseException) -> Callable[[str, Mapping[str, str]], Outcome]:
+    def script(self, *outcomes: Outcome | BaseException) -> Post:
         """A Withings that answers just this, one after another, and nothing more."""
         coming: Iterator[Outcome | BaseException] = iter(outcomes)
 
-        def scripted(url: str, form: Mapping[str, str]) -> Outcome:
+        def scripted(url: str, form: Mapping[str, str], **_: object) -> Outcome:
             self.sent.append(Sent(at=self.clock(), url=url, form=form))
             outcome = next(coming)
             if isinstance(outcome, BaseException):
@@ -115,7 +115,7 @@ class Scene:
         *,
         min_valid: float = 60,
         rejected: str | None = None,
-        post: Callable[[str, Mapping[str, str]], Outcome] | None = None,
+        post: Post | None = None,
         secret_for: Callable[[Grant], str | None] = lambda _: None,
         store: SecretStore | None = None,
         profile: str = "default",
@@ -128,7 +128,9 @@ class Scene:
             profile,
             Requirement(min_valid=min_valid, rejected=rejected),
             secret_for=secret_for,
-            world=World(post=post or self.post, now=now or self.clock, wait=wait or self.clock.wait, steady=self.clock),
+            effects=Effects(
+                post=post or self.post, now=now or self.clock, wait=wait or self.clock.wait, steady=self.clock
+            ),
         )
 
     @property

@@ -13,7 +13,7 @@ from tests.tokens.processes import Processes
 from tests.tokens.scene import HOUR, LIFE, Clock, Scene, digest
 from withings_auth.errors import LockBusy, LoginRequired, ProviderUnavailable
 from withings_auth.model import Grant
-from withings_auth.provider.replies import Outcome
+from withings_auth.provider.replies import Outcome, Post
 from withings_auth.store.records import LOCK_PATIENCE_SECONDS
 
 DAY = 24 * HOUR
@@ -121,7 +121,7 @@ class TestWithinARenewal:
         """The pair that arrived a day ago is saved, and renewed: its refresh token lives for a year."""
         scene.log_in()
 
-        def post(url: str, form: Mapping[str, str]) -> Outcome:
+        def post(url: str, form: Mapping[str, str], **_: object) -> Outcome:
             outcome = scene.post(url, form)
             scene.clock.at += DAY if len(scene.sent) == 1 else 0
             return outcome
@@ -228,10 +228,10 @@ class TestUnderEveryCombination:
                     assert scene.nobody_was_hasty()
 
 
-def setting(scene: Scene, wrong: Wrong, jump: int) -> Callable[[str, Mapping[str, str]], Outcome]:
+def setting(scene: Scene, wrong: Wrong, jump: int) -> Post:
     """A `post` during which the clock is set."""
 
-    def post(url: str, form: Mapping[str, str]) -> Outcome:
+    def post(url: str, form: Mapping[str, str], **_: object) -> Outcome:
         outcome = scene.post(url, form)
         wrong.ahead = jump
         return outcome

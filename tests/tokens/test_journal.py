@@ -9,10 +9,11 @@ import pytest
 
 from withings_auth.errors import StoreUnavailable
 from withings_auth.model import Grant
+from withings_auth.provider.repeat_guard import REPEAT_GUARD_SECONDS
 from withings_auth.provider.replies import AnswerLost, Failure, NotSent, TokenReply
 from withings_auth.provider.statuses import FailureKind
 from withings_auth.store.memory_store import MemoryNotes
-from withings_auth.tokens.journal import REPEAT_GUARD_SECONDS, SAFETY_NET_SECONDS, Journal
+from withings_auth.tokens.journal import SAFETY_NET_SECONDS, Journal
 
 NOW = 1_700_000_000.0
 GRANT = Grant(

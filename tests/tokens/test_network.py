@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import pytest
 
@@ -10,9 +10,7 @@ from tests.tokens.combinations import Combinations
 from tests.tokens.scene import HOUR, LIFE, Scene, Sent
 from withings_auth.errors import ProviderUnavailable
 from withings_auth.provider.http import post
-from withings_auth.provider.replies import AnswerLost, NotSent, Outcome
-
-Post = Callable[[str, Mapping[str, str]], Outcome]
+from withings_auth.provider.replies import AnswerLost, NotSent, Outcome, Post
 
 HANGS_SECONDS = 30.0
 PATIENCE_SECONDS = 0.05
@@ -21,7 +19,7 @@ PATIENCE_SECONDS = 0.05
 def impatient(scene: Scene, *, times: int) -> Post:
     """Asks a Withings that acts and stays silent, so many times, and then one that answers."""
 
-    def impatiently(url: str, form: Mapping[str, str]) -> Outcome:
+    def impatiently(url: str, form: Mapping[str, str], **_: object) -> Outcome:
         if len(scene.sent) >= times:
             return scene.post(url, form)
         scene.sent.append(Sent(at=scene.clock(), url=url, form=form))
@@ -68,7 +66,7 @@ class TestHanging:
 class TestNoName:
     """A request that never left is nothing that Withings knows of: no switch can matter here."""
 
-    def nowhere(self, _url: str, form: Mapping[str, str]) -> Outcome:
+    def nowhere(self, _url: str, form: Mapping[str, str], **_: object) -> Outcome:
         """Asks a service whose name nobody can look up."""
         return post("https://withings-auth.invalid/v2/oauth2", {**form, "client_secret": "kept"})
 
@@ -97,7 +95,7 @@ class TestNoName:
         scene.log_in()
         scene.sandbox.fail_next("lost")
 
-        def post(url: str, form: Mapping[str, str]) -> Outcome:
+        def post(url: str, form: Mapping[str, str], **_: object) -> Outcome:
             return scene.post(url, form) if not scene.sent else self.nowhere(url, form)
 
         with pytest.raises(ProviderUnavailable, match="only before 2023-11-15 09:13"):

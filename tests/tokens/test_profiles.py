@@ -33,7 +33,7 @@ def renew_at_once(scene: Scene) -> tuple[Grant, Grant]:
     """Renews the second profile between the first one's answer and its save."""
     found: list[Grant] = []
 
-    def other_meanwhile(url: str, form: Mapping[str, str]) -> Outcome:
+    def other_meanwhile(url: str, form: Mapping[str, str], **_: object) -> Outcome:
         outcome = scene.post(url, form)
         found.append(scene.renew(profile="two"))
         return outcome

@@ -85,7 +85,7 @@ class TestOneRefresh:
         scene.log_in(profile="one")
         scene.log_in(profile="two")
 
-        def other_meanwhile(url: str, form: Mapping[str, str]) -> Outcome:
+        def other_meanwhile(url: str, form: Mapping[str, str], **_: object) -> Outcome:
             scene.renew(profile="two")
             return scene.post(url, form)
 
@@ -114,7 +114,7 @@ class TestOneRefresh:
                 happened.append("load")
                 return self.inner.load(name)
 
-        def post(url: str, form: Mapping[str, str]) -> Outcome:
+        def post(url: str, form: Mapping[str, str], **_: object) -> Outcome:
             outcome = scene.post(url, form)
             happened.append("answer")
             return outcome
@@ -268,7 +268,7 @@ class TestClock:
         scene.log_in()
         asked = scene.clock()
 
-        def slow(url: str, form: Mapping[str, str]) -> Outcome:
+        def slow(url: str, form: Mapping[str, str], **_: object) -> Outcome:
             outcome = scene.post(url, form)
             scene.clock.at += 15
             return outcome
@@ -451,7 +451,7 @@ class TestLostAnswer:
         scene.log_in()
         coming = scene.script(first, tokens())
 
-        def slow(url: str, form: Mapping[str, str]) -> Outcome:
+        def slow(url: str, form: Mapping[str, str], **_: object) -> Outcome:
             outcome = coming(url, form)
             scene.clock.at += 19
             return outcome
@@ -462,7 +462,7 @@ class TestLostAnswer:
     def test_another_process_counts_it_from_there_too(self, scene: Scene) -> None:
         scene.log_in()
 
-        def slow(_url: str, _form: Mapping[str, str]) -> Outcome:
+        def slow(_url: str, _form: Mapping[str, str], **_: object) -> Outcome:
             scene.clock.at += 19
             return LOST
 
@@ -541,7 +541,7 @@ class TestRefusal:
         old = scene.log_in()
         newer = replace(old, access_token="newer", refresh_token="newer", expires_at=int(scene.clock()) + LIFE)
 
-        def overtaken(_url: str, _form: Mapping[str, str]) -> Outcome:
+        def overtaken(_url: str, _form: Mapping[str, str], **_: object) -> Outcome:
             save_record_without_lock(scene.store, token_name("default"), newer.written())
             return refusal(503, "Invalid Params: invalid refresh_token")
 

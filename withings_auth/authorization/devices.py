@@ -8,36 +8,26 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 from withings_auth.model import Grant
 from withings_auth.provider.http import post
-from withings_auth.provider.replies import Answer, Outcome
+from withings_auth.provider.replies import Answer, Post
 from withings_auth.validation import printable
+from withings_auth.wording import days_ago
 
 TIME_LIMIT_SECONDS = 3.0
 _MOST_DEVICES = 3
+_post: Post = partial(post, time_limit_seconds=TIME_LIMIT_SECONDS)
 
 
-class Post(Protocol):
-    """What `exchange.post` does."""
-
-    def __call__(
-        self, url: str, form: Mapping[str, str], *, access_token: str, time_limit_seconds: float
-    ) -> Outcome: ...
-
-
-def describe_devices(grant: Grant, *, send: Post = post) -> str | None:
+def describe_devices(grant: Grant, *, send: Post = _post) -> str | None:
     """Returns a line such as “This account has: Body+ scale, synced today.”, None if nothing is known. Blocks."""
     if "user.info" not in grant.scopes:
         return None
-    outcome = send(
-        f"{grant.api_url}/v2/user",
-        {"action": "getdevice"},
-        access_token=grant.access_token,
-        time_limit_seconds=TIME_LIMIT_SECONDS,
-    )
+    outcome = send(f"{grant.api_url}/v2/user", {"action": "getdevice"}, access_token=grant.access_token)
     if not isinstance(outcome, Answer) or outcome.oversized or outcome.http_status != 200:
         return None
     devices = list(_devices(outcome.body, time.time()))
@@ -61,11 +51,4 @@ def _describe(device: dict[str, Any], now: float) -> str:
     synced = device.get("last_session_date")
     if type(synced) is not int or not 0 < synced < 1 << 40:
         return name
-    return f"{name}, synced {_ago(now - synced)}"
-
-
-def _ago(seconds: float) -> str:
-    days = int(seconds // 86_400)
-    if days < 1:
-        return "today" if seconds >= 0 else "recently"
-    return "yesterday" if days == 1 else f"{days} days ago"
+    return f"{name}, synced {days_ago(now - synced)}"

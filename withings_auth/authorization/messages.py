@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterable
 
@@ -11,22 +10,15 @@ from withings_auth.authorization.environment import Environment
 from withings_auth.errors import LoginTimeout, login_hint, profile_flag
 from withings_auth.model import Grant
 from withings_auth.validation import host_and_port, printable
+from withings_auth.wording import clock_time, span
 
 PASTED = "Thank you; getting the tokens from Withings."
 """After a paste that was the answer."""
 
 
-def duration(seconds: float) -> str:
-    """Returns a span of time in minutes, or in seconds if it is not whole minutes."""
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes and not rest:
-        return f"{minutes} minute{'s' if minutes > 1 else ''}"
-    return f"{round(seconds)} seconds"
-
-
 def time_limit(timeout: float) -> str:
     """How long a login waits."""
-    return f"Waiting up to {duration(timeout)}."
+    return f"Waiting up to {span(timeout)}."
 
 
 def browser_opened(timeout: float) -> str:
@@ -111,7 +103,7 @@ def ignored(reason: Reason) -> str:
 
 def signed_in(profile: str, grant: Grant, place: str) -> Iterable[str]:
     """After the save."""
-    until = time.strftime("%H:%M", time.localtime(grant.expires_at))
+    until = clock_time(grant.expires_at)
     yield f"Signed in as Withings user {grant.userid}, profile {profile}."
     yield f"Saved in {place}. The access token is good until {until} and is renewed when needed."
 
@@ -133,7 +125,7 @@ def nobody_came(profile: str, redirect_uri: str, timeout: float, counted: Counte
     if counted[Reason.FOREIGN_STATE]:
         advice.append("an old tab answered: close the tabs of earlier logins")
     return LoginTimeout(
-        f"the browser did not come back from Withings within {duration(timeout)}"
+        f"the browser did not come back from Withings within {span(timeout)}"
         + (f" (ignored requests: {seen})" if seen else ""),
         hint="; ".join([*advice, f"then {login_hint(profile)}"]),
     )
@@ -143,7 +135,7 @@ def nothing_pasted(profile: str, redirect_uri: str, timeout: float) -> LoginTime
     """Returns the error for a login that was to be answered with a paste, and was not."""
     advice = ["click Allow in the browser and paste the address that it goes to", *_fix_app(redirect_uri)]
     return LoginTimeout(
-        f"the answer was not pasted within {duration(timeout)}",
+        f"the answer was not pasted within {span(timeout)}",
         hint="; ".join([*advice, f"then log in: withings-auth login{profile_flag(profile)} --paste"]),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,20 +20,20 @@ from withings_auth.errors import (
 from withings_auth.model import App
 from withings_auth.profiles.status import CANNOT_CHECK, OUTCOME_UNKNOWN, SECRET_MISSING, LoginStatus, read_status
 from withings_auth.provider.check import check
-from withings_auth.provider.failures import local_time, signed_error
+from withings_auth.provider.failures import signed_error
 from withings_auth.provider.http import post
-from withings_auth.provider.replies import Answer, Outcome
-from withings_auth.provider.retry import past_the_guard
+from withings_auth.provider.repeat_guard import ask_past_guard
+from withings_auth.provider.replies import Answer, Outcome, Post
 from withings_auth.provider.signed import SIGNATURE_PATH, check_app
 from withings_auth.provider.statuses import lacks_permission
 from withings_auth.store.base import SecretStore
 from withings_auth.tokens.source import TokenSource, refuse_contradiction
+from withings_auth.wording import local_time, span
 
 REQUEST_SECONDS = 5.0
 WORTH_A_LOOK_SECONDS = 30.0  # the life of an authorization code
 TOO_FAR_SECONDS = 300.0
 
-Post = Callable[[str, Mapping[str, str]], Outcome]
 _post: Post = partial(post, time_limit_seconds=REQUEST_SECONDS)
 
 
@@ -67,7 +67,8 @@ def clock(asked: Asked) -> Found:
     off = (asked.before + asked.after) / 2 - (asked.outcome.date + 0.5)
     if abs(off) <= (asked.after - asked.before) / 2 + 1:
         return ok("as Withings' own, to the second")
-    words = f"{_span(abs(off))} {'ahead of' if off > 0 else 'behind'} Withings'"
+    distance = round(abs(off)) if abs(off) < 120 else 60 * round(abs(off) / 60)
+    words = f"{span(distance)} {'ahead of' if off > 0 else 'behind'} Withings'"
     if abs(off) <= WORTH_A_LOOK_SECONDS:
         return ok(words)
     remedy = "have it set by the network (timedatectl set-ntp true): codes live 30 seconds, signatures bear the time"
@@ -85,7 +86,7 @@ def app_accepted(
     """Has Withings say whether client id and secret belong together. Raises `ConfigurationError` where they do not."""
     app = App(client_id=client_id, client_secret=client_secret)
     try:
-        past_the_guard(lambda: check_app(app, api_url, send=send), wait=wait)
+        ask_past_guard(lambda: check_app(app, api_url, send=send), wait=wait)
     except ProviderUnavailable as error:
         return warning(f"cannot tell: {error}", error.hint)
     except ProviderError as error:
@@ -135,9 +136,3 @@ def token(store: SecretStore, profile: str, api_url: str, *, wait: Callable[[flo
     if asked:
         return ok("Withings accepts the access token")
     return ok(f"got a token; {CANNOT_CHECK}")
-
-
-def _span(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} seconds"
-    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.0f} hours"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
+from dataclasses import replace as changed
 
 from withings_auth.errors import (
     ConfigurationError,
@@ -22,7 +23,7 @@ from withings_auth.errors import (
 )
 from withings_auth.model import App, Grant
 from withings_auth.profiles.foreign import ForeignLogin
-from withings_auth.provider.failures import import_error, local_time
+from withings_auth.provider.failures import import_error
 from withings_auth.provider.replies import TokenReply
 from withings_auth.store.base import SecretStore
 from withings_auth.store.ownership import (
@@ -34,12 +35,14 @@ from withings_auth.store.ownership import (
     save_login,
 )
 from withings_auth.store.records import LOCK_PATIENCE_SECONDS, stored_grant
+from withings_auth.tokens.grants import empty_grant, grant_from_reply
 from withings_auth.tokens.journal import Journal
-from withings_auth.tokens.renewal import World, trade
+from withings_auth.tokens.renewal import Effects, trade
+from withings_auth.wording import local_time
 
 
 def adopt(
-    store: SecretStore, profile: str, login: ForeignLogin, app: App, token_url: str, *, replace: bool, world: World
+    store: SecretStore, profile: str, login: ForeignLogin, app: App, token_url: str, *, replace: bool, effects: Effects
 ) -> Grant:
     """Trades the login's refresh token and returns what it brought, saved under the profile. Blocks.
 
@@ -52,14 +55,19 @@ def adopt(
     prove_writable(store, app)
     with store.lock(_lock_name(login), LOCK_PATIENCE_SECONDS) as held:
         journal = Journal(held.notes, old)
-        result, sent_at = trade(old, app.client_secret, journal, world)
+        result, sent_at = trade(old, app.client_secret, journal, effects)
         try:
             if not isinstance(result, TokenReply):
                 raise import_error(result, deadline=journal.deadline)
         except ConfigurationError:  # Withings does not know the app: what was saved of it is no good
             forget_refused(store, app)
             raise
-        grant = _successor(old, result, sent_at)
+        grant = grant_from_reply(result, old, sent_at=sent_at)  # Withings knows better than the file whose login it is
+        if not grant.userid:
+            raise ProtocolViolation(
+                "neither Withings' answer nor the file says whose login it is",
+                hint="nothing was saved; log in instead: withings-auth login",
+            )
         _save(store, profile, app, grant, journal.deadline or sent_at, replace=replace)
         with suppress(StoreError):  # the login is saved, which is what counts
             held.notes.note(None)
@@ -68,15 +76,12 @@ def adopt(
 
 def _as_grant(login: ForeignLogin, app: App, token_url: str) -> Grant:
     """Returns the login as a grant that has expired; its userid is empty where the file does not say it."""
-    return Grant(
+    return changed(
+        empty_grant(app, token_url),
         access_token=login.access_token,
         refresh_token=login.refresh_token,
-        expires_at=0,
-        obtained_at=0,
         scopes=login.scopes or app.scopes,
         userid=login.userid or "",
-        client_id=app.client_id,
-        token_url=token_url,
     )
 
 
@@ -99,25 +104,6 @@ def _refuse_conflicts(store: SecretStore, profile: str, old: Grant, *, replace: 
                 hint=WAYS_ON,
             )
     refuse_second_profile(store, profile, old)
-
-
-def _successor(old: Grant, reply: TokenReply, sent_at: float) -> Grant:
-    userid = reply.userid or old.userid  # Withings knows better than the file
-    if not userid:
-        raise ProtocolViolation(
-            "neither Withings' answer nor the file says whose login it is",
-            hint="nothing was saved; log in instead: withings-auth login",
-        )
-    return Grant(
-        access_token=reply.access_token,
-        refresh_token=reply.refresh_token or old.refresh_token,
-        obtained_at=int(sent_at),
-        expires_at=int(sent_at) + reply.life_seconds,
-        scopes=old.scopes if reply.scopes is None else reply.scopes,
-        userid=userid,
-        client_id=old.client_id,
-        token_url=old.token_url,
-    )
 
 
 def _save(store: SecretStore, profile: str, app: App, grant: Grant, deadline: float, *, replace: bool) -> None:

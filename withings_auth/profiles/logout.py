@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from withings_auth.errors import LoginRequired, StoreCorrupt, StoreError, WithingsAuthError
 from withings_auth.model import App, Grant
-from withings_auth.provider.retry import past_the_guard
+from withings_auth.provider.repeat_guard import ask_past_guard
 from withings_auth.provider.signed import revoke
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import (
@@ -155,7 +155,7 @@ def revoke_access(
         def ask() -> None:
             interruptibly(lambda: send(app, grant.api_url, grant.userid), "withings-auth revoke")
 
-        past_the_guard(ask, wait=wait)
+        ask_past_guard(ask, wait=wait)
     except WithingsAuthError as error:
         raise error.with_message(
             f"Withings did not confirm that access to the data of user {grant.userid} was revoked: {error}",

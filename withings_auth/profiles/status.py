@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from withings_auth.errors import LockBusy, login_hint, secret_hint
 from withings_auth.model import Grant
-from withings_auth.provider.failures import local_time
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import stored_app, stored_grant, token_name
 from withings_auth.tokens.journal import Journal
 from withings_auth.validation import origin
+from withings_auth.wording import local_time
 
 LOGIN_LIFE_SECONDS = 365 * 86_400
 LAST_MONTH_SECONDS = 30 * 86_400

@@ -15,7 +15,7 @@ from withings_auth.errors import ConfigurationError, ProviderError
 from withings_auth.model import Token
 from withings_auth.provider.failures import call_error
 from withings_auth.provider.http import post
-from withings_auth.provider.replies import Answer, Failure, Outcome, read_body
+from withings_auth.provider.replies import Answer, Failure, Outcome, Post, read_body
 from withings_auth.provider.statuses import TOKEN_REFUSED
 from withings_auth.threads import interruptibly
 from withings_auth.validation import origin, printable
@@ -34,13 +34,7 @@ class Source(Protocol):
     def token(self, *, rejected: str | None = None) -> Token: ...
 
 
-class Post(Protocol):
-    """What `exchange.post` does."""
-
-    def __call__(self, url: str, form: Mapping[str, str], /, *, access_token: str) -> Outcome: ...
-
-
-def post_interruptibly(url: str, form: Mapping[str, str], /, *, access_token: str) -> Outcome:
+def post_interruptibly(url: str, form: Mapping[str, str], /, *, access_token: str | None = None) -> Outcome:
     """Does what `exchange.post` does; a signal to the caller ends the wait at once."""
     return interruptibly(
         lambda: post(url, form, access_token=access_token, largest_body_bytes=LARGEST_DATA_BYTES), "withings-auth call"

@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable, Collection
 
 from withings_auth.errors import LoginRequired, ProviderError, login_hint
-from withings_auth.provider.calls import Post, Source, body_of, call, post_interruptibly
-from withings_auth.provider.retry import past_the_guard
+from withings_auth.provider.calls import Source, body_of, call, post_interruptibly
+from withings_auth.provider.repeat_guard import ask_past_guard
+from withings_auth.provider.replies import Post
 from withings_auth.provider.statuses import TOKEN_REFUSED
 
 
@@ -51,7 +52,7 @@ def check(
         return True
 
     try:
-        return past_the_guard(ask, wait=wait)
+        return ask_past_guard(ask, wait=wait)
     except ProviderError as error:
         if error.status == TOKEN_REFUSED:
             raise LoginRequired(f"{error}; a new one fared no better", hint=login_hint(profile)) from error

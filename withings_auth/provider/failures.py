@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import assert_never
 
 from withings_auth.errors import (
@@ -17,6 +16,7 @@ from withings_auth.errors import (
 )
 from withings_auth.provider.replies import AnswerLost, Failure, NotSent
 from withings_auth.provider.statuses import TOKEN_REFUSED, FailureKind, lacks_permission, refuses_the_signature
+from withings_auth.wording import local_time
 
 DASHBOARD = "https://developer.withings.com/dashboard/"
 
@@ -30,7 +30,7 @@ def refresh_error(failed: Failure | NotSent | AnswerLost, *, profile: str, deadl
         return LoginRequired(
             f"Withings has ended the login of profile {profile}{_said(failed)}", hint=login_hint(profile)
         )
-    return _until(deadline, _common_error(failed), "ask for a token again")
+    return _with_deadline(_common_error(failed), deadline, "ask for a token again")
 
 
 def import_error(failed: Failure | NotSent | AnswerLost, *, deadline: float | None) -> WithingsAuthError:
@@ -44,7 +44,7 @@ def import_error(failed: Failure | NotSent | AnswerLost, *, deadline: float | No
             hint='it was used since, is older than a year, or belongs to another app (client_id="ID"): nothing was'
             " saved; to log in instead: withings-auth login",
         )
-    return _until(deadline, _common_error(failed), "import the file again")
+    return _with_deadline(_common_error(failed), deadline, "import the file again")
 
 
 def code_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
@@ -91,20 +91,15 @@ def call_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
     return _common_error(failed)
 
 
-def local_time(moment: float) -> str:
-    """Returns Unix seconds as a person reads them, in the machine's time zone."""
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))
-
-
-def _until(deadline: float | None, error: WithingsAuthError, again: str) -> WithingsAuthError:
-    """Adds until when a refresh of unknown outcome can be repeated; the error keeps its class, status and own hint."""
-    if deadline is not None:
-        until = local_time(deadline)
-        error.args = (
-            f"{error}; whether the login was renewed is not known, and a new try is sure only before {until}",
-        )
-        error.hint = f"{again} before that time; {error.hint}"
-    return error
+def _with_deadline(error: WithingsAuthError, deadline: float | None, again: str) -> WithingsAuthError:
+    """Adds until when a refresh of unknown outcome can be repeated; class, status and own hint stay the same."""
+    if deadline is None:
+        return error
+    return error.with_message(
+        f"{error}; whether the login was renewed is not known, and a new try is sure only before"
+        f" {local_time(deadline)}",
+        hint=f"{again} before that time; {error.hint}",
+    )
 
 
 def _common_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from withings_auth.provider.statuses import TIMED_OUT, TOO_MANY_REQUESTS, FailureKind, kind_of
 from withings_auth.validation import is_opaque_token, is_userid, printable, scope_list
@@ -51,6 +51,12 @@ class AnswerLost:
 Outcome = Answer | NotSent | AnswerLost
 
 
+class Post(Protocol):
+    """Posts a form, with the access token in its header if there is one, and returns what came back. Blocks."""
+
+    def __call__(self, url: str, form: Mapping[str, str], /, *, access_token: str | None = None) -> Outcome: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenReply:
     """A pair of tokens as issued. `userid`, `scopes` and `refresh_token` are None where the answer left them out."""
@@ -72,7 +78,7 @@ class Failure:
     retry_after: float | None = None
 
 
-def described(result: TokenReply | Failure | NotSent | AnswerLost) -> str:
+def describe(result: TokenReply | Failure | NotSent | AnswerLost) -> str:
     """Returns what came of a request for tokens, in a few words of our own."""
     match result:
         case TokenReply():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from withings_auth.errors import ProtocolViolation
@@ -11,13 +11,11 @@ from withings_auth.model import App
 from withings_auth.provider.failures import signed_error
 from withings_auth.provider.forms import nonce_form, revoke_form
 from withings_auth.provider.http import post
-from withings_auth.provider.replies import Answer, Outcome, read_body
+from withings_auth.provider.replies import Answer, Outcome, Post, read_body
 from withings_auth.validation import is_opaque_token
 
 SIGNATURE_PATH = "/v2/signature"
 REVOKE_PATH = "/v2/oauth2"
-
-Post = Callable[[str, Mapping[str, str]], Outcome]
 
 
 def check_app(app: App, api_url: str, *, send: Post = post, now: Callable[[], float] = time.time) -> None:

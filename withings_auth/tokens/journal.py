@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from withings_auth.errors import StoreError
 from withings_auth.model import Grant
+from withings_auth.provider.repeat_guard import REPEAT_GUARD_SECONDS
 from withings_auth.provider.replies import AnswerLost, Failure, NotSent, TokenReply
 from withings_auth.store.base import Notes
 
-REPEAT_GUARD_SECONDS = 11.0  # Withings refuses a repetition within ten; one more for the way there
 SAFETY_NET_SECONDS = 8 * 3600
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from withings_auth.errors import (
     LockBusy,
@@ -24,41 +24,43 @@ from withings_auth.errors import (
     login_hint,
 )
 from withings_auth.model import Grant
-from withings_auth.provider.failures import local_time, refresh_error
+from withings_auth.provider.failures import refresh_error
 from withings_auth.provider.forms import refresh_form
+from withings_auth.provider.repeat_guard import LONGEST_GUARD_WAIT_SECONDS
 from withings_auth.provider.replies import (
     Answer,
     AnswerLost,
     Failure,
     NotSent,
-    Outcome,
+    Post,
     TokenReply,
-    described,
+    describe,
     read_answer,
 )
 from withings_auth.provider.statuses import FailureKind
 from withings_auth.store.base import HeldName, SecretStore
 from withings_auth.store.records import LOCK_PATIENCE_SECONDS, load_grant, load_secret, token_name
+from withings_auth.tokens.grants import grant_from_reply
 from withings_auth.tokens.journal import Journal
 from withings_auth.tokens.requirement import JUST_RENEWED_SECONDS, Requirement
+from withings_auth.wording import local_time
 
 logger = logging.getLogger(__name__)
 
 LOCK_SLICE_SECONDS = 0.5  # how long an abandoned wait goes on
-LONGEST_WAIT_SECONDS = 12.0
 
 Traded = TokenReply | Failure | NotSent | AnswerLost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class Effects:
     """What the transaction touches besides the store.
 
     `post` sends a form and tells what came of it; `now` is the wall clock in Unix seconds; `wait` sleeps, and raises
     where the caller has gone away.
     """
 
-    post: Callable[[str, Mapping[str, str]], Outcome]
+    post: Post
     now: Callable[[], float] = time.time
     wait: Callable[[float], None] = time.sleep
     steady: Callable[[], float] = time.monotonic
@@ -70,7 +72,7 @@ def renew(
     requirement: Requirement,
     *,
     secret_for: Callable[[Grant], str | None],
-    world: World,
+    effects: Effects,
 ) -> Grant:
     """Returns a grant that meets the requirement, renewed only if nobody else was faster.
 
@@ -82,10 +84,10 @@ def renew(
     """
     try:
         with ExitStack() as stack:
-            held = _lock(stack, store, profile, world)
+            held = _lock(stack, store, profile, effects)
             for _ in range(2):
-                grant = _renew_under_lock(store, held, profile, requirement, secret_for, world)
-                if requirement.tolerates(grant, world.now()):
+                grant = _renew_under_lock(store, held, profile, requirement, secret_for, effects)
+                if requirement.tolerates(grant, effects.now()):
                     return grant
                 # A repeated refresh can bring the pair that the first one brought, dead by now. Its successor is not.
             raise ProtocolViolation(
@@ -94,7 +96,7 @@ def renew(
             )
     except (ProviderUnavailable, LockBusy):
         grant = load_grant(store, profile)
-        if requirement.tolerates(grant, world.now()):
+        if requirement.tolerates(grant, effects.now()):
             logger.debug("not renewed for now: the stored token still has life")
             return grant
         raise
@@ -106,22 +108,22 @@ def _renew_under_lock(
     profile: str,
     requirement: Requirement,
     secret_for: Callable[[Grant], str | None],
-    world: World,
+    effects: Effects,
 ) -> Grant:
     """The transaction itself: read again, decide, ask, save. The save is read back before it counts."""
     grant = load_grant(store, profile)
-    if requirement.met_by(grant, world.now()):
+    if requirement.met_by(grant, effects.now()):
         logger.debug("not renewed: what is stored will do")
         return grant  # another process was faster
-    _refuse_the_futile(grant, requirement, world.now())
+    _refuse_the_futile(grant, requirement, effects.now())
     journal = Journal(held.notes, grant)
     secret = secret_for(grant) or load_secret(store, grant.client_id)
-    result, sent_at = trade(grant, secret, journal, world)
+    result, sent_at = trade(grant, secret, journal, effects)
     if not isinstance(result, TokenReply):
         error = refresh_error(result, profile=profile, deadline=journal.deadline)
         try:
             found = load_grant(store, profile) if isinstance(error, LoginRequired) else grant
-            if found != grant and requirement.met_by(found, world.now()):
+            if found != grant and requirement.met_by(found, effects.now()):
                 return found  # somebody who knows no lock saved a newer one
             raise error
         finally:
@@ -132,14 +134,14 @@ def _renew_under_lock(
     return successor
 
 
-def _lock(stack: ExitStack, store: SecretStore, profile: str, world: World) -> HeldName:
-    give_up_at = world.steady() + LOCK_PATIENCE_SECONDS
+def _lock(stack: ExitStack, store: SecretStore, profile: str, effects: Effects) -> HeldName:
+    give_up_at = effects.steady() + LOCK_PATIENCE_SECONDS
     while True:
-        world.wait(0)
+        effects.wait(0)
         try:
             return stack.enter_context(store.lock(token_name(profile), LOCK_SLICE_SECONDS))
         except LockBusy as busy:
-            if world.steady() >= give_up_at:
+            if effects.steady() >= give_up_at:
                 raise LockBusy(
                     f"another program has been renewing the login of profile {profile} for too long", hint=busy.hint
                 ) from None
@@ -156,7 +158,7 @@ def _refuse_the_futile(grant: Grant, requirement: Requirement, now: float) -> No
         )
 
 
-def trade(grant: Grant, secret: str, journal: Journal, world: World) -> tuple[Traded, float]:
+def trade(grant: Grant, secret: str, journal: Journal, effects: Effects) -> tuple[Traded, float]:
     """Returns what came of a refresh, and the moment before it was sent. What it brings is not saved yet.
 
     Asks again once where the answer was lost, which is what the previous refresh token stays alive for, and once where
@@ -164,31 +166,31 @@ def trade(grant: Grant, secret: str, journal: Journal, world: World) -> tuple[Tr
     """
     lost = refused = False
     while True:
-        result, sent_at = _ask(grant, secret, journal, world)
+        result, sent_at = _ask(grant, secret, journal, effects)
         match result:
             case AnswerLost() if not lost:
                 lost = True
             case Failure(kind=FailureKind.TOO_MANY_REQUESTS, retry_after=seconds) if (
-                not refused and (seconds or 0) <= LONGEST_WAIT_SECONDS
+                not refused and (seconds or 0) <= LONGEST_GUARD_WAIT_SECONDS
             ):
                 refused = True
-                world.wait(seconds or 0)
+                effects.wait(seconds or 0)
             case _:
                 return result, sent_at
 
 
-def _ask(grant: Grant, secret: str, journal: Journal, world: World) -> tuple[Traded, float]:
+def _ask(grant: Grant, secret: str, journal: Journal, effects: Effects) -> tuple[Traded, float]:
     """Sends the refresh once, not sooner than the guard allows, noted before and after."""
-    guard_seconds = journal.seconds_to_wait(world.now())
+    guard_seconds = journal.seconds_to_wait(effects.now())
     if guard_seconds:
         logger.debug("waiting %.1f s: this refresh token was sent just now", guard_seconds)
-    world.wait(guard_seconds)
-    sent_at = world.now()
+    effects.wait(guard_seconds)
+    sent_at = effects.now()
     journal.begin(sent_at)
-    outcome = world.post(grant.token_url, refresh_form(grant, secret))
+    outcome = effects.post(grant.token_url, refresh_form(grant, secret))
     result = read_answer(outcome) if isinstance(outcome, Answer) else outcome
-    logger.debug("the refresh brought %s", described(result))
-    journal.end(result, world.now())
+    logger.debug("the refresh brought %s", describe(result))
+    journal.end(result, effects.now())
     return result, sent_at
 
 
@@ -198,14 +200,7 @@ def _successor(grant: Grant, profile: str, reply: TokenReply, sent_at: float) ->
             f"Withings answered the renewal of user {grant.userid} with tokens of user {reply.userid}",
             hint=f"nothing was saved; {login_hint(profile)}",
         )
-    return replace(
-        grant,
-        access_token=reply.access_token,
-        refresh_token=reply.refresh_token or grant.refresh_token,
-        obtained_at=int(sent_at),
-        expires_at=int(sent_at) + reply.life_seconds,
-        scopes=grant.scopes if reply.scopes is None else reply.scopes,
-    )
+    return grant_from_reply(reply, grant, sent_at=sent_at)
 
 
 def _save(held: HeldName, successor: Grant, deadline: float | None) -> None:

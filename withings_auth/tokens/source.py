@@ -174,11 +174,11 @@ class _Login:
     def _renewed(self, requirement: Requirement, abandoned: threading.Event, asker: threading.Thread) -> Grant:
         # Imported here: a valid token is handed out without loading aiohttp.
         from withings_auth.provider.http import post
-        from withings_auth.tokens.renewal import World, renew
+        from withings_auth.tokens.renewal import Effects, renew
 
         def transaction(wait: Callable[[float], None]) -> Grant:
-            world = World(post=post, wait=wait)
-            return renew(self._store, self._profile, requirement, secret_for=self._known_secret, world=world)
+            effects = Effects(post=post, wait=wait)
+            return renew(self._store, self._profile, requirement, secret_for=self._known_secret, effects=effects)
 
         try:
             return run_to_its_end(transaction, abandoned, asker=asker)

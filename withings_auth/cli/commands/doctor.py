@@ -10,8 +10,7 @@ from dataclasses import replace
 
 from withings_auth.cli.options import add_profile, open_store, settings
 from withings_auth.cli.ui.colour import Colour, coloured
-from withings_auth.cli.ui.spans import wait_and_tell
-from withings_auth.cli.ui.terminal import answer, answer_json, as_flags
+from withings_auth.cli.ui.terminal import answer, answer_json, as_flags, wait_and_tell
 from withings_auth.doctor.checklist import NAMES, Means, examine
 from withings_auth.doctor.findings import Finding, Verdict
 

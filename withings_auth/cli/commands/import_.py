@@ -7,7 +7,6 @@ import os
 import stat
 import sys
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from withings_auth.profiles.foreign import LARGEST_FILE_BYTES, ForeignLogin, rea
 from withings_auth.store.base import SecretStore
 from withings_auth.threads import run_to_its_end
 from withings_auth.validation import printable
+from withings_auth.wording import clock_time
 
 STDIN = "-"
 EXAMPLE = (
@@ -71,7 +71,7 @@ def _adopt(login: ForeignLogin, app: App, found: Settings, store: SecretStore, *
     # Imported here, so that problems with the file are reported without loading aiohttp.
     from withings_auth.profiles.adopt import adopt
     from withings_auth.provider.http import post
-    from withings_auth.tokens.renewal import World
+    from withings_auth.tokens.renewal import Effects
 
     return run_to_its_end(
         lambda wait: adopt(
@@ -81,7 +81,7 @@ def _adopt(login: ForeignLogin, app: App, found: Settings, store: SecretStore, *
             app,
             found.endpoints.token_url,
             replace=replace,
-            world=World(post=post, wait=wait),
+            effects=Effects(post=post, wait=wait),
         ),
         threading.Event(),
     )
@@ -132,7 +132,7 @@ def _find_app(login: ForeignLogin, flag: str | None, found: Settings, store: Sec
 
 def _report_success(grant: Grant, login: ForeignLogin, file: str, found: Settings, store: SecretStore) -> None:
     place = "that copy" if file == STDIN else printable(file)
-    until = time.strftime("%H:%M", time.localtime(grant.expires_at))
+    until = clock_time(grant.expires_at)
     tell(f"Imported: Withings user {grant.userid}, profile {found.profile}.")
     tell(f"Saved in {store.description}. The access token is good until {until} and is renewed when needed.")
     tell(f"The login in {place} no longer works: Withings has replaced it.")

@@ -8,15 +8,14 @@ import time
 
 from withings_auth.cli.options import open_store, settings
 from withings_auth.cli.ui.colour import coloured
-from withings_auth.cli.ui.spans import span
 from withings_auth.cli.ui.terminal import answer, answer_json, complain
 from withings_auth.config.settings import Settings
 from withings_auth.errors import LoginRequired, StoreError, login_hint
 from withings_auth.profiles.status import LoginStatus, read_status
-from withings_auth.provider.failures import local_time
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import profiles
 from withings_auth.validation import printable
+from withings_auth.wording import local_time, span
 
 EXAMPLE = (
     "example:\n"

@@ -6,8 +6,7 @@ import argparse
 
 from withings_auth.cli.options import add_profile, open_store, settings
 from withings_auth.cli.ui.prompts import confirm
-from withings_auth.cli.ui.spans import wait_and_tell
-from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, report, tell
+from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, report, tell, wait_and_tell
 from withings_auth.errors import ConfigurationError, WithingsAuthError
 from withings_auth.model import Grant
 from withings_auth.profiles.logout import Logout, read_accesses, revoke_access

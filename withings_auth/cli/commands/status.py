@@ -9,17 +9,16 @@ from collections.abc import Iterator
 
 from withings_auth.cli.options import add_profile, open_store, settings
 from withings_auth.cli.ui.colour import coloured
-from withings_auth.cli.ui.spans import span, wait_and_tell
-from withings_auth.cli.ui.terminal import PROGRAM, answer, answer_json, tell
+from withings_auth.cli.ui.terminal import PROGRAM, answer, answer_json, tell, wait_and_tell
 from withings_auth.config.settings import Settings
 from withings_auth.errors import ConfigurationError, LoginRequired, StoreError, WithingsAuthError, login_hint
 from withings_auth.model import Endpoints
 from withings_auth.profiles.status import CANNOT_CHECK, OUTCOME_UNKNOWN, SECRET_MISSING, LoginStatus, read_status
 from withings_auth.provider.check import check
-from withings_auth.provider.failures import local_time
 from withings_auth.store.base import SecretStore
 from withings_auth.tokens.source import TokenSource, refuse_contradiction
 from withings_auth.validation import origin
+from withings_auth.wording import local_time, span
 
 EXAMPLE = (
     "examples:\n"

@@ -14,6 +14,7 @@ import os
 import re
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TextIO
@@ -90,6 +91,12 @@ def tell(line: str) -> None:
         show("")
         with suppress(OSError):
             print(as_flags(line), file=err, flush=True)
+
+
+def wait_and_tell(seconds: float) -> None:
+    """Sleeps as long as Withings asks to wait, and tells why."""
+    tell(f"Withings asks to wait {seconds:.0f} s; waiting.")
+    time.sleep(seconds)
 
 
 def show(line: str) -> None:
