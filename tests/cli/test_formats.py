@@ -1,4 +1,4 @@
-"""A token as JSON, as a header and as a shell's line, and the environment of a program that gets it."""
+"""A token as JSON, as a header and as a line for a shell, and in the environment of a program."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from withings_auth.cli.programs import environment_with
 from withings_auth.model import Token
 from withings_auth.validation import is_opaque_token
 
-# Every character that a token can have.
+# Every character that a token can contain.
 LETTERS = f"{string.ascii_letters}{string.digits}._~+/-=="
 
 
@@ -28,8 +28,8 @@ def token(access_token: str = "abc") -> Token:  # noqa: S107  a token of a test
     )
 
 
-def test_the_fields_are_these_and_no_others() -> None:
-    """Statement 27: what a program may know; a `Token` has no refresh token that could be among it."""
+def test_the_fields_are_exactly_these() -> None:
+    """Statement 27: what a program may know; a `Token` does not even hold the refresh token."""
     assert fields(token(), 19_000.4) == {
         "access_token": "abc",
         "token_type": "Bearer",
@@ -64,15 +64,15 @@ def test_the_line_of_each_shell(shell: str, line: str) -> None:
     assert shell_line(token(), shell) == line
 
 
-def test_no_character_of_a_token_ends_the_quotes() -> None:
-    """Quotes, a backslash, a dollar, a line end: a record or an answer with one of them is refused before."""
+def test_no_character_of_a_token_can_end_the_quotes() -> None:
+    """A record or an answer with quotes, a backslash, a dollar or a line end is refused earlier."""
     assert is_opaque_token(LETTERS)
     assert not any(is_opaque_token(f"a{char}b") for char in "'\"\\$`\n\r\0 \u2018\u2019\u201a\u201b%!;&|")
 
 
 @pytest.mark.parametrize("program", [name for name in ("bash", "dash", "zsh", "fish") if shutil.which(name)])
 def test_a_real_shell_reads_the_line(program: str) -> None:
-    """What another program finds in the environment is the token, to the letter; tried with each that is here."""
+    """Another program finds exactly the token in its environment; tried with each installed shell."""
     script = f"{shell_line(token(LETTERS), shell_of(program))}\nprintenv WITHINGS_ACCESS_TOKEN"
     ran = subprocess.run([program, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout == f"{LETTERS}\n"
@@ -92,7 +92,7 @@ def test_a_real_shell_reads_the_line(program: str) -> None:
         (None, "bash"),
     ],
 )
-def test_the_shell_follows_from_the_variable(login_shell: str | None, shell: str) -> None:
+def test_the_shell_from_the_variable(login_shell: str | None, shell: str) -> None:
     assert shell_of(login_shell) == shell
 
 

@@ -1,4 +1,4 @@
-"""An access token as other programs read it: as JSON, as a header of HTTP, as a line for a shell."""
+"""The forms in which other programs read an access token: JSON, an HTTP header, a line for a shell."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from withings_auth.model import Token
 TOKEN_VARIABLE = "WITHINGS_ACCESS_TOKEN"  # noqa: S105  a name, not a password
 USERID_VARIABLE = "WITHINGS_USERID"
 
-# No letter that a token can have means anything between single quotes, in any of these.
+# In all of these, no character of a token has a special meaning between single quotes.
 _LINES = {
     "bash": "export {name}='{value}'",
     "zsh": "export {name}='{value}'",
@@ -20,7 +20,7 @@ SHELLS = tuple(_LINES)
 
 
 def fields(token: Token, now: float) -> dict[str, object]:
-    """Returns what a program may want to know about the token; the refresh token is not among it."""
+    """Returns what a program may want to know about the token; the refresh token is not included."""
     return {
         "access_token": token.access_token,
         "token_type": "Bearer",
@@ -33,17 +33,17 @@ def fields(token: Token, now: float) -> dict[str, object]:
 
 
 def header(token: Token) -> str:
-    """Returns the header that carries the token, as `curl -H @-` reads it."""
+    """Returns the Authorization header, as `curl -H @-` reads it."""
     return f"Authorization: Bearer {token.access_token}"
 
 
 def shell_line(token: Token, shell: str) -> str:
-    """Returns the line that sets the token's variable in one of `SHELLS`, for programs that are started from it."""
+    """Returns the line that sets and exports the token's variable in one of `SHELLS`."""
     return _LINES[shell].format(name=TOKEN_VARIABLE, value=token.access_token)
 
 
 def shell_of(login_shell: str | None) -> str:
-    """Returns which of `SHELLS` the variable SHELL means; all others understand what bash does, or must be named."""
+    """Returns which of `SHELLS` the variable SHELL means; bash for an unknown one, which most others understand."""
     name = PurePath(login_shell or "").stem
     name = "powershell" if name == "pwsh" else name
     return name if name in _LINES else "bash"

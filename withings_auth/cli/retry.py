@@ -1,4 +1,4 @@
-"""Trying again, for as long as somebody has said: only what trying again can help, and never without an end."""
+"""Trying again for a limited time, and only after failures that are temporary."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FIRST_PAUSE_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 60.0
 
 
-def patiently(
+def retry(
     ask: Callable[[], T],
     *,
     limit_seconds: float,
@@ -22,10 +22,10 @@ def patiently(
     sleep: Callable[[float], None] = time.sleep,
     steady: Callable[[], float] = time.monotonic,
 ) -> T:
-    """Returns what `ask` returns, asking again after each temporary failure until the limit is over.
+    """Returns what `ask` returns; after each temporary failure, asks again until the limit is reached.
 
-    The pauses grow, and are never shorter than the failure says; the last try is made at the limit. `tell` hears what
-    the first failure says. Raises the last one, and at once one that is not temporary, or whose own time lies beyond.
+    The pauses grow, and are at least as long as the failure says; the last try is made at the limit. `tell` gets the
+    message of the first failure. Raises the last failure, and at once one that is not temporary or must wait longer.
     """
     give_up_at = steady() + limit_seconds
     pause = FIRST_PAUSE_SECONDS
@@ -34,13 +34,13 @@ def patiently(
         try:
             return ask()
         except WithingsAuthError as error:
-            left, said = give_up_at - steady(), error.retry_after or 0
-            if not error.temporary or left <= 0 or said > left:
+            left, minimum = give_up_at - steady(), error.retry_after or 0
+            if not error.temporary or left <= 0 or minimum > left:
                 raise
-            failure = str(error)
-        # The error is gone from here on: where its traceback is taken down, a Ctrl-C can be swallowed.
+            message = str(error)
+        # The error is gone from here on: while its traceback is torn down, a Ctrl-C can be swallowed.
         if not told:
-            tell(failure)
+            tell(message)
         told = True
-        sleep(min(max(pause, said), left))
+        sleep(min(max(pause, minimum), left))
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

@@ -125,7 +125,7 @@ class TestPages:
     def test_a_person_is_told_that_there_is_more(self, desk: Desk) -> None:
         desk.put_login()
         program = desk.cli.on_terminal("api", "measure", "getmeas", "startdate=0", env=desk.env)
-        assert program.wait().screen.endswith("There is more: --paginate fetches all of it.\n")
+        assert program.wait().screen.endswith("There are more pages: --paginate fetches them all.\n")
 
     def test_nobody_is_told_where_there_is_no_more(self, desk: Desk) -> None:
         desk.put_login()

@@ -119,12 +119,12 @@ class TestHowItEnds:
     @pytest.mark.parametrize(
         ("word", "code", "said"),
         [
-            ("no-such-program", 127, "“no-such-program” is not found"),
-            ("./no/such/program", 127, "“./no/such/program” is not found"),
-            ("/etc/passwd/x", 127, "“/etc/passwd/x” is not found"),
+            ("no-such-program", 127, "“no-such-program” was not found"),
+            ("./no/such/program", 127, "“./no/such/program” was not found"),
+            ("/etc/passwd/x", 127, "“/etc/passwd/x” was not found"),
             ("/etc/passwd", 126, "“/etc/passwd” cannot be started: Permission denied"),
             ("/etc", 126, "“/etc” cannot be started: Permission denied"),
-            ("\x1b[31mred", 127, "“\\x1b[31mred” is not found"),
+            ("\x1b[31mred", 127, "“\\x1b[31mred” was not found"),
         ],
     )
     def test_a_program_that_cannot_be_started(self, desk: Desk, word: str, code: int, said: str) -> None:
@@ -158,7 +158,7 @@ class TestHowItEnds:
 
     def test_its_help_says_how_long_the_token_lives(self, desk: Desk) -> None:
         said = desk.run("run", "--help").stdout
-        assert "The token dies within three hours" in said
+        assert "The token expires within three hours" in said
         assert "withings-auth run -- " in said.partition("example")[2]
 
 

@@ -103,7 +103,7 @@ class TestRenew:
         grant = desk.put_login(age=30)
         finished = printed(desk, "--renew")
         assert finished.stdout == f"{grant.access_token}\n"
-        assert finished.stderr == "This token is under a minute old, and was not renewed.\n"
+        assert finished.stderr == "This token is less than a minute old, so it was not renewed.\n"
         assert desk.sandbox.counters.refreshes == 0
 
     def test_a_minute_is_enough(self, desk: Desk) -> None:
@@ -167,14 +167,14 @@ class TestRejected:
         desk.put_login()
         finished = printed(desk, "--rejected-stdin", stdin=line)
         assert (finished.returncode, finished.stdout, desk.sandbox.counters.refreshes) == (2, "", 0)
-        assert "what came on standard input is no access token" in finished.stderr
+        assert "standard input does not contain an access token" in finished.stderr
 
     def test_it_is_asked_for_hidden_on_a_terminal(self, desk: Desk) -> None:
         """Statement 25: what is typed is not shown, and is no argument."""
         grant = desk.put_login()
         may: list[str] = []
         program = desk.cli.on_terminal("token", "--rejected-stdin", env=desk.env, allow=may)
-        program.screen.expect(r"Refused access token \(it is not shown\): ")
+        program.screen.expect(r"Rejected access token \(not shown\): ")
         program.type(f"{grant.access_token}\n")
         finished = program.wait()
         may += desk.sandbox.live_access_tokens

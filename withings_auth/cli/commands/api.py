@@ -1,4 +1,4 @@
-"""`withings-auth api`: one call to Withings' API, for people who script in no particular language."""
+"""`withings-auth api`: one call to Withings' API, for scripts in any language."""
 
 from __future__ import annotations
 
@@ -25,20 +25,22 @@ EXAMPLE = (
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's words and flags."""
-    parser.add_argument("path", metavar="PATH", help="the service, as in measure or v2/user")
-    parser.add_argument("action", metavar="ACTION", help="what it is to do, as in getmeas")
+    """Adds the command's arguments and flags."""
+    parser.add_argument("path", metavar="PATH", help="the service, for example measure or v2/user")
+    parser.add_argument("action", metavar="ACTION", help="its action, for example getmeas")
     parser.add_argument(
-        "parameters", metavar="NAME=VALUE", nargs="*", default=[], help="what to tell it, as in meastype=1"
+        "parameters", metavar="NAME=VALUE", nargs="*", default=[], help="a parameter, for example meastype=1"
     )
     add_profile(parser)
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--paginate", action="store_true", help="all pages as one, where the answer has several")
-    form.add_argument("--raw", action="store_true", help="the whole answer with its status, refusals too")
+    form.add_argument("--paginate", action="store_true", help="fetch all pages and merge them into one answer")
+    form.add_argument(
+        "--raw", action="store_true", help="print the whole answer with its status, even if it is an error"
+    )
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Prints the body of the answer as JSON. Raises what `TokenSource.token` raises, and what refuses the call."""
+    """Prints the body of the answer as JSON. Raises what `TokenSource.token` raises, and an error if it is refused."""
     path, form = service_path(options.path), form_of(options.action, options.parameters)
     found = settings(options)
     store = open_store(found)
@@ -52,12 +54,12 @@ def execute(options: argparse.Namespace) -> int:
         body = body_of(call(source, url, form))
         _print(body)
         if has_more(body) and is_terminal():
-            tell("There is more: --paginate fetches all of it.")
+            tell("There are more pages: --paginate fetches them all.")
     return 0
 
 
 def _print_raw(reply: Answer) -> None:
-    """Prints what came, and then raises what it says."""
+    """Prints the whole answer, then raises the error that it reports."""
     whole = envelope(reply)
     if whole is not None:
         _print(whole)
@@ -65,5 +67,5 @@ def _print_raw(reply: Answer) -> None:
 
 
 def _print(content: Mapping[str, Any]) -> None:
-    # In ASCII: what Withings sends reaches a terminal only escaped.
+    # ASCII escapes whatever Withings sends, so that a terminal does not obey it.
     answer(json.dumps(content, indent=2))

@@ -1,4 +1,4 @@
-"""`withings-auth run`: start a program that reads its access token from the environment."""
+"""`withings-auth run`: run a program that reads its access token from the environment."""
 
 from __future__ import annotations
 
@@ -12,33 +12,32 @@ from withings_auth.errors import ConfigurationError
 from withings_auth.tokens.source import TokenSource
 from withings_auth.validation import printable
 
-DEFAULT_MIN_VALID_SECONDS = 600
+RUN_MIN_VALID_SECONDS = 600
 EXAMPLE = (
-    "The program finds WITHINGS_ACCESS_TOKEN and WITHINGS_USERID in its environment,\n"
-    "and WITHINGS_CLIENT_SECRET no longer. The token dies within three hours, and\n"
-    "nothing renews it inside the program: one that runs for longer asks for a new\n"
-    "one by itself, withings-auth token.\n\n"
-    "Signals reach the program itself, and its exit code is this command's.\n\n"
+    "The program's environment has WITHINGS_ACCESS_TOKEN and WITHINGS_USERID, but not\n"
+    "WITHINGS_CLIENT_SECRET. The token expires within three hours and is not renewed\n"
+    "inside the program; one that runs longer can call withings-auth token itself.\n\n"
+    "The program receives signals itself, and its exit code becomes this command's.\n\n"
     "example:\n"
     "  withings-auth run -- python3 weights.py --since 2024-01-01"
 )
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's flags, and the program's words, which are nobody else's."""
+    """Adds the command's flags, and the program with its own arguments."""
     parser.usage = (
         f"{PROGRAM} run [-h] [--profile NAME] [--min-valid SECONDS] [-v]\n{' ' * 25}[--] COMMAND [ARGUMENT ...]"
     )
     add_profile(parser)
-    add_min_valid(parser, DEFAULT_MIN_VALID_SECONDS)
+    add_min_valid(parser, RUN_MIN_VALID_SECONDS)
     parser.add_argument("command", metavar="COMMAND", nargs=argparse.REMAINDER, help="the program and its arguments")
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Starts the program in place of this one. Returns only where it cannot; raises what `TokenSource.token` raises."""
+    """Runs the program in place of this one; returns only if it cannot. Raises what `TokenSource.token` raises."""
     command = options.command[1:] if options.command[:1] == ["--"] else options.command
     if not command or not command[0]:
-        raise ConfigurationError("there is no program to run", hint=f"{PROGRAM} run -- COMMAND …")
+        raise ConfigurationError("no program to run", hint=f"name one: {PROGRAM} run -- COMMAND …")
     found = settings(options)
     token = TokenSource(found.profile, min_valid=options.min_valid, store=open_store(found)).token()
     try:
@@ -47,5 +46,7 @@ def execute(options: argparse.Namespace) -> int:
         code = exit_code_of(error)
         name = printable(command[0], limit=80)
         if code == NOT_FOUND:
-            return complain(f"“{name}” is not found", "check its name, and PATH, which is searched for it", code)
-        return complain(f"“{name}” cannot be started: {error.strerror}", "is it a program, and may you run it?", code)
+            return complain(f"“{name}” was not found", "check its name and your PATH", code)
+        return complain(
+            f"“{name}” cannot be started: {error.strerror}", "check that it is a program and that you may run it", code
+        )
