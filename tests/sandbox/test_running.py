@@ -168,7 +168,7 @@ class TestWhatAClientNeeds:
             sandbox.register_redirect_uri("app.example")
 
     def test_secrets_have_no_repr(self, served: Caller) -> None:
-        """Security bar 23: no token or secret in any repr."""
+        """Statement 23: no token or secret in any repr."""
         pair = served.sandbox.issue_pair()
         shown = f"{pair!r} {served.sandbox!r} {served.sandbox.counters!r} {served.sandbox.events!r}"
 
@@ -272,7 +272,7 @@ class TestTheServer:
     def test_junk_leaves_no_trace_in_a_log(
         self, served: Caller, sent: bytes, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
     ) -> None:
-        """Security bar 23: no code in any log record, aiohttp's own loggers included."""
+        """Statement 23: no code in any log record, aiohttp's own loggers included."""
         caplog.set_level(logging.DEBUG)
         with socket.create_connection(("127.0.0.1", urlsplit(served.sandbox.url).port or 0), timeout=60) as junk:
             junk.sendall(sent)

@@ -68,7 +68,7 @@ class TestAVisit:
             visit(served.authorize_url("http://localhost:8000"), person=3)
 
     def test_the_last_url_has_no_repr(self, served: Caller, callback: Callback) -> None:
-        """Security bar 23: the last page's URL holds the code."""
+        """Statement 23: the last page's URL holds the code."""
         last = visit(served.authorize_url(_register(served, callback)))
 
         assert callback.queries[0]["code"][0] in last.url
@@ -163,7 +163,7 @@ class TestTheCommand:
         assert captured.err.startswith("visitor: the visitor only opens http URLs on this machine")
 
     def test_a_page_cannot_control_the_terminal(self, elsewhere: Elsewhere, capsys: pytest.CaptureFixture[str]) -> None:
-        """Security bar 35: text from outside reaches a terminal only without control characters."""
+        """Statement 35: text from outside reaches a terminal only without control characters."""
         elsewhere.release.set()
 
         main([f"{elsewhere.url}/held"])
