@@ -35,7 +35,7 @@ from withings_auth.errors import ConfigurationError
     ],
 )
 def test_every_way_to_write_a_variable_is_read(line: str) -> None:
-    """One value, whatever stands around it; what is no variable of ours is passed over."""
+    """The value is the same however it is written, and other variables are ignored."""
     assert read_env_file(line) == EnvFile(app=PartialApp(client_id="abc"))
 
 
@@ -49,12 +49,12 @@ def test_every_way_to_write_a_variable_is_read(line: str) -> None:
     ],
 )
 def test_every_name_is_known_with_and_without_its_prefix(names: tuple[str, ...], expected: EnvFile) -> None:
-    """The names of scripts, of client libraries, and our own."""
+    """The names that scripts and client libraries use, and our own."""
     for name in names:
         assert read_env_file(f"{name}=v") == read_env_file(f"export WITHINGS_{name}='v'") == expected
 
 
-def test_the_file_of_an_old_script_is_read_whole() -> None:
+def test_the_file_of_an_old_script_is_read_completely() -> None:
     """The usual five lines."""
     text = (
         "export CLIENT_ID='abc'\nexport CONSUMER_SECRET='hush#hush'\nexport STATE='withings'\n"
@@ -79,14 +79,14 @@ def test_the_file_of_an_old_script_is_read_whole() -> None:
         ("'it is # not a comment'", "it is # not a comment"),
     ],
 )
-def test_single_quotes_take_everything_as_it_stands(value: str, meant: str) -> None:
-    """And a `#` begins a comment only after a blank."""
+def test_single_quotes_keep_everything(value: str, meant: str) -> None:
+    """And a `#` begins a comment only after a space."""
     assert read_env_file(f"CLIENT_SECRET={value}").app.client_secret == meant
 
 
 @pytest.mark.parametrize("value", ["$OTHER", '"$OTHER"', "`pass withings`", '"$(pass withings)"', r"a\ b", '"a\\"'])
 def test_what_needs_a_shell_is_refused(value: str) -> None:
-    """Nothing is run, nothing is expanded, and nothing is taken for what it is not."""
+    """Nothing is run, expanded or misread."""
     with pytest.raises(ConfigurationError, match=r"^line 2 of the file needs a shell"):
         read_env_file(f"# first\nCLIENT_SECRET={value}")
 
@@ -94,15 +94,15 @@ def test_what_needs_a_shell_is_refused(value: str) -> None:
 @pytest.mark.parametrize(
     "value", ["'hush", '"hush', "hush'", "'hush'hush", "hush hush", "'hush' hush", "'hush''hush'", "hush X=hush"]
 )
-def test_quotes_that_do_not_end_are_refused(value: str) -> None:
-    """Statement 23: the message names the line, and not what stands there."""
+def test_unbalanced_quotes_are_refused(value: str) -> None:
+    """Statement 23: the message names the line and never quotes it."""
     with pytest.raises(ConfigurationError, match=r"^line 1 of the file cannot be read") as caught:
         read_env_file(f"CLIENT_SECRET={value}")
     assert "hush" not in f"{caught.value}{caught.value.hint}"
 
 
-def test_two_values_for_one_thing_are_refused() -> None:
-    """Statement 23: the message names the two lines, and neither value."""
+def test_two_values_for_the_same_field_are_refused() -> None:
+    """Statement 23: the message names both lines and neither value."""
     with pytest.raises(ConfigurationError, match=r"^lines 1 and 3 of the file give two values for the client secret"):
         read_env_file("CLIENT_SECRET=one\n\nCONSUMER_SECRET=two")
 

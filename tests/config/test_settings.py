@@ -1,4 +1,4 @@
-"""Where every setting comes from, and what is refused wherever it was said."""
+"""Where every setting comes from, and what is refused in each place."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Read = Callable[..., Settings]
 
 @pytest.fixture
 def read(tmp_path: Path) -> Read:
-    """Reads settings from flags, variables and the text of a config.toml, and from nothing else."""
+    """Reads settings from arguments, variables and the text of a config.toml, and from nothing else."""
 
     def read(
         flags: dict[str, str | None] | None = None, environ: dict[str, str] | None = None, file: str | None = None
@@ -43,7 +43,7 @@ def read(tmp_path: Path) -> Read:
     return read
 
 
-# name, its variable ("" where there is none), and what the three places and nobody say
+# The setting, its variable ("" if it has none), its values in the three places, and its default.
 PRECEDENCE = [
     ("client_id", "WITHINGS_CLIENT_ID", ("flag", "env", "file"), None),
     ("redirect_uri", "WITHINGS_REDIRECT_URI", ("http://flag", "http://env", "http://file"), None),
@@ -55,40 +55,40 @@ PRECEDENCE = [
 
 
 class TestPrecedence:
-    @pytest.mark.parametrize(("name", "variable", "said", "default"), PRECEDENCE, ids=[row[0] for row in PRECEDENCE])
+    @pytest.mark.parametrize(("name", "variable", "values", "default"), PRECEDENCE, ids=[row[0] for row in PRECEDENCE])
     def test_flag_then_variable_then_file_then_default(
-        self, read: Read, name: str, variable: str, said: tuple[str, str | None, str], default: str | None
+        self, read: Read, name: str, variable: str, values: tuple[str, str | None, str], default: str | None
     ) -> None:
-        """For each setting the command line comes first, then the environment, then config.toml, then the default."""
+        """Every setting: first the command line, then the environment, then config.toml, then the default."""
 
         def found(places: str) -> object:
             settings = read(
-                {name: said[0] if "flag" in places else None},
-                {variable: said[1]} if said[1] and "env" in places else {},
-                f"{name} = {json.dumps(said[2])}" if "file" in places else "",
+                {name: values[0] if "flag" in places else None},
+                {variable: values[1]} if values[1] and "env" in places else {},
+                f"{name} = {json.dumps(values[2])}" if "file" in places else "",
             )
             return getattr(settings if hasattr(settings, name) else settings.app, name)
 
         def expected(text: str | None) -> object:
             return (text,) if name == "scopes" and text is not None else text
 
-        second = said[1] or said[2]
+        second = values[1] or values[2]
         assert found("") == expected(default)
-        assert found("file") == expected(said[2])
+        assert found("file") == expected(values[2])
         assert found("env file") == expected(second)
-        assert found("flag env file") == expected(said[0])
-        assert found("flag") == expected(said[0])
+        assert found("flag env file") == expected(values[0])
+        assert found("flag") == expected(values[0])
 
     @pytest.mark.parametrize("variable", [row[1] for row in PRECEDENCE if row[1]])
-    def test_an_empty_variable_is_one_that_is_not_set(self, read: Read, variable: str) -> None:
+    def test_an_empty_variable_counts_as_unset(self, read: Read, variable: str) -> None:
         """`WITHINGS_CLIENT_ID=` in a crontab changes nothing."""
         assert read(environ={variable: ""}) == read()
 
     @pytest.mark.parametrize(
         "variable", ["WITHINGS_CLIENT_SECRET", "WITHINGS_AUTH_API_URL", "WITHINGS_AUTH_AUTHORIZE_URL"]
     )
-    def test_so_are_those_that_only_the_environment_has(self, read: Read, variable: str) -> None:
-        """An empty secret is none, an empty address is Withings' own."""
+    def test_so_do_variables_without_a_setting(self, read: Read, variable: str) -> None:
+        """An empty secret is no secret, and an empty address means Withings' own."""
         assert read(environ={variable: ""}) == read()
         assert read().endpoints.token_url == "https://wbsapi.withings.net/v2/oauth2"
 
@@ -99,7 +99,7 @@ class TestPrecedence:
         with pytest.raises(ConfigurationError, match=r"^--profile is “”"):
             read_settings({"profile": ""}, {"WITHINGS_AUTH_PROFILE": "env"}, name_argument="--{}".format)
 
-    def test_what_the_environment_alone_said_is_kept_apart(self, read: Read) -> None:
+    def test_what_the_environment_sets_is_kept_apart(self, read: Read) -> None:
         """Statement 38: a stored login is checked against variables, never against the file or the defaults."""
         settings = read(
             {"client_id": "flag"}, {"WITHINGS_AUTH_API_URL": "https://other.example/"}, 'client_id = "file"'
@@ -111,7 +111,7 @@ class TestPrecedence:
         assert read().environment_api_url is None
 
     def test_scopes_are_a_comma_list_or_a_toml_list(self, read: Read) -> None:
-        """Both ways of writing it mean the same."""
+        """Both mean the same."""
         both = ("user.info", "user.metrics")
         assert read(file='scopes = "user.info, user.metrics"').app.scopes == both
         assert read(file='scopes = ["user.info", "user.metrics"]').app.scopes == both
@@ -119,8 +119,8 @@ class TestPrecedence:
 
 
 class TestFile:
-    def test_none_is_fine(self, tmp_path: Path) -> None:
-        """Nobody needs a config.toml, nor its directory."""
+    def test_it_is_optional(self, tmp_path: Path) -> None:
+        """Neither config.toml nor its directory needs to exist."""
         assert read_settings({}, {}, tmp_path / "nowhere").profile == "default"
         (tmp_path / "file").touch()
         assert read_settings({}, {}, tmp_path / "file").profile == "default"
@@ -145,8 +145,8 @@ class TestFile:
             ("api_url = 'https://evil.example'", "which is not a setting"),
         ],
     )
-    def test_what_is_wrong_is_named_with_its_place(self, read: Read, tmp_path: Path, text: str, says: str) -> None:
-        """Statement 35: exit code 2, the file's name and what in it is wrong, escaped."""
+    def test_a_mistake_is_named_with_its_place(self, read: Read, tmp_path: Path, text: str, says: str) -> None:
+        """Statement 35: exit code 2, the file's name and the mistake, escaped."""
         with pytest.raises(ConfigurationError, match=says) as wrong:
             read(file=text)
         assert str(tmp_path / "config.toml") in str(wrong.value)
@@ -154,28 +154,28 @@ class TestFile:
         assert wrong.value.hint
         assert (str(wrong.value) + wrong.value.hint).isprintable()
 
-    def test_what_is_not_utf_8_is_an_error(self, read: Read, tmp_path: Path) -> None:
-        """A file in another encoding is not guessed at."""
+    def test_it_must_be_utf_8(self, read: Read, tmp_path: Path) -> None:
+        """Another encoding is not guessed."""
         (tmp_path / "config.toml").write_bytes(b"profile = '\xe4'")
         with pytest.raises(ConfigurationError, match="is not TOML"):
             read()
 
-    def test_what_cannot_be_read_is_an_error(self, read: Read, tmp_path: Path) -> None:
-        """A directory in the file's place is told, not passed over."""
+    def test_it_must_be_readable(self, read: Read, tmp_path: Path) -> None:
+        """A directory in its place is an error, not an empty file."""
         (tmp_path / "config.toml").mkdir()
         with pytest.raises(ConfigurationError, match="cannot read"):
             read()
 
     @pytest.mark.parametrize("name", ["client_secret", "CLIENT_SECRET", "withings_client_secret", "secret"])
     def test_a_secret_in_it_is_refused(self, read: Read, canaries: Canaries, name: str) -> None:
-        """Statement 24: a secret does not rest in config.toml, and the error that says so does not repeat it."""
+        """Statement 24: config.toml must not hold a secret, and the error does not repeat it."""
         secret = canaries.plant("client secret")
         with pytest.raises(ConfigurationError, match="must not hold a secret: remove") as refused:
             read(file=f'{name} = "{secret}"')
         assert secret not in str(refused.value) + refused.value.hint
 
-    def test_the_command_line_reads_it_where_the_platform_keeps_it(self, cli: Cli) -> None:
-        """`withings-auth` reads its own config.toml in the user's configuration directory."""
+    def test_the_command_line_reads_it(self, cli: Cli) -> None:
+        """It is read from the user's configuration directory."""
         config_directory().mkdir(parents=True)
         (config_directory() / "config.toml").write_text(f'store = "file:{Path.home() / "s"}"\nprofile = "Me"')
         ran = cli("token")
@@ -201,8 +201,8 @@ class TestVariables:
             ("WITHINGS_AUTH_AUTHORIZE_URL", "http://withings.net\x07"),
         ],
     )
-    def test_a_wrong_one_is_named(self, read: Read, variable: str, value: str) -> None:
-        """Statements 35, 37, 38: exit code 2, the variable's name, its value escaped and bounded."""
+    def test_an_invalid_one_is_named(self, read: Read, variable: str, value: str) -> None:
+        """Statements 35, 37, 38: exit code 2, the variable's name, and its value, escaped and shortened."""
         with pytest.raises(ConfigurationError, match=variable) as wrong:
             read(environ={variable: value})
         assert wrong.value.exit_code == 2
@@ -210,14 +210,14 @@ class TestVariables:
         assert len(str(wrong.value)) < 200
 
     @pytest.mark.parametrize("secret", ["0123 4567", "01234567\n", "é01234567"])
-    def test_a_wrong_secret_is_not_repeated(self, read: Read, secret: str) -> None:
-        """Statement 23: the error names the variable and shows nothing of what it holds."""
+    def test_an_invalid_secret_is_not_repeated(self, read: Read, secret: str) -> None:
+        """Statement 23: the error names the variable and shows no part of its value."""
         with pytest.raises(ConfigurationError, match="WITHINGS_CLIENT_SECRET") as wrong:
             read(environ={"WITHINGS_CLIENT_SECRET": secret})
         assert "1234567" not in str(wrong.value) + wrong.value.hint
 
     def test_the_secret_has_no_repr(self, read: Read, canaries: Canaries) -> None:
-        """Statement 23: settings can be shown."""
+        """Statement 23: settings can be printed."""
         secret = canaries.plant("client secret")
         settings = read(environ={"WITHINGS_CLIENT_SECRET": secret})
         assert settings.app.client_secret == secret
@@ -226,46 +226,44 @@ class TestVariables:
 
 class TestProfiles:
     @pytest.mark.parametrize("name", ["Home", "HOME", "hOmE"])
-    def test_their_names_have_no_case(self, name: str, read: Read) -> None:
-        """Statement 37: two spellings never lie in one file on some systems and in two on others."""
+    def test_names_are_case_insensitive(self, name: str, read: Read) -> None:
+        """Statement 37: two spellings are never one file on some systems and two on others."""
         assert checked_profile(name) == "home"
         assert read({"profile": name}).profile == "home"
 
     @pytest.mark.parametrize("name", ["", "../x", "a/b", "CON", "nul.txt", "x.next", "X.Next", "-x", "a" * 65, "é"])
-    def test_what_cannot_be_one_is_refused(self, name: str) -> None:
-        """Statement 37: nothing becomes a file name that is a path, a device, or the spare of another record."""
+    def test_invalid_names_are_refused(self, name: str) -> None:
+        """Statement 37: no profile becomes a path, a device, or another record's spare file."""
         with pytest.raises(ConfigurationError, match="is not a valid profile name") as refused:
             checked_profile(name)
         assert refused.value.exit_code == 2
 
 
 class TestDirectories:
-    @pytest.mark.skipif(sys.platform in {"darwin", "win32"}, reason="the platform has a place of its own")
-    def test_the_keyrings_locks_lie_in_one_place_whatever_xdg_says(
-        self, home: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Statement 28: a desktop, cron and a service of one user share the locks, whatever their variables say."""
+    @pytest.mark.skipif(sys.platform in {"darwin", "win32"}, reason="the platform has its own place")
+    def test_xdg_variables_do_not_move_the_keyrings_locks(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Statement 28: a user's desktop, cron jobs and services share the locks, whatever their variables are."""
         monkeypatch.setenv("XDG_STATE_HOME", str(home / "another"))
         assert state_directory() == home / ".local" / "state" / "withings-auth"
 
-    @pytest.mark.skipif(platform.system() != "Linux", reason="XDG directories are the custom of Linux")
-    def test_the_configuration_is_where_the_platform_has_it(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """config.toml follows XDG_CONFIG_HOME."""
+    @pytest.mark.skipif(platform.system() != "Linux", reason="only Linux uses XDG directories")
+    def test_config_toml_follows_the_platform(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """On Linux it is below XDG_CONFIG_HOME."""
         assert config_directory() == Path(os.environ["XDG_CONFIG_HOME"]) / "withings-auth"
         monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "another"))
         assert config_directory() == home / "another" / "withings-auth"
 
 
 class TestStore:
-    def test_the_keyring_is_the_default_and_nothing_is_touched_yet(self, home: Path) -> None:
-        """Opening a store neither asks the keyring nor makes a directory."""
+    def test_the_keyring_is_the_default_and_opening_it_touches_nothing(self, home: Path) -> None:
+        """Opening a store neither calls the keyring nor creates a directory."""
         before = sorted(home.rglob("*"))
         assert open_store().description == "the keyring"
         assert open_store(f"file:{home}/secrets").description == f"files in {home}/secrets"
         assert sorted(home.rglob("*")) == before
 
-    def test_what_was_set_is_opened(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """`open_store()` obeys WITHINGS_AUTH_STORE, and a name that was given goes before it."""
+    def test_the_store_that_is_set_is_opened(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """`open_store()` obeys WITHINGS_AUTH_STORE, and a name as its argument comes first."""
         monkeypatch.setenv("WITHINGS_AUTH_STORE", "file:~/secrets")
         assert open_store().description == f"files in {Path.home()}/secrets"
         assert open_store("keyring").description == "the keyring"

@@ -1,4 +1,4 @@
-"""The files of other tools: recognised by their shape, believed only as far as they are checked."""
+"""Other tools' files: recognised by their fields, with every value checked."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def read(content: object) -> ForeignLogin:
     ],
 )
 def test_each_tool_is_recognised(content: object, tool: str, userid: str | None) -> None:
-    """By the names of the fields, whatever the file is called."""
+    """By its fields, whatever the file is called."""
     found = read(content)
     assert (found.tool, found.access_token, found.refresh_token, found.userid) == (tool, ACCESS, REFRESH, userid)
 
 
-def test_what_a_file_says_of_scopes_and_app_is_taken() -> None:
+def test_scopes_and_app_are_read_if_the_file_has_them() -> None:
     """Both are optional."""
     assert read(ANSWER).scopes == ("user.info", "user.metrics")
     assert (read(PAIR).scopes, read(PAIR).client_id, read(PAIR).client_secret) == ((), None, None)
@@ -56,8 +56,8 @@ def test_what_a_file_says_of_scopes_and_app_is_taken() -> None:
     assert (found.client_id, found.client_secret) == ("id", "hush")
 
 
-def test_a_byte_order_mark_is_no_trouble() -> None:
-    """Windows' editors put one there."""
+def test_a_byte_order_mark_is_ignored() -> None:
+    """Windows editors write one."""
     assert read_foreign(b"\xef\xbb\xbf" + json.dumps(PAIR).encode()).refresh_token == REFRESH
 
 
@@ -74,7 +74,7 @@ def test_a_byte_order_mark_is_no_trouble() -> None:
         {"default": PAIR},
     ],
 )
-def test_what_is_unknown_is_refused_with_what_is_known(content: object) -> None:
+def test_an_unknown_format_is_refused_with_the_list_of_supported_ones(content: object) -> None:
     """Exit 2, and the list."""
     with pytest.raises(ConfigurationError) as caught:
         read(content)
@@ -82,21 +82,21 @@ def test_what_is_unknown_is_refused_with_what_is_known(content: object) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"{", b"[" * 60_000, b" " * 65_536 + b"{}", b"12"])
-def test_what_is_no_json_object_is_refused(data: bytes) -> None:
-    """Whatever the bytes are, and however deep or long."""
+def test_anything_but_a_json_object_is_refused(data: bytes) -> None:
+    """Whatever the bytes are, however deep or long."""
     with pytest.raises(ConfigurationError, match="is not a JSON object"):
         read_foreign(data)
 
 
-def test_an_app_without_a_login_is_told_apart() -> None:
-    """withings-sync's withings_app.json holds what `configure` asks for."""
+def test_a_file_with_an_app_and_no_login_leads_to_configure() -> None:
+    """withings-sync's withings_app.json holds what `configure` needs."""
     with pytest.raises(ConfigurationError, match="an app's credentials") as caught:
         read({"client_id": "id", "consumer_secret": "hush", "callback_url": "https://me.example"})
     assert "configure" in caught.value.hint
 
 
 def test_two_logins_in_one_file_are_refused() -> None:
-    """None is chosen for the person; one and the same in two places is one."""
+    """We do not choose for the user; the same login in two places counts once."""
     with pytest.raises(ConfigurationError, match="more than one login"):
         read({**PAIR, "body": {**PAIR, "refresh_token": "other"}})
     assert read({**PAIR, "body": PAIR}).refresh_token == REFRESH
@@ -119,13 +119,13 @@ def test_two_logins_in_one_file_are_refused() -> None:
         ({"client_secret": "two words"}, "client secret"),
     ],
 )
-def test_values_that_cannot_be_are_refused(changes: dict[str, object], what: str) -> None:
-    """Statements 35 to 37: checked before it is saved or sent, and not repeated to a terminal."""
+def test_invalid_values_are_refused(changes: dict[str, object], what: str) -> None:
+    """Statements 35 to 37: values are checked before they are saved or sent, and not repeated on a terminal."""
     with pytest.raises(ConfigurationError, match=what) as caught:
         read({**PAIR, **changes})
-    said = f"{caught.value}{caught.value.hint}"
-    assert "\x1b" not in said
-    assert "two words" not in said
+    shown = f"{caught.value}{caught.value.hint}"
+    assert "\x1b" not in shown
+    assert "two words" not in shown
 
 
 def test_nothing_secret_has_a_repr() -> None:

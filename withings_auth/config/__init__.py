@@ -1,1 +1,1 @@
-"""The app that a person has registered: what is known of it, in which file it came, and where it is saved."""
+"""Settings and the app: where they come from, in which order, and where `configure` saves them."""

@@ -1,6 +1,6 @@
-"""What `configure` writes: config.toml as the person keeps it, and the app's record in the store.
+"""Saves what `configure` was given: the app's record in the store, and config.toml without disturbing the user's edits.
 
-The secret goes to the store alone, and first: config.toml never names an app whose secret could not be saved.
+The secret goes to the store only, and first: config.toml never names an app with an unsaved secret.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from withings_auth.validation import printable, scope_list
 def save_app(store: SecretStore, app: App, file: Path, values: Mapping[str, str]) -> None:
     """Saves the app: its record in the store, then these values in the file.
 
-    Raises `StoreError` and `LockBusy`, with nothing changed, and `ConfigurationError` where the file cannot be
-    written, though the record is saved.
+    Raises `StoreError` and `LockBusy`, with nothing changed, and `ConfigurationError` if the file cannot be written,
+    with the record saved.
     """
     with store.lock(app_name(app.client_id), LOCK_PATIENCE_SECONDS) as held:
         held.save(app.written())
@@ -31,17 +31,17 @@ def save_app(store: SecretStore, app: App, file: Path, values: Mapping[str, str]
             raise ConfigurationError(
                 f"the client secret is saved in {store.description}, but {printable(str(file))} cannot be written:"
                 f" {error.strerror or type(error).__name__}",
-                hint="see to that and try again, or set WITHINGS_CLIENT_ID instead",
+                hint="fix that and try again, or set WITHINGS_CLIENT_ID instead",
             ) from error
 
 
 def write_config(file: Path, values: Mapping[str, str]) -> None:
-    """Sets these texts in the file, in one step; comments, order and all else stay as they are. Raises OSError.
+    """Sets these values in the file, in one step; everything else stays, comments and order included. Raises OSError.
 
-    A symbolic link stays one, and what it leads to is written. What says the same already is not touched, and a list of
-    scopes stays a list. The file is known to be TOML. Called with a lock held.
+    A symbolic link stays a link, and its target is written. A file that needs no change is not written, and a list of
+    scopes stays a list. The file must be TOML, and the caller must hold a lock.
     """
-    import tomlkit  # here, because reading needs no more than the standard library
+    import tomlkit  # here, because reading needs only the standard library
 
     target = Path(os.path.realpath(file))
     try:

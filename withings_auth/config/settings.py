@@ -126,7 +126,7 @@ def checked_profile(name: str) -> str:
 
 
 def state_directory() -> Path:
-    """Returns where the keyring's locks and stamps are: in one place for desktop, cron and services alike.
+    """Returns the directory of the keyring's locks and stamps: one place for desktop, cron and services alike.
 
     XDG_STATE_HOME is ignored, because a cron job does not have the desktop's.
     """

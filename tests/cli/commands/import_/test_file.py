@@ -99,8 +99,8 @@ def test_a_client_secret_in_it_is_mentioned(desk: Desk, file: Path) -> None:
     ("content", "reason"),
     [
         (b"\xff", "is not a JSON object"),
-        (b"{}", "no login of a known shape"),
-        (b'{"client_id": "a", "consumer_secret": "hush"}', "an app's credentials, and no login"),
+        (b"{}", "no login in a supported format"),
+        (b'{"client_id": "a", "consumer_secret": "hush"}', "an app's credentials but no login"),
         (b'{"access_token": "a", "refresh_token": "r;\\u001b[31m"}', "is not a token"),
         (None, "cannot read"),
     ],
