@@ -1,4 +1,4 @@
-"""The README's tables of errors and commands, held against the code."""
+"""The README's tables of errors and commands match the code."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from withings_auth.errors import WithingsAuthError
 
 
 def row(error: type[WithingsAuthError]) -> list[str]:
-    """An error's line in the table: name, what it is one of, promise, exit code, and whether to try again."""
+    """The error's row: name, parent, meaning, exit code, and whether to try again."""
     parent = error.__base__
     kind = f"`{parent.__name__}`" if parent is not None and issubclass(parent, WithingsAuthError) else ""
     promise = (error.__doc__ or "").splitlines()[0].removesuffix(".")
     return [f"`{error.__name__}`", kind, promise, str(error.exit_code), "yes" if error.temporary else ""]
 
 
-def test_the_table_of_errors_is_the_tree() -> None:
-    """Every class, with what it is one of, what it says of itself, its exit code, and whether trying again helps."""
+def test_the_table_of_errors_lists_every_class() -> None:
+    """With its parent, the first line of its docstring, its exit code, and whether trying again helps."""
     assert rows(section("Errors in Python")) == [row(error) for error in all_errors()]
 
 
-def test_the_command_reference_is_the_programs_own() -> None:
-    """Every command, in its order, in the words of the help."""
+def test_the_table_of_commands_matches_the_help() -> None:
+    """Every command, in the same order and the same words."""
     assert rows(section("Commands")) == [[f"`withings-auth {name}`", summary] for name, summary in COMMANDS.items()]
 
 
-def test_every_error_says_what_to_do_about_it() -> None:
-    """Wherever the package makes one, it has a hint."""
+def test_every_error_has_a_hint() -> None:
+    """Wherever the package creates one."""
     names = {error.__name__ for error in all_errors()}
     without = [
         f"{path.name}, line {node.lineno}"

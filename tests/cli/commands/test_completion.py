@@ -1,4 +1,4 @@
-"""Completion, in the shells themselves: a person presses TAB and finds the command, the flag, the value."""
+"""Completion in the shells themselves: TAB completes commands, flags and values."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ TYPED = [
 
 @pytest.fixture
 def script(desk: Desk, home: Path, shell: str, require: Require) -> Path:
-    """The shell's script, in a directory with a file to complete."""
+    """The completion script, in a directory with a file to complete."""
     require(shell, shutil.which(shell), "completion is tested in the shell itself")
     finished = desk.run("completion", shell)
     assert (finished.returncode, finished.stderr) == (0, "")
     (home / "notes-of-another.json").write_text("{}")
-    path = home / "_withings-auth"  # as zsh wants it to be called
+    path = home / "_withings-auth"  # the name that zsh expects
     path.write_text(finished.stdout)
     return path
 
 
 @pytest.mark.parametrize("shell", START)
 def test_a_tab_completes_what_is_typed(cli: Cli, script: Path, home: Path, shell: str) -> None:
-    """Commands, flags, choices and files, on a terminal, by the TAB key."""
+    """Commands, flags, choices and files, with the TAB key on a terminal."""
     program = cli.using(*START[shell]).on_terminal(env={"TERM": "dumb", "HISTFILE": None})
     program.type(f"cd {home}\n")
     program.type(LOAD[shell].format(script=script))
@@ -57,9 +57,9 @@ def test_a_tab_completes_what_is_typed(cli: Cli, script: Path, home: Path, shell
     for typed, completed in TYPED:
         program.type(f"{typed}\t")
         program.screen.expect(re.escape(completed.strip()))
-        program.type("\x15echo ne''xt\n")  # Ctrl-U drops the line
+        program.type("\x15echo ne''xt\n")  # Ctrl-U clears the line
         program.screen.expect(r"\nnext\r?\n(?s:.*)READY\$ ")
-    program.type("withings-auth login --listen 1\t")  # of which nothing is known
+    program.type("withings-auth login --listen 1\t")  # no completion is known
     program.screen.expect("--listen 1")
     program.type("\x15exit\n")
     assert "not found" not in program.wait().screen
@@ -67,7 +67,7 @@ def test_a_tab_completes_what_is_typed(cli: Cli, script: Path, home: Path, shell
 
 @pytest.mark.parametrize("shell", ["fish"])
 def test_fish_completes_what_is_typed(cli: Cli, script: Path, home: Path, shell: str) -> None:
-    """Commands, flags, choices and files, by fish's own answer to what TAB would offer."""
+    """Commands, flags, choices and files; fish lists what TAB would offer."""
     for typed, completed in TYPED:
         asked = cli.using(shell)("--no-config", "-c", f"cd {home}; source {script}; complete -C '{typed}'")
         offered = [line.partition("\t")[0] for line in asked.stdout.splitlines()]
@@ -80,7 +80,7 @@ def test_every_command_is_offered(desk: Desk, shell: str) -> None:
     assert all(re.search(rf"\b{command}\b", script) for command in COMMANDS), shell
 
 
-def test_an_unknown_shell_is_refused_with_the_known_ones(desk: Desk) -> None:
+def test_an_unknown_shell_is_refused_with_the_list_of_known_ones(desk: Desk) -> None:
     finished = desk.run("completion", "tcsh")
     assert (finished.returncode, finished.stdout) == (2, "")
     assert "'bash', 'zsh', 'fish'" in finished.stderr
@@ -88,5 +88,5 @@ def test_an_unknown_shell_is_refused_with_the_known_ones(desk: Desk) -> None:
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_it_says_where_the_script_goes(desk: Desk, shell: str) -> None:
-    """Each shell's line in the help is a command that can be typed."""
+    """The help has a command to paste for each shell."""
     assert f"withings-auth completion {shell} > ~/." in desk.run("completion", "--help").stdout

@@ -1,4 +1,4 @@
-"""`withings-auth sandbox` and `login --sandbox`: a trial from beginning to end."""
+"""`withings-auth sandbox` and `login --sandbox`: a trial from start to end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VISITOR = f"{sys.executable} -m withings_auth.sandbox.visitor"
 
 
 def variables(program: Program) -> dict[str, str | None]:
-    """What the lines that were printed set."""
+    """The variables that the printed lines set."""
     found: dict[str, str | None] = {}
     while "WITHINGS_AUTH_PROFILE" not in found:
         name, _, value = shlex.split(program.stdout.line("export "))[1].partition("=")
@@ -23,8 +23,8 @@ def variables(program: Program) -> dict[str, str | None]:
     return found
 
 
-def test_the_printed_variables_point_the_other_commands_at_it(cli: Cli, home: Path) -> None:
-    """With the printed lines a person logs in, gets a token and logs out, under the profile `sandbox`."""
+def test_the_printed_variables_make_other_commands_use_it(cli: Cli, home: Path) -> None:
+    """With them, the user logs in, gets a token and logs out, as profile `sandbox`."""
     redirect_uri = f"http://localhost:{free_port()}"
     sandbox = cli.start("sandbox", "--redirect-uri", redirect_uri)
     env = {**variables(sandbox), "WITHINGS_AUTH_STORE": f"file:{home}/store", "BROWSER": VISITOR}
@@ -33,12 +33,12 @@ def test_the_printed_variables_point_the_other_commands_at_it(cli: Cli, home: Pa
     assert cli("token", env=env).stdout.startswith("sandbox-")
     assert cli("logout", env=env).returncode == 0
     sandbox.signal(signal.SIGINT)
-    finished = sandbox.wait(seconds=5)
+    finished = sandbox.wait()
     assert (finished.returncode, "Traceback" in finished.stderr) == (130, False)
 
 
-def test_a_taken_port_is_told(cli: Cli) -> None:
-    """Exit 1 with the port and what to do."""
+def test_a_taken_port_is_an_error(cli: Cli) -> None:
+    """Exit 1, and the error names the port."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -48,8 +48,8 @@ def test_a_taken_port_is_told(cli: Cli) -> None:
     assert f"127.0.0.1:{port}" in finished.stderr
 
 
-def test_login_sandbox_is_a_trial_in_one_go(cli: Cli, home: Path) -> None:
-    """Provider and login in one command, twice in a row, under a profile of its own; one app's record stays."""
+def test_login_sandbox_is_a_trial_in_one_command(cli: Cli, home: Path) -> None:
+    """It runs sandbox and login, under a profile of its own; done twice, it leaves one app record."""
     env = {
         "WITHINGS_AUTH_STORE": f"file:{home}/store",
         "WITHINGS_REDIRECT_URI": f"http://localhost:{free_port()}",
