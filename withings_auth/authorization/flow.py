@@ -46,7 +46,7 @@ async def login(options: LoginOptions) -> Token:
 
     `timeout` limits the wait for the user, in seconds. `store` and `endpoints` default to the settings, `listen`
     (HOST:PORT) to the redirect URI. `browser` is a command that starts a browser; with `open_browser=False` the
-    authorize URL is only told. With `switch_user` Withings asks which user signs in; `demo` is for its demo user.
+    authorize URL is only printed. With `switch_user` Withings asks which user signs in; `demo` is for its demo user.
     `pasted` yields what the user pastes instead of letting the browser come back: each time a whole address or its
     query. With `paste_only` nothing listens, so any redirect URI works. `tell` gets each line for the user, `show` a
     line that the next one replaces (empty: none). Never reads stdin.

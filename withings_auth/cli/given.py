@@ -20,7 +20,7 @@ LARGEST_INPUT_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """What this run of the command is given: an app, or some of it, and where logins should listen."""
+    """The app, or the parts of one, and the listening address that the flags and files of this command give."""
 
     app: PartialApp = field(default_factory=PartialApp)
     listen: str | None = None

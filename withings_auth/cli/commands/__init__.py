@@ -1,1 +1,1 @@
-"""The commands, one module each: what is typed, what is done, and what is printed of it."""
+"""The commands, one module each: its flags, what it does, and what it prints."""
