@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from withings_auth.doctor.cron import session_bus
-from withings_auth.doctor.findings import Verdict, ok
+from withings_auth.doctor.cron import check_session_bus
+from withings_auth.doctor.results import Verdict, ok
 from withings_auth.store import session_bus as bus_of_user
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.keyring_store import KeyringStore
@@ -22,7 +22,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a ses
 
 
 def keep_at_run_user(bus: Bus, patch: pytest.MonkeyPatch) -> None:
-    """From here on the bus is found where systemd keeps it, and this process knows it by its variable too."""
+    """Puts the bus where systemd keeps it, and names it in this process's environment too."""
     own = bus.directory / "user" / str(os.getuid())
     own.mkdir(parents=True)
     os.link(bus.directory / "bus", own / "bus")
@@ -40,79 +40,81 @@ class TestWithABus:
     def test_a_job_finds_the_same_keyring(
         self, store: KeyringStore, secret_service: SecretService, monkeypatch: pytest.MonkeyPatch, home: Path
     ) -> None:
-        """A process with a bare environment reads from it, and leaves nothing behind."""
+        """A process with a bare environment reads from it and leaves nothing behind."""
         keep_at_run_user(secret_service, monkeypatch)
         store.load("token/default")
         before = set(home.rglob("*"))
-        assert session_bus(store, works=True) == ok("a cron job finds it, and the same keyring there")
+        assert check_session_bus(store, works=True) == ok("a cron job finds it, with the same keyring")
         assert secret_service.services() == []
         assert set(home.rglob("*")) == before
 
     def test_a_job_would_use_another_keyring(
         self, store: KeyringStore, secret_service: SecretService, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """One that is named in the desktop's environment alone is not the job's."""
+        """A job does not see a keyring that only the desktop's environment names."""
         keep_at_run_user(secret_service, monkeypatch)
         monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
         store.load("token/default")
-        found = session_bus(store, works=True)
-        assert found.verdict is Verdict.WARNING
-        assert "another keyring: the keyring of this desktop (Secret Service)" in found.words
+        result = check_session_bus(store, works=True)
+        assert result.verdict is Verdict.WARNING
+        assert "another keyring: the keyring of this desktop (Secret Service)" in result.words
 
     def test_a_job_can_use_what_this_process_cannot(
         self, store: KeyringStore, secret_service: SecretService, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         keep_at_run_user(secret_service, monkeypatch)
-        assert session_bus(store, works=False).verdict is Verdict.OK
+        assert check_session_bus(store, works=False).verdict is Verdict.OK
 
     def test_a_locked_keyring_cannot_be_used_by_a_job(
         self, store: KeyringStore, secret_service: SecretService, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         keep_at_run_user(secret_service, monkeypatch)
         secret_service.lock()
-        found = session_bus(store, works=False)
-        assert (found.verdict, "is locked" in found.words) == (Verdict.WARNING, True)
-        assert "loginctl enable-linger" in found.remedy
+        result = check_session_bus(store, works=False)
+        assert (result.verdict, "is locked" in result.words) == (Verdict.WARNING, True)
+        assert "loginctl enable-linger" in result.remedy
 
     def test_a_bus_without_a_keyring(
         self, store: KeyringStore, bus_without_secret_service: Bus, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         keep_at_run_user(bus_without_secret_service, monkeypatch)
-        found = session_bus(store, works=False)
-        assert found.verdict is Verdict.WARNING
-        assert "a cron job could not use the keyring: no usable keyring" in found.words
+        result = check_session_bus(store, works=False)
+        assert result.verdict is Verdict.WARNING
+        assert "a cron job could not use the keyring: no usable keyring" in result.words
 
-    def test_a_keyring_that_hangs_is_not_waited_for_without_limit(
+    def test_the_wait_for_a_keyring_that_hangs_is_limited(
         self, store: KeyringStore, secret_service: SecretService, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Statement 32: the job's own patience ends it."""
+        """Statement 32: the job's own time limit ends it."""
         keep_at_run_user(secret_service, monkeypatch)
         secret_service.stop()
-        assert "did not read a record within 10 seconds" in session_bus(store, works=False).words
+        assert "did not read a record within 10 seconds" in check_session_bus(store, works=False).words
 
-    def test_a_python_that_is_none(
+    def test_an_executable_that_is_not_python(
         self, store: KeyringStore, secret_service: SecretService, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A frozen program is no interpreter: then it is not known, and said so."""
+        """As in a frozen program: the check says that it cannot tell."""
         keep_at_run_user(secret_service, monkeypatch)
         monkeypatch.setattr(sys, "executable", "/bin/false")
-        found = session_bus(store, works=True)
-        assert (found.verdict, found.words[:11]) == (Verdict.WARNING, "cannot tell")
+        result = check_session_bus(store, works=True)
+        assert (result.verdict, result.words[:11]) == (Verdict.WARNING, "cannot tell")
 
 
 @linux
-def test_no_bus_is_where_it_should_be(store: KeyringStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_there_is_no_bus_at_its_usual_place(
+    store: KeyringStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(bus_of_user, "USER_RUNTIME_DIRECTORIES", tmp_path)
-    found = session_bus(store, works=True)
-    assert found.verdict is Verdict.WARNING
-    assert found.words == f"a cron job would find none at {tmp_path}/{os.getuid()}/bus"
+    result = check_session_bus(store, works=True)
+    assert result.verdict is Verdict.WARNING
+    assert result.words == f"a cron job would find no session bus at {tmp_path}/{os.getuid()}/bus"
 
 
 @pytest.mark.parametrize("platform", ["darwin", "win32"])
-def test_elsewhere_there_is_none(store: KeyringStore, monkeypatch: pytest.MonkeyPatch, platform: str) -> None:
+def test_other_platforms_have_no_bus(store: KeyringStore, monkeypatch: pytest.MonkeyPatch, platform: str) -> None:
     monkeypatch.setattr(sys, "platform", platform)
-    assert session_bus(store, works=True).verdict is Verdict.SKIPPED
+    assert check_session_bus(store, works=True).verdict is Verdict.SKIPPED
 
 
-def test_files_need_none(tmp_path: Path) -> None:
-    assert session_bus(FileStore(tmp_path), works=True).verdict is Verdict.SKIPPED
+def test_files_need_no_bus(tmp_path: Path) -> None:
+    assert check_session_bus(FileStore(tmp_path), works=True).verdict is Verdict.SKIPPED

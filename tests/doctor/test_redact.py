@@ -1,4 +1,4 @@
-"""What says whose machine or account it is does not stand in a report; all else stays as it was."""
+"""A report does not tell whose machine or account it is; everything else in it is unchanged."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from withings_auth.doctor.findings import Verdict, failed
-from withings_auth.doctor.redact import Disguise, disguise_of_this_machine
+from withings_auth.doctor.redact import Redactor, make_redactor
+from withings_auth.doctor.results import Verdict, failed
 
 CLIENT_ID = "1f0e3dad99908345f7439f8ffabdffc4" * 2
 
 
 @pytest.fixture
-def disguise() -> Disguise:
-    made = Disguise()
-    made.hide_id(CLIENT_ID)
-    made.hide_id("38210457")
-    made.hide_id(None)
-    made.hide_home(Path("/home/anna"))
-    made.hide_user("anna")
-    made.hide_host("annas-laptop")
-    made.hide_host("localhost")
-    made.hide_host("")
-    made.hide_host_of("https://Weight.Example.org/back")
-    made.hide_host_of("http://localhost:8000")
-    made.hide_host_of("https://wbsapi.withings.net")
-    made.hide_host_of("no URL")
-    return made
+def redact() -> Redactor:
+    redactor = Redactor()
+    redactor.hide_id(CLIENT_ID)
+    redactor.hide_id("38210457")
+    redactor.hide_id(None)
+    redactor.hide_home(Path("/home/anna"))
+    redactor.hide_user("anna")
+    redactor.hide_host("annas-laptop")
+    redactor.hide_host("localhost")
+    redactor.hide_host("")
+    redactor.hide_host_of("https://Weight.Example.org/back")
+    redactor.hide_host_of("http://localhost:8000")
+    redactor.hide_host_of("https://wbsapi.withings.net")
+    redactor.hide_host_of("no URL")
+    return redactor
 
 
 @pytest.mark.parametrize(
@@ -55,30 +55,30 @@ def disguise() -> Disguise:
         (r"\app\abcdef0123456789.lock", r"\app\abcd….lock"),
     ],
 )
-def test_what_is_hidden_and_what_stays(disguise: Disguise, text: str, shown: str) -> None:
-    assert disguise(text) == shown
+def test_what_is_hidden_and_what_is_not(redact: Redactor, text: str, shown: str) -> None:
+    assert redact(text) == shown
 
 
-def test_a_finding_is_disguised_in_words_and_remedy(disguise: Disguise) -> None:
-    finding = disguise.finding("Lock", failed("in /home/anna", "chmod 700 /home/anna"))
-    assert (finding.name, finding.verdict) == ("Lock", Verdict.FAILED)
-    assert (finding.words, finding.remedy) == ("in ~", "chmod 700 ~")
+def test_words_and_remedy_of_a_result_are_redacted(redact: Redactor) -> None:
+    result = redact.apply("Lock", failed("in /home/anna", "chmod 700 /home/anna"))
+    assert (result.name, result.verdict) == ("Lock", Verdict.FAILED)
+    assert (result.words, result.remedy) == ("in ~", "chmod 700 ~")
 
 
 def test_this_machine_is_hidden(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Home by either of its names, the user, and the machine's name."""
+    """The home directory under either of its names, the user and the machine."""
     real = tmp_path / "real"
     real.mkdir()
     (tmp_path / "link").symlink_to(real)
     monkeypatch.setenv("HOME", str(tmp_path / "link"))
     monkeypatch.setenv("LOGNAME", "somebody")
-    disguise = disguise_of_this_machine()
-    assert disguise(f"{tmp_path}/link/a, {real}/b") == "~/a, ~/b"
-    assert disguise("/srv/somebody/store") == "/srv/USER/store"
-    assert disguise(f"at {socket.gethostname()}") == "at HOST"
+    redact = make_redactor()
+    assert redact(f"{tmp_path}/link/a, {real}/b") == "~/a, ~/b"
+    assert redact("/srv/somebody/store") == "/srv/USER/store"
+    assert redact(f"at {socket.gethostname()}") == "at HOST"
 
 
 def test_a_home_that_is_the_root_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a container: else every path would begin with `~`."""
+    """As in a container; otherwise every path would begin with `~`."""
     monkeypatch.setenv("HOME", "/")
-    assert disguise_of_this_machine()("/data/store on / itself") == "/data/store on / itself"
+    assert make_redactor()("/data/store on / itself") == "/data/store on / itself"

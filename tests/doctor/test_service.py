@@ -1,4 +1,4 @@
-"""What Withings says of the clock, the app and the login; the sandbox answers, or an answer as it would come."""
+"""What the doctor says about clock, app and login; the sandbox answers, or an answer made by hand."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.support.canaries import Canaries
 from tests.support.logins import free_port
 from withings_auth.config.settings import Settings, read_settings
 from withings_auth.doctor import service
-from withings_auth.doctor.findings import Found, Verdict, ok, tried
-from withings_auth.doctor.service import Asked
+from withings_auth.doctor.results import Result, Verdict, ok, run_check
+from withings_auth.doctor.service import Reply
 from withings_auth.errors import ConfigurationError
 from withings_auth.model import Grant
 from withings_auth.profiles.status import LoginStatus
@@ -20,7 +20,7 @@ from withings_auth.provider.replies import Answer, AnswerLost, NotSent, Outcome
 from withings_auth.sandbox import Sandbox
 
 NOON = 1_800_000_000.0
-SUSPECT_HINT = "codes live 30 seconds"
+SUSPECT_HINT = "codes live for 30 seconds"
 
 
 @pytest.fixture
@@ -31,18 +31,18 @@ def sandbox(canaries: Canaries) -> Iterator[Sandbox]:
             canaries.plant(f"the sandbox's secret {number}", secret)
 
 
-def dated(date: float | None, *, took: float = 0.2, outcome: Outcome | None = None) -> Asked:
-    """A request sent at noon whose answer bears this date."""
+def dated(date: float | None, *, took: float = 0.2, outcome: Outcome | None = None) -> Reply:
+    """A request sent at noon, and an answer with this date."""
     answer = Answer(http_status=200, body=b"{}", date=date)
-    return Asked(outcome=outcome or answer, before=NOON, after=NOON + took)
+    return Reply(outcome=outcome or answer, before=NOON, after=NOON + took)
 
 
 class TestClock:
     @pytest.mark.parametrize(
         ("off", "verdict", "words"),
         [
-            (0, Verdict.OK, "as Withings' own, to the second"),
-            (-1, Verdict.OK, "as Withings' own, to the second"),
+            (0, Verdict.OK, "agrees with Withings' to the second"),
+            (-1, Verdict.OK, "agrees with Withings' to the second"),
             (12, Verdict.OK, "12 s behind Withings'"),
             (-12, Verdict.OK, "12 s ahead of Withings'"),
             (29, Verdict.OK, "29 s behind Withings'"),
@@ -52,81 +52,83 @@ class TestClock:
             (-86_400, Verdict.FAILED, "24 h ahead of Withings'"),
         ],
     )
-    def test_how_far_it_is_off(self, off: float, verdict: Verdict, words: str) -> None:
-        """More than 30 seconds is worth a look, more than five minutes a failure; the remedy says why it matters."""
-        found = service.clock(dated(NOON + off))
-        assert (found.verdict, found.words) == (verdict, words)
-        assert (SUSPECT_HINT in found.remedy) == (verdict is not Verdict.OK)
+    def test_how_far_it_is_wrong(self, off: float, verdict: Verdict, words: str) -> None:
+        """More than 30 seconds is a warning, more than five minutes a failure; the remedy says why it matters."""
+        result = service.check_clock(dated(NOON + off))
+        assert (result.verdict, result.words) == (verdict, words)
+        assert (SUSPECT_HINT in result.remedy) == (verdict is not Verdict.OK)
 
-    def test_a_slow_answer_is_no_wrong_clock(self) -> None:
-        """It may have been dated at any moment between question and answer."""
-        assert service.clock(dated(NOON + 4, took=4.5)).words == "as Withings' own, to the second"
-        assert service.clock(dated(NOON, took=4.5)).words == "as Withings' own, to the second"
+    def test_a_slow_answer_does_not_mean_a_wrong_clock(self) -> None:
+        """It may have been dated at any time between request and answer."""
+        assert service.check_clock(dated(NOON + 4, took=4.5)).words == "agrees with Withings' to the second"
+        assert service.check_clock(dated(NOON, took=4.5)).words == "agrees with Withings' to the second"
 
-    def test_an_answer_without_a_date_tells_nothing(self) -> None:
-        assert service.clock(dated(None)).verdict is Verdict.WARNING
+    def test_an_answer_without_a_date_is_a_warning(self) -> None:
+        assert service.check_clock(dated(None)).verdict is Verdict.WARNING
 
     @pytest.mark.parametrize("outcome", [NotSent(why="no way"), AnswerLost(why="cut off")])
     def test_no_answer_is_a_failure(self, outcome: Outcome) -> None:
-        found = service.clock(dated(None, outcome=outcome))
-        assert (found.verdict, "HTTPS_PROXY" in found.remedy) == (Verdict.FAILED, True)
+        result = service.check_clock(dated(None, outcome=outcome))
+        assert (result.verdict, "HTTPS_PROXY" in result.remedy) == (Verdict.FAILED, True)
 
     def test_the_date_of_a_real_answer_is_read(self, sandbox: Sandbox) -> None:
-        """A refusal bears it too; no nonce is given out for that."""
-        assert service.clock(service.ask(sandbox.url)) == ok("as Withings' own, to the second")
+        """A refusal has it too; no nonce is spent on it."""
+        assert service.check_clock(service.ask(sandbox.url)) == ok("agrees with Withings' to the second")
         sandbox.advance(3600)
-        assert service.clock(service.ask(sandbox.url)).words == "1 h behind Withings'"
+        assert service.check_clock(service.ask(sandbox.url)).words == "1 h behind Withings'"
         assert sandbox.counters.nonces == 0
 
-    def test_a_port_where_nobody_listens(self) -> None:
-        found = service.clock(service.ask(f"http://127.0.0.1:{free_port()}"))
-        assert (found.verdict, found.words[:32]) == (Verdict.FAILED, "Withings cannot be reached: Conn")
+    def test_nobody_listens(self) -> None:
+        result = service.check_clock(service.ask(f"http://127.0.0.1:{free_port()}"))
+        assert (result.verdict, result.words[:32]) == (Verdict.FAILED, "Withings cannot be reached: Conn")
 
 
 class TestCredentials:
     def test_right_ones(self, sandbox: Sandbox) -> None:
-        found = service.app_accepted(sandbox.client_id, sandbox.client_secret, sandbox.url)
-        assert found == ok("Withings accepts this client id with this client secret")
+        result = service.check_credentials(sandbox.client_id, sandbox.client_secret, sandbox.url)
+        assert result == ok("Withings accepts this client id with this client secret")
         assert sandbox.counters.nonces == 1
 
     def test_a_wrong_secret(self, sandbox: Sandbox) -> None:
         with pytest.raises(ConfigurationError, match="does not know this client id with this client secret"):
-            service.app_accepted(sandbox.client_id, "wrong", sandbox.url)
+            service.check_credentials(sandbox.client_id, "wrong", sandbox.url)
 
-    def test_an_outage_tells_nothing(self, sandbox: Sandbox) -> None:
+    def test_an_outage_is_a_warning(self, sandbox: Sandbox) -> None:
         sandbox.fail_next("html", where="signature")
-        found = service.app_accepted(sandbox.client_id, sandbox.client_secret, sandbox.url)
-        assert (found.verdict, found.words[:12]) == (Verdict.WARNING, "cannot tell:")
+        result = service.check_credentials(sandbox.client_id, sandbox.client_secret, sandbox.url)
+        assert (result.verdict, result.words[:12]) == (Verdict.WARNING, "cannot tell:")
 
     @pytest.mark.parametrize(("times", "verdict"), [(1, Verdict.OK), (2, Verdict.WARNING)])
-    def test_a_request_that_came_too_soon_is_waited_for_once(
+    def test_a_request_that_came_too_soon_is_repeated_once(
         self, sandbox: Sandbox, times: int, verdict: Verdict
     ) -> None:
-        """A 601 is no failure."""
+        """A 601 is not a failure."""
         waits: list[float] = []
         sandbox.fail_next("too_many", where="signature", times=times)
-        found = service.app_accepted(sandbox.client_id, sandbox.client_secret, sandbox.url, wait=waits.append)
-        assert (found.verdict, len(waits)) == (verdict, 1)
+        result = service.check_credentials(sandbox.client_id, sandbox.client_secret, sandbox.url, wait=waits.append)
+        assert (result.verdict, len(waits)) == (verdict, 1)
 
-    def test_an_app_that_may_not_use_the_service_learns_nothing(self) -> None:
-        """Nobody has said whether free apps may."""
+    def test_an_app_that_may_not_use_the_service(self) -> None:
+        """Whether free apps may is not documented."""
 
         def refuse(_url: str, _form: Mapping[str, str], **_: object) -> Outcome:
             return Answer(http_status=200, body=b'{"status": 2553, "body": {}, "error": "no contract"}')
 
-        found = service.app_accepted("abc", "s3cret", "https://wbsapi.withings.net", send=refuse)
-        assert (found.verdict, found.words[:12]) == (Verdict.SKIPPED, "cannot tell:")
+        result = service.check_credentials("abc", "s3cret", "https://wbsapi.withings.net", send=refuse)
+        assert (result.verdict, result.words[:12]) == (Verdict.SKIPPED, "cannot tell:")
 
     def test_another_refusal_is_a_failure(self) -> None:
         def refuse(_url: str, _form: Mapping[str, str], **_: object) -> Outcome:
             return Answer(http_status=200, body=b'{"status": 2554, "body": {}, "error": "Not implemented"}')
 
-        found = tried(lambda: service.app_accepted("abc", "s3cret", "https://wbsapi.withings.net", send=refuse))
-        assert found.verdict is Verdict.FAILED
+        result = run_check(
+            lambda: service.check_credentials("abc", "s3cret", "https://wbsapi.withings.net", send=refuse)
+        )
+        assert result.verdict is Verdict.FAILED
 
 
-def login(now: float = NOON, *, secret_known: bool = True, unknown_until: float | None = None) -> LoginStatus:
-    """A login that was renewed at noon, looked at later."""
+def status_at(now: float = NOON, *, secret_known: bool = True, unknown_until: float | None = None) -> LoginStatus:
+    """The status of a login that was renewed at noon."""
     grant = Grant(
         access_token="a" * 40,
         refresh_token="b" * 40,
@@ -142,10 +144,10 @@ def login(now: float = NOON, *, secret_known: bool = True, unknown_until: float 
     )
 
 
-def said(status: LoginStatus | None, environ: Mapping[str, str] | None = None) -> Found:
-    """The finding of `login`, as the checklist gets it."""
+def check(status: LoginStatus | None, environ: Mapping[str, str] | None = None) -> Result:
+    """The result of `check_login`, as the checklist gets it."""
     settings: Settings = read_settings({}, environ or {})
-    return tried(lambda: service.login(status, settings))
+    return run_check(lambda: service.check_login(status, settings))
 
 
 DAY = 86_400
@@ -154,36 +156,36 @@ DAY = 86_400
 class TestLogin:
     def test_a_good_one(self) -> None:
         until = time.strftime("%Y-%m-%d %H:%M", time.localtime(NOON + 365 * DAY))
-        assert said(login()) == ok(f"user 38210457, user.info; lasts until {until}")
+        assert check(status_at()) == ok(f"user 38210457, user.info; lasts until {until}")
 
-    def test_nobody_is_logged_in_is_no_failure(self) -> None:
-        """A fresh machine is not shouted at."""
-        found = said(None, {"WITHINGS_AUTH_PROFILE": "anna"})
-        assert (found.verdict, found.words) == (Verdict.WARNING, "nobody is logged in")
-        assert found.remedy == "log in: withings-auth login --profile anna"
+    def test_nobody_is_logged_in(self) -> None:
+        """A fresh machine is not a failure."""
+        result = check(None, {"WITHINGS_AUTH_PROFILE": "anna"})
+        assert (result.verdict, result.words) == (Verdict.WARNING, "nobody is logged in")
+        assert result.remedy == "log in: withings-auth login --profile anna"
 
     @pytest.mark.parametrize(
         ("status", "verdict", "words", "remedy"),
         [
-            (lambda: login(NOON + 340 * DAY), Verdict.WARNING, "which is soon", "withings-auth token --renew"),
-            (lambda: login(NOON + 366 * DAY), Verdict.FAILED, "over a year ago", "withings-auth login"),
+            (lambda: status_at(NOON + 340 * DAY), Verdict.WARNING, "which is soon", "withings-auth token --renew"),
+            (lambda: status_at(NOON + 366 * DAY), Verdict.FAILED, "over a year ago", "withings-auth login"),
             (
-                lambda: login(NOON + DAY, secret_known=False),
+                lambda: status_at(NOON + DAY, secret_known=False),
                 Verdict.FAILED,
                 "no longer saved",
                 "withings-auth configure",
             ),
-            (lambda: login(secret_known=False), Verdict.WARNING, "no longer saved", "withings-auth configure"),
-            (lambda: login(unknown_until=NOON), Verdict.WARNING, "is unknown", "withings-auth token"),
+            (lambda: status_at(secret_known=False), Verdict.WARNING, "no longer saved", "withings-auth configure"),
+            (lambda: status_at(unknown_until=NOON), Verdict.WARNING, "is unknown", "withings-auth token"),
         ],
     )
-    def test_one_that_needs_something(
+    def test_one_that_needs_attention(
         self, status: Callable[[], LoginStatus], verdict: Verdict, words: str, remedy: str
     ) -> None:
-        found = said(status())
-        assert (found.verdict, words in found.words) == (verdict, True)
-        assert remedy in found.remedy
+        result = check(status())
+        assert (result.verdict, words in result.words) == (verdict, True)
+        assert remedy in result.remedy
 
     def test_an_environment_that_names_another_app(self) -> None:
-        """Statement 38: a variable that differs is not obeyed, and here it is said."""
-        assert said(login(), {"WITHINGS_CLIENT_ID": "another-app"}).verdict is Verdict.FAILED
+        """Statement 38: a variable that differs is not obeyed, and this is reported."""
+        assert check(status_at(), {"WITHINGS_CLIENT_ID": "another-app"}).verdict is Verdict.FAILED

@@ -16,10 +16,11 @@ def print_versions(*, verbose: bool) -> int:
 
 
 def _details() -> list[str]:
-    from withings_auth.doctor.machine import needed, version_of  # here, because the version alone does not need it
+    # Imported here because the version alone does not need it.
+    from withings_auth.doctor.setup import required_packages, version_of
 
     return [
         f"{platform.python_implementation()} {platform.python_version()}",
         platform.platform(),
-        *(f"{name} {version_of(name)}" for name in sorted(needed())),
+        *(f"{name} {version_of(name)}" for name in sorted(required_packages())),
     ]

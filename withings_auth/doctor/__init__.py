@@ -1,4 +1,4 @@
-"""What a doctor looks at: a checklist of this machine, with a verdict and a remedy for each line.
+"""The doctor: a checklist of this machine, with a verdict and a remedy for each check.
 
-Made to be pasted into a public bug report: no secret stands in it, and nothing that says whose machine this is.
+The report is fit for a public bug report: it holds no secret, and nothing that tells whose machine this is.
 """

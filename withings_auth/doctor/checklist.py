@@ -1,153 +1,145 @@
-"""The whole checklist in its order: what a later check needs, an earlier one has found, or the later one is skipped."""
+"""The checklist in its order: a check that depends on one that failed is skipped."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 
 from withings_auth.config.app import PartialApp
 from withings_auth.config.known import known_app
 from withings_auth.config.settings import Settings, state_directory
-from withings_auth.doctor import cron as bus
-from withings_auth.doctor import machine, service, setup, storage
-from withings_auth.doctor.findings import Finding, Found, Verdict, skipped, tried
-from withings_auth.doctor.probe import place_of
-from withings_auth.doctor.redact import Disguise, disguise_of_this_machine
+from withings_auth.doctor import cron, service, setup, storage
+from withings_auth.doctor.redact import Redactor, make_redactor
+from withings_auth.doctor.results import Result, Verdict, run_check, skipped
 from withings_auth.model import DEFAULT_REDIRECT_URI
-from withings_auth.profiles.status import LoginStatus
+from withings_auth.profiles.status import LoginStatus, read_status
 from withings_auth.provider.replies import Answer
 from withings_auth.store.base import SecretStore
 
-_STORE = ("Store", "Store works", "Permissions", "Lock", "Session bus")
-_SETUP = ("App", "Redirect URI", "Port")
-_SERVICE = ("Clock", "Credentials", "Login", "Token")
-NAMES = ("Python", "Packages", "Machine", "Browser", "Settings", *_STORE, *_SETUP, *_SERVICE)
+_STORE = ("Store works", "Permissions", "Lock", "Session bus")
+_LOGIN = ("App", "Redirect URI", "Port", "Clock", "Credentials", "Login", "Token")
+NAMES = ("Python", "Packages", "Machine", "Browser", "Settings", "Store", *_STORE, *_LOGIN)
 
-# A request waits for the service, 11 seconds for its guard against repetition, and once more for the service.
+# One request, the 11 seconds before it may be repeated, and the repetition.
 _CREDENTIALS_SECONDS = 25.0
 
-_OFFLINE = "not asked: --offline"
-_NOT_REACHED = "Withings cannot be reached"
-_UNKNOWN = "the store does not work, so what it holds is not known"
+_OFFLINE = "not asked, as requested"
+_STORE_UNKNOWN = "the store does not work, so its contents are not known"
 
-_Named = tuple[str, Found]
+_NamedResult = tuple[str, Result]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
-    """What a checklist is made with: where settings and store come from, and how a long wait is spent."""
+class Checklist:
+    """One examination of this machine: the caller supplies settings and store, and waits when Withings asks to."""
 
     read_settings: Callable[[], Settings]
     open_store: Callable[[Settings], SecretStore]
     wait: Callable[[float], None]
     offline: bool
 
+    def run(self) -> Iterator[Result]:
+        """Yields a result for each of `NAMES`, in that order and as soon as it is known. Never raises; blocks.
 
-def examine(means: Means) -> Iterator[Finding]:
-    """Yields one finding for each of `NAMES`, in that order and as soon as it is known. Never raises, blocks.
+        A signal ends it, after the record with which the store is tried out has been removed.
+        """
+        redact = make_redactor()
+        for name, result in self._check_all(redact):
+            yield redact.apply(name, result)
 
-    A signal ends it; what was put into the store to try it out is removed first.
-    """
-    disguise = disguise_of_this_machine()
-    for name, found in _found(means, disguise):
-        yield disguise.finding(name, found)
+    def _check_all(self, redact: Redactor) -> Iterator[_NamedResult]:
+        yield "Python", run_check(setup.check_python)
+        yield "Packages", run_check(setup.check_packages)
+        yield "Machine", run_check(setup.check_environment)
+        yield "Browser", run_check(setup.check_browser)
+        settings = run_check(self.read_settings)
+        if isinstance(settings, Result):
+            yield "Settings", settings
+            yield from _skip(("Store", *_STORE, *_LOGIN), "the settings cannot be read")
+            return
+        redact.hide_id(settings.app.client_id)
+        redact.hide_host_of(settings.endpoints.api_url)
+        yield "Settings", run_check(lambda: setup.check_settings(settings))
+        store = run_check(lambda: self.open_store(settings))
+        if isinstance(store, Result):
+            yield "Store", store
+            yield from _skip((*_STORE, *_LOGIN), "there is no store")
+            return
+        works = yield from _check_store(store)
+        yield from self._check_login(redact, settings, store if works else None)
+
+    def _check_login(self, redact: Redactor, settings: Settings, store: SecretStore | None) -> Iterator[_NamedResult]:
+        """Yields the results about app, Withings and login; `store` is None if it does not work."""
+        found = (
+            skipped(_STORE_UNKNOWN) if store is None else run_check(lambda: known_app(settings, store), seconds=None)
+        )
+        app = settings.app if isinstance(found, Result) else found
+        uri = app.redirect_uri or DEFAULT_REDIRECT_URI
+        redact.hide_host_of(uri)
+        redact.hide_id(app.client_id)
+        yield "App", found if isinstance(found, Result) else run_check(lambda: setup.check_app(app, settings))
+        yield "Redirect URI", run_check(lambda: setup.check_redirect_uri(uri, settings.listen))
+        yield "Port", run_check(lambda: setup.check_port(uri, settings.listen))
+        if self.offline:
+            yield from _skip(("Clock", "Credentials"), _OFFLINE)
+            not_asked = _OFFLINE
+        else:
+            not_asked = yield from _check_service(settings.endpoints.api_url, found)
+        if store is None:
+            yield from _skip(("Login", "Token"), _STORE_UNKNOWN)
+            return
+        status = run_check(
+            lambda: read_status(store, settings.profile, time.time(), secret_of=settings.secret_of), seconds=None
+        )
+        if isinstance(status, LoginStatus):
+            redact.hide_id(status.grant.userid)
+        login = status if isinstance(status, Result) else run_check(lambda: service.check_login(status, settings))
+        yield "Login", login
+        if not isinstance(status, LoginStatus) or login.verdict is Verdict.FAILED:
+            yield "Token", skipped("there is no login to ask for one")
+        elif not_asked:
+            yield "Token", skipped(not_asked)
+        else:
+            yield "Token", run_check(lambda: service.check_token(store, status, wait=self.wait), seconds=None)
 
 
-def _found(means: Means, disguise: Disguise) -> Iterator[_Named]:
-    yield "Python", tried(machine.python)
-    yield "Packages", tried(machine.packages)
-    yield "Machine", tried(machine.place)
-    yield "Browser", tried(machine.browser)
-    settings = tried(means.read_settings)
-    if isinstance(settings, Found):
-        yield "Settings", settings
-        yield from _skip((*_STORE, *_SETUP, *_SERVICE), "the settings cannot be read")
-        return
-    disguise.hide_id(settings.app.client_id)
-    disguise.hide_host_of(settings.endpoints.api_url)
-    yield "Settings", tried(partial(setup.settings, settings))
-    store = tried(partial(means.open_store, settings))
-    if isinstance(store, Found):
-        yield "Store", store
-        yield from _skip((*_STORE[1:], *_SETUP, *_SERVICE), "there is no store")
-        return
-    works = yield from _of_the_store(store)
-    yield from _of_the_app(means, disguise, settings, store if works else None)
-
-
-def _of_the_store(store: SecretStore) -> Generator[_Named, None, bool]:
-    """Yields what there is to say of the store; returns whether it works."""
-    chosen = tried(partial(storage.backend, store))
-    yield "Store", chosen
-    if chosen.verdict is Verdict.FAILED:
-        works = skipped("there is no usable keyring")
+def _check_store(store: SecretStore) -> Generator[_NamedResult, None, bool]:
+    """Yields the results about the store; returns whether it works."""
+    backend = run_check(lambda: storage.check_backend(store))
+    yield "Store", backend
+    if backend.verdict is Verdict.FAILED:
+        round_trip = skipped("there is no usable keyring")
     else:
-        works = tried(lambda: storage.writable(store, place_of(store, state_directory())), seconds=None)
-    does_work = works.verdict in {Verdict.OK, Verdict.WARNING}
-    yield "Store works", works
-    yield "Permissions", tried(partial(storage.permissions, store))
-    yield "Lock", tried(lambda: storage.locks(store, place_of(store, state_directory())), seconds=None)
-    yield "Session bus", tried(partial(bus.session_bus, store, works=does_work), seconds=None)
-    return does_work
+        round_trip = run_check(lambda: storage.check_round_trip(store, state_directory()), seconds=None)
+    works = round_trip.verdict in {Verdict.OK, Verdict.WARNING}
+    yield "Store works", round_trip
+    yield "Permissions", run_check(lambda: storage.check_permissions(store))
+    yield "Lock", run_check(lambda: storage.check_locks(store, state_directory()), seconds=None)
+    yield "Session bus", run_check(lambda: cron.check_session_bus(store, works=works), seconds=None)
+    return works
 
 
-def _of_the_app(means: Means, disguise: Disguise, settings: Settings, store: SecretStore | None) -> Iterator[_Named]:
-    """Yields what there is to say of app and service; `store` is None where it does not work."""
-    known: PartialApp | Found = skipped(_UNKNOWN)
-    if store is not None:
-        known = tried(partial(known_app, settings, store), seconds=None)
-    app = None if isinstance(known, Found) else known
-    uri = (app or settings.app).redirect_uri or DEFAULT_REDIRECT_URI
-    disguise.hide_host_of(uri)
-    disguise.hide_id(app.client_id if app else None)
-    yield "App", known if isinstance(known, Found) else tried(partial(setup.app, known, settings))
-    yield "Redirect URI", tried(partial(setup.redirect_uri, uri, settings.listen))
-    yield "Port", tried(lambda: setup.port(setup.listening_addresses(uri, settings.listen)))
-    reached = yield from _of_the_service(means, settings, app)
-    yield from _of_the_login(means, disguise, settings, store, reached=reached)
-
-
-def _of_the_service(means: Means, settings: Settings, app: PartialApp | None) -> Generator[_Named, None, str]:
-    """Yields what Withings says of the clock and of the app; returns why nothing more can be asked, empty if it can."""
-    api_url = settings.endpoints.api_url
-    if means.offline:
-        yield from _skip(("Clock", "Credentials"), _OFFLINE)
-        return _OFFLINE
-    asked = tried(partial(service.ask, api_url))
-    yield "Clock", asked if isinstance(asked, Found) else tried(partial(service.clock, asked))
-    if isinstance(asked, Found) or not isinstance(asked.outcome, Answer):
-        yield "Credentials", skipped(_NOT_REACHED)
-        return _NOT_REACHED
-    if app is None or app.client_id is None or app.client_secret is None:
-        yield "Credentials", skipped("there are none to be asked about")
+def _check_service(api_url: str, app: PartialApp | Result) -> Generator[_NamedResult, None, str]:
+    """Yields what Withings says about clock and app; returns why it cannot be asked more, empty if it can."""
+    reply = run_check(lambda: service.ask(api_url))
+    yield "Clock", reply if isinstance(reply, Result) else run_check(lambda: service.check_clock(reply))
+    if isinstance(reply, Result) or not isinstance(reply.outcome, Answer):
+        yield "Credentials", skipped("Withings cannot be reached")
+        return "Withings cannot be reached"
+    if isinstance(app, Result) or app.client_id is None or app.client_secret is None:
+        yield "Credentials", skipped("there are none to check")
     else:
-        credentials = partial(service.app_accepted, app.client_id, app.client_secret, api_url)
-        yield "Credentials", tried(credentials, seconds=_CREDENTIALS_SECONDS)
+        client_id, client_secret = app.client_id, app.client_secret
+        yield (
+            "Credentials",
+            run_check(
+                lambda: service.check_credentials(client_id, client_secret, api_url), seconds=_CREDENTIALS_SECONDS
+            ),
+        )
     return ""
 
 
-def _of_the_login(
-    means: Means, disguise: Disguise, settings: Settings, store: SecretStore | None, *, reached: str
-) -> Iterator[_Named]:
-    """Yields how the login status here, and at Withings; `reached` is why that cannot be asked."""
-    if store is None:
-        yield from _skip(("Login", "Token"), _UNKNOWN)
-        return
-    status = tried(partial(service.login_status, store, settings), seconds=None)
-    if isinstance(status, LoginStatus):
-        disguise.hide_id(status.grant.userid)
-    found = status if isinstance(status, Found) else tried(partial(service.login, status, settings))
-    yield "Login", found
-    if not isinstance(status, LoginStatus) or found.verdict is Verdict.FAILED:
-        yield "Token", skipped("there is no login that could give one")
-    elif reached:
-        yield "Token", skipped(reached)
-    else:
-        token = partial(service.token, store, settings.profile, status.grant.api_url, wait=means.wait)
-        yield "Token", tried(token, seconds=None)
-
-
-def _skip(names: Iterable[str], why: str) -> Iterator[_Named]:
+def _skip(names: Iterable[str], why: str) -> Iterator[_NamedResult]:
     for name in names:
         yield name, skipped(why)

@@ -1,4 +1,8 @@
-"""The session bus as a cron job would see it: whether it is found without a variable, and its keyring answers there."""
+"""The session bus as a cron job sees it: whether it is found without a variable, and whether its keyring answers.
+
+The check runs this module as a child process with a bare environment, like cron's. No window can open there, so a
+locked keyring counts as one that a job cannot use.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from withings_auth.doctor.findings import Found, ok, skipped, warning
-from withings_auth.errors import StoreError
+from withings_auth.config.settings import state_directory
+from withings_auth.doctor.results import Result, ok, skipped, warning
+from withings_auth.doctor.storage import PROBE
+from withings_auth.errors import StoreError, WithingsAuthError
+from withings_auth.store import KEYRING, open_named_store
 from withings_auth.store.base import SecretStore
 from withings_auth.store.file_store import FileStore
 from withings_auth.validation import printable
@@ -20,23 +27,24 @@ _REMEDY = (
 )
 
 
-def session_bus(store: SecretStore, *, works: bool) -> Found:
-    """Asks the keyring from a process that has an environment as bare as a cron job's.
+def check_session_bus(store: SecretStore, *, works: bool) -> Result:
+    """Asks the keyring from a process with an environment like a cron job's.
 
-    `works` is whether the keyring can be used from here.
+    `works` says whether the keyring can be used from this process.
     """
     if isinstance(store, FileStore):
         return skipped("files need no session bus")
     if sys.platform != "linux":
-        return skipped("there is one on Linux only")
+        return skipped("only Linux has one")
     from withings_auth.store.session_bus import USER_RUNTIME_DIRECTORIES, session_bus_address
 
     address = session_bus_address({})
     if address is None:
-        return warning(f"a cron job would find none at {USER_RUNTIME_DIRECTORIES / str(os.getuid()) / 'bus'}", _REMEDY)
+        expected = USER_RUNTIME_DIRECTORIES / str(os.getuid()) / "bus"
+        return warning(f"a cron job would find no session bus at {expected}", _REMEDY)
     try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "withings_auth.doctor.cron_probe"],
+        child = subprocess.run(
+            [sys.executable, "-P", "-m", "withings_auth.doctor.cron"],
             env={"HOME": str(Path.home()), "PATH": os.defpath, "DBUS_SESSION_BUS_ADDRESS": address},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -46,15 +54,27 @@ def session_bus(store: SecretStore, *, works: bool) -> Found:
         )
     except subprocess.TimeoutExpired:
         return warning(f"a cron job would wait longer than {CHILD_SECONDS:.0f} seconds for the keyring", _REMEDY)
-    said = printable(done.stdout.decode("utf-8", "replace").strip())
-    return _judged(done.returncode, said, store.description if works else said)
+    printed = printable(child.stdout.decode("utf-8", "replace").strip())
+    if child.returncode == StoreError.exit_code and printed:
+        return warning(f"a cron job could not use the keyring: {printed}", _REMEDY)
+    if child.returncode != 0 or not printed:
+        return warning("cannot tell: a process with a cron job's environment failed")
+    if works and printed != store.description:
+        return warning(f"a cron job would use another keyring: {printed}", "name it in keyringrc.cfg; jobs read it too")
+    return ok("a cron job finds it, with the same keyring")
 
 
-def _judged(exit_code: int, said: str, ours: str) -> Found:
-    if exit_code == StoreError.exit_code and said:
-        return warning(f"a cron job could not use the keyring: {said}", _REMEDY)
-    if exit_code != 0 or not said:
-        return warning("cannot tell: a process as a cron job starts it did not come so far")
-    if said != ours:
-        return warning(f"a cron job would use another keyring: {said}", "name it in keyringrc.cfg, which jobs read too")
-    return ok("a cron job finds it, and the same keyring there")
+def main() -> int:
+    """Prints the description of the keyring, or why it cannot be used. Returns the exit code."""
+    try:
+        store = open_named_store(KEYRING, state_directory())
+        store.load(f"{PROBE}/as-cron")  # there is no such record, and only an open keyring can say so
+    except WithingsAuthError as error:
+        print(error)
+        return error.exit_code
+    print(store.description)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

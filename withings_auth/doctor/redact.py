@@ -1,6 +1,6 @@
-"""What makes a finding fit for a public bug report: whose machine this is, and whose account, is taken out of it.
+"""Takes out of a report whose machine and whose account it is.
 
-Once, for every line, so that no check has to think of it: a path, an error's text or a hint can name anything.
+It is done once for every line, because a path, an error or a hint can name anything: no check has to think of it.
 """
 
 from __future__ import annotations
@@ -8,56 +8,25 @@ from __future__ import annotations
 import getpass
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from withings_auth.doctor.findings import Finding, Found
+from withings_auth.doctor.results import Result
 from withings_auth.validation import LOOPBACK_HOSTS, parsed_url
 
-SHOWN_OF_AN_ID = 4  # characters: enough to tell two apart
-_OF_WITHINGS = (".withings.com", ".withings.net", ".withingsmed.net")
-_TOLD_BY = 12  # characters of a long id by which it is known, also where a text was cut short in its midst
+SHOWN_ID_CHARACTERS = 4  # enough to tell two ids apart
+_MATCHED_ID_CHARACTERS = 12  # so that a long id is found even if the text was cut off within it
+_WITHINGS_DOMAINS = (".withings.com", ".withings.net", ".withingsmed.net")
 
 
-class Disguise:
-    """Replaces what it was told to hide, in every text; and the client id that is the name of a file."""
+class Redactor:
+    """Replaces in any text what it was told to hide, and every client id that is a file name."""
 
     def __init__(self) -> None:
         self._replacements: list[tuple[re.Pattern[str], str]] = []
-        self._hide(rf"(?<=[/\\]app[/\\])([A-Za-z0-9_-]{{{SHOWN_OF_AN_ID}}})[A-Za-z0-9_-]+", r"\1…")
-
-    def hide_home(self, home: Path) -> None:
-        """Shows the home directory as `~`, wherever a path begins with it."""
-        for path in {str(home), str(home.resolve())} - {home.anchor}:
-            self._hide(rf"{re.escape(path)}(?![\w.-])", "~")
-
-    def hide_user(self, name: str) -> None:
-        """Shows the user's name as `USER` where it is a part of a path, and leaves the word alone elsewhere."""
-        if name:
-            self._hide(rf"(?<=[/\\]){re.escape(name)}(?![\w.-])", "USER")
-
-    def hide_host(self, name: str) -> None:
-        """Shows the name of a machine as `HOST`; localhost is everybody's."""
-        if name not in {"", "localhost"}:
-            self._hide(rf"(?<![\w-]){re.escape(name)}(?![\w-])", "HOST", ignore_case="." in name)
-
-    def hide_host_of(self, url: str) -> None:
-        """Hides the host of a URL, unless it is this machine itself or Withings."""
-        parts = parsed_url(url)
-        host = parts.hostname if parts and parts.hostname else ""
-        if host not in LOOPBACK_HOSTS and not host.endswith(_OF_WITHINGS):
-            self.hide_host(host)
-
-    def hide_id(self, text: str | None) -> None:
-        """Shows the beginning of an id alone."""
-        if text:
-            known, rest = text[:_TOLD_BY], "[A-Za-z0-9_-]*" if len(text) > _TOLD_BY else "(?![A-Za-z0-9_-])"
-            self._hide(rf"(?<![A-Za-z0-9_-]){re.escape(known)}{rest}", f"{text[:SHOWN_OF_AN_ID]}…")
-
-    def finding(self, name: str, found: Found) -> Finding:
-        """Returns the line for what was found."""
-        return Finding(name=name, verdict=found.verdict, words=self(found.words), remedy=self(found.remedy))
+        self._hide(rf"(?<=[/\\]app[/\\])([A-Za-z0-9_-]{{{SHOWN_ID_CHARACTERS}}})[A-Za-z0-9_-]+", r"\1…")
 
     def __call__(self, text: str) -> str:
         """Returns the text without what is hidden."""
@@ -65,23 +34,56 @@ class Disguise:
             text = pattern.sub(shown, text)
         return text
 
+    def apply(self, name: str, result: Result) -> Result:
+        """Returns the result of the check with this name as it may be shown."""
+        return replace(result, name=name, words=self(result.words), remedy=self(result.remedy))
+
+    def hide_home(self, home: Path) -> None:
+        """Shows the home directory as `~` at the beginning of a path."""
+        for path in {str(home), str(home.resolve())} - {home.anchor}:
+            self._hide(rf"{re.escape(path)}(?![\w.-])", "~")
+
+    def hide_user(self, name: str) -> None:
+        """Shows the user's name as `USER` in a path; elsewhere it may be an ordinary word."""
+        if name:
+            self._hide(rf"(?<=[/\\]){re.escape(name)}(?![\w.-])", "USER")
+
+    def hide_host(self, name: str) -> None:
+        """Shows a machine's name as `HOST`, unless it is localhost."""
+        if name not in {"", "localhost"}:
+            self._hide(rf"(?<![\w-]){re.escape(name)}(?![\w-])", "HOST", ignore_case="." in name)
+
+    def hide_host_of(self, url: str) -> None:
+        """Hides the host of a URL, unless it is this machine or Withings."""
+        parts = parsed_url(url)
+        host = parts.hostname if parts and parts.hostname else ""
+        if host not in LOOPBACK_HOSTS and not host.endswith(_WITHINGS_DOMAINS):
+            self.hide_host(host)
+
+    def hide_id(self, text: str | None) -> None:
+        """Shows only the beginning of an id."""
+        if text:
+            rest = "[A-Za-z0-9_-]*" if len(text) > _MATCHED_ID_CHARACTERS else "(?![A-Za-z0-9_-])"
+            pattern = rf"(?<![A-Za-z0-9_-]){re.escape(text[:_MATCHED_ID_CHARACTERS])}{rest}"
+            self._hide(pattern, f"{text[:SHOWN_ID_CHARACTERS]}…")
+
     def _hide(self, pattern: str, shown: str, *, ignore_case: bool = True) -> None:
         self._replacements.append((re.compile(pattern, re.IGNORECASE if ignore_case else 0), shown))
 
 
-def disguise_of_this_machine() -> Disguise:
-    """Returns one that hides home, user and machine."""
-    made = Disguise()
+def make_redactor() -> Redactor:
+    """Returns a redactor that hides this machine's home directory, user and name."""
+    redactor = Redactor()
     with suppress(RuntimeError):  # a user that is only a number has no home
-        made.hide_home(Path.home())
+        redactor.hide_home(Path.home())
     for name in _user_names():
-        made.hide_user(name)
-    made.hide_host(socket.gethostname())
-    return made
+        redactor.hide_user(name)
+    redactor.hide_host(socket.gethostname())
+    return redactor
 
 
-def _user_names() -> Iterable[str]:
-    with suppress(OSError, KeyError, ImportError):  # as above
+def _user_names() -> Iterator[str]:
+    with suppress(OSError, KeyError, ImportError):  # that user has no name either
         yield getpass.getuser()
     with suppress(RuntimeError):
         yield Path.home().name

@@ -1,93 +1,176 @@
-"""What was set: config.toml and variables, the app, its redirect URI, and the port that a login listens on."""
+"""The machine and its settings: Python, packages, browser, configuration, app, redirect URI and port."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import platform
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from pathlib import Path
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path, PurePath
 
-from withings_auth.authorization.addresses import Addresses, resolve_addresses
+from withings_auth import __version__
+from withings_auth.authorization.addresses import resolve_addresses
+from withings_auth.authorization.browser import NotStarted, choose
+from withings_auth.authorization.environment import Environment, detect_environment
 from withings_auth.authorization.sockets import listen
 from withings_auth.config.app import PartialApp
 from withings_auth.config.settings import CONFIG_FILE, Settings, config_directory
-from withings_auth.doctor.findings import Found, ok, skipped, warning
+from withings_auth.doctor.results import Result, ok, skipped, warning
 from withings_auth.errors import ConfigurationError
 from withings_auth.model import Endpoints
 from withings_auth.validation import host_and_port, origin, printable
 
-_PREFIX = "WITHINGS_"
-_OTHERS = (
+MISSING = "is missing"
+_LINUX_PACKAGES = ("secretstorage", "jeepney")  # what keyring needs for the Secret Service
+_PLATFORM_NAMES = {"linux": "Linux", "darwin": "macOS", "win32": "Windows"}
+_OTHER_VARIABLES = {
     "BROWSER",
     "DBUS_SESSION_BUS_ADDRESS",
     "HTTPS_PROXY",
     "https_proxy",
     "PYTHON_KEYRING_BACKEND",
     "SSL_CERT_FILE",
-)
+}
 
 
-def settings(read: Settings, environ: Mapping[str, str] | None = None, directory: Path | None = None) -> Found:
-    """Says whether there is a config.toml, which was read, and the names of the variables that are set."""
+def check_python() -> Result:
+    """Names the Python; of its path only the last part."""
+    program = printable(Path(sys.executable or "?").name, limit=60)
+    return ok(f"{platform.python_implementation()} {platform.python_version()} ({program}) on {platform.machine()}")
+
+
+def check_packages(requirements: Iterable[str] | None = None) -> Result:
+    """Names the versions of withings-auth and of what it requires, by its metadata if no `requirements` are given."""
+    names = [*required_packages(requirements), *(_LINUX_PACKAGES if sys.platform == "linux" else ())]
+    versions = {name: version_of(name) for name in names}
+    words = f"withings-auth {__version__}; {', '.join(f'{name} {number}' for name, number in versions.items())}"
+    if MISSING not in versions.values():
+        return ok(words)
+    return warning(words, "reinstall it with everything it needs: pip install --force-reinstall withings-auth")
+
+
+def required_packages(requirements: Iterable[str] | None = None) -> list[str]:
+    """Returns the names of the packages that withings-auth needs on every platform."""
+    if requirements is None:
+        try:
+            requirements = requires("withings-auth") or []
+        except PackageNotFoundError:  # run from a copy of the sources that nobody installed
+            requirements = []
+    return [found[0] for line in requirements if ";" not in line and (found := re.match(r"[\w.-]+", line)) is not None]
+
+
+def version_of(package: str) -> str:
+    """Returns the package's version, or that it is missing."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return MISSING
+
+
+def check_environment(environment: Environment | None = None) -> Result:
+    """Describes where the program runs, which decides how a browser can be opened."""
+    environment = environment or detect_environment(os.environ)
+    traits = (
+        ("under WSL", environment.under_wsl),
+        ("in a container", environment.in_container),
+        ("in a session over SSH", environment.over_ssh),
+        ("with a display" if environment.has_display else "without a display", True),
+    )
+    name = _PLATFORM_NAMES.get(environment.platform, environment.platform)
+    return ok(", ".join([name, *(words for words, applies in traits if applies)]))
+
+
+def check_browser(environ: Mapping[str, str] | None = None, environment: Environment | None = None) -> Result:
+    """Names the browser that a login would open; of a command in `BROWSER` only the program."""
     environ = os.environ if environ is None else environ
-    file = (config_directory() if directory is None else directory) / CONFIG_FILE
-    there = f"{printable(str(file))} was read" if file.exists() else f"there is no {printable(str(file))}"
-    names = sorted(name for name, value in environ.items() if value and (name.startswith(_PREFIX) or name in _OTHERS))
-    words = f"{there}; set: {', '.join(printable(name, limit=60) for name in names) or 'no variable'}"
-    service = origin(read.endpoints.api_url)
-    if service != origin(Endpoints().api_url):
+    chosen = choose(None, environ, environment or detect_environment(environ))
+    if isinstance(chosen, NotStarted):
         return warning(
-            f"{words}; the service is {service}, not Withings'", "unset WITHINGS_AUTH_API_URL, unless that is meant"
+            f"no browser would be opened: {chosen.why}",
+            "open the address that a login prints, and paste the one you end at with withings-auth login --paste;"
+            " or set BROWSER",
         )
-    return ok(words)
+    programs = [_program(command) for command in chosen]
+    shown = ", else ".join(printable(PurePath(program).name, limit=40) for program in dict.fromkeys(programs))
+    if not environ.get("BROWSER"):
+        return ok(shown)
+    if not any(shutil.which(program, path=environ.get("PATH")) for program in programs):
+        return warning(f"{shown}, named by BROWSER, was not found", "correct or unset BROWSER")
+    return ok(f"{shown}, named by BROWSER")
 
 
-def app(known: PartialApp, read: Settings) -> Found:
-    """Says whether all is known that a login needs, and where the secret is."""
-    if known.client_id is None:
-        return warning("no app is set", "say which one is yours: withings-auth configure")
-    if known.client_secret is None:
+def _program(command: str) -> str:
+    try:
+        return (shlex.split(command) or [command])[0]
+    except ValueError:
+        return command
+
+
+def check_settings(
+    settings: Settings, environ: Mapping[str, str] | None = None, directory: Path | None = None
+) -> Result:
+    """Says whether a config.toml was read, and which variables are set, by name only."""
+    environ = os.environ if environ is None else environ
+    path = (config_directory() if directory is None else directory) / CONFIG_FILE
+    file = printable(str(path))
+    names = sorted(
+        printable(name, limit=60)
+        for name, value in environ.items()
+        if value and (name.startswith("WITHINGS_") or name in _OTHER_VARIABLES)
+    )
+    words = f"{f'read {file}' if path.exists() else f'no {file}'}; variables set: {', '.join(names) or 'none'}"
+    service = origin(settings.endpoints.api_url)
+    if service == origin(Endpoints().api_url):
+        return ok(words)
+    return warning(
+        f"{words}; the service is {service}, not Withings'", "unset WITHINGS_AUTH_API_URL if you did not mean to set it"
+    )
+
+
+def check_app(app: PartialApp, settings: Settings) -> Result:
+    """Says whether the app's client id and secret are known, and where the secret comes from."""
+    if app.client_id is None:
+        return warning("no app is configured", "set up your app's credentials: withings-auth configure")
+    if app.client_secret is None:
         return warning(
-            f"client id {known.client_id}, and its client secret is neither saved nor set",
+            f"client id {app.client_id}; its client secret is neither saved nor set",
             "save it: withings-auth configure",
         )
-    where = "in the environment" if known.client_secret == read.app.client_secret else "saved"
-    return ok(f"client id {known.client_id}; its client secret is {where}")
+    place = "in the environment" if app.client_secret == settings.app.client_secret else "saved"
+    return ok(f"client id {app.client_id}; its client secret is {place}")
 
 
-def redirect_uri(uri: str, listen_at: str | None) -> Found:
-    """Says what a redirect URI leads to. Raises `ConfigurationError` where it can be none."""
-    shown = printable(uri)
+def check_redirect_uri(uri: str, listen_at: str | None) -> Result:
+    """Says where a login with this redirect URI listens. Raises `ConfigurationError` if it can never work."""
     try:
-        where = resolve_addresses(uri, listen_at)
+        addresses = resolve_addresses(uri, listen_at)
     except ConfigurationError as error:
         resolve_addresses(uri, listen_at, paste_only=True)
         return warning(str(error), error.hint)
-    words = f"{shown}; a login listens on {_shown(where.bind_to, where.port)}"
-    if where.open_to_the_network:
+    words = f"{printable(uri)}; a login listens on {_join(addresses.bind_to, addresses.port)}"
+    if addresses.open_to_the_network:
         return warning(f"{words}, which other machines can reach", "listen on 127.0.0.1, unless this is a container")
     return ok(words)
 
 
-def port(where: Addresses | None) -> Found:
-    """Listens where a login would, for a moment. Raises `CallbackUnavailable`, naming who is in the way."""
-    if where is None:
-        return skipped("no login could listen")
-    with ExitStack() as opened:
-        sockets = [opened.enter_context(listening) for listening in listen(where)]
-        held = [str(listening.getsockname()[0]) for listening in sockets]
-    words = f"{_shown(held, where.port)} free"
-    missing = [host for host in where.bind_to if host not in held]
-    return ok(f"{words}; this machine has no {_shown(missing, where.port)}" if missing else words)
-
-
-def listening_addresses(uri: str, listen_at: str | None) -> Addresses | None:
-    """Returns where a login would listen, None where it cannot."""
+def check_port(uri: str, listen_at: str | None) -> Result:
+    """Listens for a moment where a login would. Raises `CallbackUnavailable`, which names the program in the way."""
     try:
-        return resolve_addresses(uri, listen_at)
+        addresses = resolve_addresses(uri, listen_at)
     except ConfigurationError:
-        return None
+        return skipped("a login could not listen")
+    with ExitStack() as opened:
+        sockets = [opened.enter_context(listening) for listening in listen(addresses)]
+        held = [str(listening.getsockname()[0]) for listening in sockets]
+    words = f"{_join(held, addresses.port)} free"
+    missing = [host for host in addresses.bind_to if host not in held]
+    return ok(f"{words}; this machine has no {_join(missing, addresses.port)}" if missing else words)
 
 
-def _shown(hosts: tuple[str, ...] | list[str], number: int) -> str:
-    return " and ".join(host_and_port(host, number) for host in hosts)
+def _join(hosts: Iterable[str], port: int) -> str:
+    return " and ".join(host_and_port(host, port) for host in hosts)

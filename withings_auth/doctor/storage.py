@@ -1,54 +1,57 @@
-"""The store: which one, whether it takes, gives and removes a record, who else could read it, whether locks hold."""
+"""The store: which one it is, whether it keeps a record, who else could read it, whether its locks hold.
+
+What is tried out is tried on a record with a random name, so that no two probes meet. Afterwards it is gone, its lock
+file too, since nobody else waits for that.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from withings_auth.doctor.findings import Found, failed, ok, skipped, warning
-from withings_auth.doctor.probe import probe
+from withings_auth.doctor.results import Result, failed, ok, skipped, warning
 from withings_auth.errors import LockBusy, StoreError
-from withings_auth.store.base import SecretStore
+from withings_auth.store.base import HeldName, SecretStore
 from withings_auth.store.file_store import FileStore
 from withings_auth.validation import printable
 
+PROBE = "probe"
+PROBE_LOCK_SECONDS = 5.0  # nobody else holds it: only a file system without locks makes this wait
 SLOW_SECONDS = 2.0
-_PROBE = '{"probe": "of withings-auth doctor; it can be removed"}'
-_OF_THE_NETWORK = re.compile(r"nfs|nfs4|cifs|smb\w*|afs|ceph|glusterfs|lustre|fuse\.(sshfs|glusterfs|rclone)")
+_RECORD = '{"probe": "of withings-auth doctor; it can be removed"}'
+_NETWORK_FILE_SYSTEM = re.compile(r"nfs|nfs4|cifs|smb\w*|afs|ceph|glusterfs|lustre|fuse\.(sshfs|glusterfs|rclone)")
 
 
-def backend(store: SecretStore) -> Found:
-    """Says where secrets rest, and why no other keyring is used."""
+def check_backend(store: SecretStore) -> Result:
+    """Says where secrets are kept, and why no other keyring is used."""
     if isinstance(store, FileStore):
-        return ok(f"{store.description}, as was set; no keyring is asked")
-    from withings_auth.store import backends  # here, because it brings keyring, which files do not need
+        return ok(f"{store.description}, as configured; no keyring is used")
+    from withings_auth.store import backends  # here, because it imports keyring, which files do not need
 
     chosen = backends.find_backend()
-    if chosen.named:
-        words = f"{chosen.description}, named by PYTHON_KEYRING_BACKEND or keyringrc.cfg"
-        return (
-            ok(words)
-            if chosen.protects
-            else warning(
-                f"{words}; whether it protects what it keeps is not known",
-                "name no keyring, unless this is what you want",
-            )
-        )
-    against = "; ".join(backends.reasons_against_others(chosen))
-    return ok(f"{chosen.description}; not used: {against}" if against else chosen.description)
+    if not chosen.named:
+        reasons = "; ".join(backends.reasons_against_others(chosen))
+        return ok(f"{chosen.description}; not used: {reasons}" if reasons else chosen.description)
+    words = f"{chosen.description}, named by PYTHON_KEYRING_BACKEND or keyringrc.cfg"
+    if chosen.protects:
+        return ok(words)
+    return warning(
+        f"{words}; it is not known whether it protects what it keeps", "do not name a keyring unless you want this one"
+    )
 
 
-def writable(store: SecretStore, place: Path, *, clock: Callable[[], float] = time.monotonic) -> Found:
-    """Saves a record of its own, reads it and removes it, also when interrupted; says how long that took."""
+def check_round_trip(store: SecretStore, state: Path, *, clock: Callable[[], float] = time.monotonic) -> Result:
+    """Saves, reads and removes a record, and says how long that took; an interrupted record is removed too."""
     started = clock()
-    with probe(store, place) as (name, held):
+    with _probe(store, lock_directory(store, state)) as (name, held):
         try:
-            held.save(_PROBE)
-            kept = store.load(name) == _PROBE
+            held.save(_RECORD)
+            kept = store.load(name) == _RECORD
             gone = held.clear() and store.load(name) is None
         except BaseException:
             with suppress(StoreError):
@@ -56,65 +59,93 @@ def writable(store: SecretStore, place: Path, *, clock: Callable[[], float] = ti
             raise
     milliseconds = (clock() - started) * 1000
     if not kept or not gone:
-        what = "remove" if kept else "keep"
-        return failed(f"{store.description} did not {what} a record, and said that it did", "use another store")
-    words = f"a record was saved, read and removed in {milliseconds:.0f} ms"
+        return failed(
+            f"{store.description} did not {'remove' if kept else 'keep'} a record, but reported success",
+            "use another store",
+        )
+    words = f"saved, read and removed a record in {milliseconds:.0f} ms"
     if milliseconds > SLOW_SECONDS * 1000:
-        return warning(f"{words}, which is slow", "every new process that asks for a token waits for a part of that")
+        return warning(f"{words}, which is slow", "every new process that asks for a token waits for part of that")
     return ok(words)
 
 
-def permissions(store: SecretStore) -> Found:
-    """Says whether the files are for their owner alone, as the store itself judges each of them."""
+def check_permissions(store: SecretStore) -> Result:
+    """Says whether only their owner can use the files, as the store itself judges each of them."""
     if not isinstance(store, FileStore):
-        return skipped("the keyring sees to that; only files have them")
+        return skipped("only files have permissions; the keyring protects itself")
     names = store.names()
-    troubles: list[StoreError] = []
+    errors: list[StoreError] = []
     for name in names:
         try:
             store.load(name)
         except StoreError as error:
-            troubles.append(error)
-    if troubles:
-        return failed("; ".join(map(str, troubles)), "; ".join(dict.fromkeys(error.hint for error in troubles)))
+            errors.append(error)
+    if errors:
+        return failed("; ".join(map(str, errors)), "; ".join(dict.fromkeys(error.hint for error in errors)))
     if not store.directory.exists():
-        return ok(f"{store.description} are made by the first login, for you alone")
+        return ok(f"{store.description} do not exist yet; the first login creates them for you alone")
     return ok(f"{store.description} are for you alone ({len(names)} record{'' if len(names) == 1 else 's'})")
 
 
-def locks(store: SecretStore, place: Path, *, mounts: Path = Path("/proc/mounts")) -> Found:
-    """Takes a lock of its own where the store has its locks, and sees that it keeps a second comer out."""
-    shown = printable(str(place))
-    with probe(store, place) as (name, _):
+def check_locks(store: SecretStore, state: Path, *, mounts: Path = Path("/proc/mounts")) -> Result:
+    """Takes a lock beside the store's own locks, and checks that nobody else can take it too."""
+    directory = lock_directory(store, state)
+    shown = printable(str(directory))
+    with _probe(store, directory) as (name, _):
         try:
             with store.lock(name, 0):
                 return failed(
                     f"a lock in {shown} lets two programs in at once",
-                    "the directory must be on a file system that knows file locks",
+                    "use a directory on a file system with file locks",
                 )
         except LockBusy:
             pass
-        kind = file_system(place, mounts)
-    if _OF_THE_NETWORK.fullmatch(kind):
+        kind = file_system(directory, mounts)
+    if _NETWORK_FILE_SYSTEM.fullmatch(kind):
         return warning(
-            f"a lock in {shown} holds here, but that is on the network ({kind})",
-            "a lock may not be seen by other machines: let each machine log in for itself, with a store of its own",
+            f"a lock in {shown} works on this machine, but is on a network file system ({kind})",
+            "other machines may not see the lock: log in on each machine, with a store of its own",
         )
     return ok(f"a lock in {shown} keeps others out" + (f" ({kind})" if kind else ""))
 
 
+def lock_directory(store: SecretStore, state: Path) -> Path:
+    """Returns the directory of the store's locks; for a keyring it is the `state` directory."""
+    return store.directory if isinstance(store, FileStore) else state
+
+
 def file_system(path: Path, mounts: Path) -> str:
-    """Returns the type of the file system that the path lies on; empty where the system does not tell."""
+    """Returns the type of the file system that the path is on; empty if the system does not tell."""
     if sys.platform != "linux":
         return ""
-    found = Path("/"), ""
+    nearest, kind = Path("/"), ""
     with suppress(OSError):
         resolved = path.resolve()
         for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines():
-            fields = line.split()  # proc_pid_mounts(5); what is mounted later covers what was there
+            fields = line.split()  # proc_pid_mounts(5); a later mount hides an earlier one
             if len(fields) < 3:
                 continue
             point = Path(re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields[1]))
-            if resolved.is_relative_to(point) and len(point.parts) >= len(found[0].parts):
-                found = point, fields[2]
-    return found[1]
+            if resolved.is_relative_to(point) and len(point.parts) >= len(nearest.parts):
+                nearest, kind = point, fields[2]
+    return kind
+
+
+@contextmanager
+def _probe(store: SecretStore, directory: Path) -> Iterator[tuple[str, HeldName]]:
+    """Yields the name of a record, and holds it; afterwards no file or directory that this made is left.
+
+    Whoever saves the record removes it. Raises `StoreUnavailable` and `LockBusy`.
+    """
+    number = os.urandom(8).hex()
+    probes = directory / PROBE
+    made = [probes, *(parent for parent in (directory, *directory.parents) if not parent.exists())]
+    try:
+        with store.lock(f"{PROBE}/{number}", PROBE_LOCK_SECONDS) as held:
+            yield f"{PROBE}/{number}", held
+    finally:
+        with suppress(OSError):
+            for leftover in probes.glob(f"*{number}.*"):
+                leftover.unlink(missing_ok=True)
+            for path in made:
+                path.rmdir()  # fails, as it should, if it holds anything else

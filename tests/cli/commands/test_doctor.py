@@ -73,20 +73,20 @@ ok       Python        CPython N.N.N (PYTHON) on MACHINE
 ok       Packages      withings-auth N.N.N; PACKAGES
 ok       Machine       WHERE
 ok       Browser       PYTHON, named by BROWSER
-warning  Settings      there is no ~/.config/withings-auth/config.toml; set: BROWSER, DBUS_SESSION_BUS_ADDRESS, \
+warning  Settings      no ~/.config/withings-auth/config.toml; variables set: BROWSER, DBUS_SESSION_BUS_ADDRESS, \
 PYTHON_KEYRING_BACKEND, WITHINGS_AUTH_API_URL, WITHINGS_AUTH_AUTHORIZE_URL, WITHINGS_AUTH_PROFILE, \
 WITHINGS_AUTH_STORE, WITHINGS_CLIENT_ID, WITHINGS_CLIENT_SECRET, WITHINGS_REDIRECT_URI; the service is SANDBOX, not \
 Withings'
-         hint: unset WITHINGS_AUTH_API_URL, unless that is meant
-ok       Store         files in ~/store, as was set; no keyring is asked
-ok       Store works   a record was saved, read and removed in N ms
+         hint: unset WITHINGS_AUTH_API_URL if you did not mean to set it
+ok       Store         files in ~/store, as configured; no keyring is used
+ok       Store works   saved, read and removed a record in N ms
 ok       Permissions   files in ~/store are for you alone (2 records)
 ok       Lock          a lock in ~/store keeps others out (TYPE)
 skipped  Session bus   files need no session bus
 ok       App           client id sand…; its client secret is in the environment
 ok       Redirect URI  http://localhost:PORT; a login listens on 127.0.0.1:PORT and [::1]:PORT
 ok       Port          127.0.0.1:PORT and [::1]:PORT free
-ok       Clock         as Withings' own, to the second
+ok       Clock         agrees with Withings' to the second
 ok       Credentials   Withings accepts this client id with this client secret
 ok       Login         user 3821…, user.info, user.metrics, user.activity, user.sleepevents; lasts until DATE
 ok       Token         Withings accepts the access token
@@ -152,7 +152,7 @@ def test_a_fresh_machine_is_not_shouted_at(cli: Cli, home: Path, sandbox_alone: 
         },
     )
     found = findings(finished)
-    assert found["App"]["remedy"] == "say which one is yours: withings-auth configure"
+    assert found["App"]["remedy"] == "set up your app's credentials: withings-auth configure"
     assert found["Login"]["remedy"] == "log in: withings-auth login"
     assert verdicts(finished, "App", "Credentials", "Login", "Token") == ("warning", "skipped", "warning", "skipped")
     assert finished.returncode == 0
@@ -362,5 +362,5 @@ class TestForAPerson:
 
     def test_the_help_says_what_is_left_out(self, desk: Desk) -> None:
         said = desk.run("doctor", "--help").stdout
-        assert "it can be pasted into a bug report" in said
+        assert "can be pasted into a bug report" in said
         assert "--offline" in said

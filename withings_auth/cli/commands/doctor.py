@@ -1,4 +1,4 @@
-"""`withings-auth doctor`: a checklist of this machine, made to be pasted into a bug report."""
+"""`withings-auth doctor`: a checklist of this machine, to be pasted into a bug report."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from dataclasses import replace
 from withings_auth.cli.options import add_profile, open_store, settings
 from withings_auth.cli.ui.colour import Colour, coloured
 from withings_auth.cli.ui.terminal import answer, answer_json, as_flags, wait_and_tell
-from withings_auth.doctor.checklist import NAMES, Means, examine
-from withings_auth.doctor.findings import Finding, Verdict
+from withings_auth.doctor.checklist import NAMES, Checklist
+from withings_auth.doctor.results import Result, Verdict
 
 EXAMPLE = (
     "examples:\n"
     "  withings-auth doctor\n"
-    "  withings-auth doctor --offline     (asks nothing of Withings)\n\n"
-    "No secret is shown; ids are shortened, your home directory is ~, your user name\n"
-    "and this machine's name are left out: it can be pasted into a bug report. What\n"
-    "it saves to try out the store, it removes.\n"
-    "exit code: 0 nothing failed (warnings do not count), 1 a check failed"
+    "  withings-auth doctor --offline     (asks Withings nothing)\n\n"
+    "The report can be pasted into a bug report: it shows no secret, only the\n"
+    "beginning of each id, ~ for your home directory, and neither your user name nor\n"
+    "this machine's. The record that tries out the store is removed again.\n"
+    "exit code: 0 no check failed (warnings do not count), 1 a check failed"
 )
 
 _MARKS: dict[Verdict, tuple[str, Colour]] = {
@@ -30,7 +30,7 @@ _MARKS: dict[Verdict, tuple[str, Colour]] = {
     Verdict.FAILED: ("FAILED", "red"),
     Verdict.SKIPPED: ("skipped", "dim"),
 }
-_COUNTED = {Verdict.OK: "ok", Verdict.WARNING: "to look at", Verdict.FAILED: "failed", Verdict.SKIPPED: "skipped"}
+_COUNT_WORDS = {Verdict.OK: "ok", Verdict.WARNING: "to look at", Verdict.FAILED: "failed", Verdict.SKIPPED: "skipped"}
 _MARK_WIDTH = max(len(mark) for mark, _ in _MARKS.values())
 _NAME_WIDTH = max(map(len, NAMES))
 
@@ -38,36 +38,36 @@ _NAME_WIDTH = max(map(len, NAMES))
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Adds the command's flags."""
     add_profile(parser)
-    parser.add_argument("--json", action="store_true", help="as one JSON object")
-    parser.add_argument("--offline", action="store_true", help="ask nothing of Withings")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--offline", action="store_true", help="do not ask Withings")
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Prints a line for each check as soon as it is known, and how many came out in which way."""
-    means = Means(
+    """Prints a line for each check as soon as its result is known, and how many results there are of each kind."""
+    checklist = Checklist(
         read_settings=lambda: settings(options),
         open_store=open_store,
         wait=wait_and_tell,
         offline=options.offline,
     )
-    findings: list[Finding] = []
-    for found in examine(means):
-        finding = replace(found, remedy=as_flags(found.remedy))
-        findings.append(finding)
+    results: list[Result] = []
+    for found in checklist.run():
+        result = replace(found, remedy=as_flags(found.remedy))
+        results.append(result)
         if not options.json:
-            answer("\n".join(_lines(finding)))
-    counted = Counter(finding.verdict for finding in findings)
+            answer("\n".join(_lines(result)))
+    counts = Counter(result.verdict for result in results)
     if options.json:
-        counts = {str(verdict): counted[verdict] for verdict in Verdict}
-        answer_json({"counts": counts, "findings": [finding.fields() for finding in findings]})
+        content = {str(verdict): counts[verdict] for verdict in Verdict}
+        answer_json({"counts": content, "findings": [result.fields() for result in results]})
     else:
-        said = [f"{counted[verdict]} {word}" for verdict, word in _COUNTED.items() if counted[verdict]]
-        answer(f"\n{len(findings)} checks: {', '.join(said)}")
-    return 1 if counted[Verdict.FAILED] else 0
+        numbers = [f"{counts[verdict]} {word}" for verdict, word in _COUNT_WORDS.items() if counts[verdict]]
+        answer(f"\n{len(results)} checks: {', '.join(numbers)}")
+    return 1 if counts[Verdict.FAILED] else 0
 
 
-def _lines(finding: Finding) -> Iterable[str]:
-    mark, colour = _MARKS[finding.verdict]
-    yield f"{coloured(f'{mark:<{_MARK_WIDTH}}', colour, sys.stdout)}  {finding.name:<{_NAME_WIDTH}}  {finding.words}"
-    if finding.remedy:
-        yield f"{'':<{_MARK_WIDTH}}  {coloured('hint:', 'bold', sys.stdout)} {finding.remedy}"
+def _lines(result: Result) -> Iterable[str]:
+    mark, colour = _MARKS[result.verdict]
+    yield f"{coloured(f'{mark:<{_MARK_WIDTH}}', colour, sys.stdout)}  {result.name:<{_NAME_WIDTH}}  {result.words}"
+    if result.remedy:
+        yield f"{'':<{_MARK_WIDTH}}  {coloured('hint:', 'bold', sys.stdout)} {result.remedy}"
