@@ -132,6 +132,12 @@ class Caller:
         }
         return self.request("/v2/oauth2", form=form, timeout=timeout)
 
+    def register(self, callback: Callback, host: str = "localhost") -> str:
+        """Registers a callback's URL with the app; returns it."""
+        uri = f"http://{host}:{callback.port}"
+        self.sandbox.register_redirect_uri(uri)
+        return uri
+
     def authorize_url(self, redirect_uri: str, **changes: str) -> str:
         """Returns the URL that an app would send a browser to."""
         query = {

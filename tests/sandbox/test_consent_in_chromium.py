@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 def test_allow(served: Caller, callback: Callback, chromium: Chromium, host: str) -> None:
     """Chromium follows the form's redirect to the app: the page's policy does not forbid it."""
-    uri = f"http://{host}:{callback.port}"
-    served.sandbox.register_redirect_uri(uri)
+    uri = served.register(callback, host)
     page = chromium.page()
 
     page.goto(served.authorize_url(uri))
@@ -32,8 +31,7 @@ def test_allow(served: Caller, callback: Callback, chromium: Chromium, host: str
 
 
 def test_deny(served: Caller, callback: Callback, chromium: Chromium) -> None:
-    uri = f"http://localhost:{callback.port}"
-    served.sandbox.register_redirect_uri(uri)
+    uri = served.register(callback)
     page = chromium.page()
 
     page.goto(served.authorize_url(uri))
@@ -46,8 +44,7 @@ def test_deny(served: Caller, callback: Callback, chromium: Chromium) -> None:
 
 def test_deny_with_an_answer_to_the_app(served: Caller, callback: Callback, chromium: Chromium) -> None:
     served.sandbox.switch(denial="without_state")
-    uri = f"http://localhost:{callback.port}"
-    served.sandbox.register_redirect_uri(uri)
+    uri = served.register(callback)
     page = chromium.page()
 
     page.goto(served.authorize_url(uri))
@@ -70,8 +67,7 @@ def test_an_unregistered_address_ends_on_the_complaint(served: Caller, callback:
 
 def test_the_keyboard_is_enough(served: Caller, callback: Callback, chromium: Chromium) -> None:
     """Tab reaches the people and the buttons, and the first person is preselected."""
-    uri = f"http://localhost:{callback.port}"
-    served.sandbox.register_redirect_uri(uri)
+    uri = served.register(callback)
     page = chromium.page()
 
     page.goto(served.authorize_url(uri))

@@ -17,17 +17,10 @@ if TYPE_CHECKING:
     from tests.sandbox.servers import Callback, Caller, Elsewhere
 
 
-def _register(served: Caller, callback: Callback, host: str = "localhost") -> str:
-    """Registers the callback's URL, and returns it."""
-    uri = f"http://{host}:{callback.port}"
-    served.sandbox.register_redirect_uri(uri)
-    return uri
-
-
 class TestAVisit:
     @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
     def test_allow_ends_at_the_apps_own_page(self, served: Caller, callback: Callback, host: str) -> None:
-        last = visit(served.authorize_url(_register(served, callback, host)))
+        last = visit(served.authorize_url(served.register(callback, host)))
 
         assert last.http_status == 200
         assert last.text == "Back at the app\nreceived & saved"
@@ -36,12 +29,12 @@ class TestAVisit:
 
     @pytest.mark.parametrize("person", [1, 2])
     def test_the_person_can_be_chosen(self, served: Caller, callback: Callback, person: int) -> None:
-        visit(served.authorize_url(_register(served, callback)), person=person)
+        visit(served.authorize_url(served.register(callback)), person=person)
 
         assert [event.userid for event in served.sandbox.events if event.what == "allow"] == [PEOPLE[person - 1].userid]
 
     def test_deny_ends_at_the_sandbox(self, served: Caller, callback: Callback) -> None:
-        last = visit(served.authorize_url(_register(served, callback)), deny=True)
+        last = visit(served.authorize_url(served.register(callback)), deny=True)
 
         assert "Access denied" in last.text
         assert callback.queries == []
@@ -50,7 +43,7 @@ class TestAVisit:
     def test_deny_with_an_answer_to_the_app(self, served: Caller, callback: Callback) -> None:
         served.sandbox.switch(denial="with_state")
 
-        visit(served.authorize_url(_register(served, callback)), deny=True)
+        visit(served.authorize_url(served.register(callback)), deny=True)
 
         assert callback.queries == [{"error": ["access_denied"], "state": ["the-state"]}]
 
@@ -69,7 +62,7 @@ class TestAVisit:
 
     def test_the_last_url_has_no_repr(self, served: Caller, callback: Callback) -> None:
         """Statement 23: the last page's URL holds the code."""
-        last = visit(served.authorize_url(_register(served, callback)))
+        last = visit(served.authorize_url(served.register(callback)))
 
         assert callback.queries[0]["code"][0] in last.url
         assert callback.queries[0]["code"][0] not in repr(last)
@@ -133,7 +126,7 @@ class TestOnThisMachineOnly:
 
 class TestTheCommand:
     def test_it_can_serve_as_a_browser(self, served: Caller, callback: Callback) -> None:
-        url = served.authorize_url(_register(served, callback))
+        url = served.authorize_url(served.register(callback))
 
         done = subprocess.run(
             [sys.executable, "-m", "withings_auth.sandbox.visitor", "--person", "2", url],

@@ -109,7 +109,7 @@ class DataService:
         return {"profiles": profiles}
 
     def _subscribe(self, pair: Pair, parameters: Parameters) -> dict[str, object]:
-        """Remembers the subscription. Nothing is ever sent, since the sandbox connects to nobody."""
+        """Remembers the subscription. Nothing is ever sent, since the sandbox opens no connections."""
         url = parameters.text("callbackurl")
         if not url.startswith(("http://", "https://")):
             raise RefusedError(invalid_parameter("callbackurl"))
@@ -136,10 +136,10 @@ def _read_types(parameters: Parameters) -> set[int]:
 
 
 def _is_in_time(group: Group, parameters: Parameters, now: int) -> bool:
+    date, modified = int(group["date"]), int(group["modified"])
     if parameters.text("lastupdate"):
-        return group["modified"] >= _read_number(parameters, "lastupdate", 0)
-    start, end = _read_number(parameters, "startdate", 0), _read_number(parameters, "enddate", now)
-    return start <= group["date"] <= end
+        return modified >= _read_number(parameters, "lastupdate", 0)
+    return _read_number(parameters, "startdate", 0) <= date <= _read_number(parameters, "enddate", now)
 
 
 def _narrow(group: Group, types: set[int]) -> Group:

@@ -7,41 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import math
-from typing import TypedDict
+from typing import Any
+
+Group = dict[str, Any]
+"""What was measured at one time, as JSON; a measure's number is `value` times 10 to the power of `unit`."""
 
 DAYS = 365
 TIMEZONE = "Europe/Paris"
 _DAY_SECONDS = 86400
 
-
-class Measure(TypedDict):
-    """A number as Withings writes it: `value` times 10 to the power of `unit`."""
-
-    value: int
-    type: int
-    unit: int
-    algo: int
-    fm: int
-
-
-class Group(TypedDict):
-    """What was measured at one time."""
-
-    grpid: int
-    attrib: int
-    date: int
-    created: int
-    modified: int
-    category: int
-    deviceid: str | None
-    hash_deviceid: str | None
-    measures: list[Measure]
-    modelid: int | None
-    model: str | None
-    comment: str | None
-
-
-WEIGHT, HEIGHT, FAT_FREE_MASS, FAT_RATIO, FAT_MASS, HEART_PULSE = 1, 4, 5, 6, 8, 11
+WEIGHT, FAT_FREE_MASS, FAT_RATIO, FAT_MASS, HEART_PULSE = 1, 5, 6, 8, 11
 """Withings' numbers for the types of measures."""
 
 
@@ -62,30 +37,11 @@ def goals(userid: int, now: int) -> list[Group]:
 def devices(userid: int, now: int) -> list[dict[str, object]]:
     """Returns the scales that the household shares, and the person's own watch."""
     first_seen = now - DAYS * _DAY_SECONDS
-    last_weighed = next((one["date"] for one in weigh_ins(userid, now)), None)
+    watch_id = _digest("watch", userid).hex()
+    last_weighed = next((group["date"] for group in weigh_ins(userid, now)), None)
     return [
-        {
-            "type": "Scale",
-            "model": "Body+",
-            "model_id": 5,
-            "battery": "high",
-            "deviceid": _scales_id(),
-            "hash_deviceid": _scales_id(),
-            "timezone": TIMEZONE,
-            "first_session_date": first_seen,
-            "last_session_date": last_weighed,
-        },
-        {
-            "type": "Activity Tracker",
-            "model": "Steel HR",
-            "model_id": 55,
-            "battery": "medium",
-            "deviceid": _digest("watch", userid).hex(),
-            "hash_deviceid": _digest("watch", userid).hex(),
-            "timezone": TIMEZONE,
-            "first_session_date": first_seen + 40 * _DAY_SECONDS,
-            "last_session_date": now - 20 * 60,
-        },
+        _device("Scale", "Body+", 5, "high", _scales_id(), first_seen, last_weighed),
+        _device("Activity Tracker", "Steel HR", 55, "medium", watch_id, first_seen + 40 * _DAY_SECONDS, now - 1200),
     ]
 
 
@@ -110,7 +66,7 @@ def _weigh_in(userid: int, day: int) -> Group | None:
     return _group(userid, f"day {day}", taken_at, measures)
 
 
-def _group(userid: int, name: str, taken_at: int, measures: list[Measure]) -> Group:
+def _group(userid: int, name: str, taken_at: int, measures: list[dict[str, int]]) -> Group:
     return {
         "grpid": int.from_bytes(_digest(name, userid)[:4], "big"),
         "attrib": 0,
@@ -127,7 +83,23 @@ def _group(userid: int, name: str, taken_at: int, measures: list[Measure]) -> Gr
     }
 
 
-def _measure(kind: int, amount: float, unit: int) -> Measure:
+def _device(
+    kind: str, model: str, model_id: int, battery: str, device_id: str, first_seen: int, last_seen: int | None
+) -> dict[str, object]:
+    return {
+        "type": kind,
+        "model": model,
+        "model_id": model_id,
+        "battery": battery,
+        "deviceid": device_id,
+        "hash_deviceid": device_id,
+        "timezone": TIMEZONE,
+        "first_session_date": first_seen,
+        "last_session_date": last_seen,
+    }
+
+
+def _measure(kind: int, amount: float, unit: int) -> dict[str, int]:
     return {"value": round(amount / 10**unit), "type": kind, "unit": unit, "algo": 0, "fm": 131}
 
 
