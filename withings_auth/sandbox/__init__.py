@@ -7,9 +7,9 @@ async with Sandbox(redirect_uris=["http://localhost:8000"]) as sandbox:
     sandbox.fail_next("lost")
 ```
 
-It shares no code with the client, so that it cannot share the client's mistakes, and it opens no connections. It behaves
-as Withings' documentation and users' reports say that Withings does; what neither settles is a switch, and its default
-is the answer that is worse for a client.
+It shares no code with the client, so that it cannot share the client's mistakes, and it opens no connections. It
+behaves as Withings' documentation and users' reports say that Withings does. What neither settles is a switch, and its
+default is the answer that is worse for a client.
 """
 
 from .faults import HOSTILE_TEXT, Fault, FaultKind, FaultPlace
