@@ -46,46 +46,6 @@ def test_a_busy_port_is_told_before_the_browser_opens(desk: Desk, home: Path) ->
     assert not opened.exists()
 
 
-def test_a_browser_that_ends_with_an_error_is_noticed(desk: Desk) -> None:
-    """Statement 21: the person gets the address to open by hand as soon as the browser has failed, and its output
-    reaches neither of our streams."""
-    program = desk.cli.start("login", env={**desk.env, "BROWSER": "sh -c 'echo noise; echo noise >&2; exit 3' sh %s"})
-    program.stderr.expect("The browser ended with an error.")
-    visit(program.stderr.line(r"^http\S+"))
-    finished = program.wait()
-    assert finished.returncode == 0
-    assert "noise" not in finished.stdout + finished.stderr
-
-
-@pytest.mark.parametrize("browser", ["/nowhere/browser", "no-such-browser %s &", "'unbalanced"])
-def test_a_browser_that_does_not_start_is_noticed(desk: Desk, browser: str) -> None:
-    """A named browser is tried, and where it cannot be started the address is told at once."""
-    program = desk.cli.start("login", "--browser", browser, env=desk.env)
-    program.stderr.expect("No browser was opened")
-    visit(program.stderr.line(r"^http\S+"))
-    assert program.wait().returncode == 0
-
-
-def test_without_a_display_no_browser_is_tried(desk: Desk) -> None:
-    """On a machine without a screen the address is told, with the reason."""
-    program = desk.cli.start("login", env=desk.env)
-    program.stderr.expect(r"No browser was opened \((there is no display|this is a container)\)")
-    visit(program.stderr.line(r"^http\S+"))
-    assert program.wait().returncode == 0
-
-
-def test_the_browser_is_given_no_secret(desk: Desk, home: Path) -> None:
-    """Statements 20 and 25: neither `state` nor the client secret reach the browser's arguments or environment."""
-    seen = home / "seen"
-    spy = f"sh -c 'echo $0 $@ > {seen}; env >> {seen}; exec {VISITOR} $1' sh %s"
-    finished = desk.run("login", BROWSER=spy)
-    assert finished.returncode == 0
-    text = seen.read_text()
-    assert f"http://localhost:{desk.port}/start/" in text
-    assert "state=" not in text
-    assert desk.sandbox.client_secret not in text
-
-
 def test_another_person_is_not_saved(desk: Desk) -> None:
     """A profile belongs to one person: somebody else's login saves nothing and names both and the ways on."""
     assert desk.log_in(person=1).returncode == 0
@@ -275,19 +235,6 @@ def test_the_secret_of_another_client_id_is_not_used(desk: Desk) -> None:
     assert "the client secret is not set" in finished.stderr
 
 
-def test_the_browser_is_started_before_aiohttp_is_loaded(desk: Desk) -> None:
-    """Loading it takes longer than all else: the browser starts meanwhile, and the kernel keeps what comes."""
-    spy = (
-        "import sys; from withings_auth.authorization import browser; from withings_auth.cli import main\n"
-        "def start(url, **_):\n"
-        "    print('loaded' if 'aiohttp' in sys.modules else 'not yet', flush=True)\n"
-        "browser.start = start\n"
-        "main(['login', '--timeout', '0.1'])"
-    )
-    finished = desk.cli.using(sys.executable)("-c", spy, env=desk.env)
-    assert finished.stdout == "not yet\n"
-
-
 def test_hostile_words_of_withings_are_escaped(desk: Desk) -> None:
     """Statement 35: an error text with terminal sequences reaches the terminal as text."""
     login = desk.start()
@@ -308,11 +255,3 @@ def test_hostile_words_of_the_browser_are_escaped(desk: Desk) -> None:
     assert "owned" not in reply.body
     assert all(line.isprintable() for line in finished.stderr.splitlines())
     assert "\\x1b[31mowned\\r\\nforged" in finished.stderr
-
-
-def test_a_browser_that_does_not_come_is_noticed(desk: Desk) -> None:
-    """Statement 20: if nobody visits the short address within ten seconds, the address to open by hand is told."""
-    program = desk.cli.start("login", env={**desk.env, "BROWSER": "sh -c 'sleep 12' sh %s"})
-    program.stderr.expect("The browser has not come yet.", seconds=15)
-    visit(program.stderr.line(r"^http\S+"))
-    assert program.wait().returncode == 0
