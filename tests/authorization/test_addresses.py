@@ -1,4 +1,4 @@
-"""Where a login listens and what it answers to, by tables."""
+"""Tables of where a login listens and what it answers to."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ from withings_auth.errors import ConfigurationError
 def test_the_listening_address_follows_from_the_redirect_uri(
     redirect_uri: str, listen: str | None, bind_to: tuple[str, ...], port: int, path: str, origin: str
 ) -> None:
-    """Statement 1: a loopback redirect URI is listened on by its literals, anything else only where it was said."""
+    """Statement 1: a loopback redirect URI is listened on by its literals, anything else only if `listen` is set."""
     where = resolve_addresses(redirect_uri, listen)
     assert (where.bind_to, where.port, where.path, where.origin) == (bind_to, port, path, origin)
 
 
 def test_only_a_wildcard_is_open_to_the_network() -> None:
-    """Statement 1: a listener that other machines reach is known as such, so that a person can be warned."""
+    """Statement 1: a listener that other machines reach is recognised, so that the user can be warned."""
     assert not resolve_addresses("http://localhost:8000", None).open_to_the_network
     assert resolve_addresses("http://localhost:8000", "0.0.0.0:8000").open_to_the_network
     assert resolve_addresses("http://localhost:8000", "192.0.2.1:8000").open_to_the_network
 
 
 def test_the_accepted_hosts_are_the_registered_one_and_loopback() -> None:
-    """Statement 7: the port may be absent only where it is the scheme's own."""
+    """Statement 7: the port may only be left out if it is the scheme's default."""
     assert resolve_addresses("http://localhost:8000", None).accepted_hosts == {
         "localhost:8000",
         "127.0.0.1:8000",
@@ -59,7 +59,7 @@ def test_the_accepted_hosts_are_the_registered_one_and_loopback() -> None:
 
 @pytest.mark.parametrize("listen", ["127.0.0.2:8000", "192.0.2.1:8000", "[2001:db8::1]:8000", "0.0.0.0:8000"])
 def test_the_short_address_is_answered_where_it_leads(listen: str) -> None:
-    """Statements 7 and 20: what the browser is given names a host that the gate accepts, wherever we listen."""
+    """Statements 7 and 20: the browser's short address names a host that is accepted, wherever we listen."""
     where = resolve_addresses("https://me.example/cb", listen)
     assert where.origin.removeprefix("http://") in where.accepted_hosts
 
@@ -82,7 +82,7 @@ def test_the_short_address_is_answered_where_it_leads(listen: str) -> None:
     ],
 )
 def test_what_ssh_forwards(redirect_uri: str, listen: str | None, forwarded: str | None) -> None:
-    """A browser elsewhere goes to the registered port there and comes out at the listener here.
+    """A browser on another computer goes to the registered port there and reaches the listener here.
 
     Over https it comes out at whatever of the user's own has the certificate; an address of the net needs nothing.
     """
@@ -116,7 +116,7 @@ def test_what_ssh_forwards(redirect_uri: str, listen: str | None, forwarded: str
 def test_a_redirect_uri_that_cannot_work_is_refused_with_the_reason(
     redirect_uri: str, reason: str, way_on: str
 ) -> None:
-    """Statement 35: refused at once, saying why and what else to do, with nothing that a terminal would obey."""
+    """Statement 35: refused at once, with the reason, a way on, and nothing that a terminal would interpret."""
     with pytest.raises(ConfigurationError, match=reason) as refused:
         resolve_addresses(redirect_uri, None)
     assert way_on in refused.value.hint
@@ -149,7 +149,7 @@ def test_a_redirect_uri_that_cannot_work_is_refused_with_the_reason(
     ],
 )
 def test_a_place_to_listen_is_an_address_and_a_port(listen: str) -> None:
-    """Statement 35: everything else is refused, with an example, and with nothing that a terminal would obey."""
+    """Statement 35: everything else is refused, with an example, and with nothing that a terminal would interpret."""
     with pytest.raises(ConfigurationError, match="cannot listen on") as refused:
         resolve_addresses("http://localhost:8000", listen)
     assert 'listen="127.0.0.1:8000"' in refused.value.hint

@@ -1,4 +1,4 @@
-"""The gate, by tables: which request means what, and in which order the checks stand."""
+"""Tables of which request means what, and the order of the checks."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def verdict(target: str = TRUE, *, method: str = "GET", host: str | None = "loca
 
 
 def test_the_true_callback_is_granted() -> None:
-    """A code with the true state ends the wait, in whichever order the two stand."""
+    """A code with the true state ends the wait, in either order."""
     assert verdict() == Granted(CODE)
     assert verdict(f"/callback?state={STATE}&code={CODE}&scope=user.info") == Granted(CODE)
     assert verdict(f"/callback?state={STATE}&code={CODE}&iss=https%3A%2F%2Faccount.withings.com") == Granted(CODE)
@@ -94,7 +94,7 @@ def test_only_get_counts(method: str) -> None:
     ],
 )
 def test_a_prefetch_consumes_nothing(header: str, value: str) -> None:
-    """Statement 9: what a browser fetches before the person went there is not the person."""
+    """Statement 9: what a browser prefetches is not a visit of the user."""
     assert verdict(**{header: value}) == Ignored(Reason.PREFETCH)
     assert verdict("/start/ticket", **{header: value}) == Ignored(Reason.PREFETCH)
 
@@ -114,7 +114,7 @@ def test_a_prefetch_consumes_nothing(header: str, value: str) -> None:
     ],
 )
 def test_nothing_without_the_true_state_is_believed(query: str, reason: Reason) -> None:
-    """Statement 11: a foreign or missing state never ends the login, whatever else stands beside it."""
+    """Statement 11: a foreign or missing state never ends the login, whatever comes with it."""
     assert verdict(f"/callback?{query}") == Ignored(reason)
 
 
@@ -139,7 +139,7 @@ def test_a_contradiction_is_ignored_even_with_the_true_state(query: str, reason:
 
 
 def test_a_foreign_issuer_is_ignored() -> None:
-    """Statement 14: where `iss` comes it must be the issuer; that it is absent is accepted."""
+    """Statement 14: if there is an `iss`, it must be the issuer's; it may be missing."""
     assert verdict(f"{TRUE}&iss=https://evil.example") == Ignored(Reason.FOREIGN_ISSUER)
     assert verdict(TRUE) == Granted(CODE)
 
@@ -151,7 +151,7 @@ def test_a_refusal_with_the_true_state_is_a_refusal() -> None:
 
 
 def test_the_short_address_leads_to_withings() -> None:
-    """Statement 20: the one-time address is known by its ticket; another ticket is another path."""
+    """Statement 20: the one-time address is recognised by its ticket; another ticket is another path."""
     assert verdict("/start/ticket") == StartVisited()
     assert verdict("/start/ticket?x=1") == StartVisited()
     assert verdict("/start/other") == Ignored(Reason.OTHER_PATH)
@@ -168,7 +168,7 @@ def test_the_short_address_leads_to_withings() -> None:
         ({"target": f"/callback?state={STATE}&code=a&code=b&error=c"}, Reason.REPEATED),
     ],
 )
-def test_the_checks_stand_in_their_order(request_: dict[str, str], reason: Reason) -> None:
+def test_the_order_of_the_checks(request_: dict[str, str], reason: Reason) -> None:
     """Statement 10: Host, path, method, prefetch, state, repetition, then error or code; each hides the later ones."""
     target = request_.pop("target")
     assert verdict(target, **request_) == Ignored(reason)
@@ -182,7 +182,7 @@ _PARAMETERS = st.lists(
 
 @given(parameters=_PARAMETERS, noise=st.text(max_size=30))
 def test_no_request_without_the_true_state_changes_the_course(parameters: list[tuple[str, str]], noise: str) -> None:
-    """Statement 10: whatever a page of the web can send, without the state it is ignored, and nothing raises."""
+    """Statement 10: whatever a web page can send is ignored without the state, and nothing raises."""
     query = f"{urlencode(parameters, errors='replace')}&{quote(noise, errors='replace')}"
     assert isinstance(verdict(f"/callback?{query}"), Ignored)
 
@@ -193,7 +193,7 @@ def test_no_request_without_the_true_state_changes_the_course(parameters: list[t
     headers=st.lists(st.tuples(st.sampled_from(["Host", "Purpose", "x"]), st.text(max_size=20)), max_size=4),
 )
 def test_no_input_raises(method: str, target: str, headers: list[tuple[str, str]]) -> None:
-    """Statement 10: every input has a verdict, also one with the true state and any rubbish behind it."""
+    """Statement 10: every input has a verdict, even the true state followed by any rubbish."""
     judge(EXPECTED, HttpRequest(method=method, target=target, headers=(("Host", "localhost:8000"), *headers)))
 
 

@@ -1,4 +1,4 @@
-"""The ways in which a real browser comes back: over either family, twice, too early."""
+"""How a real browser may come back: over either address family, twice, or too early."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_the_callback_may_come_over_either_family(desk: Desk, chromium: Chromium
 
 
 def test_a_reload_while_it_waits_gets_the_same_page(desk: Desk, chromium: Chromium) -> None:
-    """Statement 13: a person who reloads the page while the code is being exchanged spoils nothing."""
+    """Statement 13: reloading the page while the code is being exchanged does no harm."""
     login = desk.start()
     desk.sandbox.fail_next("slow", seconds=1.5)
     url = f"http://localhost:{login.port}/?{login.consent()}"
@@ -34,7 +34,7 @@ def test_a_reload_while_it_waits_gets_the_same_page(desk: Desk, chromium: Chromi
 
 
 def test_a_prefetch_uses_nothing_up(desk: Desk, chromium: Chromium) -> None:
-    """Statements 9 and 20: what Chromium fetches ahead of the person does not use up the short address."""
+    """Statements 9 and 20: what Chromium prefetches does not use up the short address."""
     program, short = desk.start_with_browser()
     page = chromium.page(bypass_csp=True)  # our own pages prefetch nothing, and their policy forbids it
     page.goto(short.rpartition("/start/")[0] + "/elsewhere")

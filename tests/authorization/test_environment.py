@@ -48,8 +48,8 @@ WSL = Machine(platform="linux", kernel_release=WSL_KERNEL)
         ),
     ],
 )
-def test_the_place_is_known_by_its_signs(environ: dict[str, str], machine: Machine, holds: set[str]) -> None:
-    """Each sign stands for its place alone; a container that Windows runs is a container and no WSL."""
+def test_the_place_is_recognised_by_its_signs(environ: dict[str, str], machine: Machine, holds: set[str]) -> None:
+    """Each sign stands for one place; a container under WSL counts as a container, not as WSL."""
     around = detect_environment(environ, machine)
     names = ("over_ssh", "in_container", "under_wsl", "has_display")
     assert {name for name in names if getattr(around, name)} == holds
@@ -68,7 +68,7 @@ def test_the_place_is_known_by_its_signs(environ: dict[str, str], machine: Machi
     ],
 )
 def test_why_nobody_would_see_a_browser(environ: dict[str, str], machine: Machine, why: str) -> None:
-    """One reason is said, the one that tells a person most about where their browser is."""
+    """There is one reason: the one that says most about where the user's browser is."""
     assert detect_environment(environ, machine).why_no_browser == why
 
 
@@ -93,12 +93,12 @@ def test_why_nobody_would_see_a_browser(environ: dict[str, str], machine: Machin
     ],
 )
 def test_the_way_here_is_safe_to_copy(environ: dict[str, str], destination: str) -> None:
-    """Statement 35: the line goes into a shell, so what the environment says stands there only if it is plain."""
+    """Statement 35: the command goes into a shell, so it only contains harmless values of the environment."""
     assert detect_environment(environ, LINUX).ssh_destination == destination
 
 
-def test_this_machine_is_asked() -> None:
-    """What a real machine says is taken as it is."""
+def test_this_machine_is_detected() -> None:
+    """The facts of a real machine are used unchanged."""
     machine = detect_machine()
     assert machine.platform == sys.platform
     assert machine.kernel_release == os.uname().release

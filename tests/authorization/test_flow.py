@@ -1,4 +1,4 @@
-"""What a login tells, whom it saves, and when it refuses."""
+"""What a login prints, what it saves, and when it refuses."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from withings_auth.sandbox.visitor import visit
 VISITOR = f"{sys.executable} -m withings_auth.sandbox.visitor"
 
 
-def test_the_address_stands_alone_on_its_line(desk: Desk) -> None:
-    """With --no-browser a person or a program can take the authorize URL as a whole line; stdout stays empty."""
+def test_the_address_has_a_line_to_itself(desk: Desk) -> None:
+    """With --no-browser the authorize URL has a line to itself, easy to copy and to parse; stdout stays empty."""
     login = desk.start()
     assert login.authorize_url.startswith(f"{desk.sandbox.endpoints.authorize_url}?")
     assert " " not in login.authorize_url
@@ -34,7 +34,7 @@ def test_each_spelling_of_the_redirect_uri_works(make_desk: Callable[..., Desk],
     assert make_desk(host=host, path=path).log_in().returncode == 0
 
 
-def test_a_busy_port_is_told_before_the_browser_opens(desk: Desk, home: Path) -> None:
+def test_a_busy_port_is_reported_before_the_browser_opens(desk: Desk, home: Path) -> None:
     """Statement 4: exit 1 at once, naming address and port; the browser was not started."""
     opened = home / "opened"
     with socket.socket(socket.AF_INET6) as decoy:
@@ -47,7 +47,7 @@ def test_a_busy_port_is_told_before_the_browser_opens(desk: Desk, home: Path) ->
 
 
 def test_another_person_is_not_saved(desk: Desk) -> None:
-    """A profile belongs to one person: somebody else's login saves nothing and names both and the ways on."""
+    """A profile belongs to one person: another user's login saves nothing, and the error names both and what to do."""
     assert desk.log_in(person=1).returncode == 0
     token = desk.run("token").stdout
     other = desk.start()
@@ -73,7 +73,7 @@ def test_a_second_profile_of_the_same_person_is_refused(desk: Desk) -> None:
     assert desk.run("token", "--profile", "second").returncode == 3
 
 
-def test_switch_user_asks_who_one_is(desk: Desk) -> None:
+def test_switch_user_asks_who_you_are(desk: Desk) -> None:
     """The browser is signed out on its way to the consent page, by Withings' own address for that."""
     program = desk.cli.start("login", "--no-browser", "--switch-user", env=desk.env)
     url = program.stderr.line(r"^http\S+")
@@ -83,7 +83,7 @@ def test_switch_user_asks_who_one_is(desk: Desk) -> None:
 
 
 def test_the_demo_user(desk: Desk) -> None:
-    """With --demo the person at the other end is Withings' demo user."""
+    """With --demo the login is that of Withings' demo user."""
     login = desk.start("--demo")
     assert login.authorize_url.endswith("&mode=demo")
     login.allow()
@@ -93,7 +93,7 @@ def test_the_demo_user(desk: Desk) -> None:
 
 
 def test_a_refusal_without_state_is_not_believed(make_desk: Callable[..., Desk]) -> None:
-    """Statement 11: any page could send it, so it is counted and told, and the login goes on."""
+    """Statement 11: any page could send it, so it is counted and reported, and the login goes on."""
     desk = make_desk(switches=Switches(denial="without_state"))
     login = desk.start("--timeout", "5")
     assert login.deny().http_status == 400
@@ -105,7 +105,7 @@ def test_a_refusal_without_state_is_not_believed(make_desk: Callable[..., Desk])
 
 
 def test_a_logout_during_a_login_takes_nothing_from_it(desk: Desk) -> None:
-    """Whoever logs out the app's last login while another one is pending does not leave that one without its app."""
+    """Logging out the app's last login does not take the app away from a pending one."""
     assert desk.log_in("--profile", "first").returncode == 0
     pending = desk.start("--profile", "second")
     assert desk.run("logout", "--profile", "first").returncode == 0
@@ -115,7 +115,7 @@ def test_a_logout_during_a_login_takes_nothing_from_it(desk: Desk) -> None:
 
 
 def test_the_time_out_explains(desk: Desk) -> None:
-    """Statement 15: a login that nobody answers ends by itself, and says what a person can do."""
+    """Statement 15: a login without an answer ends by itself, and says what to do."""
     finished = desk.run("login", "--no-browser", "--timeout", "0.5")
     assert finished.returncode == 1
     for word in (
@@ -128,7 +128,7 @@ def test_the_time_out_explains(desk: Desk) -> None:
 
 
 def test_the_time_out_names_what_was_ignored(desk: Desk) -> None:
-    """Statement 11: the counts of what came, by kind, and what each of them means for a person."""
+    """Statement 11: the ignored requests are counted by reason, and explained to the user."""
     login = desk.start("--timeout", "3")
     login.send(b"\x16\x03\x01\x02\x00")
     login.get("code=abc&state=another")
@@ -141,7 +141,7 @@ def test_the_time_out_names_what_was_ignored(desk: Desk) -> None:
 
 
 def test_the_secret_is_asked_for_on_a_terminal(desk: Desk) -> None:
-    """Hidden: what is typed is not shown, and it is used and saved."""
+    """What is typed is not shown, but used and saved."""
     env = {**desk.env, "WITHINGS_CLIENT_SECRET": None, "BROWSER": VISITOR}
     program = desk.cli.on_terminal("login", env=env)
     program.screen.expect("Client secret")
@@ -166,7 +166,7 @@ def test_a_second_login_needs_no_environment(desk: Desk) -> None:
 
 
 def test_login_sync(desk: Desk, home: Path) -> None:
-    """A Python program logs in with one call, also in a notebook, where a loop is running."""
+    """A Python program logs in with one call, even in a notebook, which has a running loop."""
     told: list[str] = []
     app = App(
         client_id=desk.sandbox.client_id,
@@ -205,7 +205,7 @@ def test_login_sync_raises_what_the_command_reports(desk: Desk, home: Path) -> N
 
 
 def test_a_failed_login_takes_no_good_secret_away(desk: Desk) -> None:
-    """A wrong secret that was tried, and given up, must not keep the earlier login from being renewed."""
+    """A failed attempt with a wrong secret does not keep the earlier login from being renewed."""
     assert desk.log_in().returncode == 0
     abandoned = desk.start("--timeout", "0.5", WITHINGS_CLIENT_SECRET="wrong")
     assert abandoned.wait().returncode == 1
@@ -229,13 +229,13 @@ def test_a_redirect_uri_that_cannot_work_is_refused_before_the_secret_is_asked_f
 
 
 def test_the_secret_of_another_client_id_is_not_used(desk: Desk) -> None:
-    """A secret in the environment goes with the client id beside it, not with one that a flag names."""
+    """A secret in the environment belongs to the client id beside it, not to one from a flag."""
     finished = desk.run("login", "--client-id", "another")
     assert finished.returncode == 2
     assert "the client secret is not set" in finished.stderr
 
 
-def test_hostile_words_of_withings_are_escaped(desk: Desk) -> None:
+def test_hostile_text_from_withings_is_escaped(desk: Desk) -> None:
     """Statement 35: an error text with terminal sequences reaches the terminal as text."""
     login = desk.start()
     desk.sandbox.fail_next("hostile_text")
@@ -246,8 +246,8 @@ def test_hostile_words_of_withings_are_escaped(desk: Desk) -> None:
     assert "\\x1b" in finished.stderr
 
 
-def test_hostile_words_of_the_browser_are_escaped(desk: Desk) -> None:
-    """Statement 35: so does an error code that the browser brings, and the page does not repeat it."""
+def test_hostile_text_from_the_browser_is_escaped(desk: Desk) -> None:
+    """Statement 35: so does an error code in the callback, and the page does not repeat it."""
     login = desk.start()
     reply = login.get(f"error=%1b%5b31mowned%0d%0aforged&state={login.state}")
     finished = login.wait()

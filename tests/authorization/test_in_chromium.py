@@ -47,7 +47,7 @@ def test_the_code_is_not_in_the_tabs_history(desk: Desk, chromium: Chromium) -> 
 
 
 def test_deny(desk: Desk, chromium: Chromium) -> None:
-    """A person who says no is told so on the page and on the terminal, and nothing is saved."""
+    """If the user says no, the page and the terminal say so, and nothing is saved."""
     program, short = desk.start_with_browser()
     page = chromium.page()
     page.goto(short)
@@ -77,7 +77,7 @@ def test_a_failed_exchange_is_not_called_a_success(desk: Desk, chromium: Chromiu
 
 
 def test_a_failed_save_is_not_called_a_success(desk: Desk, chromium: Chromium) -> None:
-    """Statement 19: signed in at Withings but not saved here is a failure, and says so."""
+    """Statement 19: a login that cannot be saved here is a failure, and the page says so."""
     program, short = desk.start_with_browser()
     page = chromium.page()
     page.goto(short)
@@ -90,7 +90,7 @@ def test_a_failed_save_is_not_called_a_success(desk: Desk, chromium: Chromium) -
 
 
 def test_a_redirect_uri_that_is_not_registered(make_desk: Callable[..., Desk], chromium: Chromium) -> None:
-    """Withings then shows its complaint on its own page and never calls back: our time-out explains it."""
+    """Withings shows the error on its own page and never calls back; our time-out explains it."""
     desk = make_desk(switches=Switches())
     program, short = desk.start_with_browser("--redirect-uri", f"http://localhost:{desk.port}/other", "--timeout", "3")
     page = chromium.page()
@@ -104,7 +104,7 @@ def test_a_redirect_uri_that_is_not_registered(make_desk: Callable[..., Desk], c
 
 
 def test_the_short_address_works_once(desk: Desk, chromium: Chromium) -> None:
-    """Statement 20: a second visit to the short address is refused and told on the terminal; the login goes on."""
+    """Statement 20: a second visit to the short address is refused and reported on the terminal; the login goes on."""
     program, short = desk.start_with_browser()
     first, second = chromium.page(), chromium.page()
     first.goto(short)

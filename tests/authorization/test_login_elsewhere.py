@@ -61,7 +61,7 @@ class Place:
     env: dict[str, str | None] = field(default_factory=dict)
 
     def install(self, name: str, action: str = VISIT) -> None:
-        """Puts a program on the PATH, where there is nothing else."""
+        """Puts a program on the PATH, which is empty otherwise."""
         program = self.bin / name
         program.write_text(PROGRAM.format(python=sys.executable, notes=str(self._notes(name)), action=action))
         program.chmod(0o755)
@@ -88,7 +88,7 @@ def place(desk: Desk, home: Path) -> Place:
 
 
 def told(program: Program) -> str:
-    """What a login told that a browser ended well."""
+    """What a login printed that a browser completed."""
     finished = program.wait()
     assert finished.returncode == 0, finished.stderr
     assert "noise" not in finished.stdout + finished.stderr
@@ -104,8 +104,8 @@ def by_hand(program: Program, why: str) -> str:
 
 
 class TestSsh:
-    def test_the_ready_line_is_shown(self, place: Place) -> None:
-        """The line stands alone, before the address, and no browser is tried, not even through a forwarded display."""
+    def test_the_command_to_copy_is_shown(self, place: Place) -> None:
+        """The command has a line to itself before the address, and no browser is tried, despite a forwarded display."""
         place.env |= {**SSH, "DISPLAY": "localhost:10.0"}
         place.install("xdg-open")
         said = by_hand(place.log_in(), "this is a session over SSH").splitlines()
@@ -115,7 +115,7 @@ class TestSsh:
         assert place.arguments("xdg-open") is None
 
     def test_it_is_shown_without_browser_too(self, place: Place) -> None:
-        """--no-browser over SSH leaves the person with the same question, so it gets the same answer."""
+        """--no-browser over SSH leaves the same problem, so it gets the same help."""
         place.env |= SSH
         program = place.log_in("--no-browser")
         program.stderr.expect(f"(?m)^ssh -L {place.desk.port}:localhost:{place.desk.port} alice@192.0.2.7$")
@@ -123,14 +123,14 @@ class TestSsh:
         told(program)
 
     def test_a_named_browser_is_tried(self, place: Place) -> None:
-        """An editor's remote terminal names a browser that opens at the person's side: then nothing else is said."""
+        """An editor's remote terminal names a browser that opens on the user's side, so nothing else is printed."""
         place.env |= {**SSH, "BROWSER": "helper"}
         place.install("helper")
         assert "ssh -L" not in told(place.log_in())
         assert place.arguments("helper") is not None
 
-    def test_a_named_browser_that_fails_is_made_up_for(self, place: Place) -> None:
-        """Where the named browser fails the person gets the line and the address after all."""
+    def test_a_named_browser_that_fails(self, place: Place) -> None:
+        """If the named browser fails, the user gets the command and the address after all."""
         place.env |= {**SSH, "BROWSER": "helper"}
         place.install("helper", "sys.exit(3)")
         program = place.log_in()
@@ -188,7 +188,7 @@ class TestWsl:
         assert "Open this address" not in said
 
     def test_a_way_that_fails_is_noticed(self, place: Place) -> None:
-        """Where Windows cannot be reached after all, the person gets the address at once."""
+        """If Windows cannot be reached after all, the address is printed at once."""
         place.install("wslview", "sys.exit(1)")
         program = place.log_in()
         program.stderr.expect(r"The browser ended with an error\.")
@@ -196,7 +196,7 @@ class TestWsl:
         told(program)
 
     def test_without_a_way_to_windows(self, place: Place) -> None:
-        """Neither wslview nor Windows' own programs on the PATH: the address is told, with that reason."""
+        """Neither wslview nor Windows' own programs on the PATH: the address is printed with that reason."""
         place.install("xdg-open")  # which would open a browser of Linux that nobody sees
         by_hand(place.log_in(), "no way to open a Windows browser")
         assert place.arguments("xdg-open") is None
@@ -212,7 +212,7 @@ class TestWsl:
 class TestContainer:
     @pytest.mark.parametrize("mark", ["/.dockerenv", "/run/.containerenv"])
     def test_none_is_tried(self, place: Place, mark: str) -> None:
-        """In a container no browser is tried, not even with a display and on the kernel of WSL."""
+        """In a container no browser is tried, even with a display and on a WSL kernel."""
         place.mark, place.kernel = mark, WSL_KERNEL
         place.env["DISPLAY"] = ":0"
         for name in ("xdg-open", "wslview", "rundll32.exe"):
@@ -234,7 +234,7 @@ class TestContainer:
 
 class TestDesktop:
     def test_without_a_display_none_is_tried(self, place: Place) -> None:
-        """The address is told, with the reason."""
+        """The address is printed with the reason."""
         place.install("xdg-open")
         by_hand(place.log_in(), "there is no display")
         assert place.arguments("xdg-open") is None
@@ -256,7 +256,7 @@ class TestDesktop:
 
 @pytest.mark.parametrize("path", ["", "/cb"])
 def test_a_literal_of_ipv6_works_over_ssh_too(make_desk: Callable[..., Desk], home: Path, path: str) -> None:
-    """The ready line fits the registered address, whichever loopback one it is."""
+    """The command fits the registered address, whichever loopback one it is."""
     desk = make_desk(host="[::1]", path=path)
     (home / "bin").mkdir()
     program = Place(desk=desk, bin=home / "bin", env={**SSH}).log_in()

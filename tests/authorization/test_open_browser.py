@@ -14,8 +14,8 @@ VISITOR = f"{sys.executable} -m withings_auth.sandbox.visitor"
 
 
 def test_a_browser_that_ends_with_an_error_is_noticed(desk: Desk) -> None:
-    """Statement 21: the person gets the address to open by hand as soon as the browser has failed, and its output
-    reaches neither of our streams."""
+    """Statement 21: the user gets the address as soon as the browser has failed, and its output reaches neither of
+    our streams."""
     program = desk.cli.start("login", env={**desk.env, "BROWSER": "sh -c 'echo noise; echo noise >&2; exit 3' sh %s"})
     program.stderr.expect("The browser ended with an error.")
     visit(program.stderr.line(r"^http\S+"))
@@ -26,7 +26,7 @@ def test_a_browser_that_ends_with_an_error_is_noticed(desk: Desk) -> None:
 
 @pytest.mark.parametrize("browser", ["/nowhere/browser", "no-such-browser %s &", "'unbalanced"])
 def test_a_browser_that_does_not_start_is_noticed(desk: Desk, browser: str) -> None:
-    """A named browser is tried, and where it cannot be started the address is told at once."""
+    """A named browser is tried, and if it cannot be started the address is printed at once."""
     program = desk.cli.start("login", "--browser", browser, env=desk.env)
     program.stderr.expect("No browser was opened")
     visit(program.stderr.line(r"^http\S+"))
@@ -34,7 +34,7 @@ def test_a_browser_that_does_not_start_is_noticed(desk: Desk, browser: str) -> N
 
 
 def test_without_a_display_no_browser_is_tried(desk: Desk) -> None:
-    """On a machine without a screen the address is told, with the reason."""
+    """On a machine without a screen the address is printed with the reason."""
     program = desk.cli.start("login", env=desk.env)
     program.stderr.expect(r"No browser was opened \((there is no display|this is a container)\)")
     visit(program.stderr.line(r"^http\S+"))
@@ -67,7 +67,7 @@ def test_the_browser_is_started_before_aiohttp_is_loaded(desk: Desk) -> None:
 
 
 def test_a_browser_that_does_not_come_is_noticed(desk: Desk) -> None:
-    """Statement 20: if nobody visits the short address within ten seconds, the address to open by hand is told."""
+    """Statement 20: if nobody visits the short address within ten seconds, the address is printed."""
     program = desk.cli.start("login", env={**desk.env, "BROWSER": "sh -c 'sleep 12' sh %s"})
     program.stderr.expect("The browser has not come yet.", seconds=15)
     visit(program.stderr.line(r"^http\S+"))

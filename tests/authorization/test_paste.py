@@ -73,7 +73,7 @@ def test_each_spelling_of_the_same_address(redirect_uri: str, address: str) -> N
 
 
 def test_a_no_is_believed() -> None:
-    """With the true state an error is the person's own answer."""
+    """With the true state an error is the user's own answer."""
     assert judged(f"error=access_denied&state={STATE}") == Refused("access_denied")
 
 
@@ -109,7 +109,7 @@ def test_a_no_is_believed() -> None:
     ],
 )
 def test_what_is_wrong_is_said(text: str, why: Problem) -> None:
-    """Each mistake of a person has its own explanation, and none of them ends the login."""
+    """Each mistake has its own explanation, and none of them ends the login."""
     assert judged(text) is why
 
 
@@ -123,7 +123,7 @@ def test_nothing_without_the_true_state_counts(text: str) -> None:
 
 @given(st.text(max_size=100))
 def test_nothing_pasted_is_told(text: str) -> None:
-    """Statements 23 and 35: what is told about a paste is fixed text, with the redirect URI of our own."""
+    """Statements 23 and 35: what is printed about a paste is fixed text and our own redirect URI."""
     why = judged(text)
     assert isinstance(why, Problem)
     assert messages.wrong_paste(why.value, "http://localhost:8000/cb") in {
@@ -142,7 +142,7 @@ def app(desk: Desk) -> App:
 
 
 def test_a_python_program_hands_pastes_over(desk: Desk, app: App, home: Path) -> None:
-    """`login` reads no stdin: a program of one's own has its own window to paste into."""
+    """`login` never reads stdin: a program with a window of its own passes the pastes on."""
     told: list[str] = []
     shown: list[str] = []
 
@@ -169,7 +169,7 @@ def test_a_python_program_hands_pastes_over(desk: Desk, app: App, home: Path) ->
 
 
 def test_what_cannot_be_pasted_into_fails_at_once(desk: Desk, app: App, home: Path) -> None:
-    """A login that would only wait is refused, and trouble with the pastes is the caller's to see."""
+    """A login that could only wait is refused, and an error of the pastes reaches the caller."""
 
     async def broken() -> AsyncIterator[str]:
         yield ""

@@ -1,4 +1,4 @@
-"""Who holds a port: real decoy processes, and tables as no kernel of ours writes them."""
+"""Which program holds a port: real decoy processes, and tables from other kernels."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def listening(port: int, inode: int, *, address: str = "0100007F", state: str = 
     ],
 )
 def test_the_process_is_found(taken: str, wanted: str) -> None:
-    """Statement 4: whoever is in the way is named, on the same address or on all of them, in either family."""
+    """Statement 4: the program in the way is named, on the same address or on all of them, in either family."""
     port = free_port()
     with decoy(taken, port) as number:
         # The clock stands still: how long a busy machine may be searched is not what is asked here.
@@ -89,7 +89,7 @@ def test_another_address_is_not_in_the_way() -> None:
 
 @linux
 def test_a_login_names_who_is_in_the_way(desk: Desk) -> None:
-    """Statements 4 and 35: the command says who holds the port; a name that would steer the terminal is escaped."""
+    """Statements 4 and 35: the command says who holds the port; a name with terminal sequences is escaped."""
     with decoy("::1", desk.port, "x\x1b[2J\nhint: no") as number:
         finished = desk.run("login")
     assert finished.returncode == 1
@@ -99,7 +99,7 @@ def test_a_login_names_who_is_in_the_way(desk: Desk) -> None:
 
 @linux
 def test_a_command_line_is_never_shown(desk: Desk) -> None:
-    """Statement 25: of a foreign process only the short name is read; its arguments may hold somebody's secret."""
+    """Statement 25: of a foreign process only the short name is read; its arguments may hold secrets."""
     with decoy("127.0.0.1", desk.port):
         said = desk.run("login").stderr
     assert "a-decoy" in said
@@ -108,14 +108,14 @@ def test_a_command_line_is_never_shown(desk: Desk) -> None:
 
 @linux
 def test_the_error_of_the_sockets_has_it() -> None:
-    """Statement 4: a Python program reads it in the exception."""
+    """Statement 4: a Python program finds it in the exception."""
     port = free_port()
     with decoy("127.0.0.1", port) as number, pytest.raises(CallbackUnavailable, match=rf"\(process {number}\)$"):
         listen(resolve_addresses(f"http://127.0.0.1:{port}", None))
 
 
 def test_only_listeners_on_the_port_count(tmp_path: Path) -> None:
-    """A connection, another port and another socket's descriptor are nobody who listens."""
+    """A connection, another port and another socket's descriptor do not count as listeners."""
     table(
         tmp_path,
         listening(8000, 7, state="01"),
@@ -130,7 +130,7 @@ def test_only_listeners_on_the_port_count(tmp_path: Path) -> None:
 
 
 def test_a_process_that_ends_meanwhile_is_passed_over(tmp_path: Path) -> None:
-    """What cannot be read is skipped, and a process without a name is a program."""
+    """What cannot be read is skipped, and a process without a name is “a program”."""
     table(tmp_path, listening(8000, 9))
     (tmp_path / "5").mkdir()
     process(tmp_path, 6, "", "socket:[9]")
@@ -159,13 +159,13 @@ def test_a_table_that_makes_no_sense_says_nothing(tmp_path: Path, line: str) -> 
 
 
 def test_without_linux_nothing_is_said(tmp_path: Path) -> None:
-    """No /proc, or one without processes or tables, is no error."""
+    """A missing or empty /proc is no error."""
     assert find_port_owner("127.0.0.1", 8000, proc=tmp_path / "nowhere") is None
     assert find_port_owner("127.0.0.1", 8000, proc=tmp_path) is None
 
 
 def test_the_search_is_bounded(tmp_path: Path) -> None:
-    """A machine with very many processes does not hold up the error."""
+    """A machine with very many processes does not delay the error."""
     table(tmp_path, listening(8000, 9))
     process(tmp_path, 6, "late", "socket:[9]")
     ticks = iter([0.0, 10.0])

@@ -1,4 +1,4 @@
-"""Redirect URIs that are not plain localhost: whole logins, with something of the user's own in between."""
+"""Redirect URIs that are not plain localhost: whole logins, with a proxy or port mapping in between."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.programs import Cli
 
 @pytest.fixture
 def another_desk(cli: Cli, canaries: Canaries, home: Path) -> Iterator[Desk]:
-    """A desk whose app has an https address of the net registered."""
+    """A desk whose app has a public https address registered."""
     redirect_uri = "https://me.example/withings/cb"
     with Sandbox(redirect_uris=[redirect_uri]) as sandbox:
         made = logins.set_up_desk(cli, canaries, home, sandbox, redirect_uri, free_port())
@@ -31,7 +31,7 @@ def another_desk(cli: Cli, canaries: Canaries, home: Path) -> Iterator[Desk]:
 
 @contextmanager
 def port_mapping(outside: int, inside: int) -> Iterator[None]:
-    """What maps a container's port: connections to one are carried to the other, byte by byte."""
+    """Maps a port, as for a container: connections to one are passed to the other byte by byte."""
 
     def carry(source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
@@ -63,7 +63,7 @@ def port_mapping(outside: int, inside: int) -> Iterator[None]:
 
 
 def listeners(port: int) -> set[str]:
-    """The kernel's own word on where a port is listened on."""
+    """The addresses that listen on a port, according to the kernel."""
     table = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
     return {line.split()[1].split(":")[0] for line in table.splitlines() if f":{port:04X} " in line and " 0A " in line}
 
@@ -79,7 +79,7 @@ def test_a_literal_redirect_uri(make_desk: MakeDesk, host: str, held: set[str]) 
 
 @pytest.mark.parametrize("forwarded_host", ["me.example", "me.example:443", "127.0.0.1:{port}"])
 def test_https_with_something_that_forwards(another_desk: Desk, forwarded_host: str) -> None:
-    """An https address works with --listen: whatever has its certificate brings the callback, with its Host or ours."""
+    """An https address works with --listen: a proxy with the certificate forwards it with its Host or ours."""
     desk = another_desk
     login = desk.start("--listen", f"127.0.0.1:{desk.port}")
     assert listeners(desk.port) == {"0100007F"}
@@ -92,7 +92,7 @@ def test_https_with_something_that_forwards(another_desk: Desk, forwarded_host: 
 
 
 def test_https_gives_the_browser_our_own_address(another_desk: Desk) -> None:
-    """Statement 20: the browser is given an address of the listener, since what forwards may know the callback only."""
+    """Statement 20: the browser is given an address of the listener, since a proxy may only pass the callback on."""
     desk = another_desk
     program, url = desk.start_with_browser("--listen", f"127.0.0.1:{desk.port}")
     assert url.startswith(f"http://127.0.0.1:{desk.port}/start/")
@@ -106,7 +106,7 @@ def test_https_gives_the_browser_our_own_address(another_desk: Desk) -> None:
 
 @pytest.mark.parametrize("redirect_uri", [None, "http://me.example:8000", "https://localhost:8443"])
 def test_without_listen_it_is_refused_at_once(another_desk: Desk, redirect_uri: str | None) -> None:
-    """What cannot work is told before anything is saved or opened, with the ways on; exit 2."""
+    """What cannot work is reported before anything is saved or opened, with what to do instead; exit 2."""
     if redirect_uri is not None:
         another_desk.env["WITHINGS_REDIRECT_URI"] = redirect_uri
     finished = another_desk.run("login")
@@ -135,7 +135,7 @@ def test_a_mapped_port_of_a_container(make_desk: MakeDesk) -> None:
 
 
 def test_a_loopback_place_to_listen_needs_no_warning(make_desk: MakeDesk) -> None:
-    """Statement 1: the warning stands for something; another loopback address is none."""
+    """Statement 1: the warning means something; another loopback address gets none."""
     desk = make_desk()
     login = desk.start("--listen", f"127.0.0.2:{desk.port}")
     assert listeners(desk.port) == {"0200007F"}

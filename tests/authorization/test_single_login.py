@@ -1,4 +1,4 @@
-"""One pending login a profile at a time."""
+"""One pending login per profile at a time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_another_profile_is_not_held_up(desk: Desk) -> None:
 
 
 def test_a_login_that_was_killed_holds_nothing(desk: Desk) -> None:
-    """Whatever became of the first one, the next one can begin."""
+    """After a login was killed, the next one can begin."""
     killed = desk.start()
     killed.program.signal(signal.SIGKILL)
     killed.wait()
@@ -44,7 +44,7 @@ def test_a_login_that_was_killed_holds_nothing(desk: Desk) -> None:
 
 
 def test_it_is_given_back_whatever_happens() -> None:
-    """While it is held nobody else gets in; after an error inside, the profile is free again."""
+    """While it is reserved nobody else gets in; after an error inside, the profile is free again."""
     store = MemoryStore()
 
     def fail_inside() -> None:

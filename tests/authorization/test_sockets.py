@@ -1,4 +1,4 @@
-"""Real sockets: what is held, and who else may hold it."""
+"""Real sockets: which addresses they hold, and who else may hold them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def where(host: str = "localhost", port: int | None = None) -> Addresses:
 
 
 def test_both_loopback_families_are_held_and_nothing_else() -> None:
-    """Statement 1 and 3: for `localhost` both literals listen on the one port, as the kernel's own table says."""
+    """Statement 1 and 3: for `localhost` both literals listen on the one port, according to the kernel."""
     wanted = where()
     with ExitStack() as held:
         for listening in listen(wanted):
@@ -55,7 +55,7 @@ def test_somebody_elses_listener_on_either_family_is_noticed(
 
 
 def test_a_wildcard_listener_is_noticed() -> None:
-    """Statement 4: somebody who listens on every address would get the callback too."""
+    """Statement 4: a program that listens on every address would get the callback too."""
     wanted = where()
     with socket.socket() as decoy:
         decoy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -78,7 +78,7 @@ def test_two_in_a_row_work_although_a_connection_lingers() -> None:
 
 
 def test_they_listen_before_anybody_serves() -> None:
-    """Statement 5: a browser that is faster than us is kept by the kernel, not turned away."""
+    """Statement 5: a browser that is faster than us waits in the kernel's queue and is not refused."""
     wanted = where("127.0.0.1")
     with closing(*listen(wanted)), socket.create_connection(("127.0.0.1", wanted.port), timeout=5) as client:
         client.sendall(b"GET / HTTP/1.1\r\n\r\n")
@@ -97,7 +97,7 @@ def test_nothing_stays_held_after_a_failure() -> None:
 
 
 def test_a_host_without_ipv6_still_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Statement 3: where the kernel knows no IPv6, the other family is enough for `localhost`."""
+    """Statement 3: if the kernel has no IPv6, the other family is enough for `localhost`."""
     real = socket.socket
 
     def without_ipv6(family: socket.AddressFamily, kind: socket.SocketKind) -> socket.socket:

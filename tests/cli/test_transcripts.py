@@ -10,7 +10,7 @@ A transcript in `transcripts/` begins with its promise (`# …`) and is a list o
     hold token/default           another program has the lock of this name from here on
     patience 1                   for how many seconds a renewal waits for a lock; two minutes otherwise
     take PORT                    another program listens there from here on
-    # error: LoginRequired       the class that ended the next command, as its log says; none where it is left out
+    # error: LoginRequired       the class that ended the next command, according to its log; not checked if left out
     answer n                     the next command is on a terminal (`|` stands before what it shows), and is told this
     $ withings-auth token        a command, then its whole output: `2> ` stands before what stderr got
     exit 3                       with which the command ended

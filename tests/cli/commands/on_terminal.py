@@ -14,7 +14,7 @@ LOGIN = f"{shlex.quote(sys.executable)} -m withings_auth login"
 
 
 def waiting(program: Program, desk: Desk) -> PendingLogin:
-    """The login that a terminal shows, once it counts."""
+    """The login on a terminal, once it counts down."""
     url = program.screen.line(r"^http\S+")
     program.screen.expect("Waiting for you: ")
     return PendingLogin(program, url, desk.port, "/")
@@ -42,7 +42,7 @@ def child_of(program: Program) -> int:
 
 
 def what_stays(screen: str) -> list[str]:
-    """The lines that a person sees in the end, where each `\\r` began to write over one."""
+    """The lines that are visible in the end, after each `\\r` has overwritten one."""
     seen = []
     for line in screen.split("\n"):
         shown = ""

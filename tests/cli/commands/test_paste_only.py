@@ -25,7 +25,7 @@ def afar(desk: Desk, home: Path) -> Iterator[Desk]:
 
 
 def test_paste_alone_never_listens(afar: Desk) -> None:
-    """Statements 2 and 22: --paste logs in at an address that nothing here can listen on, and says to hurry."""
+    """Statements 2 and 22: --paste needs no address to listen on, and says how long the code lives."""
     login = on_terminal(afar, "--paste")
     query = login.consent()
     afar.canaries.plant("the pasted code", parse_qs(query)["code"][0])
@@ -52,7 +52,7 @@ def test_paste_alone_at_a_local_address(desk: Desk) -> None:
 
 
 def test_paste_alone_and_another_person(afar: Desk) -> None:
-    """Whose profile it is holds for a paste as for a callback."""
+    """A paste cannot replace another user's login either."""
     for person, code in ((1, 0), (2, 1)):
         login = on_terminal(afar, "--paste")
         login.program.type(f"{login.consent(person=person)}\n")
@@ -62,14 +62,14 @@ def test_paste_alone_and_another_person(afar: Desk) -> None:
 
 
 def test_paste_alone_and_no_time_left(afar: Desk) -> None:
-    """Statement 15: it ends by itself, and says what a person can do."""
+    """Statement 15: it ends by itself, and says what to do."""
     finished = afar.cli.on_terminal("login", "--paste", "--timeout", "0.5", env=afar.env).wait()
     assert finished.returncode == 1
     assert "the answer was not pasted within" in finished.screen
 
 
 def test_paste_alone_and_the_end_of_the_input(afar: Desk) -> None:
-    """Ctrl-D says that nothing will be pasted."""
+    """Ctrl-D means that nothing will be pasted."""
     login = on_terminal(afar, "--paste")
     login.program.type("\x04")
     finished = login.wait()
@@ -78,7 +78,7 @@ def test_paste_alone_and_the_end_of_the_input(afar: Desk) -> None:
 
 
 def test_paste_alone_in_the_sandbox(desk: Desk) -> None:
-    """A trial can be pasted too."""
+    """A sandbox login can be pasted too."""
     login = on_terminal(desk, "--paste", "--sandbox")
     login.program.type(f"{login.consent()}\n")
     finished = login.wait()
@@ -87,7 +87,7 @@ def test_paste_alone_in_the_sandbox(desk: Desk) -> None:
 
 @pytest.mark.parametrize("script", ["{login} --paste", "echo x | {login} --paste", "{login} --paste </dev/null"])
 def test_paste_alone_needs_a_person(desk: Desk, script: str) -> None:
-    """Statement 32: without a terminal there is nobody to wait for, and a pipe is not a person."""
+    """Statement 32: without a terminal, or with a pipe, there is nobody to wait for."""
     finished = desk.cli.using("sh")("-c", script.format(login=LOGIN), env=desk.env)
     assert finished.returncode == 2
     assert "--paste needs a terminal" in finished.stderr

@@ -25,7 +25,7 @@ def test_the_address_is_pasted(desk: Desk, form: str) -> None:
 
 
 def test_wrong_pastes_are_explained_and_the_right_one_counts(desk: Desk) -> None:
-    """Statements 22, 23 and 35: what is wrong is told in fixed words, nothing of it is shown, and one may try again."""
+    """Statements 22, 23 and 35: a wrong paste is explained in fixed text and never shown, and you can try again."""
     login = on_terminal(desk)
     screen, code = login.program.screen, desk.canaries.plant("a code of another login")
     for pasted, told in (
@@ -49,7 +49,7 @@ def test_wrong_pastes_are_explained_and_the_right_one_counts(desk: Desk) -> None
 
 
 def test_a_paste_after_the_browser_has_answered(desk: Desk) -> None:
-    """Statement 13: the same answer once more is nothing new, another one is refused; there is one exchange."""
+    """Statement 13: the same answer again changes nothing, another one is refused; there is one exchange."""
     login = on_terminal(desk)
     desk.sandbox.fail_next("slow", seconds=1.5)
     query = login.consent()
@@ -67,7 +67,7 @@ def test_a_paste_after_the_browser_has_answered(desk: Desk) -> None:
 
 
 def test_a_callback_after_a_paste(desk: Desk) -> None:
-    """Statement 13: a browser that comes with the same answer gets the page of the one exchange."""
+    """Statement 13: a browser with the same answer gets the page of the one exchange."""
     login = on_terminal(desk)
     desk.sandbox.fail_next("slow", seconds=1.0)
     query = login.consent()
