@@ -12,8 +12,7 @@ from collections.abc import Iterator
 
 from withings_auth.cli.ui.colour import coloured
 from withings_auth.cli.ui.terminal import PROGRAM, tell
-from withings_auth.config.known import known_app
-from withings_auth.config.settings import read_settings
+from withings_auth.config.settings import known_app, read_settings
 from withings_auth.errors import ConfigurationError, WithingsAuthError, profile_flag
 from withings_auth.profiles.status import read_status
 from withings_auth.threads import StillRunning, Worker

@@ -28,13 +28,13 @@ def add_min_valid(parser: argparse.ArgumentParser, default_seconds: int) -> None
     parser.add_argument(
         "--min-valid",
         metavar="SECONDS",
-        type=seconds,
+        type=parse_seconds,
         default=default_seconds,
         help="how long the token must stay valid (default: %(default)s, at most 9000)",
     )
 
 
-def seconds(text: str) -> float:
+def parse_seconds(text: str) -> float:
     """Parses a number of seconds for argparse; each command checks its own range."""
     try:
         return float(text)
@@ -42,7 +42,7 @@ def seconds(text: str) -> float:
         raise argparse.ArgumentTypeError(f"“{printable(text, limit=40)}” is not a number of seconds") from None
 
 
-def settings(options: argparse.Namespace, flags: Mapping[str, str | None] | None = None) -> Settings:
+def settings_from(options: argparse.Namespace, flags: Mapping[str, str | None] | None = None) -> Settings:
     """Returns the settings; this command's flags come first. Raises `ConfigurationError`."""
     found = read_settings({"profile": options.profile, **(flags or {})}, name_argument=FLAGS.__getitem__)
     if options.verbose:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from withings_auth.config.app import PartialApp, parse_scopes
 from withings_auth.errors import ConfigurationError
 from withings_auth.model import Endpoints
 from withings_auth.store import KEYRING, open_named_store
+from withings_auth.store.records import stored_app, stored_grant
 from withings_auth.validation import (
     is_client_id,
     is_client_secret,
@@ -89,6 +90,8 @@ def read_settings(
             hint="copy it again from your app at Withings' dashboard, or unset it: withings-auth configure saves it",
         )
     scopes, scopes_place = sources.find("scopes")
+    api_url = (_read_service_url(environ, "WITHINGS_AUTH_API_URL") or "").rstrip("/") or None
+    standard = Endpoints()
     return Settings(
         app=PartialApp(
             client_id=sources.check(
@@ -101,10 +104,30 @@ def read_settings(
         listen=sources.find("listen")[0],
         profile=(sources.check("profile", is_profile, "profile name", hint=_PROFILE_NAMES) or DEFAULT_PROFILE).lower(),
         store=sources.find("store")[0] or KEYRING,
-        endpoints=_read_endpoints(environ),
+        endpoints=Endpoints(
+            authorize_url=_read_service_url(environ, "WITHINGS_AUTH_AUTHORIZE_URL") or standard.authorize_url,
+            api_url=api_url or standard.api_url,
+        ),
         environment_client_id=environ.get("WITHINGS_CLIENT_ID") or None,
-        environment_api_url=_read_api_url(environ),
+        environment_api_url=api_url,
     )
+
+
+def known_app(settings: Settings, store: SecretStore, client_id: str | None = None) -> PartialApp:
+    """Returns what settings and store know about the app with this client id, or the one that is set, or the profile's.
+
+    Raises `StoreError`.
+    """
+    client_id = client_id or settings.app.client_id
+    if client_id is None:
+        grant = stored_grant(store, settings.profile)
+        client_id = grant.client_id if grant else None
+    known = replace(settings.app, client_id=client_id)
+    # A secret in the environment belongs to the app that is set, and is sent with no other client id.
+    if not {settings.environment_client_id, settings.app.client_id} <= {None, client_id}:
+        known = replace(known, client_secret=None)
+    saved = stored_app(store, client_id) if client_id else None
+    return known if saved is None else known.over(saved)
 
 
 def open_store(name: str | None = None) -> SecretStore:
@@ -216,23 +239,11 @@ def _unknown(name: str, file: Path) -> str:
     return f"{printable(str(file))} has “{printable(name, limit=60)}”, which is not a setting"
 
 
-def _read_endpoints(environ: Mapping[str, str]) -> Endpoints:
-    standard = Endpoints()
-    authorize_url = environ.get("WITHINGS_AUTH_AUTHORIZE_URL") or standard.authorize_url
-    if not is_service_url(authorize_url):
-        raise _not_a_service("WITHINGS_AUTH_AUTHORIZE_URL", authorize_url)
-    return Endpoints(authorize_url=authorize_url, api_url=_read_api_url(environ) or standard.api_url)
-
-
-def _read_api_url(environ: Mapping[str, str]) -> str | None:
-    text = (environ.get("WITHINGS_AUTH_API_URL") or "").rstrip("/")
-    if text and not is_service_url(text):
-        raise _not_a_service("WITHINGS_AUTH_API_URL", text)
-    return text or None
-
-
-def _not_a_service(variable: str, text: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"{variable} is “{printable(text, limit=80)}”, and secrets must not be sent there",
-        hint="use an https URL, or http on localhost, without a query",
-    )
+def _read_service_url(environ: Mapping[str, str], variable: str) -> str | None:
+    url = environ.get(variable) or None
+    if url is not None and not is_service_url(url):
+        raise ConfigurationError(
+            f"{variable} is “{printable(url, limit=80)}”, and secrets must not be sent there",
+            hint="use an https URL, or http on localhost, without a query",
+        )
+    return url

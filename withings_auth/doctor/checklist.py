@@ -7,8 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 
 from withings_auth.config.app import PartialApp
-from withings_auth.config.known import known_app
-from withings_auth.config.settings import Settings, state_directory
+from withings_auth.config.settings import Settings, known_app, state_directory
 from withings_auth.doctor import cron, service, setup, storage
 from withings_auth.doctor.redact import Redactor, make_redactor
 from withings_auth.doctor.results import Result, Verdict, run_check, skipped

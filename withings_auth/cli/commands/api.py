@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from withings_auth.cli.options import add_profile, open_store, settings
+from withings_auth.cli.options import add_profile, open_store, settings_from
 from withings_auth.cli.ui.terminal import answer, is_terminal, tell
 from withings_auth.provider.calls import body_of, call, envelope, form_of, service_path
 from withings_auth.provider.pages import all_pages, has_more
@@ -42,7 +42,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Prints the body of the answer as JSON. Raises what `TokenSource.token` raises, and an error if it is refused."""
     path, form = service_path(options.path), form_of(options.action, options.parameters)
-    found = settings(options)
+    found = settings_from(options)
     store = open_store(found)
     source = TokenSource(found.profile, store=store)
     url = load_grant(store, found.profile).api_url + path

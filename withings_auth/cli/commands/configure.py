@@ -11,14 +11,13 @@ from functools import partial
 from withings_auth.authorization import browser
 from withings_auth.authorization.addresses import resolve_addresses
 from withings_auth.cli.given import Given, check_client_id, read_given
-from withings_auth.cli.options import add_profile, open_store, settings
+from withings_auth.cli.options import add_profile, open_store, settings_from
 from withings_auth.cli.scopes import check_scopes, warn_of_unknown
 from withings_auth.cli.ui.prompts import Check, ask, ask_for_secret, confirm
 from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, tell
 from withings_auth.config.app import PartialApp
-from withings_auth.config.known import known_app
 from withings_auth.config.save import save_app
-from withings_auth.config.settings import CONFIG_FILE, Settings, config_directory
+from withings_auth.config.settings import CONFIG_FILE, Settings, config_directory, known_app
 from withings_auth.errors import ConfigurationError, LockBusy, ProviderError, StoreError, profile_flag
 from withings_auth.model import ALL_SCOPES, DEFAULT_REDIRECT_URI, App
 from withings_auth.provider.failures import DASHBOARD
@@ -60,7 +59,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Saves an app, or only checks the known one. Raises `ConfigurationError`, `StoreError` and `ProviderError`."""
-    found = settings(options)  # refuses a broken config.toml before asking anything
+    found = settings_from(options)  # refuses a broken config.toml before asking anything
     store = open_store(found)
     given = read_given(options)
     if options.check and given == Given() and not options.open_dashboard:

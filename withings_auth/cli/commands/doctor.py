@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
-from withings_auth.cli.options import add_profile, open_store, settings
+from withings_auth.cli.options import add_profile, open_store, settings_from
 from withings_auth.cli.ui.colour import Colour, coloured
 from withings_auth.cli.ui.terminal import answer, answer_json, as_flags, wait_and_tell
 from withings_auth.doctor.checklist import NAMES, Checklist
@@ -45,7 +45,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Prints a line for each check as soon as its result is known, and how many results there are of each kind."""
     checklist = Checklist(
-        read_settings=lambda: settings(options),
+        read_settings=lambda: settings_from(options),
         open_store=open_store,
         wait=wait_and_tell,
         offline=options.offline,

@@ -11,11 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from withings_auth.cli.given import check_client_id
-from withings_auth.cli.options import add_profile, open_store, settings
+from withings_auth.cli.options import add_profile, open_store, settings_from
 from withings_auth.cli.ui.prompts import ask, ask_for_secret, confirm
 from withings_auth.cli.ui.terminal import PROGRAM, complain, is_terminal, tell
-from withings_auth.config.known import known_app
-from withings_auth.config.settings import Settings
+from withings_auth.config.settings import Settings, known_app
 from withings_auth.errors import ConfigurationError, profile_flag
 from withings_auth.model import App, Grant
 from withings_auth.profiles.foreign import LARGEST_FILE_BYTES, ForeignLogin, read_foreign
@@ -54,7 +53,7 @@ def execute(options: argparse.Namespace) -> int:
     """Imports the login, then removes the file if the user wants that. Raises what `adopt` raises."""
     if options.file == STDIN and options.remove:
         raise ConfigurationError("--remove cannot remove standard input", hint=f"leave it out: {PROGRAM} import -")
-    found = settings(options, {"client_id": options.client_id})
+    found = settings_from(options, {"client_id": options.client_id})
     content = _read_stdin() if options.file == STDIN else _read_file(Path(options.file))
     login = read_foreign(content)
     tell(f"File format: {login.tool}.")

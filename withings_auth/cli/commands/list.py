@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 
-from withings_auth.cli.options import open_store, settings
+from withings_auth.cli.options import open_store, settings_from
 from withings_auth.cli.ui.colour import coloured
 from withings_auth.cli.ui.terminal import answer, answer_json, complain
 from withings_auth.config.settings import Settings
@@ -36,7 +36,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Prints a line for each profile. Raises `LoginRequired` if there is none, and `StoreError`."""
-    found = settings(options)
+    found = settings_from(options)
     store = open_store(found)
     # The configured profile too: a keyring's index may have been lost, and reading repairs it.
     names = sorted({*profiles(store), found.profile})

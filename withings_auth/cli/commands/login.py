@@ -10,14 +10,13 @@ from dataclasses import replace
 from withings_auth.authorization.addresses import resolve_addresses
 from withings_auth.authorization.flow import login
 from withings_auth.authorization.options import DEFAULT_TIMEOUT_SECONDS
-from withings_auth.cli.options import add_profile, open_store, seconds, settings
+from withings_auth.cli.options import add_profile, open_store, parse_seconds, settings_from
 from withings_auth.cli.scopes import warn_of_unknown
 from withings_auth.cli.ui.keyboard import typed_lines
 from withings_auth.cli.ui.prompts import ask_for_secret
 from withings_auth.cli.ui.signals import run_interruptible
 from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, show, tell
-from withings_auth.config.known import known_app
-from withings_auth.config.settings import Settings
+from withings_auth.config.settings import Settings, known_app
 from withings_auth.errors import ConfigurationError, profile_flag
 from withings_auth.model import ALL_SCOPES, DEFAULT_REDIRECT_URI, App
 from withings_auth.provider.failures import DASHBOARD
@@ -55,7 +54,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout",
         metavar="SECONDS",
-        type=seconds,
+        type=parse_seconds,
         default=DEFAULT_TIMEOUT_SECONDS,
         help="how long to wait for you (default: %(default)g)",
     )
@@ -130,7 +129,7 @@ def _read(options: argparse.Namespace) -> Settings:
         "scopes": options.scope,
         "listen": options.listen,
     }
-    return settings(options, flags)
+    return settings_from(options, flags)
 
 
 def _own_app(options: argparse.Namespace, found: Settings, store: SecretStore) -> App:

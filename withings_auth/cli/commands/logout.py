@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from withings_auth.cli.options import add_profile, open_store, settings
+from withings_auth.cli.options import add_profile, open_store, settings_from
 from withings_auth.cli.ui.prompts import confirm
 from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, report, tell, wait_and_tell
 from withings_auth.errors import ConfigurationError, WithingsAuthError
@@ -41,7 +41,7 @@ def execute(options: argparse.Namespace) -> int:
     """Removes what was asked for, reports each failure, and returns the exit code of the first."""
     if options.all and options.profile:
         raise ConfigurationError("--all and --profile cannot be used together", hint=f"{PROGRAM} logout --all")
-    found = settings(options)
+    found = settings_from(options)
     store = open_store(found)
     # The configured profile too: a keyring's index may have been lost, and reading repairs it.
     names = sorted({*profiles(store), found.profile}) if options.all else [found.profile]

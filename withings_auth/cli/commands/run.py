@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from withings_auth.cli.options import add_min_valid, add_profile, open_store, settings
+from withings_auth.cli.options import add_min_valid, add_profile, open_store, settings_from
 from withings_auth.cli.programs import NOT_FOUND, become, environment_with, exit_code_of
 from withings_auth.cli.ui.terminal import PROGRAM, complain
 from withings_auth.errors import ConfigurationError
@@ -38,7 +38,7 @@ def execute(options: argparse.Namespace) -> int:
     command = options.command[1:] if options.command[:1] == ["--"] else options.command
     if not command or not command[0]:
         raise ConfigurationError("no program to run", hint=f"name one: {PROGRAM} run -- COMMAND …")
-    found = settings(options)
+    found = settings_from(options)
     token = TokenSource(found.profile, min_valid=options.min_valid, store=open_store(found)).token()
     try:
         become(command, environment_with(token, os.environ))

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from withings_auth.cli.options import add_profile, open_store, settings
+from withings_auth.cli.options import add_profile, open_store, settings_from
 from withings_auth.cli.ui.colour import coloured
 from withings_auth.cli.ui.terminal import PROGRAM, answer, answer_json, tell, wait_and_tell
 from withings_auth.config.settings import Settings
@@ -41,7 +41,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Prints the status. Raises `LoginRequired` if the login is not usable, and what `check` and the store raise."""
-    found = settings(options)
+    found = settings_from(options)
     store = open_store(found)
     place = {"store": found.store, "backend": store.description}
     try:

@@ -9,7 +9,7 @@ import sys
 import time
 
 from withings_auth.cli.formats import SHELLS, fields, header, shell_line, shell_of
-from withings_auth.cli.options import add_min_valid, add_profile, open_store, seconds, settings
+from withings_auth.cli.options import add_min_valid, add_profile, open_store, parse_seconds, settings_from
 from withings_auth.cli.retry import retry
 from withings_auth.cli.ui.terminal import PROGRAM, answer, answer_json, is_terminal, tell
 from withings_auth.config.settings import Settings
@@ -50,7 +50,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wait",
         metavar="SECONDS",
-        type=seconds,
+        type=parse_seconds,
         nargs="?",
         default=0,
         const=DEFAULT_WAIT_SECONDS,
@@ -62,7 +62,7 @@ def execute(options: argparse.Namespace) -> int:
     """Prints the token in the requested form. Raises what `TokenSource.token` raises."""
     _check_flags(options)
     rejected = _read_rejected() if options.rejected_stdin else None
-    found = settings(options)
+    found = settings_from(options)
     store = open_store(found)
     source = TokenSource(found.profile, min_valid=options.min_valid, store=store)
 
