@@ -11,7 +11,8 @@ OLDEST := .venv-oldest
 # The tests of code that calls a library: aiohttp and yarl, filelock, keyring, platformdirs, tomlkit, shtab, httpx and
 # requests. The other tests, of pure rules and of what is built on these modules, depend on no version of a library.
 TESTS_OF_LIBRARIES := tests/adapters tests/clients tests/config tests/store tests/sandbox/test_running.py \
-	tests/authorization/test_flow.py tests/authorization/test_hostile.py tests/authorization/test_redirects.py \
+	tests/sandbox/test_server.py tests/authorization/test_flow.py tests/authorization/test_hostile.py \
+	tests/authorization/test_redirects.py \
 	tests/provider/test_http.py tests/tokens/test_renewal.py tests/tokens/test_together.py \
 	tests/tokens/test_network.py tests/tokens/test_async_source.py tests/cli/commands/configure \
 	tests/cli/commands/test_completion.py tests/cli/test_transcripts.py tests/cli/test_keyring.py tests/test_imports.py

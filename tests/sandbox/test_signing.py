@@ -83,6 +83,12 @@ class TestSigning:
 
         assert (wrong["status"], right["status"]) == (342, 0)
 
+    def test_a_wrong_client_is_refused_before_its_nonce(self, make_bench: MakeBench) -> None:
+        """Documented: the client id is one of the signed values."""
+        bench = make_bench(revoke_open_to_free_apps=True)
+
+        assert bench.signed("revoke", client_id="sandbox-other", userid=MARIE)["status"] == 503
+
 
 class TestRevoke:
     def test_it_ends_the_tokens_and_notifications_of_the_person(self, make_bench: MakeBench) -> None:
