@@ -1,4 +1,4 @@
-"""How a login ends, where a whole command line would be too far away: interruptions, and what else could go wrong."""
+"""Logging out, close up: interruptions and failures that a whole command line could not show."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from withings_auth.store.records import app_name, token_name
 
 @pytest.fixture
 def scene() -> Iterator[Scene]:
-    """Somebody is logged in."""
+    """A login."""
     with Sandbox() as sandbox:
         scene = Scene(MemoryStore(), sandbox, Clock())
         scene.log_in()
@@ -28,7 +28,7 @@ def scene() -> Iterator[Scene]:
 
 
 def test_withings_is_asked_while_the_records_are_still_there_and_locked(scene: Scene) -> None:
-    """Statement 34: the order in which nothing is lost; no renewal comes in between."""
+    """Statement 34: in this order nothing is lost, and no renewal comes in between."""
     told: list[str] = []
 
     def look(grant: Grant) -> None:
@@ -45,7 +45,7 @@ def test_withings_is_asked_while_the_records_are_still_there_and_locked(scene: S
 
 
 def test_an_interruption_leaves_everything_for_another_try(scene: Scene) -> None:
-    """A person who presses Ctrl-C while Withings is asked has not been logged out."""
+    """A user who presses Ctrl-C while Withings is asked is not logged out."""
 
     def interrupted(_grant: Grant) -> None:
         raise KeyboardInterrupt
@@ -56,8 +56,8 @@ def test_an_interruption_leaves_everything_for_another_try(scene: Scene) -> None
     assert scene.store.names() == before
 
 
-def test_an_app_that_cannot_be_removed_is_a_trouble(scene: Scene) -> None:
-    """The tokens have gone, and what stays is named."""
+def test_an_app_that_cannot_be_removed_is_a_failure(scene: Scene) -> None:
+    """The tokens are gone, and what remains is named."""
 
     class Stuck(Wrapped):
         def clear(self, held: HeldName, name: str) -> bool:
@@ -75,9 +75,9 @@ def test_an_app_that_cannot_be_removed_is_a_trouble(scene: Scene) -> None:
     assert store.names() == [app_name(scene.sandbox.client_id)]
 
 
-class TestEndAccess:
-    def end(self, scene: Scene, *errors: Exception, known: str | None = None) -> list[App]:
-        """Ends the access at a Withings that first says what `errors` are; returns what it was asked with."""
+class TestRevokeAccess:
+    def revoke(self, scene: Scene, *errors: Exception, known: str | None = None) -> list[App]:
+        """Revokes access at a Withings that first raises these errors; returns the app of each request."""
         coming, apps = iter(errors), []
 
         def send(app: App, _api_url: str, _userid: str) -> None:
@@ -89,25 +89,25 @@ class TestEndAccess:
         return apps
 
     def test_it_is_signed_with_the_known_secret_or_else_the_saved_one(self, scene: Scene) -> None:
-        assert self.end(scene)[0].client_secret == scene.sandbox.client_secret
-        assert self.end(scene, known="given")[0].client_secret == "given"
+        assert self.revoke(scene)[0].client_secret == scene.sandbox.client_secret
+        assert self.revoke(scene, known="given")[0].client_secret == "given"
 
     def test_without_a_secret_nothing_is_asked(self, scene: Scene) -> None:
         clear_record(scene.store, app_name(scene.sandbox.client_id))
         with pytest.raises(ConfigurationError, match="did not confirm"):
-            self.end(scene)
+            self.revoke(scene)
 
     def test_too_soon_is_waited_out_once(self, scene: Scene) -> None:
         """601 refuses before it acts."""
         refusal = ProviderUnavailable("too soon", status=TOO_MANY_REQUESTS, retry_after=3)
-        assert len(self.end(scene, refusal)) == 2
+        assert len(self.revoke(scene, refusal)) == 2
         assert scene.clock.waits == [3]
         with pytest.raises(ProviderUnavailable):
-            self.end(scene, refusal, refusal)
+            self.revoke(scene, refusal, refusal)
 
     def test_an_answer_that_was_lost_is_not_asked_for_again(self, scene: Scene) -> None:
         with pytest.raises(
             ProviderUnavailable, match="did not confirm that access to the data of user 38210457 was revoked"
         ):
-            self.end(scene, ProviderUnavailable("lost"))
+            self.revoke(scene, ProviderUnavailable("lost"))
         assert scene.clock.waits == []

@@ -39,3 +39,8 @@ def move_to_keyring(desk: Desk, service: SecretService) -> None:
         service.store(f"withings-auth/{name}", "withings-auth", store.load(name) or "")
     desk.env.update(service.environ)
     desk.env["WITHINGS_AUTH_STORE"] = None
+
+
+def what_is_left(desk: Desk) -> set[str]:
+    """Every file in the store that is not a lock."""
+    return {path.name for path in desk.directory.rglob("*") if path.is_file() and path.suffix != ".lock"}

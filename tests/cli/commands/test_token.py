@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 
 import pytest
 
@@ -202,9 +201,8 @@ class TestWait:
         assert "Withings is not available now" in finished.stderr
 
     def test_what_waiting_does_not_help_ends_at_once(self, desk: Desk) -> None:
-        began = time.monotonic()
-        assert printed(desk, "--wait").returncode == 3
-        assert time.monotonic() - began < 5
+        finished = printed(desk, "--wait")
+        assert (finished.returncode, finished.seconds < 60) == (3, True)
 
     def test_a_person_is_told_and_ctrl_c_ends_it_at_once(self, desk: Desk) -> None:
         desk.put_login(age=10_800)
