@@ -1,17 +1,16 @@
-"""How a login that another tool left becomes ours: its refresh token is traded once, and what that brings is saved.
+"""Imports a login from another tool: trades its refresh token once, and saves the new tokens under a profile.
 
-The trade keeps the rules of `renewal`. It has a lock and notes of its own, and the profile's record is not touched
-before the new pair is here, so that the login that a profile has outlives every failure. What can speak against the
-save is found out before anything is sent, as far as the file says whose login it is. A process that dies between
-Withings' answer and the save loses nothing if the file is imported again within eight hours: until the new access
-token is used, and nobody has it yet, the file's refresh token works.
+The trade follows the rules of `renewal`, with a lock and notes of its own. The profile's record is not touched before
+the new tokens are here, so every failure leaves the profile's login as it was, and conflicts are found before anything
+is sent if the file names its user. A process that dies between Withings' answer and the save loses nothing if the file
+is imported again within eight hours: the file's refresh token works until the new access token is used.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from contextlib import suppress
-from dataclasses import replace as changed
 
 from withings_auth.errors import (
     ConfigurationError,
@@ -44,11 +43,11 @@ from withings_auth.wording import local_time
 def adopt(
     store: SecretStore, profile: str, login: ForeignLogin, app: App, token_url: str, *, replace: bool, effects: Effects
 ) -> Grant:
-    """Trades the login's refresh token and returns what it brought, saved under the profile. Blocks.
+    """Trades the login's refresh token and returns the new grant, saved under the profile. Blocks.
 
-    Raises `WrongAccount` where the profile belongs to somebody else and `replace` does not say to go on,
-    `LoginRequired` after a definite refusal, `ProviderUnavailable` and `LockBusy` where trying again helps,
-    `ConfigurationError`, `ProviderError` and `StoreError`. None of these changes the login that the profile has.
+    Raises `WrongAccount` if the profile belongs to another user, app or service and `replace` is false,
+    `LoginRequired` after a definite refusal, `ProviderUnavailable` and `LockBusy` if trying again helps,
+    `ConfigurationError`, `ProviderError` and `StoreError`. None of these changes the profile's login.
     """
     old = _as_grant(login, app, token_url)
     _refuse_conflicts(store, profile, old, replace=replace)
@@ -59,24 +58,24 @@ def adopt(
         try:
             if not isinstance(result, TokenReply):
                 raise import_error(result, deadline=journal.deadline)
-        except ConfigurationError:  # Withings does not know the app: what was saved of it is no good
+        except ConfigurationError:  # Withings does not know the app, so its credentials are not kept
             forget_refused(store, app)
             raise
-        grant = grant_from_reply(result, old, sent_at=sent_at)  # Withings knows better than the file whose login it is
+        grant = grant_from_reply(result, old, sent_at=sent_at)  # Withings' userid overrides the file's
         if not grant.userid:
             raise ProtocolViolation(
-                "neither Withings' answer nor the file says whose login it is",
+                "neither Withings' answer nor the file names the user",
                 hint="nothing was saved; log in instead: withings-auth login",
             )
         _save(store, profile, app, grant, journal.deadline or sent_at, replace=replace)
-        with suppress(StoreError):  # the login is saved, which is what counts
+        with suppress(StoreError):  # the login is saved, and that is what counts
             held.notes.note(None)
     return grant
 
 
 def _as_grant(login: ForeignLogin, app: App, token_url: str) -> Grant:
-    """Returns the login as a grant that has expired; its userid is empty where the file does not say it."""
-    return changed(
+    """Returns the login as an expired grant; its userid is empty if the file does not name one."""
+    return dataclasses.replace(
         empty_grant(app, token_url),
         access_token=login.access_token,
         refresh_token=login.refresh_token,
@@ -86,7 +85,7 @@ def _as_grant(login: ForeignLogin, app: App, token_url: str) -> Grant:
 
 
 def _lock_name(login: ForeignLogin) -> str:
-    # One for each refresh token, whichever profile it is imported as: it is never sent twice at once.
+    # One per refresh token, whatever the profile, so that it is never sent twice at once.
     return f"import/{hashlib.sha256(login.refresh_token.encode()).hexdigest()[:16]}"
 
 
@@ -95,9 +94,7 @@ def _refuse_conflicts(store: SecretStore, profile: str, old: Grant, *, replace: 
     if owner is not None:
         refuse_other_owner(profile, owner, old.client_id, old.token_url)
         if not old.userid:
-            raise WrongAccount(
-                f"profile {profile} is in use, and the file does not say whose login it holds", hint=WAYS_ON
-            )
+            raise WrongAccount(f"profile {profile} is in use, and the file does not name its user", hint=WAYS_ON)
         if old.userid != owner.userid:
             raise WrongAccount(
                 f"the file holds the login of user {old.userid}, but profile {profile} belongs to user {owner.userid}",
@@ -109,15 +106,16 @@ def _refuse_conflicts(store: SecretStore, profile: str, old: Grant, *, replace: 
 def _save(store: SecretStore, profile: str, app: App, grant: Grant, deadline: float, *, replace: bool) -> None:
     try:
         save_login(store, profile, app, grant, replace=replace)
-    except WrongAccount as error:  # which only Withings' answer could tell
-        error.hint = (
-            f"the file works until {local_time(deadline)}: import it again before that, as the right profile:"
-            ' profile="NAME"'
-        )
-        raise
+    except WrongAccount as error:  # found only with the userid in Withings' answer
+        raise WrongAccount(
+            str(error),
+            hint=f"the file works until {local_time(deadline)}: import it again before that under the right profile,"
+            ' with profile="NAME"',
+            userid=error.userid,
+            owner=error.owner,
+        ) from error
     except (StoreError, LockBusy) as error:
         raise StoreNotDurable(
-            f"the login was renewed and could not be saved: {error}",
-            hint="nothing is lost if that is mended and the file is imported again before"
-            f" {local_time(deadline)}; {error.hint}",
+            f"the login was renewed but could not be saved: {error}",
+            hint=f"import the file again before {local_time(deadline)} and nothing is lost; {error.hint}",
         ) from error
