@@ -99,7 +99,7 @@ def test_a_redirect_uri_that_is_not_registered(make_desk: Callable[..., Desk], c
     page.get_by_text("redirect_uri_mismatch").wait_for()
     finished = program.wait()
     assert finished.returncode == 1
-    assert "nobody came back from Withings within 3 s" in finished.stderr
+    assert "the browser did not come back from Withings within 3 s" in finished.stderr
     assert f"register exactly http://localhost:{desk.port}/other" in finished.stderr
 
 
@@ -111,7 +111,7 @@ def test_the_short_address_works_once(desk: Desk, chromium: Chromium) -> None:
     answer = second.goto(short)
     assert answer is not None
     assert answer.status == 410
-    program.stderr.expect("start address, a second time")
+    program.stderr.expect("start address, which was already used")
     first.get_by_role("button", name="Allow").click()
     first.get_by_role("heading", name="You are signed in").wait_for()
     assert program.wait().returncode == 0

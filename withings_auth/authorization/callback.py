@@ -133,9 +133,7 @@ def _judge_answer(codes: list[str], errors: list[str]) -> Ignored | Refused | Gr
     match codes, errors:
         case [], [error] if error:
             return Refused(printable(error, limit=80))
-        case [code], []:
-            if not code:
-                return Ignored(Reason.INCOMPLETE)
+        case [code], [] if code:
             return Granted(code) if is_opaque_token(code) else Ignored(Reason.NOT_A_CODE)
         case [_], [_]:
             return Ignored(Reason.CONTRADICTORY)

@@ -39,9 +39,11 @@ async def serve(
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
         return _response(await answer(HttpRequest(method=request.method, target=request.raw_path, headers=headers)))
 
-    manager = _Server(respond, note_unreadable)
+    manager = web.Server(respond)
     loop = asyncio.get_running_loop()
-    servers = [await loop.create_server(manager, sock=listening) for listening in sockets]
+    servers = [
+        await loop.create_server(lambda: _Connection(manager, note_unreadable), sock=listening) for listening in sockets
+    ]
     try:
         yield
     finally:
@@ -57,25 +59,10 @@ def _response(page: pages.Page) -> web.Response:
     return response
 
 
-class _Server(web.Server):
-    """Makes a `_Connection` for each connection."""
-
-    def __init__(
-        self,
-        respond: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
-        note_unreadable: Callable[[Reason], object],
-    ) -> None:
-        super().__init__(respond)
-        self._note_unreadable = note_unreadable
-
-    def __call__(self) -> web.RequestHandler:
-        return _Connection(self, self._note_unreadable)
-
-
 class _Connection(web.RequestHandler):
     """aiohttp's connection, which recognises TLS and puts our headers on its own answers."""
 
-    def __init__(self, manager: _Server, note_unreadable: Callable[[Reason], object]) -> None:
+    def __init__(self, manager: web.Server, note_unreadable: Callable[[Reason], object]) -> None:
         super().__init__(manager, loop=asyncio.get_running_loop(), access_log=_SILENT, logger=_SILENT, lingering_time=0)
         self._note_unreadable = note_unreadable
         self._is_new = True

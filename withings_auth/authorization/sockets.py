@@ -56,28 +56,21 @@ def sharing_option(platform: str) -> int:
 
 def _listen_on(host: str, port: int, *, needed: bool) -> socket.socket | None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        made = socket.socket(family, socket.SOCK_STREAM)
-    except OSError as error:
-        if error.errno in _NO_SUCH_FAMILY and not needed:
-            return None
-        raise _unavailable(host, port, error) from error
-    try:
-        made.setsockopt(socket.SOL_SOCKET, sharing_option(sys.platform), 1)
-        if family == socket.AF_INET6:
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        made.bind((host, port))
-        made.listen(BACKLOG)
-        made.setblocking(False)
-    except OSError as error:
-        made.close()
-        if error.errno in _NO_SUCH_FAMILY and not needed:
-            return None
-        raise _unavailable(host, port, error) from error
-    except BaseException:
-        made.close()
-        raise
-    return made
+    with ExitStack() as stack:
+        try:
+            made = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            made.setsockopt(socket.SOL_SOCKET, sharing_option(sys.platform), 1)
+            if family == socket.AF_INET6:
+                made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            made.bind((host, port))
+            made.listen(BACKLOG)
+            made.setblocking(False)
+        except OSError as error:
+            if error.errno in _NO_SUCH_FAMILY and not needed:
+                return None
+            raise _unavailable(host, port, error) from error
+        stack.pop_all()
+        return made
 
 
 def _unavailable(host: str, port: int, error: OSError) -> CallbackUnavailable:

@@ -26,7 +26,7 @@ PROGRAM = "withings-auth"
 FORMAT_VERSION = 1  # of every --json answer; increased when a field changes its meaning or is removed
 _KEPT_FREE = 3  # columns: for the cursor, and for the ^C that a terminal may add
 
-# The flag for each parameter that a message or hint of the library may name.
+# The flag of each parameter that a message or hint of the library may name.
 FLAGS = {
     "browser": "--browser",
     "client_id": "--client-id",
