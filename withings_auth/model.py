@@ -49,10 +49,9 @@ class Endpoints:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """An application as registered at Withings' developer dashboard.
+    """An application registered at Withings' developer dashboard.
 
-    `redirect_uri` is text: it is sent character for character as it was registered. Raises `ConfigurationError`
-    where a value cannot be what it should be.
+    `redirect_uri` is text, sent exactly as it was registered. Raises `ConfigurationError` if a value is invalid.
     """
 
     client_id: str
@@ -61,28 +60,21 @@ class App:
     scopes: tuple[str, ...] = ALL_SCOPES
 
     def __post_init__(self) -> None:
-        # `tuple` because a caller's list would not be frozen; no message repeats a value that may be a secret.
-        object.__setattr__(self, "scopes", tuple(self.scopes))
-        if not is_client_id(self.client_id):
-            raise ConfigurationError(
-                "the client id has characters that no client id has",
-                hint="copy it again from https://developer.withings.com/dashboard/",
-            )
-        if not is_client_secret(self.client_secret):
-            raise ConfigurationError(
-                "the client secret is empty or has characters that no client secret has",
-                hint="copy it again from https://developer.withings.com/dashboard/",
-            )
-        if parsed_url(self.redirect_uri) is None:
-            raise ConfigurationError(
-                "the redirect URI is not an http or https URL without user name",
-                hint="copy it again, exactly as it is registered at https://developer.withings.com/dashboard/",
-            )
-        if not self.scopes or not all(is_scope(scope) for scope in self.scopes):
-            raise ConfigurationError(
-                "the list of scopes is empty or names one that cannot be",
-                hint=f"the scopes of Withings are {', '.join(ALL_SCOPES)}",
-            )
+        object.__setattr__(self, "scopes", tuple(self.scopes))  # a caller's list would not be frozen
+        copy = "copy it again, exactly, from https://developer.withings.com/dashboard/"
+        # No problem repeats its value, which may be a secret.
+        for is_valid, problem, hint in (
+            (is_client_id(self.client_id), "the client id is empty or has invalid characters", copy),
+            (is_client_secret(self.client_secret), "the client secret is empty or has invalid characters", copy),
+            (parsed_url(self.redirect_uri), "the redirect URI is not an http or https URL without a user name", copy),
+            (
+                self.scopes and all(map(is_scope, self.scopes)),
+                "the list of scopes is empty or has an invalid one",
+                f"Withings' scopes are {', '.join(ALL_SCOPES)}",
+            ),
+        ):
+            if not is_valid:
+                raise ConfigurationError(problem, hint=hint)
 
     def written(self) -> str:
         """Returns the record to store under `app/<client_id>`."""

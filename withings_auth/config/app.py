@@ -19,7 +19,7 @@ class PartialApp:
     scopes: tuple[str, ...] | None = None
 
     def over(self, other: PartialApp | App) -> PartialApp:
-        """Returns these values, and the other's where these are None."""
+        """Returns this app, with the other's values for those that are None."""
         return PartialApp(
             client_id=other.client_id if self.client_id is None else self.client_id,
             client_secret=other.client_secret if self.client_secret is None else self.client_secret,

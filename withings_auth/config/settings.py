@@ -86,7 +86,7 @@ def read_settings(
     client_secret = environ.get("WITHINGS_CLIENT_SECRET") or None
     if client_secret is not None and not is_client_secret(client_secret):
         raise ConfigurationError(
-            "WITHINGS_CLIENT_SECRET has characters that no client secret has",
+            "WITHINGS_CLIENT_SECRET has invalid characters",
             hint="copy it again from your app at Withings' dashboard, or unset it: withings-auth configure saves it",
         )
     scopes, scopes_place = sources.find("scopes")

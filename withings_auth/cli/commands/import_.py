@@ -42,7 +42,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add_profile(parser)
     parser.add_argument("--client-id", metavar="ID", help="the app that the other tool used (WITHINGS_CLIENT_ID)")
     parser.add_argument(
-        "--replace", action="store_true", help="replace the profile's login, even one of another person or app"
+        "--replace", action="store_true", help="replace the profile's login, even if it is another user's or app's"
     )
     afterwards = parser.add_mutually_exclusive_group()
     afterwards.add_argument("--remove", action="store_true", help="remove the file once the login is saved")

@@ -22,8 +22,8 @@ class TestAnotherSecretOrApp:
         assert refused.returncode == 2
         assert "withings-auth configure" in refused.stderr
         before = json.loads((bare.directory / "token" / "default.json").read_text())
-        mended = configure(bare, secret=bare.sandbox.client_secret)
-        assert "Profile default stays logged in. Next: withings-auth token" in mended.stderr
+        finished = configure(bare, secret=bare.sandbox.client_secret)
+        assert "Profile default stays logged in. Next: withings-auth token" in finished.stderr
         assert json.loads((bare.directory / "token" / "default.json").read_text()) == before
         assert bare.run("token").returncode == 0
         assert bare.sandbox.counters.exchanges == 1
@@ -63,8 +63,8 @@ class TestAnotherSecretOrApp:
             WITHINGS_SCOPES=SCOPES,
         )
         assert finished.returncode == 0
-        told = re.findall(r"warning: (\w+) in the environment differs", finished.stderr)
-        assert told == ["WITHINGS_CLIENT_ID", "WITHINGS_CLIENT_SECRET"]
+        named = re.findall(r"warning: (\w+) in the environment differs", finished.stderr)
+        assert named == ["WITHINGS_CLIENT_ID", "WITHINGS_CLIENT_SECRET"]
         assert "other-hush" not in finished.stderr
 
 

@@ -87,7 +87,7 @@ def test_a_file_that_cannot_be_written_is_reported(bare: Desk, config: Path) -> 
 
 
 def test_a_failed_save_leaves_the_file_alone(bare: Desk, config: Path) -> None:
-    """config.toml never names an app whose secret could not be saved."""
+    """config.toml never names an app with an unsaved secret."""
     bare.directory.parent.mkdir(exist_ok=True)
     bare.directory.write_text("in the way")
     assert configure_app(bare).returncode == 5

@@ -12,7 +12,7 @@ from tests.support.logins import Desk
 
 
 def test_the_file_of_a_script_is_enough(bare: Desk, config: Path, home: Path) -> None:
-    """Everything comes from it; its fixed STATE is ignored, and the user is told."""
+    """Everything comes from it; its fixed STATE is ignored with a note."""
     file = write(
         home / "credentials.sh",
         f"export CLIENT_ID='{bare.sandbox.client_id}'\nexport CONSUMER_SECRET='{bare.sandbox.client_secret}'\n"

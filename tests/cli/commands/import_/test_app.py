@@ -1,4 +1,4 @@
-"""Which app an imported login belongs to, and whose secret is sent for it."""
+"""Which app an imported login belongs to, and which secret is sent for it."""
 
 from __future__ import annotations
 

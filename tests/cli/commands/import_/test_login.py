@@ -11,7 +11,7 @@ from tests.support.logins import Desk
 
 
 def test_a_login_is_imported(desk: Desk, file: Path) -> None:
-    """One refresh; the new token works; the old copy is kept and said to be dead; nothing is on stdout."""
+    """One refresh; the new token works; the old copy is kept, with a note that it is dead; stdout is empty."""
     finished = import_file(desk, file)
     assert (finished.returncode, finished.stdout) == (0, ""), finished.stderr
     assert "File format: withings-sync." in finished.stderr
