@@ -1,4 +1,4 @@
-"""The command line as transcripts: what is typed, what comes out, on which stream, and the exit code.
+"""The command line as transcripts: the commands, their output on either stream, and their exit codes.
 
 A transcript in `transcripts/` begins with its promise (`# …`) and is a list of steps:
 
@@ -56,7 +56,7 @@ sys.exit(main(sys.argv[1:]))
 
 @pytest.mark.parametrize("transcript", TRANSCRIPTS, ids=lambda path: path.stem)
 def test_transcript(transcript: Path, desk: Desk, home: Path) -> None:
-    """Every command of the transcript says what stands there, to the letter."""
+    """Every command prints exactly what the transcript says."""
     desk.cli = desk.cli.using(sys.executable, "-c", LOGGED)
     desk.env["TRANSCRIPT_LOG"] = str(home / "log")
     desk.env["BROWSER"] = shlex.join([sys.executable, "-m", "withings_auth.sandbox.visitor"])
@@ -69,7 +69,7 @@ def test_transcript(transcript: Path, desk: Desk, home: Path) -> None:
 
 
 def shown_errors() -> dict[str, list[str]]:
-    """What the transcripts show of each class: the output of every command that it ended."""
+    """The output of every command in a transcript that an error ended, by the error's class."""
     shown: dict[str, list[str]] = {}
     for transcript in TRANSCRIPTS:
         for found in re.finditer(r"^# error: (\w+)\n(.*?^exit \d+)$", transcript.read_text(), re.MULTILINE | re.DOTALL):
@@ -78,7 +78,7 @@ def shown_errors() -> dict[str, list[str]]:
 
 
 def test_every_error_has_a_transcript() -> None:
-    """Each class of the tree that anybody raises ends a command in a transcript, and no other name is there."""
+    """Each error class that is raised anywhere ends a command in a transcript; no other class is named there."""
     sources = "\n".join(path.read_text() for path in Path(errors.__file__).parent.rglob("*.py"))
     raised = {error.__name__ for error in all_errors() if re.search(rf"(?<!class )\b{error.__name__}\([^)]", sources)}
     assert {error.__name__ for error in all_errors()} - raised == {"StoreError"}, "a base class, and nothing more"
@@ -93,7 +93,7 @@ def test_an_error_is_told_with_message_hint_and_its_exit_code(error: type[errors
 
 
 def _played(written: str, desk: Desk, home: Path, held: ExitStack) -> Iterator[str]:
-    """Runs a transcript's steps and returns it as it came out."""
+    """Runs a transcript's steps and returns it with the real output."""
     names_error, answer = False, ""
     for line in written.splitlines():
         word, _, rest = line.partition(" ")

@@ -1,4 +1,4 @@
-"""Colour is for a person's eye: on terminals, unless NO_COLOR or a dumb terminal says otherwise."""
+"""Colours are for terminals only, unless NO_COLOR is set or the terminal is dumb."""
 
 from __future__ import annotations
 
@@ -54,20 +54,20 @@ def test_a_warning_is_yellow(desk: Desk) -> None:
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"NO_COLOR": "anything"}, {"TERM": "dumb"}], ids=str)
 @SAY_MUCH
 def test_where_it_is_not_wanted_there_is_none(desk: Desk, arguments: tuple[str, ...], env: dict[str, str]) -> None:
-    """Every command goes through the same rule (no-color.org: the variable set to anything but nothing)."""
+    """The same rule holds for every command (no-color.org: the variable is set and not empty)."""
     desk.put_login(age=340 * 86_400)
     assert COLOUR.search(on_screen(desk, *arguments, **env)) is None
 
 
 def test_an_empty_no_color_says_nothing(desk: Desk) -> None:
-    """As no-color.org has it."""
+    """As no-color.org says."""
     assert COLOUR.search(on_screen(desk, "token", NO_COLOR=""))
 
 
 @SAY_MUCH
 @pytest.mark.parametrize("forced", [{}, {"FORCE_COLOR": "1"}, {"CLICOLOR_FORCE": "1"}], ids=str)
 def test_a_pipe_gets_none(desk: Desk, arguments: tuple[str, ...], forced: dict[str, str]) -> None:
-    """Whatever other variables say: a file or a program is no eye."""
+    """A file or a pipe gets no colour, whatever other variables say."""
     desk.put_login(age=340 * 86_400)
     finished = desk.run(*arguments, **forced)
     assert COLOUR.search(finished.stdout + finished.stderr) is None
@@ -86,5 +86,5 @@ def test_each_stream_is_judged_by_itself(desk: Desk) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_is_plain_everywhere(desk: Desk, command: str) -> None:
-    """Also under newer Pythons, whose argparse would colour it by rules of its own."""
+    """Even with newer versions of Python, where argparse has colour rules of its own."""
     assert "\x1b" not in on_screen(desk, command, "--help", FORCE_COLOR="1")

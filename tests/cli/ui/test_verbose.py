@@ -1,4 +1,4 @@
-"""`-v` says on stderr what is done, and never a secret; `--version --verbose` says what it is done with."""
+"""`-v` shows on stderr what is done, but never a secret; `--version --verbose` shows with which versions."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ LINE = re.compile(r"\d\d:\d\d:\d\d\.\d{3} [\w.]+: .+")
 
 
 def said(stderr: str) -> list[str]:
-    """What -v said, without the times."""
+    """What -v printed, without the times."""
     return [line[13:] for line in stderr.splitlines() if LINE.fullmatch(line)]
 
 
 def test_a_login_is_told_step_by_step(desk: Desk) -> None:
-    """Statement 23: from the store to the save, in order; code, state, tokens and secrets are no part of it."""
+    """Statement 23: from the store to the save, in order, without code, state, tokens and secrets."""
     browser = shlex.join([sys.executable, "-m", "withings_auth.sandbox.visitor"])
     finished = desk.run("login", "-v", BROWSER=browser)
     assert finished.returncode == 0
@@ -49,7 +49,7 @@ def test_a_login_is_told_step_by_step(desk: Desk) -> None:
 
 
 def test_a_renewal_is_told_with_its_waits(desk: Desk) -> None:
-    """Statement 23: the lock, the lost answer, the guard, the second try and the save are told, and no token."""
+    """Statement 23: the lock, the lost answer, the guard, the second try and the save are shown, but no token."""
     desk.put_login(age=10_800)
     desk.sandbox.fail_next("lost", where="token")
     finished = desk.run("token", "--verbose")
@@ -98,7 +98,7 @@ def test_the_keyring_that_was_chosen_is_told(desk: Desk, secret_service: SecretS
     "arguments", [("-v", "status"), ("status", "-v"), ("--verbose", "status"), ("-v", "status", "-v")]
 )
 def test_it_may_stand_before_the_command_or_behind_it(desk: Desk, arguments: tuple[str, ...]) -> None:
-    """And says everything once."""
+    """And shows everything once."""
     told = said(desk.run(*arguments).stderr)
     assert len(told) == len(set(told)) > 2
 
@@ -115,14 +115,14 @@ def test_stdout_is_the_same_with_it(desk: Desk) -> None:
 
 
 def test_a_program_under_run_keeps_its_own_flag(desk: Desk) -> None:
-    """-v behind the program's name is the program's."""
+    """A -v after the program's name belongs to the program."""
     desk.put_login()
     finished = desk.run("run", "--", "echo", "-v")
     assert (finished.stdout, said(finished.stderr)) == ("-v\n", [])
 
 
 def test_a_python_program_hears_it_by_its_own_logging(desk: Desk) -> None:
-    """Under our modules' names, at DEBUG, and nothing on stderr for who has set up no logging."""
+    """Under our modules' names, at DEBUG, and nothing on stderr if logging is not set up."""
     desk.put_login()
     python = desk.cli.using(sys.executable)
     ask = "from withings_auth import TokenSource; TokenSource().token()"
@@ -140,7 +140,7 @@ def test_a_record_names_who_logged_it(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_what_is_logged_of_a_variable_is_harmless(desk: Desk) -> None:
-    """Statement 35: its control characters reach no terminal."""
+    """Statement 35: its control characters do not reach the terminal."""
     finished = desk.run("login", "-v", "--timeout", "0.5", BROWSER="no\x1b[31m-such --flag")
     assert finished.returncode == 1
     assert "\x1b" not in finished.stderr
@@ -150,14 +150,14 @@ def test_what_is_logged_of_a_variable_is_harmless(desk: Desk) -> None:
 
 
 class TestVersions:
-    """What a report of a bug should name."""
+    """What a bug report should contain."""
 
     def test_alone_it_is_one_line(self, desk: Desk) -> None:
         assert desk.run("--version").stdout == f"withings-auth {withings_auth.__version__}\n"
 
     @pytest.mark.parametrize("arguments", [("--version", "--verbose"), ("--version", "-v"), ("-v", "--version")])
     def test_with_verbose_everything_that_is_depended_on_is_named(self, desk: Desk, arguments: tuple[str, ...]) -> None:
-        """Python, the platform, and each dependency of pyproject.toml with the version that is installed."""
+        """Python, the platform, and each dependency of pyproject.toml with its installed version."""
         finished = desk.run(*arguments)
         assert (finished.returncode, finished.stderr) == (0, "")
         lines = finished.stdout.splitlines()
