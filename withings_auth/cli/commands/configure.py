@@ -48,9 +48,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--redirect-uri", metavar="URL", help=f"the URL exactly as registered (default: {DEFAULT_REDIRECT_URI})"
     )
     parser.add_argument("--scope", metavar="LIST", help="scopes that logins request, a comma list (default: all four)")
-    parser.add_argument(
-        "--listen", metavar="HOST:PORT", help="where logins listen, if not at the redirect URI"
-    )
+    parser.add_argument("--listen", metavar="HOST:PORT", help="where logins listen, if not at the redirect URI")
     parser.add_argument("--open-dashboard", action="store_true", help="open Withings' developer dashboard first")
     parser.add_argument(
         "--check", action="store_true", help="ask Withings whether client id and secret are right, before saving"
