@@ -1,4 +1,4 @@
-"""`withings-auth api`: one call with the stored login, told as JSON and as an exit code."""
+"""`withings-auth api`: one call with the stored login, answered in JSON and with an exit code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WEIGHTS = ("measure", "getmeas", "meastype=1")
 
 class TestAnswers:
     def test_the_body_is_printed(self, desk: Desk) -> None:
-        """The body and nothing else, not even a version of ours: it is Withings' own."""
+        """Only the body, without a format version of ours: it is Withings' own."""
         desk.put_login()
         finished = desk.run("api", *WEIGHTS, "startdate=0")
         body = json.loads(finished.stdout)
@@ -25,7 +25,7 @@ class TestAnswers:
         assert set(body) == {"updatetime", "timezone", "measuregrps", "more", "offset"}
         assert (finished.returncode, finished.stderr) == (0, "")
 
-    def test_data_may_be_larger_than_any_answer_of_the_token_service(self, desk: Desk) -> None:
+    def test_data_may_be_larger_than_an_answer_of_the_token_service(self, desk: Desk) -> None:
         desk.put_login()
         desk.sandbox.fail_next("huge", where="measure", size=2 * LARGEST_BODY_BYTES)
         finished = desk.run("api", *WEIGHTS)
@@ -37,7 +37,7 @@ class TestAnswers:
         assert len(json.loads(desk.run("api", path, "getdevice").stdout)["devices"]) == 2
 
     def test_parameters_are_sent_as_they_are(self, desk: Desk) -> None:
-        """Empty values, blanks, equals signs and other scripts arrive whole."""
+        """Empty values, spaces, equals signs and non-ASCII text arrive unchanged."""
         desk.put_login()
         url, comment = "https://me.example/?a=b&c=%20", "Größe = 1,80 m"
         assert desk.run("api", "notify", "subscribe", f"callbackurl={url}", "appli=", f"comment={comment}").stdout == (
@@ -55,13 +55,13 @@ class TestAnswers:
             ("measure", "getmeas", "category=2", "meastype=1", "--raw"),
         ],
     )
-    def test_a_flag_may_stand_anywhere(self, desk: Desk, words: tuple[str, ...]) -> None:
+    def test_a_flag_may_come_anywhere(self, desk: Desk, words: tuple[str, ...]) -> None:
         desk.put_login()
         whole = json.loads(desk.run("api", *words).stdout)
         assert (whole["status"], len(whole["body"]["measuregrps"])) == (0, 1)
 
     def test_a_dead_token_is_renewed_once_and_the_call_repeated_once(self, desk: Desk) -> None:
-        """Statement 33: Withings says it in HTTP 200; the repetition is not the same request twice."""
+        """Statement 33: Withings says so in HTTP 200; the repeated call does not count as the same request."""
         desk.put_login()
         desk.sandbox.expire_access_token()
         finished = desk.run("api", *WEIGHTS)
@@ -69,8 +69,8 @@ class TestAnswers:
         assert json.loads(finished.stdout)["measuregrps"]
         assert (desk.sandbox.counters.refreshes, desk.sandbox.counters.data_requests) == (1, 2)
 
-    def test_text_from_withings_reaches_a_terminal_only_escaped(self, desk: Desk) -> None:
-        """Statement 35: control characters, colours, backward writing, in the body as in a refusal."""
+    def test_text_from_withings_is_escaped(self, desk: Desk) -> None:
+        """Statement 35: control characters, colours and right-to-left text, in the body and in an error."""
         desk.put_login()
         hostile = {"status": 0, "body": {"model": HOSTILE_TEXT, HOSTILE_TEXT: [HOSTILE_TEXT]}}
         desk.sandbox.fail_next("wrong_shape", where="measure", json=hostile)
@@ -85,20 +85,20 @@ class TestAnswers:
 
 
 class TestPages:
-    def test_all_pages_are_one(self, desk: Desk) -> None:
+    def test_all_pages_are_merged(self, desk: Desk) -> None:
         desk.put_login()
         one_by_one = []
         for offset in (0, 100, 200, 300):
             page = json.loads(desk.run("api", "measure", "getmeas", "startdate=0", f"offset={offset}").stdout)
             one_by_one += page["measuregrps"]
-        desk.sandbox.advance(11)  # the same requests again are refused before
+        desk.sandbox.advance(11)  # earlier, the same requests would be refused
         finished = desk.run("api", "measure", "getmeas", "startdate=0", "--paginate")
         body = json.loads(finished.stdout)
         assert body["measuregrps"] == one_by_one
         assert len(one_by_one) > 250
         assert set(body) == {"updatetime", "timezone", "measuregrps"}
 
-    def test_a_token_that_dies_in_between_is_renewed(self, desk: Desk) -> None:
+    def test_a_token_that_dies_between_pages_is_renewed(self, desk: Desk) -> None:
         desk.put_login()
         desk.sandbox.fail_next("wrong_shape", where="measure", json={"status": 0, "body": {"more": 1, "offset": 100}})
         desk.sandbox.fail_next("status", where="measure", status=401, error="invalid_token")
@@ -106,7 +106,7 @@ class TestPages:
         assert (finished.returncode, desk.sandbox.counters.refreshes) == (0, 1)
         assert len(json.loads(finished.stdout)["measuregrps"]) > 150
 
-    def test_a_failure_in_between_prints_nothing_half(self, desk: Desk) -> None:
+    def test_a_failure_between_pages_prints_nothing(self, desk: Desk) -> None:
         desk.put_login()
         desk.sandbox.fail_next("wrong_shape", where="measure", json={"status": 0, "body": {"more": 1, "offset": 100}})
         desk.sandbox.fail_next("too_many", where="measure")
@@ -121,12 +121,12 @@ class TestPages:
         assert (finished.returncode, finished.stdout) == (1, "")
         assert "its offset does not grow" in finished.stderr
 
-    def test_a_person_is_told_that_there_is_more(self, desk: Desk) -> None:
+    def test_a_user_is_told_that_there_are_more_pages(self, desk: Desk) -> None:
         desk.put_login()
         program = desk.cli.on_terminal("api", "measure", "getmeas", "startdate=0", env=desk.env)
         assert program.wait().screen.endswith("There are more pages: --paginate fetches them all.\n")
 
-    def test_nobody_is_told_where_there_is_no_more(self, desk: Desk) -> None:
+    def test_nobody_is_told_if_there_are_no_more_pages(self, desk: Desk) -> None:
         desk.put_login()
         program = desk.cli.on_terminal("api", "v2/user", "getdevice", env=desk.env)
         assert program.wait().screen.endswith("\n}\n")
@@ -137,7 +137,7 @@ class TestPages:
 
 class TestRefusals:
     @pytest.mark.parametrize(
-        ("fault", "details", "code", "said"),
+        ("fault", "details", "code", "message"),
         [
             ("too_many", {}, 4, "Withings asks to wait (status 601"),
             ("timeout_status", {}, 4, "Withings is not available now (status 522"),
@@ -153,13 +153,13 @@ class TestRefusals:
         ],
     )
     @pytest.mark.parametrize("form", ["", "--raw", "--paginate"])
-    def test_each_is_named_and_has_its_exit_code(
-        self, desk: Desk, fault: str, details: dict[str, object], code: int, said: str, form: str
+    def test_each_has_its_message_and_exit_code(
+        self, desk: Desk, fault: str, details: dict[str, object], code: int, message: str, form: str
     ) -> None:
         desk.put_login()
         desk.sandbox.fail_next(fault, where="measure", **details)  # type: ignore[arg-type]  # one of the literals
         finished = desk.run("api", *WEIGHTS, *filter(None, [form]))
-        assert (finished.returncode, said in finished.stderr, "hint: " in finished.stderr) == (code, True, True)
+        assert (finished.returncode, message in finished.stderr, "hint: " in finished.stderr) == (code, True, True)
         if form != "--raw":
             assert finished.stdout == ""
 
@@ -169,13 +169,13 @@ class TestRefusals:
         assert json.loads(finished.stdout) == {"status": 2554, "body": {}, "error": "Not implemented"}
         assert (finished.returncode, "status 2554: Not implemented" in finished.stderr) == (1, True)
 
-    def test_raw_prints_nothing_where_there_is_no_envelope(self, desk: Desk) -> None:
+    def test_raw_prints_nothing_without_an_envelope(self, desk: Desk) -> None:
         desk.put_login()
         desk.sandbox.fail_next("html", where="measure")
         finished = desk.run("api", *WEIGHTS, "--raw")
         assert (finished.returncode, finished.stdout) == (4, "")
 
-    def test_a_path_that_is_not_there_is_no_outage(self, desk: Desk) -> None:
+    def test_an_unknown_path_is_not_an_outage(self, desk: Desk) -> None:
         desk.put_login()
         finished = desk.run("api", "v2/weather", "get")
         assert (finished.returncode, finished.stdout) == (1, "")
@@ -199,7 +199,7 @@ class TestRefusals:
         assert desk.run("api", *WEIGHTS).returncode == 3
 
     def test_another_service_than_the_logins_is_not_obeyed(self, desk: Desk) -> None:
-        """Statements 26 and 38: a variable that differs is exit 2, and nobody hears the token."""
+        """Statements 26 and 38: if a variable differs, exit 2, and nobody gets the token."""
         desk.put_login()
         finished = desk.run("api", *WEIGHTS, WITHINGS_AUTH_API_URL="https://elsewhere.invalid")
         assert (finished.returncode, desk.sandbox.counters.data_requests) == (2, 0)
@@ -220,17 +220,17 @@ class TestRefusals:
             ("measure", "getmeas", "--pages", "meastype=1"),
         ],
     )
-    def test_what_is_typed_wrong_sends_nothing(self, desk: Desk, words: tuple[str, ...]) -> None:
+    def test_wrong_usage_sends_nothing(self, desk: Desk, words: tuple[str, ...]) -> None:
         desk.put_login()
         finished = desk.run("api", *words)
         assert (finished.returncode, finished.stdout, desk.sandbox.counters.data_requests) == (2, "", 0)
         assert "hint: " in finished.stderr
 
     @pytest.mark.parametrize(
-        ("number", "code", "said"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "terminated")]
+        ("number", "code", "message"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "terminated")]
     )
-    def test_a_signal_ends_a_slow_call_at_once(self, desk: Desk, number: str, code: int, said: str) -> None:
-        """And quietly, while the answer may still be on its way."""
+    def test_a_signal_ends_a_slow_call(self, desk: Desk, number: str, code: int, message: str) -> None:
+        """Without waiting for the answer, and quietly."""
         desk.put_login()
         desk.sandbox.fail_next("slow", where="measure", seconds=120.0)
         program = desk.cli.start("api", *WEIGHTS, env={**desk.env, "PYTHONDEVMODE": "1"})
@@ -238,7 +238,7 @@ class TestRefusals:
         program.signal(signal.Signals[number])
         finished = program.wait(seconds=60)
         assert finished.returncode == code
-        assert finished.stderr == f"withings-auth: error: {said}\n"
+        assert finished.stderr == f"withings-auth: error: {message}\n"
 
     def test_its_help_has_an_example(self, desk: Desk) -> None:
         assert "withings-auth api measure getmeas meastype=1" in desk.run("api", "--help").stdout

@@ -92,7 +92,7 @@ def test_the_report_does_not_identify_the_user(desk: Desk, home: Path) -> None:
     desk.env["WITHINGS_REDIRECT_URI"] = "https://weight.annas-domain.example/back"
     (home / "store" / "token" / "default.json").chmod(0o644)
     for flags in ([], ["--json"]):
-        said = desk.run("doctor", *flags).stdout
+        shown = desk.run("doctor", *flags).stdout
         for private in (
             grant.userid,
             grant.client_id,
@@ -101,8 +101,8 @@ def test_the_report_does_not_identify_the_user(desk: Desk, home: Path) -> None:
             f"/{getpass.getuser()}/",
             "annas-domain",
         ):
-            assert private not in said
-        assert "https://HOST/back" in said
+            assert private not in shown
+        assert "https://HOST/back" in shown
 
 
 def test_a_fresh_machine_has_no_failures(cli: Cli, home: Path, sandbox_alone: Sandbox) -> None:
@@ -220,6 +220,6 @@ class TestForAUser:
         program.wait()
 
     def test_the_help_says_what_is_left_out(self, desk: Desk) -> None:
-        said = desk.run("doctor", "--help").stdout
-        assert "can be pasted into a bug report" in said
-        assert "--offline" in said
+        shown = desk.run("doctor", "--help").stdout
+        assert "can be pasted into a bug report" in shown
+        assert "--offline" in shown

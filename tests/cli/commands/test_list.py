@@ -1,4 +1,4 @@
-"""`list`: every profile on the machine in one table, whatever state each is in."""
+"""`list`: every profile on the machine in one table, whatever its status."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOMENT = r"[\d-]{10} \d\d:\d\d"
 
 
 def test_the_table_is_aligned(desk: Desk) -> None:
-    """One line a profile, in the order of their names, the columns under their heads."""
+    """One line for each profile, sorted by name, with the columns under their headings."""
     put(desk, "second", person=2, age=11_000)
     put(desk, "a-rather-long-name")
     finished = desk.run("list")
@@ -33,8 +33,8 @@ def test_the_table_is_aligned(desk: Desk) -> None:
     assert head.index("ACCESS TOKEN") == first.index("valid for") == second.index("expired")
 
 
-def test_one_that_cannot_be_read_does_not_hide_the_others(desk: Desk) -> None:
-    """It is shown as broken, its error is told with its name, and the exit code is the store's."""
+def test_one_that_cannot_be_read_does_not_hide_the_rest(desk: Desk) -> None:
+    """Its line says so, its error names the profile, and the exit code is that of the store."""
     put(desk, "first")
     put(desk, "second", person=2)
     (desk.directory / "token" / "second.json").write_text("not JSON at all")
@@ -46,7 +46,7 @@ def test_one_that_cannot_be_read_does_not_hide_the_others(desk: Desk) -> None:
 
 
 def test_a_file_with_a_hostile_name_reaches_no_terminal(desk: Desk) -> None:
-    """Statement 22: what a file is called is text from outside."""
+    """Statement 22: file names are text from outside."""
     put(desk)
     (desk.directory / "token" / "\x1b[2Jowned.json").write_text("{}")
     finished = desk.run("list")
@@ -56,7 +56,7 @@ def test_a_file_with_a_hostile_name_reaches_no_terminal(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(("age", "code", "login"), [(YEAR - DAY, 0, "until "), (YEAR + DAY, 3, "log in again")])
-def test_its_exit_code_is_that_of_the_worst(desk: Desk, age: int, code: int, login: str) -> None:
+def test_the_exit_code_is_that_of_the_worst_login(desk: Desk, age: int, code: int, login: str) -> None:
     """One login that has ended is enough for 3."""
     put(desk)
     put(desk, "old", person=2, age=age)
@@ -67,7 +67,7 @@ def test_its_exit_code_is_that_of_the_worst(desk: Desk, age: int, code: int, log
 
 @pytest.mark.parametrize(("age", "code"), [(600, 0), (10_900, 3)])
 def test_a_lost_client_secret(desk: Desk, age: int, code: int) -> None:
-    """It leads to saving it again, before and after the access token has expired."""
+    """The line says to save it again, before and after the access token has expired."""
     desk.env["WITHINGS_CLIENT_SECRET"] = None
     put(desk, age=age)
     clear_record(FileStore(desk.directory), app_name(desk.sandbox.client_id))
@@ -77,7 +77,7 @@ def test_a_lost_client_secret(desk: Desk, age: int, code: int) -> None:
 
 
 def test_nobody(desk: Desk) -> None:
-    """An empty answer, exit 3, and what to type."""
+    """An empty answer, exit 3, and a hint."""
     finished = desk.run("list")
     assert (finished.returncode, finished.stdout) == (3, "")
     assert "hint: log in: withings-auth login" in finished.stderr
@@ -85,7 +85,7 @@ def test_nobody(desk: Desk) -> None:
 
 
 def test_as_json(desk: Desk) -> None:
-    """The fields of `status` for each, and the error of one that cannot be read; no secret in either."""
+    """The fields of `status` for each, or the error of one that cannot be read; no secret in either."""
     put(desk, "first")
     put(desk, "second", person=2)
     (desk.directory / "token" / "second.json").write_text("not JSON at all")
@@ -101,7 +101,7 @@ def test_as_json(desk: Desk) -> None:
 
 
 def test_a_keyring_whose_index_is_lost(desk: Desk, secret_service: SecretService) -> None:
-    """The set profile is looked for all the same, as `token` would find it."""
+    """The configured profile is looked for anyway, so `list` finds what `token` finds."""
     put(desk)
     move_to_keyring(desk, secret_service)
     finished = desk.run("list")

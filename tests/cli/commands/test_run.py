@@ -1,4 +1,4 @@
-"""`withings-auth run`: a program gets a token in its environment, and everything else is its own affair."""
+"""`withings-auth run`: a program gets a token in its environment, and otherwise runs as if started directly."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ALL_SIGNALS = (1 << 31) - 1
 
 class TestWhatTheProgramGets:
     def test_the_token_and_the_userid_and_not_the_client_secret(self, desk: Desk) -> None:
-        """Statement 25: in the environment, where the list of processes does not show it."""
+        """Statement 25: in the environment, which the list of processes does not show."""
         grant = desk.put_login()
         program = desk.cli("run", "--", sys.executable, "-c", TELL, env=desk.env, allow=[grant.access_token])
         _, environ = json.loads(program.stdout)
@@ -31,7 +31,7 @@ class TestWhatTheProgramGets:
         assert "WITHINGS_CLIENT_SECRET" not in environ
         assert environ["WITHINGS_CLIENT_ID"] == desk.sandbox.client_id
 
-    def test_a_token_with_little_life_left_is_renewed_before(self, desk: Desk) -> None:
+    def test_a_token_with_little_life_left_is_renewed_first(self, desk: Desk) -> None:
         desk.put_login(age=10_800 - 599)
         assert desk.run("run", "true").returncode == 0
         assert desk.sandbox.counters.refreshes == 1
@@ -53,7 +53,7 @@ class TestWhatTheProgramGets:
             (["PROGRAM", "", "two words", "$HOME"], ["", "two words", "$HOME"]),
         ],
     )
-    def test_nothing_behind_the_command_is_taken_for_ours(self, desk: Desk, typed: list[str], got: list[str]) -> None:
+    def test_arguments_of_the_program_are_not_ours(self, desk: Desk, typed: list[str], got: list[str]) -> None:
         desk.put_login()
         script = desk.directory.parent / "program"
         script.write_text(f"#!{sys.executable}\nimport sys\nprint(*map(repr, sys.argv[1:]), sep='\\n')\n")
@@ -66,8 +66,8 @@ class TestWhatTheProgramGets:
         finished = desk.cli("run", "sh", "-c", "cat; echo err >&2", env=desk.env, stdin="in\n")
         assert (finished.stdout, finished.stderr) == ("in\n", "err\n")
 
-    def test_no_signal_is_ignored_or_held_back(self, desk: Desk) -> None:
-        """What Python ignores for itself, a broken pipe above all, the program has as it is for all programs."""
+    def test_no_signal_is_ignored_or_blocked(self, desk: Desk) -> None:
+        """Python ignores SIGPIPE, among others, but the program does not inherit that."""
         desk.put_login()
         finished = desk.run("run", "grep", "-E", "^Sig(Ign|Blk)", "/proc/self/status")
         found = [int(line.split()[1], 16) & ALL_SIGNALS for line in finished.stdout.splitlines()]
@@ -90,7 +90,7 @@ class TestHowItEnds:
 
     @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"])
     def test_signals_reach_the_program(self, desk: Desk, name: str) -> None:
-        """To the process that was started, which is the program: once, and it answers as it likes."""
+        """The process that was started is the program: it gets each signal once and decides what to do."""
         desk.put_login()
         short = name.removeprefix("SIG")
         script = f"trap 'echo got {short}; kill $!; exit 9' {short}; sleep 60 & echo ready; wait"
@@ -106,7 +106,7 @@ class TestHowItEnds:
         script = f"{run} -- sh -c 'kill -TERM $$'; echo $?"
         assert desk.cli.using("sh")("-c", script, env=desk.env).stdout == "143\n"
 
-    def test_ctrl_c_on_a_terminal_comes_once(self, desk: Desk) -> None:
+    def test_ctrl_c_on_a_terminal_arrives_once(self, desk: Desk) -> None:
         desk.put_login()
         script = "trap 'echo got it' INT; sleep 60 & echo ready; wait; kill $!; wait; exit 5"
         program = desk.cli.on_terminal("run", "--", "bash", "-c", script, env=desk.env)
@@ -117,7 +117,7 @@ class TestHowItEnds:
         assert "withings-auth" not in finished.screen
 
     @pytest.mark.parametrize(
-        ("word", "code", "said"),
+        ("word", "code", "message"),
         [
             ("no-such-program", 127, "“no-such-program” was not found"),
             ("./no/such/program", 127, "“./no/such/program” was not found"),
@@ -127,14 +127,14 @@ class TestHowItEnds:
             ("\x1b[31mred", 127, "“\\x1b[31mred” was not found"),
         ],
     )
-    def test_a_program_that_cannot_be_started(self, desk: Desk, word: str, code: int, said: str) -> None:
-        """As shells say it, 127 or 126; and statement 35: its name is shown escaped."""
+    def test_a_program_that_cannot_be_started(self, desk: Desk, word: str, code: int, message: str) -> None:
+        """127 or 126, as in shells; and statement 35: its name is shown escaped."""
         desk.put_login()
         finished = desk.run("run", "--", word)
         assert (finished.returncode, finished.stdout) == (code, "")
-        assert finished.stderr.startswith(f"withings-auth: error: {said}\nhint: ")
+        assert finished.stderr.startswith(f"withings-auth: error: {message}\nhint: ")
 
-    def test_a_text_that_is_no_program(self, desk: Desk) -> None:
+    def test_a_text_file_is_not_a_program(self, desk: Desk) -> None:
         desk.put_login()
         text = desk.directory.parent / "text"
         text.write_text("echo hello\n")
@@ -157,13 +157,13 @@ class TestHowItEnds:
         assert (finished.returncode, finished.stdout) == (code, "")
 
     def test_its_help_says_how_long_the_token_lives(self, desk: Desk) -> None:
-        said = desk.run("run", "--help").stdout
-        assert "The token expires within three hours" in said
-        assert "withings-auth run -- " in said.partition("example")[2]
+        message = desk.run("run", "--help").stdout
+        assert "The token expires within three hours" in message
+        assert "withings-auth run -- " in message.partition("example")[2]
 
 
-class TestWhereNothingCanTakeOurPlace:
-    """On Windows the program is waited for; the same code runs here."""
+class TestWindows:
+    """On Windows this process waits for the program; the same code runs here."""
 
     @pytest.mark.parametrize("code", [0, 7])
     def test_it_is_waited_for(self, code: int) -> None:
@@ -174,12 +174,12 @@ class TestWhereNothingCanTakeOurPlace:
         assert wait_for([sys.executable, "-c", script], {**os.environ, "NAME": "value"}) == 0
         assert (home / "out").read_text() == "value"
 
-    def test_ctrl_c_is_the_programs_affair(self) -> None:
-        """The console tells both: ours goes on waiting."""
+    def test_ctrl_c_is_left_to_the_program(self) -> None:
+        """The console interrupts both; this process keeps waiting."""
         script = "import os, signal, time; os.kill(os.getppid(), signal.SIGINT); time.sleep(0.3); raise SystemExit(4)"
         assert wait_for([sys.executable, "-c", script], os.environ) == 4
 
-    def test_one_that_is_not_there(self) -> None:
+    def test_a_program_that_does_not_exist(self) -> None:
         with pytest.raises(FileNotFoundError) as caught:
             wait_for(["no-such-program"], os.environ)
         assert exit_code_of(caught.value) == NOT_FOUND

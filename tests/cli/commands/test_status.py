@@ -1,4 +1,4 @@
-"""`status`: what a person reads, a program parses and a monitor goes by; never a secret."""
+"""`status`: what a user reads, a program parses and a monitor checks; never a secret."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def parsed(finished: Finished) -> dict[str, Any]:
 
 
 def line(finished: Finished, label: str) -> str:
-    """What stands behind a label on stdout."""
+    """The text after a label on stdout."""
     found = re.search(rf"(?m)^{label} +(.*)$", finished.stdout)
     assert found, finished.stdout
     return found[1]
 
 
 def lose_two_answers(desk: Desk) -> None:
-    """A renewal whose outcome is unknown: noted as the transaction does it, without its waits."""
+    """Notes a renewal with an unknown outcome as the transaction does, but without its waits."""
     from withings_auth.store.records import load_grant
     from withings_auth.tokens.journal import Journal
 
@@ -49,13 +49,13 @@ def lose_two_answers(desk: Desk) -> None:
 
 
 def files(directory: Path) -> dict[str, tuple[bytes, int]]:
-    """Every record in the store, with its time."""
+    """Every record in the store, with its modification time."""
     return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in directory.rglob("*.json")}
 
 
-class TestForAPerson:
+class TestForAUser:
     def test_a_fresh_login(self, desk: Desk) -> None:
-        """Who, scopes, both ends, store and app; all of it is the answer, and stderr is silent."""
+        """User, scopes, both expiries, store and app, all of it on stdout."""
         put(desk)
         finished = desk.run("status")
         assert (finished.returncode, finished.stderr) == (0, "")
@@ -68,8 +68,8 @@ class TestForAPerson:
         assert line(finished, "App") == f"client id {desk.sandbox.client_id}"
         assert "warning" not in finished.stdout
 
-    def test_an_outcome_that_is_not_known(self, desk: Desk) -> None:
-        """The time until which another try can still save the login."""
+    def test_a_renewal_with_an_unknown_outcome(self, desk: Desk) -> None:
+        """It shows until when a retry can save the login."""
         put(desk, age=11_000)
         lose_two_answers(desk)
         finished = desk.run("status")
@@ -98,7 +98,7 @@ class TestForAPerson:
         assert "\x1b[33m" not in program.wait().screen
 
     def test_it_names_the_keyring(self, desk: Desk, secret_service: SecretService) -> None:
-        """The backend that was found, not only that it is a keyring."""
+        """It names the backend, not just “keyring”."""
         put(desk)
         move_to_keyring(desk, secret_service)
         finished = desk.run("status")
@@ -135,7 +135,7 @@ class TestForAProgram:
         }
 
     def test_nobody(self, desk: Desk) -> None:
-        """An object for the program, and exit 3 with the command to type for the person."""
+        """An object for the program, and for the user exit 3 and the command to type."""
         finished = desk.run("status", "--json")
         assert (parsed(finished)["logged_in"], parsed(finished)["usable"], finished.returncode) == (False, False, 3)
         assert "hint: log in: withings-auth login" in finished.stderr
@@ -159,7 +159,7 @@ class TestItsExitCode:
     """0 usable, 3 log in, 5 store."""
 
     def test_a_lost_client_secret(self, desk: Desk) -> None:
-        """Usable while the access token lives; then it takes the secret, saved again or in the environment."""
+        """Usable while the access token is valid; then it needs the secret, saved again or in the environment."""
         desk.env["WITHINGS_CLIENT_SECRET"] = None
         put(desk)
         clear_record(FileStore(desk.directory), app_name(desk.sandbox.client_id))
@@ -177,7 +177,7 @@ class TestItsExitCode:
         assert (saved.returncode, desk.run("status").returncode) == (0, 0)
 
     def test_a_lost_client_secret_near_the_end(self, desk: Desk) -> None:
-        """No renewal is advised that cannot be."""
+        """A renewal that is impossible is not suggested."""
         desk.env["WITHINGS_CLIENT_SECRET"] = None
         put(desk, age=YEAR - DAY)
         clear_record(FileStore(desk.directory), app_name(desk.sandbox.client_id))
@@ -187,7 +187,7 @@ class TestItsExitCode:
         assert line(finished, "Login").startswith("warning: ends on ")
 
     def test_another_app_in_the_environment(self, desk: Desk) -> None:
-        """As `token` would be: it is no login of this app."""
+        """Refused as by `token`: it is not a login of this app."""
         put(desk)
         assert desk.run("status", WITHINGS_CLIENT_ID="another").returncode == 2
 
@@ -203,7 +203,7 @@ class TestItsExitCode:
         assert "is not safe for secrets" in told["error"]
 
     def test_a_keyring_that_is_not_there(self, desk: Desk) -> None:
-        """A program that reads the answer learns of it too."""
+        """A program that reads the answer gets the error too."""
         finished = desk.run("status", "--json", WITHINGS_AUTH_STORE="keyring")
         told = json.loads(finished.stdout)
         assert (finished.returncode, told["usable"], told["store"]) == (5, False, "keyring")
@@ -215,8 +215,8 @@ class TestItsExitCode:
         assert line(desk.run("status", "--profile", "second"), "User") == "38210461"
 
 
-def test_without_check_nothing_is_asked_and_nothing_is_changed(desk: Desk) -> None:
-    """However old the login is: no request, no renewal, no byte of a record."""
+def test_without_check_nothing_is_asked_or_changed(desk: Desk) -> None:
+    """At any age: no request, no renewal, and not a byte of a record changes."""
     for age in (600, 11_000, YEAR - DAY):
         put(desk, age=age)
         before = files(desk.directory)
@@ -236,7 +236,7 @@ class TestCheck:
         assert desk.sandbox.counters.refreshes == 0
 
     def test_an_expired_token_is_renewed(self, desk: Desk) -> None:
-        """What is told is how it stands afterwards."""
+        """The output is the status after the renewal."""
         put(desk, age=11_000)
         finished = desk.run("status", "--check")
         assert finished.returncode == 0
@@ -244,7 +244,7 @@ class TestCheck:
         assert desk.sandbox.counters.refreshes == 1
 
     def test_a_login_that_withings_has_ended(self, desk: Desk) -> None:
-        """Only the check knows: 3 with it, 0 without."""
+        """Only the check notices: 3 with it, 0 without."""
         put(desk)
         desk.sandbox.revoke_person()
         assert desk.run("status").returncode == 0
@@ -256,7 +256,7 @@ class TestCheck:
         assert desk.run("status", "--check").returncode == 3
 
     def test_withings_cannot_be_reached(self, desk: Desk) -> None:
-        """Try again, exit 4: how it stands here is told all the same."""
+        """Exit 4, try again; the local status is printed anyway."""
         put(desk)
         desk.sandbox.fail_next("lost_before", where="measure")
         finished = desk.run("status", "--check", "--json")
@@ -264,13 +264,13 @@ class TestCheck:
         assert "no whole answer came from Withings" in finished.stderr
 
     def test_the_app_was_refused(self, desk: Desk) -> None:
-        """A wrong secret is for the person to set right: exit 2, and no token can be had until then."""
+        """The user must correct a wrong secret: exit 2, and the login is not usable until then."""
         put(desk, age=11_000)
         finished = desk.run("status", "--check", "--json", WITHINGS_CLIENT_SECRET="wrong")
         assert (parsed(finished)["accepted"], parsed(finished)["usable"], finished.returncode) == (None, False, 2)
 
     def test_too_soon_is_waited_out(self, desk: Desk) -> None:
-        """601 is neither a dead login nor a failure."""
+        """A 601 is neither a dead login nor a failure."""
         put(desk)
         desk.sandbox.fail_next("too_many", where="measure", wait_seconds=1)
         finished = desk.run("status", "--check")
@@ -278,7 +278,7 @@ class TestCheck:
         assert finished.stderr == "Withings asks to wait 1 s; waiting.\n"
 
     def test_scopes_that_allow_no_check(self, desk: Desk) -> None:
-        """It says so, and does not say that Withings accepts anything."""
+        """It says so, and does not claim that Withings accepts the token."""
         put(desk, scopes=["user.activity"])
         finished = desk.run("status", "--check")
         assert finished.returncode == 0
