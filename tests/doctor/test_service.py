@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
-from tests.support.canaries import Canaries
 from tests.support.logins import free_port
 from withings_auth.config.settings import Settings, read_settings
 from withings_auth.doctor import service
@@ -21,14 +20,6 @@ from withings_auth.sandbox import Sandbox
 
 NOON = 1_800_000_000.0
 SUSPECT_HINT = "codes live for 30 seconds"
-
-
-@pytest.fixture
-def sandbox(canaries: Canaries) -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-        for number, secret in enumerate(running.secrets):
-            canaries.plant(f"the sandbox's secret {number}", secret)
 
 
 def dated(date: float | None, *, took: float = 0.2, outcome: Outcome | None = None) -> Reply:

@@ -1,4 +1,4 @@
-"""The counterparts that an import needs."""
+"""What the tests of an import, a status and a logout start from."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import pytest
 
 from tests.profiles.imports import Import
 from tests.support.canaries import Canaries
-from tests.tokens.scene import Clock
+from tests.tokens.scene import Clock, Scene
 from withings_auth.profiles.foreign import ForeignLogin
 from withings_auth.sandbox import Sandbox
 from withings_auth.store.base import SecretStore
+from withings_auth.store.memory_store import MemoryStore
 
 
 @pytest.fixture
@@ -26,3 +27,13 @@ def foreign(store: SecretStore, canaries: Canaries) -> Iterator[Import]:
         yield Import(store=store, sandbox=sandbox, clock=clock, login=login)
         for number, secret in enumerate(sorted(sandbox.secrets)):
             canaries.plant(f"the sandbox's secret {number}", secret)
+
+
+@pytest.fixture
+def scene() -> Iterator[Scene]:
+    """A login with an access token that has just expired."""
+    clock = Clock()
+    with Sandbox(now=clock) as sandbox:
+        scene = Scene(MemoryStore(), sandbox, clock)
+        scene.log_in()
+        yield scene

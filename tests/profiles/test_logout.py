@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.support.stores import Wrapped, clear_record, save_record
-from tests.tokens.scene import Clock, Scene
+from tests.tokens.scene import Scene
 from withings_auth.errors import ConfigurationError, LockBusy, ProviderUnavailable, StoreUnavailable
 from withings_auth.model import App, Grant
 from withings_auth.profiles.logout import Logout, revoke_access
 from withings_auth.provider.statuses import TOO_MANY_REQUESTS
-from withings_auth.sandbox import Sandbox
 from withings_auth.store.base import HeldName
 from withings_auth.store.memory_store import MemoryStore
 from withings_auth.store.records import app_name, token_name
-
-
-@pytest.fixture
-def scene() -> Iterator[Scene]:
-    """A login."""
-    with Sandbox() as sandbox:
-        scene = Scene(MemoryStore(), sandbox, Clock())
-        scene.log_in()
-        yield scene
 
 
 def test_withings_is_asked_while_the_records_are_still_there_and_locked(scene: Scene) -> None:

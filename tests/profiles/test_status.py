@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
 from tests.support.stores import clear_record, save_record
-from tests.tokens.scene import Clock, Scene
+from tests.tokens.scene import Scene
 from withings_auth.errors import StoreCorrupt, WithingsAuthError
 from withings_auth.model import Grant
 from withings_auth.profiles.status import LoginStatus, read_status
-from withings_auth.sandbox import Sandbox
 from withings_auth.store.memory_store import MemoryStore
 from withings_auth.store.records import app_name, token_name
 from withings_auth.tokens.journal import SAFETY_NET_SECONDS
@@ -94,16 +93,6 @@ def test_its_fields_are_what_a_program_may_read() -> None:
     assert GRANT.access_token not in json.dumps(fields)
     assert GRANT.refresh_token not in json.dumps(fields)
     assert "access-1" not in repr(at_age(0))
-
-
-@pytest.fixture
-def scene() -> Iterator[Scene]:
-    """A login with an access token that has just expired."""
-    clock = Clock()
-    with Sandbox(now=clock) as sandbox:
-        scene = Scene(MemoryStore(), sandbox, clock)
-        scene.log_in()
-        yield scene
 
 
 def read(scene: Scene, secrets: Mapping[str, str] | None = None) -> LoginStatus:

@@ -22,8 +22,6 @@ from tests.cli.commands.doctor_report import (
 from tests.support.logins import Sandbox, free_port, set_up_desk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.support.canaries import Canaries
     from tests.support.logins import Desk
     from tests.support.programs import Cli
@@ -105,7 +103,7 @@ def test_the_report_does_not_identify_the_user(desk: Desk, home: Path) -> None:
         assert "https://HOST/back" in shown
 
 
-def test_a_fresh_machine_has_no_failures(cli: Cli, home: Path, sandbox_alone: Sandbox) -> None:
+def test_a_fresh_machine_has_no_failures(cli: Cli, home: Path, sandbox: Sandbox) -> None:
     """No app, nobody logged in: warnings with the command to type, exit 0."""
     before = files(home)
     finished = cli(
@@ -113,7 +111,7 @@ def test_a_fresh_machine_has_no_failures(cli: Cli, home: Path, sandbox_alone: Sa
         "--json",
         env={
             "WITHINGS_AUTH_STORE": f"file:{home / 'store'}",
-            "WITHINGS_AUTH_API_URL": sandbox_alone.url,
+            "WITHINGS_AUTH_API_URL": sandbox.url,
             "WITHINGS_REDIRECT_URI": f"http://localhost:{free_port()}",
         },
     )
@@ -123,13 +121,6 @@ def test_a_fresh_machine_has_no_failures(cli: Cli, home: Path, sandbox_alone: Sa
     assert verdicts(finished, "App", "Credentials", "Login", "Token") == ("warning", "skipped", "warning", "skipped")
     assert finished.returncode == 0
     assert files(home) == before
-
-
-@pytest.fixture
-def sandbox_alone() -> Iterator[Sandbox]:
-    """A service at which the user has no app."""
-    with Sandbox() as running:
-        yield running
 
 
 class TestWithings:

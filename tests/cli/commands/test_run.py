@@ -157,9 +157,9 @@ class TestHowItEnds:
         assert (finished.returncode, finished.stdout) == (code, "")
 
     def test_its_help_says_how_long_the_token_lives(self, desk: Desk) -> None:
-        message = desk.run("run", "--help").stdout
-        assert "The token expires within three hours" in message
-        assert "withings-auth run -- " in message.partition("example")[2]
+        help_text = desk.run("run", "--help").stdout
+        assert "The token expires within three hours" in help_text
+        assert "withings-auth run -- " in help_text.partition("example")[2]
 
 
 class TestWindows:
