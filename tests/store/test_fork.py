@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from withings_auth.testing.elsewhere import Elsewhere, RefusedElsewhere
+from tests.support.elsewhere import Elsewhere, RefusedElsewhere
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
@@ -43,7 +43,7 @@ def hanging(state: Path, *, patience: float) -> str:
 
 @pytest.fixture
 def parent() -> Iterator[Elsewhere]:
-    with Elsewhere(IN_MEMORY, to_be_forked=True) as process:
+    with Elsewhere(IN_MEMORY) as process:
         yield process
 
 
@@ -51,7 +51,7 @@ class TestMemory:
     def test_a_child_has_a_copy_with_free_locks(self, parent: Elsewhere) -> None:
         """A thread that held the lock is not in the child, so nobody there waits for it; the parent's stays held."""
         parent("save", TOKEN, "text")
-        parent("holding", TOKEN, 1)
+        parent("hold_in_a_thread", TOKEN)
         child = parent.fork()
         assert child("lock", TOKEN, 1) is None
         assert child("load", TOKEN) == "text"
@@ -80,8 +80,8 @@ class TestMemory:
 class TestKeyring:
     def test_a_fork_in_the_middle_of_a_call(self, tmp_path: Path) -> None:
         """While a thread of the parent waits for the keyring, with the lock held, the child asks and is answered."""
-        with Elsewhere(hanging(tmp_path, patience=30), to_be_forked=True) as parent:
-            parent("saving", TOKEN, "first", "hang")
+        with Elsewhere(hanging(tmp_path, patience=30)) as parent:
+            parent("save_in_a_thread", TOKEN, "first", "hang")
             until = time.monotonic() + 20
             while not (tmp_path / "hangs").exists():
                 assert time.monotonic() < until
@@ -97,7 +97,7 @@ class TestKeyring:
 
     def test_a_fork_behind_a_call_that_was_given_up(self, tmp_path: Path) -> None:
         """What is stuck in the parent is not stuck in the child, and stays the parent's when the child goes."""
-        with Elsewhere(hanging(tmp_path, patience=0.5), to_be_forked=True) as parent:
+        with Elsewhere(hanging(tmp_path, patience=0.5)) as parent:
             parent("save", TOKEN, "first")
             parent("lock", TOKEN, 1)
             for _ in range(2):

@@ -126,13 +126,13 @@ def test_what_is_not_given_fails_and_says_what_to_do(outsider: Outsider) -> None
     given = bare.replace("TestBare", "TestGiven").replace("pass", STORE)
     tests = ("test_what_is_not_kept_is_not_saved", "test_one_process_at_a_time_holds_a_name")
     found = outsider.run(
-        bare + given, "TestBare::test_an_empty_place_holds_nothing", *(f"TestGiven::{t}" for t in tests)
+        bare + given, "TestBare::test_an_empty_store_holds_nothing", *(f"TestGiven::{t}" for t in tests)
     )
     said = {name: text for name, (ended, text) in found.items() if ended == "error"}
     assert len(said) == 3
-    assert "TestBare has no fixture `store`" in said["TestBare::test_an_empty_place_holds_nothing"]
-    assert "give it, or the reason: without = {'forgetful': '…'}" in said[f"TestGiven::{tests[0]}"]
-    assert "give it, or the reason: without = {'opening': '…'}" in said[f"TestGiven::{tests[1]}"]
+    assert "TestBare needs a fixture `store`" in said["TestBare::test_an_empty_store_holds_nothing"]
+    assert "or a reason: without = {'forgetful': '…'}" in said[f"TestGiven::{tests[0]}"]
+    assert "or a reason: without = {'opening': '…'}" in said[f"TestGiven::{tests[1]}"]
 
 
 def test_what_is_declared_is_skipped_and_shows_the_reason(outsider: Outsider) -> None:
@@ -145,13 +145,13 @@ def test_what_is_declared_is_skipped_and_shows_the_reason(outsider: Outsider) ->
     assert len(skipped) == 12
     assert all("it is a toy" in text for text in skipped)
     forking = GIVEN.format(store="Shelf", module="shelf") + "    without = {'fork': 'its library cannot'}\n"
-    found = outsider.run(forking, "TestShelf::test_a_lock_ends_with_its_holder_though_a_child_lives")
+    found = outsider.run(forking, "TestShelf::test_a_child_does_not_keep_the_lock")
     assert "its library cannot" in next(iter(found.values()))[1]
 
 
 def test_a_failure_shows_both_sides(outsider: Outsider) -> None:
     """pytest explains the suite's comparisons, as it does those in a test of one's own."""
-    test = "test_a_save_replaces_the_earlier_text_whole"
+    test = "test_a_save_replaces_the_whole_text"
     found = outsider.run(GIVEN.format(store="Overwriting", module="broken_shelves"), f"TestOverwriting::{test}")
     assert "assert 'shortlong " in found[f"TestOverwriting::{test}"][1]
 

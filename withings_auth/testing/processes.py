@@ -1,185 +1,283 @@
-"""The promises among processes: others see every change, a lock excludes them, and a fork or a kill breaks nothing."""
+"""The promises among processes: they see each other's changes, locks keep them apart, forks and kills do no harm."""
 
 from __future__ import annotations
 
-import itertools
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from typing import Self
 
 import pytest
 
 from withings_auth.errors import LockBusy, StoreError
 from withings_auth.store.base import SecretStore
-from withings_auth.testing.elsewhere import Elsewhere, RefusedElsewhere
-from withings_auth.testing.given import OTHER, TOKEN, Given, hold, in_time, save
+from withings_auth.testing.fixtures import OTHER, TOKEN, Fixtures, hold, in_thread, save
 
 # ruff: noqa: S101  pytest rewrites these asserts, as `__init__` asks it to
 
+TEXTS = ("old " * 200, "new " * 250)
 
-class ProcessPromises(Given):
-    """What holds among processes; skipped for a store that says it lives within one."""
+# Comes between the author's code, which opens the `store`, and that of the test.
+PREAMBLE = f"""
+import os, signal, sys, threading
+from withings_auth.errors import LockBusy
+TOKEN, OTHER, TEXTS = {TOKEN!r}, {OTHER!r}, {TEXTS!r}
+
+def end_in_time():
+    if hasattr(signal, "alarm"):
+        signal.alarm(60)
+
+def pause():
+    print("paused", flush=True)
+    sys.stdin.readline()
+
+def save(name, text):
+    with store.lock(name, 20) as held:
+        held.save(text)
+
+def is_busy(name):
+    try:
+        with store.lock(name, 0.2):
+            return False
+    except LockBusy:
+        return True
+
+end_in_time()
+"""
+
+SAVE_AGAIN_AND_AGAIN = """
+save(TOKEN, TEXTS[0])
+pause()
+while True:
+    for text in TEXTS:
+        save(TOKEN, text)
+"""
+
+FORK_UNDER_A_LOCK = """
+save(TOKEN, "text")
+with store.lock(TOKEN, 1):
+    child = os.fork()
+    if child == 0:
+        end_in_time()
+        assert store.load(TOKEN) == "text"
+        assert is_busy(TOKEN)
+    else:
+        assert os.waitpid(child, 0)[1] == 0, "the child failed"
+        pause()
+"""
+
+FORK_AND_LEAVE_THE_CHILD = """
+with store.lock(TOKEN, 1):
+    if os.fork() == 0:
+        end_in_time()
+        sys.stdin.readline()
+    else:
+        pause()
+with store.lock(TOKEN, 1) as held:
+    pause()
+    held.save("of the child")
+"""
+
+FORK_BESIDE_THREADS = """
+holding, saving, asked, end = (threading.Event() for _ in range(4))
+
+def hold():
+    with store.lock(TOKEN, 5):
+        holding.set()
+        end.wait()
+
+def save_again_and_again():
+    while not end.is_set():
+        save(OTHER, "one")
+        save(OTHER, "two")
+        saving.set()
+
+save(TOKEN, "text")
+for work in (hold, save_again_and_again):
+    threading.Thread(target=work, daemon=True).start()
+holding.wait()
+saving.wait()
+answer, answered = os.pipe()
+child = os.fork()
+if child == 0:
+    end_in_time()
+    assert store.load(TOKEN) == "text"
+    assert store.load(OTHER) in {"one", "two"}
+    assert is_busy(TOKEN)
+    os.write(answered, b"!")
+    save(TOKEN, "of the child")
+    save(OTHER, "of the child")
+else:
+    os.close(answered)
+    os.read(answer, 1)
+    end.set()
+    assert os.waitpid(child, 0)[1] == 0, "the child failed"
+"""
+
+
+class Program:
+    """Another process, which stops at each `pause()` of its code."""
+
+    def __init__(self, code: str) -> None:
+        command = [sys.executable, "-Wignore::DeprecationWarning", "-c", code]  # Python 3.12 warns of forks and threads
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")  # noqa: S603
+
+    def paused(self) -> Self:
+        """Waits until it pauses."""
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "paused\n", "the store failed in another process: stderr shows why"
+        return self
+
+    def go_on(self) -> None:
+        """Lets it go on to its next pause."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+
+    def finish(self) -> str:
+        """Lets it go on to its end; returns what it printed after its last pause."""
+        printed, _ = self._process.communicate("\n")
+        assert self._process.returncode == 0, "the store failed in another process: stderr shows why"
+        return printed.strip()
+
+    def kill(self) -> None:
+        """Ends it at once, as the kernel does when memory is short."""
+        self._process.kill()
+        self._process.wait()
+
+    def end(self) -> None:
+        """Leaves nothing of it behind."""
+        with suppress(OSError), self._process:
+            self._process.kill()
+
+
+Start = Callable[[str], Program]
+
+
+class ProcessPromises(Fixtures):
+    """What holds among processes; skipped for a store within one process."""
 
     @pytest.fixture
-    def start(self, opening: str | None, store: SecretStore) -> Iterator[Callable[[], Elsewhere]]:  # noqa: ARG002
-        """Starts another process with a store over the same place."""
+    def start(self, opening: str | None, store: SecretStore) -> Iterator[Start]:  # noqa: ARG002
+        """Starts another process, whose code has a `store` over the same place."""
         if opening is None:
             self.missing("opening")
         with ExitStack() as running:
-            yield lambda: running.enter_context(Elsewhere(opening, to_be_forked=hasattr(os, "fork")))
+
+            def start(code: str) -> Program:
+                program = Program(f"import sys; sys.path[:] = {sys.path!r}\n{opening}\n{PREAMBLE}\n{code}")
+                running.callback(program.end)
+                return program
+
+            yield start
 
     @pytest.fixture
-    def start_to_fork(self, start: Callable[[], Elsewhere]) -> Callable[[], Elsewhere]:
-        """Starts another process that will fork."""
+    def start_to_fork(self, start: Start) -> Start:
+        """Starts another process that forks."""
         if not hasattr(os, "fork"):
             pytest.skip("this system has no fork")
-        if "fork" in self.without:
-            self.missing("fork")
-        return start
+        return self.missing("fork") if "fork" in self.without else start
 
-    @pytest.fixture
-    def elsewhere(self, start: Callable[[], Elsewhere]) -> Elsewhere:
-        """Another process with a store over the same place."""
-        return start()
-
-    def test_another_process_sees_every_change(self, store: SecretStore, elsewhere: Elsewhere) -> None:
-        """What one process saves or clears, the other sees at once, by load, names and stamp."""
+    def test_another_process_sees_every_change(self, store: SecretStore, start: Start) -> None:
+        """What one process saves or clears, the other sees at once in load, names and stamp."""
         stamps = [store.stamp(TOKEN)]
-        assert elsewhere("load", TOKEN) is None
+        program = start("assert store.load(TOKEN) is None; pause(); print(store.load(TOKEN), store.names())").paused()
         save(store, TOKEN, "ours")
-        stamps.append(store.stamp(TOKEN))
-        assert elsewhere("load", TOKEN) == "ours"
-        assert elsewhere("names") == [TOKEN]
-        elsewhere("save", TOKEN, "theirs")
-        stamps.append(store.stamp(TOKEN))
-        assert store.load(TOKEN) == "theirs"
-        elsewhere("save", TOKEN, "theirs")
+        assert (store.load(TOKEN), program.finish()) == ("ours", f"ours {[TOKEN]}")
+        for _ in range(2):
+            stamps.append(store.stamp(TOKEN))
+            start("save(TOKEN, 'theirs')").finish()
+            assert store.load(TOKEN) == "theirs"
         stamps.append(store.stamp(TOKEN))
         assert len(set(stamps)) == len(stamps)
-        assert elsewhere("clear", TOKEN) is True
+        assert start("with store.lock(TOKEN, 1) as held: print(held.clear())").finish() == "True"
         assert store.stamp(TOKEN) not in stamps[1:]
-        assert store.load(TOKEN) is None
-        assert store.names() == []
+        assert (store.load(TOKEN), store.names()) == (None, [])
 
-    def test_one_process_at_a_time_holds_a_name(self, store: SecretStore, elsewhere: Elsewhere) -> None:
-        """While another process holds the name nobody else does; other names are free; each is told it is busy."""
-        elsewhere("lock", TOKEN, 1)
+    def test_one_process_at_a_time_holds_a_name(self, store: SecretStore, start: Start) -> None:
+        """While one process holds a name, others get `LockBusy` for it, and can hold other names."""
+        program = start("with store.lock(TOKEN, 1): pause()").paused()
         with pytest.raises(LockBusy):
-            in_time(lambda: hold(store, TOKEN, 0.2))
-        in_time(lambda: hold(store, OTHER, 1))
-        elsewhere("unlock")
+            in_thread(lambda: hold(store, TOKEN, 0.2))
+        in_thread(lambda: hold(store, OTHER, 1))
+        program.finish()
         with store.lock(TOKEN, 5):
-            with pytest.raises(RefusedElsewhere, match="LockBusy"):
-                elsewhere("lock", TOKEN, 0.2)
-            elsewhere("lock", OTHER, 1)
+            assert start("print(is_busy(TOKEN), is_busy(OTHER))").finish() == "True False"
 
-    def test_who_waits_gets_in_when_the_holder_leaves(self, store: SecretStore, elsewhere: Elsewhere) -> None:
-        """A wait ends with the lock, and not first with its time, once the other process has let go."""
-        elsewhere("load", TOKEN)  # it has started: what it is asked from here on it does at once
+    def test_a_wait_ends_when_the_holder_leaves(self, store: SecretStore, start: Start) -> None:
+        """A process that waits gets the lock as soon as another one releases it."""
         with store.lock(TOKEN, 1):
-            elsewhere.begin("lock", TOKEN, 30)
-            time.sleep(0.2)  # it should have begun to wait by now; the promise holds either way
+            program = start("pause()\nwith store.lock(TOKEN, 50): pause()")
+            program.paused()
+            program.go_on()
+            time.sleep(0.3)  # by now it should be waiting; the promise holds either way
         began = time.monotonic()
-        assert elsewhere.answer() is None
-        assert time.monotonic() - began < 5
+        program.paused()
+        assert time.monotonic() - began < 20
 
-    def test_a_killed_holder_leaves_the_lock_free_and_its_notes(self, store: SecretStore, elsewhere: Elsewhere) -> None:
-        """A process that is killed under the lock holds up nobody; what it had saved and noted is there."""
-        elsewhere("lock", TOKEN, 1)
-        elsewhere("save", TOKEN, "saved")
-        elsewhere("note", "was at it")
-        elsewhere.kill()
+    def test_a_killed_holder_leaves_a_free_lock(self, store: SecretStore, start: Start) -> None:
+        """A process that is killed under the lock blocks nobody; what it saved and noted is there."""
+        work = "held.save('saved'); held.notes.note('a note'); pause()"
+        program = start(f"with store.lock(TOKEN, 1) as held: {work}").paused()
+        program.kill()
         assert store.load(TOKEN) == "saved"
         with store.lock(TOKEN, 1) as held:
-            assert held.notes.recall() == "was at it"
+            assert held.notes.recall() == "a note"
 
-    def test_a_process_killed_in_the_middle_of_a_save_leaves_a_whole_text(
-        self, store: SecretStore, start: Callable[[], Elsewhere]
-    ) -> None:
-        """Whenever it is killed, the old text or the new one is there, and the next save works."""
-        texts = ("old " * 200, "new " * 250)
+    def test_a_kill_leaves_a_whole_text(self, store: SecretStore, start: Start) -> None:
+        """Whenever a process is killed during a save, the old text or the new one is there, and can be replaced."""
         for milliseconds in (3, 17, 41):
-            elsewhere = start()
-            elsewhere("saving", TOKEN, *texts)
-            read = set()
+            program = start(SAVE_AGAIN_AND_AGAIN).paused()
+            program.go_on()
+            loaded = set()
             until = time.monotonic() + milliseconds / 1000
             while time.monotonic() < until:
-                with suppress(StoreError):  # it could not be found out, which is no wrong answer
-                    read.add(store.load(TOKEN))
+                with suppress(StoreError):  # it could not be found out, which is not wrong
+                    loaded.add(store.load(TOKEN))
                 time.sleep(0.002)
-            elsewhere.kill()
-            read.add(store.load(TOKEN))
-            assert read <= set(texts)
-        with store.lock(TOKEN, 1) as held:
-            held.save("after it")
+            program.kill()
+            loaded.add(store.load(TOKEN))
+            assert loaded <= set(TEXTS)
+        save(store, TOKEN, "after it")
         assert store.load(TOKEN) == "after it"
 
-    def test_a_forked_child_neither_holds_nor_frees_its_parents_lock(
-        self, store: SecretStore, start_to_fork: Callable[[], Elsewhere]
-    ) -> None:
-        """A child that is forked under the lock can ask, is kept out as others are, and leaves the lock alone."""
-        elsewhere = start_to_fork()
-        elsewhere("save", TOKEN, "text")
-        elsewhere("lock", TOKEN, 1)
-        child = elsewhere.fork()
-        assert child("load", TOKEN) == "text"
-        with pytest.raises(RefusedElsewhere, match="LockBusy"):
-            child("lock", TOKEN, 0.2)
-        child("unlock")  # it leaves the block in which it was forked
+    def test_a_forked_child_does_not_hold_the_lock(self, store: SecretStore, start_to_fork: Start) -> None:
+        """A child that is forked under a lock can read, is kept out like everybody, and cannot release the lock."""
+        program = start_to_fork(FORK_UNDER_A_LOCK).paused()  # its child has left the block in which it was forked
         with pytest.raises(LockBusy):
-            in_time(lambda: hold(store, TOKEN, 0.2))
-        child.end()
-        with pytest.raises(LockBusy):
-            in_time(lambda: hold(store, TOKEN, 0.2))
-        elsewhere("unlock")
-        in_time(lambda: hold(store, TOKEN, 1))
+            in_thread(lambda: hold(store, TOKEN, 0.2))
+        program.finish()
+        in_thread(lambda: hold(store, TOKEN, 1))
 
-    def test_a_lock_ends_with_its_holder_though_a_child_lives(
-        self, store: SecretStore, start_to_fork: Callable[[], Elsewhere]
-    ) -> None:
-        """A killed holder's lock is free at once, whatever children it had; they can take it then."""
-        elsewhere = start_to_fork()
-        elsewhere("lock", TOKEN, 1)
-        child = elsewhere.fork()
-        elsewhere.kill()
-        in_time(lambda: hold(store, TOKEN, 1))
-        assert child("lock", TOKEN, 1) is None
+    def test_a_child_does_not_keep_the_lock(self, store: SecretStore, start_to_fork: Start) -> None:
+        """The lock of a killed holder is free at once although its child lives, which can hold it then."""
+        program = start_to_fork(FORK_AND_LEAVE_THE_CHILD).paused()
+        program.kill()
+        in_thread(lambda: hold(store, TOKEN, 1))
+        program.go_on()
+        program.paused()  # the child, under the lock
         with pytest.raises(LockBusy):
-            in_time(lambda: hold(store, TOKEN, 0.2))
-        child("unlock")
-        child("save", TOKEN, "of the child")
+            in_thread(lambda: hold(store, TOKEN, 0.2))
+        program.go_on()
+        in_thread(lambda: hold(store, TOKEN, 20))
         assert store.load(TOKEN) == "of the child"
 
-    def test_a_child_can_ask_whatever_its_parents_threads_were_doing(
-        self, store: SecretStore, start_to_fork: Callable[[], Elsewhere]
-    ) -> None:
-        """A fork while other threads hold a lock and save leaves the child a store that works."""
-        save(store, TOKEN, "text")
+    def test_a_child_waits_for_no_thread(self, store: SecretStore, start_to_fork: Start) -> None:
+        """A fork while other threads hold a lock and save gives the child a store that works."""
         for _ in range(3):
-            elsewhere = start_to_fork()
-            elsewhere("holding", TOKEN, 5)
-            elsewhere("saving", OTHER, "one", "two")
-            child = elsewhere.fork()
-            assert child("load", TOKEN) == "text"
-            assert child("load", OTHER) in {"one", "two"}
-            with pytest.raises(RefusedElsewhere, match="LockBusy"):
-                child("lock", TOKEN, 0.2)
-            elsewhere("finish")
-            for name in (TOKEN, OTHER):
-                assert child("lock", name, 20) is None
-                child("save", name, "text")
-            child("unlock")
-            child.end()
-            elsewhere.kill()
+            start_to_fork(FORK_BESIDE_THREADS).finish()
+        assert store.load(TOKEN) == store.load(OTHER) == "of the child"
 
-    def test_many_processes_lose_no_save(self, store: SecretStore, start: Callable[[], Elsewhere]) -> None:
-        """Processes that save under different names at once each find their text, and every name is listed."""
-        others = [start() for _ in range(3)]
+    def test_many_processes_lose_no_save(self, store: SecretStore, start: Start) -> None:
+        """When processes save under different names at once, every text is kept and every name is listed."""
         names = [f"token/of-{number}" for number in range(3)]
-        for turn, (elsewhere, name) in itertools.product(range(5), list(zip(others, names, strict=True))):
-            elsewhere.begin("save", name, f"{name} {turn}")
-        for elsewhere in others * 5:
-            assert elsewhere.answer() is None
+        programs = [start(f"pause()\nfor turn in '01234': save({name!r}, turn)").paused() for name in names]
+        for program in programs:
+            program.go_on()
+        for program in programs:
+            program.finish()
         assert store.names() == names
-        assert [store.load(name) for name in names] == [f"{name} 4" for name in names]
+        assert [store.load(name) for name in names] == ["4"] * 3
