@@ -1,8 +1,8 @@
-"""Every way this can fail, said once: what happened, what to do, which exit code, whether trying again helps.
+"""Every way in which withings-auth can fail.
 
-Each error carries a `hint` for a person, an `exit_code` for a shell, `temporary` for a program that may try
-again, and `retry_after` in seconds where somebody named a time. No message holds a secret; text from outside is
-escaped before it gets here (`withings_auth.validation.printable`).
+Each error has a message, a `hint` that tells the user what to do, an `exit_code` for the shell, `temporary` if trying
+again helps, and `retry_after` in seconds if the service named a time. No message contains a secret, and text from
+outside is escaped before it gets here (`withings_auth.validation.printable`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class WithingsAuthError(Exception):
-    """Anything that withings-auth could not do; every error of the package is one of these."""
+    """The base class of all errors of this package."""
 
     exit_code = 1
     temporary = False
@@ -25,9 +25,9 @@ class WithingsAuthError(Exception):
         self.retry_after = retry_after
 
     def with_message(self, message: str, *, hint: str | None = None) -> Self:
-        """Returns an error like this one with another message, and another hint if one is given; raise it `from` this.
+        """Returns a copy with another message, and with another hint if one is given.
 
-        An error that somebody else may hold is never changed in place.
+        Raise it `from` this error, which stays as it is.
         """
         other = type(self)(message)
         vars(other).update(vars(self))
@@ -37,37 +37,37 @@ class WithingsAuthError(Exception):
 
 
 class ConfigurationError(WithingsAuthError):
-    """A setting, a flag or the app is wrong or missing; a wrong client id or client secret too."""
+    """A setting, a parameter or the app is wrong or missing; this includes a wrong client id or client secret."""
 
     exit_code = 2
 
 
 class LoginRequired(WithingsAuthError):
-    """Nobody is logged in under this profile, or Withings has ended the login: a person must log in."""
+    """Nobody is logged in to this profile, or Withings has ended the login: the user must log in."""
 
     exit_code = 3
 
 
 class LoginError(WithingsAuthError):
-    """A login that a person began did not come to its end."""
+    """A login that the user started did not succeed."""
 
 
 class LoginDenied(LoginError):
-    """The person, or Withings, said no."""
+    """The user, or Withings, refused access."""
 
 
 class LoginTimeout(LoginError):
-    """Nobody came back from Withings within the time limit."""
+    """The browser did not come back from Withings in time."""
 
 
 class CallbackUnavailable(LoginError):
-    """The address that Withings sends the browser back to cannot be listened on."""
+    """The login cannot listen on the address that Withings sends the browser back to."""
 
 
 class WrongAccount(LoginError):
-    """The profile belongs to another person, app or service; nothing was saved.
+    """The profile belongs to another user, app or service; nothing was saved.
 
-    `userid` is who signed in and `owner` to whom the profile belongs, where it is a matter of persons.
+    If the users differ, `userid` is who signed in and `owner` is whose profile it is.
     """
 
     def __init__(self, message: str, *, hint: str = "", userid: str = "", owner: str = "") -> None:
@@ -77,7 +77,7 @@ class WrongAccount(LoginError):
 
 
 class ProviderError(WithingsAuthError):
-    """Withings answered, and the answer is an error; `status` is its number where it gave one."""
+    """Withings answered with an error; `status` is its number, if it has one."""
 
     def __init__(
         self, message: str, *, status: int | None = None, hint: str = "", retry_after: float | None = None
@@ -94,44 +94,44 @@ class ProviderUnavailable(ProviderError):
 
 
 class ProtocolViolation(ProviderError):
-    """The answer is not what Withings documents, so nothing in it is believed."""
+    """Withings' answer is not what its documentation says; nothing in it was used."""
 
 
 class StoreError(WithingsAuthError):
-    """The place where secrets rest failed; what it holds was left as it was."""
+    """The secret store failed; its contents are unchanged."""
 
     exit_code = 5
 
 
 class StoreUnavailable(StoreError):
-    """The keyring, the directory or the lock cannot be used: missing, locked, silent, read-only."""
+    """The keyring, the directory or the lock is missing, locked, silent or read-only."""
 
 
 class StoreCorrupt(StoreError):
-    """What the store holds under our name is not a record of ours, or is one of a newer version."""
+    """A stored record was not written by withings-auth, or by a newer version."""
 
 
 class StoreNotDurable(StoreError):
-    """A save did not read back equal, or failed: what was to be saved must not be used."""
+    """A save failed or did not read back equal; what was to be saved must not be used."""
 
 
 class LockBusy(WithingsAuthError):
-    """Another program has been renewing this login for longer than one may wait."""
+    """Another program has held the lock for longer than the caller waits."""
 
     exit_code = 4
     temporary = True
 
 
 def login_hint(profile: str) -> str:
-    """Returns what to type to log this profile in."""
+    """Returns the hint to log in to this profile."""
     return f"log in: withings-auth login{profile_flag(profile)}"
 
 
 def secret_hint(profile: str) -> str:
-    """Returns what to type where the client secret of this profile's app is not saved any more."""
+    """Returns the hint to save the client secret of this profile's app, which is gone."""
     return f"save it again, without a new login: withings-auth configure{profile_flag(profile)}"
 
 
 def profile_flag(profile: str) -> str:
-    """Returns the flag that names this profile, behind a blank; nothing for the one that needs none."""
+    """Returns a space and the flag for this profile; nothing for the default profile."""
     return "" if profile == "default" else f" --profile {profile}"

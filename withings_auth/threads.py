@@ -1,7 +1,7 @@
 """Threads that never keep a process from ending, and waits that always end.
 
-The default executors of asyncio and concurrent.futures are joined at exit, so one call that hangs there hangs the
-process. A `Worker` is a daemon thread of our own; whoever asks it for something waits only as long as it said.
+The default executors of asyncio and concurrent.futures are joined at exit, so one hanging call hangs the process.
+A `Worker` is a daemon thread of our own, and callers wait for it only as long as they said.
 """
 
 from __future__ import annotations
@@ -16,19 +16,23 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 NOTICEABLE_SECONDS = 2.0
-ABANDONED_WAIT_SECONDS = 0.5  # how long a wait goes on at most that nobody needs any more
+ABANDONED_WAIT_SECONDS = 0.5  # how long a wait may outlive its caller
 
 
 class StillRunning(Exception):
-    """A call has not returned in time and goes on (no TimeoutError: the call itself may raise that)."""
+    """A call did not return in time and is still running (no TimeoutError: the call itself may raise that)."""
 
 
 class NoThread(RuntimeError):
     """No thread can be started: there are too many, or (Python 3.12) the main thread has ended."""
 
 
+class _Abandoned(BaseException):
+    """Nobody wants the transaction's result any more, so it ends where it waits."""
+
+
 class Call(Generic[T]):
-    """One function call under way in another thread."""
+    """One function call in another thread."""
 
     def __init__(self, function: Callable[[], T]) -> None:
         self._function = function
@@ -38,17 +42,17 @@ class Call(Generic[T]):
         self.when_done: Callable[[], None] = lambda: None
 
     def __call__(self) -> None:
-        """Makes the call; whatever it raises is kept for who waits."""
+        """Makes the call; keeps whatever it raises for `result`."""
         try:
             self._value = self._function()
-        except BaseException as error:  # noqa: BLE001  it is raised again where somebody waits for it
+        except BaseException as error:  # noqa: BLE001  `result` raises it again
             self._error = error
         self._done.set()
         self.when_done()
-        del self  # the error's traceback leads to this frame: if nobody asks for it, a cycle would keep secrets alive
+        del self  # the error's traceback refers to this frame: if nobody asks for it, the cycle would keep secrets
 
     def finished(self, seconds: float | None = None) -> bool:
-        """Waits up to `seconds` and says whether the call has returned."""
+        """Waits up to `seconds`; returns whether the call has returned."""
         return self._done.wait(seconds)
 
     def result(self) -> T:
@@ -57,15 +61,15 @@ class Call(Generic[T]):
             try:
                 raise self._error
             finally:
-                self._error = None  # the traceback holds this frame: without this a cycle keeps secrets alive
-        return self._value  # type: ignore[return-value]  # None only where T allows it
+                self._error = None  # its traceback refers to this frame: the cycle would keep secrets in memory
+        return self._value  # type: ignore[return-value]  # None only if T allows it
 
 
 class Worker:
-    """A daemon thread that does one thing after another until it is closed.
+    """A daemon thread that makes one call after another until it is closed.
 
-    Started before a transaction and kept through it, because no thread can be started any more once the main
-    thread has ended (Python 3.12), and a save may then still be due.
+    Start it before a transaction and keep it to the end: once the main thread has ended, no thread can be started
+    (Python 3.12), and a save may still be due.
     """
 
     def __init__(self, name: str) -> None:
@@ -78,9 +82,9 @@ class Worker:
             del call  # an idle thread keeps nothing alive
 
     def do(self, function: Callable[[], T], *, seconds: float, announce: Callable[[], None] = lambda: None) -> T:
-        """Returns what the function returns. Raises `StillRunning` after `seconds`; the call itself then goes on.
+        """Returns what the function returns. Raises `StillRunning` after `seconds`, and the call goes on.
 
-        `announce` is called once if the wait becomes long enough for a person to wonder.
+        Calls `announce` once if the wait gets long enough for a user to wonder.
         """
         call = Call(function)
         self._calls.put(call)
@@ -92,18 +96,18 @@ class Worker:
         return call.result()
 
     def later(self, function: Callable[[], None]) -> None:
-        """Does this after everything that was asked before; nobody waits for it."""
+        """Calls the function after everything that was asked for before; nobody waits for it."""
         self._calls.put(function)
 
     def close(self) -> None:
-        """Lets the thread end when it has done what it was asked."""
+        """Ends the thread once it has done what it was asked to do."""
         self._calls.put(None)
 
 
 def interruptibly(function: Callable[[], T], name: str) -> T:
-    """Makes a call in a thread of this name: a signal to the caller ends its wait at once. Raises `NoThread`.
+    """Makes the call in a thread of this name, so that a signal ends the caller's wait at once. Raises `NoThread`.
 
-    The call goes on then, and leaves no event loop half closed, as it would where the signal arrives.
+    The call itself goes on; a signal would otherwise leave its event loop half closed.
     """
     call = Call(function)
     _start(threading.Thread(target=call, name=name, daemon=True))
@@ -113,7 +117,7 @@ def interruptibly(function: Callable[[], T], name: str) -> T:
 
 async def in_thread(function: Callable[[], T]) -> T:
     """Awaits a blocking call in a thread of its own, which a cancellation does not stop. Raises `NoThread`."""
-    import asyncio  # here, because a valid token is handed out without loading it
+    import asyncio  # here, because a valid token is returned without loading it
 
     loop = asyncio.get_running_loop()
     done: asyncio.Future[None] = loop.create_future()
@@ -123,7 +127,7 @@ async def in_thread(function: Callable[[], T]) -> T:
             done.set_result(None)
 
     def report() -> None:
-        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed: nobody is waiting
             loop.call_soon_threadsafe(wake)
 
     call = Call(function)
@@ -139,17 +143,17 @@ def run_to_its_end(
     *,
     asker: threading.Thread | None = None,
 ) -> T:
-    """Runs a transaction in a thread that a signal to this one does not stop half way.
+    """Runs a transaction in a thread that no signal stops half way.
 
-    The transaction gets the function by which it waits. When the caller is interrupted, sets `abandoned`, or ends with
-    the process, it ends at its next wait; past the last of these it is waited for, at most as long as one request and
-    one save take. `asker` is the thread that wants the result, if not this one. Raises `NoThread`.
+    The transaction is passed the function by which it waits. If the caller is interrupted, sets `abandoned`, or ends
+    with the process, the transaction ends at its next wait. After its last wait the caller waits for it, at most for
+    one request and one save. `asker` is the thread that wants the result, if not this one. Raises `NoThread`.
     """
     caller = threading.current_thread()
     asking = asker or caller
 
     def nobody_asks() -> bool:
-        # Whoever waits below is there, though the main thread counts as ended while the functions of `atexit` run.
+        # A caller waits below, even if it is the main thread, which counts as ended while `atexit` functions run.
         ended = asking is not caller and not asking.is_alive()
         return ended or (asking.daemon and not threading.main_thread().is_alive())
 
@@ -158,13 +162,13 @@ def run_to_its_end(
         while True:
             left = max(0.0, until - time.monotonic())
             if abandoned.wait(min(left, ABANDONED_WAIT_SECONDS)) or nobody_asks():
-                raise SystemExit  # if anybody sees it, it is a daemon thread at the end, and of this it says nothing
+                raise _Abandoned
             if left <= ABANDONED_WAIT_SECONDS:
                 return
 
     call = Call(lambda: transaction(wait))
-    # Not a daemon thread, though this one may be: the interpreter waits for it too, should a second signal end the wait
-    # below, or the program end while the errand of an async caller is under way.
+    # Not a daemon thread, even if this one is: the interpreter waits for it too if a second signal ends the wait below
+    # or the program ends while an async caller's task is running.
     thread = threading.Thread(target=call, name="withings-auth renewal", daemon=False)
     try:
         _start(thread)
@@ -174,7 +178,10 @@ def run_to_its_end(
         if thread.ident is not None:
             call.finished()
         raise
-    return call.result()
+    try:
+        return call.result()
+    except _Abandoned:
+        raise SystemExit from None  # ends the daemon thread that asked; any other exception would be printed there
 
 
 def _start(thread: threading.Thread) -> None:

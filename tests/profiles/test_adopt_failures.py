@@ -30,7 +30,9 @@ class TestLostAnswers:
     def test_two_lost_answers_name_the_deadline(self, foreign: Import) -> None:
         """Exit 4; within eight hours of the first try, the file can be imported again."""
         foreign.sandbox.fail_next("lost", times=2)
-        with pytest.raises(ProviderUnavailable, match="a new try is sure only before 2023-11-15 06:13") as caught:
+        with pytest.raises(
+            ProviderUnavailable, match="a retry is certain to work only before 2023-11-15 06:13"
+        ) as caught:
             foreign.adopt()
         assert caught.value.hint.startswith("import the file again before that time")
         assert stored_grant(foreign.store, "default") is None

@@ -62,7 +62,7 @@ def test_a_login_that_has_ended(scene: Scene) -> None:
 def test_a_new_token_that_is_refused_too_means_a_login(scene: Scene) -> None:
     """Withings takes neither the stored token nor its successor: only a person can help."""
     scene.sandbox.fail_next("status", where="measure", times=2, status=401, error="invalid_token")
-    with pytest.raises(LoginRequired, match="a new one fared no better"):
+    with pytest.raises(LoginRequired, match="a new one was refused too"):
         checked(scene)
     assert scene.sandbox.counters.refreshes == 1
 

@@ -16,7 +16,7 @@ from withings_auth.errors import (
     WithingsAuthError,
 )
 from withings_auth.provider.failures import code_error, refresh_error
-from withings_auth.provider.replies import Answer, AnswerLost, Failure, NotSent, read_answer
+from withings_auth.provider.replies import Answer, AnswerLost, Failure, NotSent, read_token_reply
 from withings_auth.provider.statuses import FailureKind
 from withings_auth.sandbox import HOSTILE_TEXT
 
@@ -37,23 +37,29 @@ TABLE: list[tuple[Failed, type[WithingsAuthError], int, bool, str, str, type[Wit
     ),
     (
         AnswerLost(why="the connection was closed"),
-        *(ProviderUnavailable, 4, True, "no whole answer came from Withings: the connection was closed", "try again"),
+        *(
+            ProviderUnavailable,
+            4,
+            True,
+            "there was no complete answer from Withings: the connection was closed",
+            "try again",
+        ),
         *(ProviderUnavailable, "a code works only once, so nothing was repeated: log in again"),
     ),
     (
         said(FailureKind.UNAVAILABLE, None, "HTTP 502"),
-        *(ProviderUnavailable, 4, True, "Withings is not available now (HTTP 502)", "try again in a few minutes"),
+        *(ProviderUnavailable, 4, True, "Withings is not available (HTTP 502)", "try again in a few minutes"),
         *(ProviderUnavailable, "try again in a few minutes"),
     ),
     (
         said(FailureKind.UNAVAILABLE, 522, "Timeout"),
-        *(ProviderUnavailable, 4, True, "Withings is not available now (status 522: Timeout)", "try again"),
+        *(ProviderUnavailable, 4, True, "Withings is not available (status 522: Timeout)", "try again"),
         *(ProviderUnavailable, "try again"),
     ),
     (
         said(FailureKind.TOO_MANY_REQUESTS, 601, "Same arguments", 9.0),
-        *(ProviderUnavailable, 4, True, "Withings asks to wait (status 601: Same arguments)", "a little later"),
-        *(ProviderUnavailable, "a little later"),
+        *(ProviderUnavailable, 4, True, "Withings asks to wait (status 601: Same arguments)", "try again later"),
+        *(ProviderUnavailable, "try again later"),
     ),
     (
         said(FailureKind.REFRESH_TOKEN_REFUSED),
@@ -65,7 +71,7 @@ TABLE: list[tuple[Failed, type[WithingsAuthError], int, bool, str, str, type[Wit
         said(FailureKind.CODE_REFUSED, None, "invalid_grant"),
         *(LoginRequired, 3, False, "Withings has ended the login of profile work (invalid_grant)"),
         "log in: withings-auth login --profile work",
-        *(LoginError, "a code works once and for 30 seconds"),
+        *(LoginError, "a code works once, for 30 seconds"),
     ),
     (
         said(FailureKind.APP_REFUSED),
@@ -76,7 +82,7 @@ TABLE: list[tuple[Failed, type[WithingsAuthError], int, bool, str, str, type[Wit
     (
         said(FailureKind.REDIRECT_URI_REFUSED, 293),
         *(ConfigurationError, 2, False, "does not accept the redirect URI (status 293: their words)"),
-        "must be the registered URL of the app, character for character",
+        "must be the app's registered URL, character for character",
         *(ConfigurationError, "WITHINGS_REDIRECT_URI"),
     ),
     (
@@ -150,7 +156,7 @@ def test_a_failed_renewal_while_an_earlier_one_is_unknown(
     assert hint in error.hint
     # A definite refusal settles what was unknown.
     definite = error_class is LoginRequired
-    assert ("whether the login was renewed is not known" in str(error)) is not definite
+    assert ("the outcome of the renewal is unknown" in str(error)) is not definite
     assert ("only before 2023-11-15 06:13" in str(error)) is not definite
     assert ("ask for a token again before that time" in error.hint) is not definite
 
@@ -179,7 +185,7 @@ def test_a_failed_code_exchange(
 def test_hostile_words_end_up_harmless(status: int, text: str) -> None:
     """Statement 35: what Withings says reaches a terminal only escaped and bounded."""
     body = json.dumps({"status": status, "body": {}, "error": text}).encode()
-    failed = read_answer(Answer(http_status=200, body=body))
+    failed = read_token_reply(Answer(http_status=200, body=body))
     assert isinstance(failed, Failure)
     for error in (refresh_error(failed, profile="work", deadline=DEADLINE), code_error(failed)):
         for shown in (str(error), error.hint):

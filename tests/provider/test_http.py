@@ -373,7 +373,7 @@ class TestAnswerLost:
 class TestNotSent:
     def test_a_name_that_does_not_exist(self, form: dict[str, str]) -> None:
         assert post("https://wbsapi.withings.invalid/v2/oauth2", form) == NotSent(
-            why="the server's name cannot be looked up"
+            why="the server's name cannot be resolved"
         )
 
     @pytest.mark.parametrize("host", ["a" * 64 + ".invalid", "a..invalid"])

@@ -16,7 +16,7 @@ from withings_auth.provider.replies import (
     Answer,
     Failure,
     TokenReply,
-    read_answer,
+    read_token_reply,
     retry_after_seconds,
 )
 from withings_auth.provider.statuses import FailureKind
@@ -37,7 +37,7 @@ def app(redirect_uri: str = "http://localhost:8000", scopes: tuple[str, ...] = A
 
 
 def read(content: object, http_status: int = 200) -> TokenReply | Failure:
-    return read_answer(Answer(http_status=http_status, body=json.dumps(content).encode()))
+    return read_token_reply(Answer(http_status=http_status, body=json.dumps(content).encode()))
 
 
 def read_failure(content: object, http_status: int = 200) -> Failure:
@@ -151,7 +151,7 @@ class TestTokens:
 
     def test_the_shape_counts_and_not_the_content_type_or_white_space(self) -> None:
         body = b"\n " + json.dumps({"status": 0, "body": TOKENS}, indent=3).encode() + b"\n"
-        assert read_answer(Answer(http_status=200, body=body)) == REPLY
+        assert read_token_reply(Answer(http_status=200, body=body)) == REPLY
 
     @pytest.mark.parametrize(
         ("changes", "attribute", "value"),
@@ -222,7 +222,7 @@ class TestTokens:
         access_token, refresh_token = canaries.plant("access token"), canaries.plant("refresh token")
         body = {**TOKENS, "access_token": access_token, "refresh_token": refresh_token}
         answer = Answer(http_status=200, body=json.dumps({"status": 0, "body": body}).encode())
-        for shown in (repr(answer), repr(read_answer(answer))):
+        for shown in (repr(answer), repr(read_token_reply(answer))):
             canaries.hear("a repr", shown)
 
 
@@ -334,31 +334,31 @@ class TestFailures:
             (429, b"slow down", FailureKind.TOO_MANY_REQUESTS, "HTTP 429"),
             (429, b"{}", FailureKind.TOO_MANY_REQUESTS, "HTTP 429"),
             (429, b'{"error": "rate"}', FailureKind.TOO_MANY_REQUESTS, "rate"),
-            (200, b"[]", FailureKind.MALFORMED, "the answer is JSON, but not an object"),
-            (200, b"null", FailureKind.MALFORMED, "the answer is JSON, but not an object"),
-            (200, b'"ok"', FailureKind.MALFORMED, "the answer is JSON, but not an object"),
-            (200, b"NaN", FailureKind.MALFORMED, "the answer is JSON, but not an object"),
+            (200, b"[]", FailureKind.MALFORMED, "the answer is not a JSON object"),
+            (200, b"null", FailureKind.MALFORMED, "the answer is not a JSON object"),
+            (200, b'"ok"', FailureKind.MALFORMED, "the answer is not a JSON object"),
+            (200, b"NaN", FailureKind.MALFORMED, "the answer is not a JSON object"),
             (200, b'{"status": "0"}', FailureKind.MALFORMED, "the status is not a number"),
             (200, b'{"status": true}', FailureKind.MALFORMED, "the status is not a number"),
             (200, b'{"status": 0.0}', FailureKind.MALFORMED, "the status is not a number"),
             (200, b'{"status": null}', FailureKind.MALFORMED, "the status is not a number"),
             (200, b'{"status": 1' + b"0" * 4000 + b"}", FailureKind.MALFORMED, "the status is not a number"),
-            (200, b'{"status": 0}', FailureKind.MALFORMED, "the access token is missing, or is not one"),
-            (200, b'{"status": 0, "body": 7}', FailureKind.MALFORMED, "the access token is missing, or is not one"),
+            (200, b'{"status": 0}', FailureKind.MALFORMED, "the access token is missing or malformed"),
+            (200, b'{"status": 0, "body": 7}', FailureKind.MALFORMED, "the access token is missing or malformed"),
         ],
         ids=lambda value: ascii(value)[:30],
     )
     def test_every_other_answer_has_a_name_too(
         self, http_status: int, body: bytes, kind: FailureKind, words: str
     ) -> None:
-        result = read_answer(Answer(http_status=http_status, body=body))
+        result = read_token_reply(Answer(http_status=http_status, body=body))
         assert isinstance(result, Failure)
         assert (result.kind, result.words) == (kind, words)
 
     def test_a_body_that_was_cut_is_not_read(self) -> None:
         """A prefix of something larger may be whole JSON by chance, and is no answer."""
         body = json.dumps({"status": 0, "body": TOKENS}).encode()
-        result = read_answer(Answer(http_status=200, body=body, oversized=True))
+        result = read_token_reply(Answer(http_status=200, body=body, oversized=True))
         assert isinstance(result, Failure)
         assert (result.kind, result.words) == (FailureKind.MALFORMED, "the answer is too large")
 
@@ -383,12 +383,12 @@ class TestFailures:
     def test_how_long_to_wait_is_a_believable_number_or_that_of_the_header(self, told: object, seconds: float) -> None:
         content = {"status": 601, "body": {"wait_seconds": told}, "error": "Same arguments"}
         answer = Answer(http_status=200, body=json.dumps(content).encode(), retry_after=3.0)
-        result = read_answer(answer)
+        result = read_token_reply(answer)
         assert isinstance(result, Failure)
         assert result.retry_after == seconds
 
     def test_an_outage_says_when_to_come_back(self) -> None:
-        result = read_answer(Answer(http_status=503, body=b"", retry_after=30.0))
+        result = read_token_reply(Answer(http_status=503, body=b"", retry_after=30.0))
         assert isinstance(result, Failure)
         assert result.retry_after == 30.0
 
@@ -428,7 +428,7 @@ BODIES = st.binary() | (
 @given(st.integers(100, 999), BODIES, st.none() | st.floats(0, 1e5), st.booleans())
 def test_reading_raises_for_nothing(http_status: int, body: bytes, retry_after: float | None, oversized: bool) -> None:
     """Whatever comes is a reply or a failure with a few harmless words."""
-    result = read_answer(Answer(http_status=http_status, body=body, retry_after=retry_after, oversized=oversized))
+    result = read_token_reply(Answer(http_status=http_status, body=body, retry_after=retry_after, oversized=oversized))
     if isinstance(result, Failure):
         assert not result.words or (result.words.isprintable() and len(result.words) <= 200)
         assert result.retry_after is None or 0 <= result.retry_after <= 1e5

@@ -18,7 +18,7 @@ class Break:
     name: str
     promise: str
     renewal: tuple[tuple[str, str], ...] = ()
-    attempts: tuple[tuple[str, str], ...] = ()
+    journal: tuple[tuple[str, str], ...] = ()
 
 
 BREAKS = (
@@ -121,7 +121,7 @@ BREAKS = (
     Break(
         name="renews a token again that is not a minute old",
         promise="a token is renewed that is not a minute old",
-        renewal=(("    _refuse_the_futile(grant, requirement, effects.now())\n", ""),),
+        renewal=(("    _refuse_futile_renewal(grant, requirement, effects.now())\n", ""),),
     ),
     Break(
         name="hands out a pair that came a second time, dead by now",
@@ -173,32 +173,35 @@ BREAKS = (
     Break(
         name="notes nothing",
         promise="no deadline is noted",
-        attempts=(("        self._notes.note(json.dumps(noted))\n", "        json.dumps(noted)\n"),),
+        journal=(("        self._notes.note(json.dumps(entry))\n", "        json.dumps(entry)\n"),),
     ),
     Break(
         name="counts the eight hours from the latest attempt",
         promise="too late",
-        attempts=(("now if unknown_since is None else min(now, unknown_since)", "now"),),
+        journal=(("now if unknown_since is None else min(now, unknown_since)", "now"),),
     ),
     Break(
         name="takes a lost answer for one that was never sent",
         promise="no deadline",
-        attempts=(("            case NotSent():\n", "            case NotSent() | AnswerLost():\n"),),
+        journal=(
+            (
+                "            case NotSent():\n",
+                "            case found if not isinstance(found, TokenReply | Failure):\n",
+            ),
+        ),
     ),
     Break(
         name="counts the guard from when the request left",
         promise="a refresh token is sent again after 5 seconds",
-        attempts=(
-            ("last_at=now, unknown_since=self._noted", "last_at=self._noted.last_at, unknown_since=self._noted"),
-        ),
+        journal=(("last_at=now, unknown_since=self._entry", "last_at=self._entry.last_at, unknown_since=self._entry"),),
     ),
     Break(
         name="waits for a clock that was set back",
         promise="waits for",
-        attempts=(
+        journal=(
             (
-                "min(REPEAT_GUARD_SECONDS, max(0.0, self._noted.last_at + REPEAT_GUARD_SECONDS - now))",
-                "max(0.0, self._noted.last_at + REPEAT_GUARD_SECONDS - now)",
+                "min(REPEAT_GUARD_SECONDS, max(0.0, self._entry.last_at + REPEAT_GUARD_SECONDS - now))",
+                "max(0.0, self._entry.last_at + REPEAT_GUARD_SECONDS - now)",
             ),
         ),
     ),
@@ -207,7 +210,7 @@ BREAKS = (
 
 def broken(one: Break) -> Renew:
     """Returns the `renew` of a transaction that lacks the rule."""
-    notes = _changed(journal, one.attempts, "attempts_broken_on_purpose")
+    notes = _changed(journal, one.journal, "journal_broken_on_purpose")
     sent_there = (f"from {journal.__name__} import", f"from {notes.__name__} import")
     renew: Renew = _changed(renewal, (*one.renewal, sent_there), "renewal_broken_on_purpose").renew
     return renew

@@ -474,7 +474,7 @@ class TestAnywhere:
         assert asyncio.run(withings_auth.AsyncTokenSource("Work").token()) == grant.token
 
     def test_it_refuses_what_the_blocking_one_refuses(self) -> None:
-        with pytest.raises(ConfigurationError, match="a token cannot be asked to live"):
+        with pytest.raises(ConfigurationError, match="a token cannot be required to be valid"):
             AsyncTokenSource(min_valid=9001, store=MemoryStore())
         with pytest.raises(ConfigurationError):
             AsyncTokenSource("../work", store=MemoryStore())

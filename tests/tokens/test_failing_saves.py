@@ -78,7 +78,7 @@ class Desk:
     def fail_to_renew(self, fault: str) -> StoreNotDurable:
         """Asks while the keyring has the fault, and returns what is raised."""
         self.keyring.fault = fault
-        with pytest.raises(StoreNotDurable, match="renewed and could not be saved") as caught:
+        with pytest.raises(StoreNotDurable, match="renewed but could not be saved") as caught:
             self.scene.renew(store=self.open_impatient_store())
         self.keyring.fault = ""
         assert caught.value.exit_code == 5

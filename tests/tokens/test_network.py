@@ -73,7 +73,7 @@ class TestNoName:
     def test_it_is_temporary_and_leaves_nothing_unknown(self, scene: Scene) -> None:
         """Statement 31: exit 4 at once, no guard and no deadline; with the name back the renewal follows at once."""
         old = scene.log_in()
-        with pytest.raises(ProviderUnavailable, match="cannot be looked up") as caught:
+        with pytest.raises(ProviderUnavailable, match="cannot be resolved") as caught:
             scene.renew(post=self.nowhere)
         assert (caught.value.exit_code, caught.value.temporary) == (4, True)
         assert "not known" not in str(caught.value)

@@ -655,7 +655,7 @@ class TestSave:
     ) -> None:
         """Statement 29: a pair that is not durable stays inside; the old one is repeated when the store is well."""
         old = scene.log_in()
-        with pytest.raises(StoreNotDurable, match="renewed and could not be saved: it") as caught:
+        with pytest.raises(StoreNotDurable, match="renewed but could not be saved: it") as caught:
             scene.renew(store=Unsavable(scene.store, error))
         assert caught.value.exit_code == 5
         assert "before 2023-11-15 09:13" in caught.value.hint

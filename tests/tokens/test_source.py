@@ -360,7 +360,7 @@ class TestMinValid:
     @pytest.mark.parametrize("seconds", [9001, 10800, -1, math.inf, -math.inf, math.nan])
     def test_what_no_token_can_promise_is_a_usage_error(self, seconds: float) -> None:
         """Above 9,000 seconds a fresh token would soon not do either."""
-        with pytest.raises(ConfigurationError, match="a token cannot be asked to live") as caught:
+        with pytest.raises(ConfigurationError, match="a token cannot be required to be valid") as caught:
             TokenSource(min_valid=seconds, store=MemoryStore())
         assert caught.value.exit_code == 2
 

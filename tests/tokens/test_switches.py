@@ -14,7 +14,7 @@ from withings_auth.errors import LoginRequired, ProviderUnavailable, StoreNotDur
 from withings_auth.model import App, Grant
 from withings_auth.provider.forms import authorize_url, code_form
 from withings_auth.provider.http import post
-from withings_auth.provider.replies import Answer, TokenReply, read_answer
+from withings_auth.provider.replies import Answer, TokenReply, read_token_reply
 from withings_auth.store.records import app_name
 
 
@@ -170,7 +170,7 @@ def consent_again(scene: Scene) -> Grant:
     sent_at = int(scene.clock())
     outcome = post(sandbox.endpoints.token_url, code_form(app, came_back["code"][0]))
     assert isinstance(outcome, Answer)
-    reply = read_answer(outcome)
+    reply = read_token_reply(outcome)
     assert isinstance(reply, TokenReply)
     assert reply.refresh_token is not None
     grant = Grant(

@@ -36,7 +36,7 @@ from withings_auth.store.ownership import (
 from withings_auth.store.records import LOCK_PATIENCE_SECONDS, stored_grant
 from withings_auth.tokens.grants import empty_grant, grant_from_reply
 from withings_auth.tokens.journal import Journal
-from withings_auth.tokens.renewal import Effects, trade
+from withings_auth.tokens.renewal import Effects, refresh
 from withings_auth.wording import local_time
 
 
@@ -54,7 +54,7 @@ def adopt(
     prove_writable(store, app)
     with store.lock(_lock_name(login), LOCK_PATIENCE_SECONDS) as held:
         journal = Journal(held.notes, old)
-        result, sent_at = trade(old, app.client_secret, journal, effects)
+        result, sent_at = refresh(old, app.client_secret, journal, effects)
         try:
             if not isinstance(result, TokenReply):
                 raise import_error(result, deadline=journal.deadline)

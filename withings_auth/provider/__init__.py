@@ -1,1 +1,1 @@
-"""Asking Withings' API: with a person's access token, or with what an app signs; nothing here reads a store."""
+"""Requests to Withings and what its answers mean; nothing in this room reads a store."""

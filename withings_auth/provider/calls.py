@@ -1,6 +1,6 @@
-"""One call to Withings' API with a person's access token, as `withings-auth api` makes it.
+"""One call to Withings' API with an access token, as `withings-auth api` makes it.
 
-Withings says in HTTP 200 that a token is dead. Then it is renewed once, and the call repeated once.
+If Withings refuses the token, which it does with HTTP 200, the token is renewed and the call repeated, both once.
 """
 
 from __future__ import annotations
@@ -24,75 +24,75 @@ logger = logging.getLogger(__name__)
 
 _PATH = re.compile(r"/?([A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*)")
 _NAME = re.compile(r"[A-Za-z0-9_]+")
-LARGEST_DATA_BYTES = 64 * 1024 * 1024  # a page of Withings' data has some hundred kilobytes at most
-_EXAMPLE = "as in: withings-auth api measure getmeas meastype=1"
+LARGEST_DATA_BYTES = 64 * 1024 * 1024  # a page of Withings' data has a few hundred kilobytes
+_EXAMPLE = "for example: withings-auth api measure getmeas meastype=1"
 
 
 class Source(Protocol):
-    """What `TokenSource` does."""
+    """What a call needs of a `TokenSource`."""
 
     def token(self, *, rejected: str | None = None) -> Token: ...
 
 
 def post_interruptibly(url: str, form: Mapping[str, str], /, *, access_token: str | None = None) -> Outcome:
-    """Does what `exchange.post` does; a signal to the caller ends the wait at once."""
+    """Does what `http.post` does, but a signal ends the caller's wait at once."""
     return interruptibly(
         lambda: post(url, form, access_token=access_token, largest_body_bytes=LARGEST_DATA_BYTES), "withings-auth call"
     )
 
 
 def call(source: Source, url: str, form: Mapping[str, str], *, send: Post = post_interruptibly) -> Answer:
-    """Posts the form with the source's access token, and returns the answer. Blocks.
+    """Posts the form with the source's access token and returns the answer. Blocks.
 
-    The answer may be a refusal, which `read_body` tells; one that refuses the token is returned only where a new token
-    fared no better. Raises what `source.token` raises, `ConfigurationError` where the URL is not of the API that the
-    token is for, and `ProviderUnavailable` where no answer came.
+    The answer may be a refusal (see `read_body`); it refuses the token only if a new token was refused too. Raises
+    what `source.token` raises, `ConfigurationError` if the token is for another API, and `ProviderUnavailable` if
+    there was no answer.
     """
     token = source.token()
-    answer = _answer(token, url, form, send)
+    answer = _call_once(token, url, form, send)
     if _is_refused(answer):
-        logger.debug("the access token is refused; once more with another one")
-        answer = _answer(source.token(rejected=token.access_token), url, form, send)
+        logger.debug("the access token was refused: trying once more with a new one")
+        answer = _call_once(source.token(rejected=token.access_token), url, form, send)
     return answer
 
 
 def service_path(text: str) -> str:
-    """Returns a path of the API, with its slash. Raises `ConfigurationError` for anything that is more, or less.
+    """Returns the path of a data service, with a leading slash. Raises `ConfigurationError` if the text is not one.
 
-    The token service is no part of it: a refresh token that is used up beside the store is a lost login.
+    The token service is left out: using a refresh token behind the store's back would lose the login.
     """
     found = _PATH.fullmatch(text)
     if found is None or len(text) > 100:
         raise ConfigurationError(f"“{printable(text, limit=80)}” is not a path of Withings' API", hint=_EXAMPLE)
     if found[1].rpartition("/")[2].lower() in {"oauth2", "signature"}:
         raise ConfigurationError(
-            f"“{found[1]}” is for logins and renewals, and is not called by hand",
-            hint="a token that works: withings-auth token; a new login: withings-auth login",
+            f"“{found[1]}” is only for logins and renewals",
+            hint="for a token that works: withings-auth token; for a new login: withings-auth login",
         )
     return f"/{found[1]}"
 
 
 def form_of(action: str, parameters: Iterable[str]) -> dict[str, str]:
-    """Returns the form for an action and its parameters, each written NAME=VALUE. Raises `ConfigurationError`."""
+    """Returns the form for an action and its parameters (NAME=VALUE). Raises `ConfigurationError`."""
     if _NAME.fullmatch(action) is None:
         raise ConfigurationError(f"“{printable(action, limit=80)}” is not an action of Withings' API", hint=_EXAMPLE)
     form = {"action": action}
     for parameter in parameters:
         name, given, value = parameter.partition("=")
         if not given or _NAME.fullmatch(name) is None:
-            # Not repeated: somebody may have taken a token for a parameter.
-            raise ConfigurationError(f"parameter {len(form)} is not written NAME=VALUE", hint=_EXAMPLE)
+            # The text is not shown: it may be a token.
+            raise ConfigurationError(f"parameter {len(form)} is not NAME=VALUE", hint=_EXAMPLE)
         if name in form:
             raise ConfigurationError(f"“{printable(name, limit=80)}” is given twice", hint=_EXAMPLE)
-        if re.search("[\ud800-\udfff]", value):  # so Python writes the bytes of an argument that are no UTF-8
+        if re.search("[\ud800-\udfff]", value):  # how Python represents bytes that are not UTF-8
             raise ConfigurationError(f"the value of “{name}” is not UTF-8", hint=_EXAMPLE)
         form[name] = value
     return form
 
 
 def body_of(answer: Answer) -> dict[str, Any]:
-    """Returns what stands in the answer's body. Raises what a refusal amounts to."""
-    if answer.http_status == 404:  # for `read_body` a page that is no JSON says nothing about the request
+    """Returns the body of the answer's envelope. Raises the error for a refusal."""
+    if answer.http_status == 404:  # `read_body` would take the HTML page for an outage
         hint = "check the path: https://developer.withings.com/api-reference/"
         raise ProviderError("Withings has no service at this path (HTTP 404)", hint=hint)
     result = read_body(answer)
@@ -102,7 +102,7 @@ def body_of(answer: Answer) -> dict[str, Any]:
 
 
 def envelope(answer: Answer) -> dict[str, Any] | None:
-    """Returns the whole answer, envelope and all, whatever it says; None where it is no JSON object."""
+    """Returns the whole answer with its envelope, even if it is a refusal; None if it is not a JSON object."""
     try:
         content = json.loads(answer.body)
     except (ValueError, RecursionError):
@@ -110,9 +110,9 @@ def envelope(answer: Answer) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def _answer(token: Token, url: str, form: Mapping[str, str], send: Post) -> Answer:
+def _call_once(token: Token, url: str, form: Mapping[str, str], send: Post) -> Answer:
     if origin(url) != token.api_origin:
-        raise ConfigurationError("the access token is not for this address", hint=f"it is for {token.api_origin}")
+        raise ConfigurationError("the access token is for another address", hint=f"it is for {token.api_origin}")
     outcome = send(url, form, access_token=token.access_token)
     if not isinstance(outcome, Answer):
         raise call_error(outcome)

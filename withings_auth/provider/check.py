@@ -1,6 +1,6 @@
-"""Whether Withings lets the access token in: one call, the cheapest that the granted scopes allow.
+"""Whether Withings accepts the access token: one call, the cheapest that the granted scopes allow.
 
-A token that is dead is renewed first, which is what a monitor wants to know about too.
+An expired token is renewed first, so a monitor learns about that too.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from withings_auth.provider.statuses import TOKEN_REFUSED
 
 
 def cheapest_call(scopes: Collection[str], now: float) -> tuple[str, dict[str, str]] | None:
-    """Returns the path and the form of a call that these scopes allow, None where they allow none of the two.
+    """Returns the path and the form of the cheapest call that these scopes allow; None if they allow neither.
 
-    The weights that have changed since now come first: that answer is empty, and the request differs from second to
-    second, so that two checks in a row are not taken for the same one. The devices were asked for at login already.
+    Best are the weights that have changed since now: the answer is empty, and the request differs every second, so
+    two checks in a row are not refused as a repetition. The list of devices was already requested at login.
     """
     if "user.metrics" in scopes:
         return "/measure", {"action": "getmeas", "meastype": "1", "lastupdate": str(int(now))}
@@ -37,10 +37,10 @@ def check(
     now: Callable[[], float] = time.time,
     wait: Callable[[float], None] = time.sleep,
 ) -> bool:
-    """Has Withings say that the access token works; returns False where no scope allows to ask. Blocks.
+    """Checks with Withings that the access token works; returns False if no granted scope allows that. Blocks.
 
-    Raises what `source.token` raises, `LoginRequired` also where a new token is refused as well, `ProviderUnavailable`
-    where no answer came, and `ProviderError` where Withings refuses the call for another reason.
+    Raises what `source.token` raises, `LoginRequired` also if a new token is refused too, `ProviderUnavailable` if
+    there was no answer, and `ProviderError` if Withings refuses the call for another reason.
     """
 
     def ask() -> bool:
@@ -55,5 +55,5 @@ def check(
         return ask_past_guard(ask, wait=wait)
     except ProviderError as error:
         if error.status == TOKEN_REFUSED:
-            raise LoginRequired(f"{error}; a new one fared no better", hint=login_hint(profile)) from error
+            raise LoginRequired(f"{error}; a new one was refused too", hint=login_hint(profile)) from error
         raise

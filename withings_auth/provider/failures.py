@@ -1,4 +1,4 @@
-"""What a request that brought no tokens amounts to: a named error, Withings' own words, what to do."""
+"""The error for each request that failed: its class, Withings' own words, and a hint."""
 
 from __future__ import annotations
 
@@ -22,25 +22,22 @@ DASHBOARD = "https://developer.withings.com/dashboard/"
 
 
 def refresh_error(failed: Failure | NotSent | AnswerLost, *, profile: str, deadline: float | None) -> WithingsAuthError:
-    """Returns the error for a refresh that brought no tokens.
+    """Returns the error for a failed refresh.
 
-    `deadline` (Unix seconds) is until when a refresh of unknown outcome can be repeated, None where none is unknown.
+    `deadline` (Unix seconds) is until when a refresh of unknown outcome can be repeated; None if there is none.
     """
     if isinstance(failed, Failure) and failed.kind in {FailureKind.REFRESH_TOKEN_REFUSED, FailureKind.CODE_REFUSED}:
         return LoginRequired(
-            f"Withings has ended the login of profile {profile}{_said(failed)}", hint=login_hint(profile)
+            f"Withings has ended the login of profile {profile}{_quote(failed)}", hint=login_hint(profile)
         )
     return _with_deadline(_common_error(failed), deadline, "ask for a token again")
 
 
 def import_error(failed: Failure | NotSent | AnswerLost, *, deadline: float | None) -> WithingsAuthError:
-    """Returns the error for a refresh, with the refresh token in another tool's file, that brought no tokens.
-
-    `deadline` is as for `refresh_error`.
-    """
+    """Returns the error for a failed refresh with the refresh token in another tool's file; see `refresh_error`."""
     if isinstance(failed, Failure) and failed.kind in {FailureKind.REFRESH_TOKEN_REFUSED, FailureKind.CODE_REFUSED}:
         return LoginRequired(
-            f"Withings does not accept the refresh token in the file{_said(failed)}",
+            f"Withings does not accept the refresh token in the file{_quote(failed)}",
             hint='it was used since, is older than a year, or belongs to another app (client_id="ID"): nothing was'
             " saved; to log in instead: withings-auth login",
         )
@@ -48,28 +45,27 @@ def import_error(failed: Failure | NotSent | AnswerLost, *, deadline: float | No
 
 
 def code_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
-    """Returns the error for an authorization code that brought no tokens."""
+    """Returns the error for a failed exchange of an authorization code."""
     if isinstance(failed, Failure) and failed.kind is FailureKind.CODE_REFUSED:
         return LoginError(
-            f"Withings did not accept the code that the browser brought{_said(failed)}",
-            hint="a code works once and for 30 seconds: check that the computer's clock and network are well,"
-            " and log in again",
+            f"Withings did not accept the authorization code{_quote(failed)}",
+            hint="a code works once, for 30 seconds: check the computer's clock and network, and log in again",
         )
     if isinstance(failed, AnswerLost):
         return ProviderUnavailable(
-            f"no whole answer came from Withings: {failed.why}",
-            hint="a code works only once, so nothing was repeated: log in again",
+            f"there was no complete answer from Withings: {failed.why}",
+            hint="a code works only once: log in again",
         )
     return _common_error(failed)
 
 
 def signed_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
-    """Returns the error for a call that the app signed."""
+    """Returns the error for a failed call that the app signed."""
     if isinstance(failed, Failure) and refuses_the_signature(failed.status):
         return _unknown_app(failed)
     if isinstance(failed, Failure) and lacks_permission(failed.status):
         return ProviderError(
-            f"Withings does not offer this to the app{_said(failed)}",
+            f"Withings does not offer this to the app{_quote(failed)}",
             status=failed.status,
             hint="it may need a contract with Withings; disconnect the app in the settings of your Withings account",
         )
@@ -77,26 +73,26 @@ def signed_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
 
 
 def call_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
-    """Returns the error for a call with an access token that brought no data."""
+    """Returns the error for a failed call with an access token."""
     match failed:
         case Failure(status=status) if status == TOKEN_REFUSED:
-            hint = "a new one fared no better: log in again, withings-auth login"
-            return ProviderError(f"Withings refuses the access token{_said(failed)}", status=status, hint=hint)
+            hint = "a new one was refused too; log in again: withings-auth login"
+            return ProviderError(f"Withings refuses the access token{_quote(failed)}", status=status, hint=hint)
         case Failure(status=status) if lacks_permission(status):
-            hint = "a scope may be missing: withings-auth status lists the granted ones, and a login asks for others"
-            return ProviderError(f"Withings does not allow this call{_said(failed)}", status=status, hint=hint)
+            hint = "a scope may be missing: withings-auth status lists the granted ones; to get more, log in again"
+            return ProviderError(f"Withings does not allow this call{_quote(failed)}", status=status, hint=hint)
         case Failure(kind=kind, status=status) if not kind.outcome_unknown and kind != FailureKind.TOO_MANY_REQUESTS:
             hint = "check its path, action and parameters: https://developer.withings.com/api-reference/"
-            return ProviderError(f"Withings refused the call{_said(failed)}", status=status, hint=hint)
+            return ProviderError(f"Withings refused the call{_quote(failed)}", status=status, hint=hint)
     return _common_error(failed)
 
 
 def _with_deadline(error: WithingsAuthError, deadline: float | None, again: str) -> WithingsAuthError:
-    """Adds until when a refresh of unknown outcome can be repeated; class, status and own hint stay the same."""
+    """Adds until when a refresh of unknown outcome can be repeated."""
     if deadline is None:
         return error
     return error.with_message(
-        f"{error}; whether the login was renewed is not known, and a new try is sure only before"
+        f"{error}; the outcome of the renewal is unknown, and a retry is certain to work only before"
         f" {local_time(deadline)}",
         hint=f"{again} before that time; {error.hint}",
     )
@@ -110,7 +106,7 @@ def _common_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
                 hint="check the network and try again",
             )
         case AnswerLost():
-            return ProviderUnavailable(f"no whole answer came from Withings: {failed.why}", hint="try again")
+            return ProviderUnavailable(f"there was no complete answer from Withings: {failed.why}", hint="try again")
         case Failure():
             return _answered_error(failed)
     assert_never(failed)
@@ -120,25 +116,24 @@ def _answered_error(failed: Failure) -> WithingsAuthError:
     match failed.kind:
         case FailureKind.UNAVAILABLE:
             return ProviderUnavailable(
-                f"Withings is not available now{_said(failed)}",
+                f"Withings is not available{_quote(failed)}",
                 status=failed.status,
                 hint="try again in a few minutes",
                 retry_after=failed.retry_after,
             )
         case FailureKind.TOO_MANY_REQUESTS:
             return ProviderUnavailable(
-                f"Withings asks to wait{_said(failed)}",
+                f"Withings asks to wait{_quote(failed)}",
                 status=failed.status,
-                hint="too many requests, or the same one twice in 10 seconds: try again a little later",
+                hint="there were too many requests, or the same one twice in 10 seconds: try again later",
                 retry_after=failed.retry_after,
             )
         case FailureKind.APP_REFUSED:
             return _unknown_app(failed)
         case FailureKind.REDIRECT_URI_REFUSED:
             return ConfigurationError(
-                f"Withings does not accept the redirect URI{_said(failed)}",
-                hint="WITHINGS_REDIRECT_URI must be the registered URL of the app, character for character: "
-                + DASHBOARD,
+                f"Withings does not accept the redirect URI{_quote(failed)}",
+                hint="WITHINGS_REDIRECT_URI must be the app's registered URL, character for character: " + DASHBOARD,
             )
         case FailureKind.MALFORMED:
             return ProtocolViolation(
@@ -147,13 +142,13 @@ def _answered_error(failed: Failure) -> WithingsAuthError:
             )
         case FailureKind.ERROR_OCCURRED:
             return ProviderError(
-                f"an error occurred at Withings{_said(failed)}",
+                f"an error occurred at Withings{_quote(failed)}",
                 status=failed.status,
-                hint="try again in a few minutes; if it stays, look for a newer withings-auth",
+                hint="try again in a few minutes; if it happens again, look for a newer withings-auth",
             )
         case FailureKind.REFUSED | FailureKind.REFRESH_TOKEN_REFUSED | FailureKind.CODE_REFUSED:
             return ProviderError(
-                f"Withings refused the request{_said(failed)}",
+                f"Withings refused the request{_quote(failed)}",
                 status=failed.status,
                 hint=f"check the app at {DASHBOARD}, and look for a newer withings-auth",
             )
@@ -162,13 +157,13 @@ def _answered_error(failed: Failure) -> WithingsAuthError:
 
 def _unknown_app(failed: Failure) -> ConfigurationError:
     return ConfigurationError(
-        f"Withings does not know this client id with this client secret{_said(failed)}",
+        f"Withings does not know this client id with this client secret{_quote(failed)}",
         hint=f"copy both again from your app at {DASHBOARD} into: withings-auth configure"
-        " (WITHINGS_CLIENT_ID and WITHINGS_CLIENT_SECRET, where they are set, come first)",
+        " (WITHINGS_CLIENT_ID and WITHINGS_CLIENT_SECRET take precedence if they are set)",
     )
 
 
-def _said(failed: Failure) -> str:
+def _quote(failed: Failure) -> str:
     number = f"status {failed.status}" if failed.status is not None else ""
-    said = ": ".join(part for part in (number, failed.words) if part)
-    return f" ({said})" if said else ""
+    quote = ": ".join(filter(None, (number, failed.words)))
+    return f" ({quote})" if quote else ""

@@ -1,4 +1,4 @@
-"""What is sent to Withings, without I/O: the authorize URL, the forms to post, and the signatures in some of them."""
+"""What is sent to Withings, without I/O: the authorize URL, the forms to post, and their signatures."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from withings_auth.model import App, Endpoints, Grant
 
 
 def authorize_url(endpoints: Endpoints, app: App, *, state: str, demo: bool = False, switch_user: bool = False) -> str:
-    """Returns the address at which a person grants the app access.
+    """Returns the URL where the user grants the app access.
 
-    Exactly the documented parameters, scopes joined by commas, the redirect URI character for character. `demo` asks
-    for Withings' demo user; with `switch_user` the address signs the browser out first, so that it asks who one is.
+    It has exactly the documented parameters: scopes joined by commas, the redirect URI character for character. `demo`
+    asks for Withings' demo user; `switch_user` signs the browser out first, so that Withings asks who the user is.
     """
     query = {
         "response_type": "code",
@@ -41,7 +41,7 @@ def code_form(app: App, code: str) -> dict[str, str]:
 
 
 def refresh_form(grant: Grant, client_secret: str) -> dict[str, str]:
-    """Returns the form that trades a refresh token for a new pair."""
+    """Returns the form that exchanges a refresh token for a new pair."""
     return {
         "action": "requesttoken",
         "grant_type": "refresh_token",
@@ -52,9 +52,9 @@ def refresh_form(grant: Grant, client_secret: str) -> dict[str, str]:
 
 
 def nonce_form(app: App, timestamp: int) -> dict[str, str]:
-    """Returns the form that asks for a nonce, signed; `timestamp` is in Unix seconds.
+    """Returns the signed form that asks for a nonce; `timestamp` is in Unix seconds.
 
-    Which values are signed, here and below, is said at developer.withings.com, "Sign your requests".
+    For the values to sign, here and below, see developer.withings.com, "Sign your requests".
     """
     action = "getnonce"
     return {
@@ -66,7 +66,7 @@ def nonce_form(app: App, timestamp: int) -> dict[str, str]:
 
 
 def revoke_form(app: App, nonce: str, userid: str) -> dict[str, str]:
-    """Returns the form that ends all access of the app to a person's data, signed with a nonce."""
+    """Returns the form that revokes the app's access to a user's data, signed with a nonce."""
     action = "revoke"
     return {
         "action": action,

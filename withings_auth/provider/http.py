@@ -1,7 +1,7 @@
-"""One POST to Withings, whose outcome is told exactly: answered, never sent, or sent and lost.
+"""One POST to Withings, with exactly one of three outcomes: answered, never sent, or sent and lost.
 
-The difference decides whether a refresh token may be used up. Redirects are not followed, since an old endpoint
-redirects to a web page that would pass for an answer. Nothing here repeats anything.
+The difference decides whether a refresh token may have been used up. Nothing is repeated, and redirects are not
+followed, because an old endpoint redirects to a web page that could pass for an answer.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ def post(
     time_limit_seconds: float = TIME_LIMIT_SECONDS,
     largest_body_bytes: int = LARGEST_BODY_BYTES,
 ) -> Outcome:
-    """Posts the form, with the access token in its header if there is one, and returns what came of it in time.
+    """Posts the form, with the access token in its header if there is one, and returns the outcome. Blocks.
 
-    Blocks, and must not be called in a thread that runs an event loop. Raises nothing for what the network does.
+    Must not be called in a thread that runs an event loop. Never raises for what happens on the network.
     """
-    way = _Way()
+    progress = _Progress()
     logger.debug("POST %s, action %s", printable(url), printable(form.get("action", "none"), limit=40))
     began = time.monotonic()
     try:
         answer = asyncio.run(
-            _post(URL(url, encoded=True), form, access_token, time_limit_seconds, largest_body_bytes, way)
+            _post(URL(url, encoded=True), form, access_token, time_limit_seconds, largest_body_bytes, progress)
         )
     except (aiohttp.ClientError, OSError) as error:
-        why = _in_words(error, time_limit_seconds)
-        logger.debug("%s after %.0f ms: %s", "lost" if way.connected else "not sent", _milliseconds(began), why)
-        return AnswerLost(why=why) if way.connected else NotSent(why=why)
+        why = _explain(error, time_limit_seconds)
+        logger.debug("%s after %.0f ms: %s", "lost" if progress.connected else "not sent", _milliseconds(began), why)
+        return AnswerLost(why=why) if progress.connected else NotSent(why=why)
     logger.debug("HTTP %d, %d bytes, in %.0f ms", answer.http_status, len(answer.body), _milliseconds(began))
     return answer
 
@@ -62,8 +62,8 @@ def _milliseconds(began: float) -> float:
     return (time.monotonic() - began) * 1000
 
 
-class _Way:
-    """How far a request has come: not a byte of it leaves before the connection, TLS included, is made."""
+class _Progress:
+    """How far a request has got: not a byte of it leaves before the connection, TLS included, is made."""
 
     connected = False
 
@@ -77,10 +77,10 @@ async def _post(
     access_token: str | None,
     time_limit_seconds: float,
     largest_body_bytes: int,
-    way: _Way,
+    progress: _Progress,
 ) -> Answer:
     tracing = aiohttp.TraceConfig()
-    tracing.on_connection_create_end.append(way.note_connection)
+    tracing.on_connection_create_end.append(progress.note_connection)
     async with (
         aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(resolver=_Resolver()),
@@ -115,7 +115,7 @@ async def _read_at_most(stream: aiohttp.StreamReader, limit: int) -> bytes:
 
 
 def _date_seconds(headers: Mapping[str, str]) -> float | None:
-    """Returns the Date header in Unix seconds; None where it is absent or no date."""
+    """Returns the Date header in Unix seconds; None if there is none or it is not a date."""
     try:
         date = parsedate_to_datetime(headers.get("Date", ""))
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
@@ -123,8 +123,8 @@ def _date_seconds(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def _in_words(error: Exception, time_limit_seconds: float) -> str:
-    # Never the error's own text: it can hold the request, and what a server sent.
+def _explain(error: Exception, time_limit_seconds: float) -> str:
+    # Never the error's own text: it can contain the request, and whatever a server sent.
     match error:
         case TimeoutError():
             return f"no answer within {time_limit_seconds:g} seconds"
@@ -137,7 +137,7 @@ def _in_words(error: Exception, time_limit_seconds: float) -> str:
         case aiohttp.ClientProxyConnectionError():
             return "the proxy cannot be reached"
         case aiohttp.ClientConnectorDNSError():
-            return "the server's name cannot be looked up"
+            return "the server's name cannot be resolved"
         case aiohttp.ClientConnectorError():
             return os.strerror(error.errno) if error.errno else "the server cannot be reached"
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError() | aiohttp.ClientPayloadError():
@@ -147,7 +147,7 @@ def _in_words(error: Exception, time_limit_seconds: float) -> str:
 
 
 def _proxy_for(url: URL) -> str | None:
-    # Not aiohttp's trust_env, which would also take a password for the host from ~/.netrc.
+    # Not aiohttp's trust_env, which would also send the host's password from ~/.netrc.
     host = url.host or ""
     if url.scheme != "https" or host in LOOPBACK_HOSTS or urllib.request.proxy_bypass(host):
         return None
@@ -156,7 +156,7 @@ def _proxy_for(url: URL) -> str | None:
 
 
 class _Resolver(AbstractResolver):
-    """Looks names up in a daemon thread: one in the default executor could hold up the end of the process."""
+    """Looks names up in a daemon thread; one of the default executor could keep the process from ending."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -168,8 +168,8 @@ class _Resolver(AbstractResolver):
                 )
             )
         except (RuntimeError, UnicodeError) as error:
-            # No thread can be started once the interpreter is ending; not every text is a name.
-            raise OSError("no look-up") from error
+            # The interpreter is ending, so no thread can be started; or the host is not a valid name.
+            raise OSError("the name cannot be resolved") from error
         return [
             ResolveResult(
                 hostname=host,
@@ -183,4 +183,4 @@ class _Resolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing is kept."""
+        """Does nothing: there is nothing to close."""

@@ -1,4 +1,4 @@
-"""All pages of an answer as one body: Withings says `more`, and the `offset` with which to ask for it."""
+"""All pages of an answer as one body: each page says if there is `more`, and the next one's `offset`."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _PAGING = ("more", "offset")
 
 
 def has_more(body: Mapping[str, Any]) -> bool:
-    """Whether the body says that it is only the first part."""
+    """Whether the body says that it is incomplete."""
     return bool(body.get("more"))
 
 
 def all_pages(fetch: Callable[[Mapping[str, str]], dict[str, Any]], form: Mapping[str, str]) -> dict[str, Any]:
-    """Returns one body: the lists of all pages, in order, and else what stands on the first page.
+    """Returns one body: the lists of all pages, joined in order, and everything else from the first page.
 
-    `fetch` asks with a form and returns a body; what it raises ends everything. Raises `ProtocolViolation` where the
-    pages would have no end.
+    `fetch` sends a form and returns a body; whatever it raises is raised. Raises `ProtocolViolation` if the pages do
+    not end.
     """
     page = fetch(form)
     whole = {name: value for name, value in page.items() if name not in _PAGING}
@@ -30,14 +30,14 @@ def all_pages(fetch: Callable[[Mapping[str, str]], dict[str, Any]], form: Mappin
             return whole
         following = _number(page.get("offset"))
         if following is None or following <= offset:
-            raise _endless("its offset does not grow")
+            raise _endless("the offset does not grow")
         offset = following
         page = fetch({**form, "offset": str(offset)})
         for name, value in page.items():
             if isinstance(value, list) and isinstance(whole.setdefault(name, []), list):
                 whole[name] += value
     if has_more(page):
-        raise _endless(f"it has more than {MOST_PAGES} pages")
+        raise _endless(f"there are more than {MOST_PAGES} pages")
     return whole
 
 
@@ -49,6 +49,6 @@ def _number(value: object) -> int | None:
 
 def _endless(why: str) -> ProtocolViolation:
     return ProtocolViolation(
-        f"Withings' answer says that there is more, and has no end: {why}",
-        hint="ask for a shorter time with startdate and enddate, or page by page with offset=",
+        f"Withings' answer has no last page: {why}",
+        hint="shorten the period with startdate and enddate, or ask for single pages with offset=",
     )

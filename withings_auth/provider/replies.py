@@ -1,8 +1,8 @@
 """What Withings' answers mean, without I/O.
 
-Withings answers HTTP 200 even on failure, says 503 for a bad parameter, and only the text tells one bad parameter
-from another (developer.withings.com, "API responses"). An answer is read into what it brings or into a `Failure`;
-nothing here raises for what a server sent.
+Withings answers HTTP 200 even for failures, and status 503 for any bad parameter; only the text says which one
+(developer.withings.com, "API responses"). Whatever a server sends is read into a value or a `Failure`, and never
+raises.
 """
 
 from __future__ import annotations
@@ -15,35 +15,34 @@ from typing import Any, Protocol
 from withings_auth.provider.statuses import TIMED_OUT, TOO_MANY_REQUESTS, FailureKind, kind_of
 from withings_auth.validation import is_opaque_token, is_userid, printable, scope_list
 
-# What the documentation grants where the answer names no life: three hours.
-DEFAULT_LIFE_SECONDS = 10_800
+DEFAULT_LIFE_SECONDS = 10_800  # as documented
 LONGEST_LIFE_SECONDS = 366 * 86_400
-LONGEST_WAIT_TOLD_SECONDS = 86_400
-MOST_SCOPES = 32  # there are four; a record must stay small enough to be read back
+LONGEST_RETRY_AFTER_SECONDS = 86_400
+MOST_SCOPES = 32  # Withings has four; a record must stay small enough to be saved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back over HTTP: the body cut at the limit that `exchange` reads."""
+    """What came back over HTTP; the body is cut off at the limit that `http.post` reads."""
 
     http_status: int
     body: bytes = field(repr=False)
     retry_after: float | None = None
     oversized: bool = False
     date: float | None = field(default=None, compare=False)
-    """The server's time in Unix seconds, where it told one; two answers are the same whenever they came."""
+    """The server's time in Unix seconds, if it sent one; it does not count when answers are compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotSent:
-    """The request never left: nothing has happened at Withings."""
+    """The request was never sent, so Withings did nothing."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerLost:
-    """The request may have arrived, and no whole answer came back: what happened at Withings is not known."""
+    """The request was sent without a complete answer, so what Withings did is unknown."""
 
     why: str
 
@@ -59,7 +58,7 @@ class Post(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenReply:
-    """A pair of tokens as issued. `userid`, `scopes` and `refresh_token` are None where the answer left them out."""
+    """A pair of tokens; `refresh_token`, `scopes` and `userid` are None if the answer left them out."""
 
     access_token: str = field(repr=False)
     refresh_token: str | None = field(repr=False)
@@ -70,7 +69,7 @@ class TokenReply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """An answer that brings nothing. `words` is what Withings said, made harmless; it may be empty."""
+    """An answer that means failure; `words` are Withings' own, escaped, and may be empty."""
 
     kind: FailureKind
     words: str
@@ -78,8 +77,11 @@ class Failure:
     retry_after: float | None = None
 
 
-def describe(result: TokenReply | Failure | NotSent | AnswerLost) -> str:
-    """Returns what came of a request for tokens, in a few words of our own."""
+TokenResult = TokenReply | Failure | NotSent | AnswerLost
+
+
+def describe(result: TokenResult) -> str:
+    """Returns the result of a request for tokens in a few words of our own."""
     match result:
         case TokenReply():
             return "tokens"
@@ -89,8 +91,8 @@ def describe(result: TokenReply | Failure | NotSent | AnswerLost) -> str:
             return f"no answer: {why}"
 
 
-def read_answer(answer: Answer) -> TokenReply | Failure:
-    """Reads an answer of the token service, in the envelope or in the flat shape of the old endpoint."""
+def read_token_reply(answer: Answer) -> TokenReply | Failure:
+    """Reads an answer of the token service, in an envelope or in the flat shape of the old endpoint."""
     content = _content(answer)
     if isinstance(content, Failure):
         return content
@@ -101,7 +103,7 @@ def read_answer(answer: Answer) -> TokenReply | Failure:
 
 
 def read_body(answer: Answer) -> dict[str, Any] | Failure:
-    """Reads an answer of any other service: what stands in the envelope's body."""
+    """Reads an answer of any other service and returns the envelope's body."""
     content = _content(answer)
     return content if isinstance(content, Failure) else _body(content, answer)
 
@@ -121,7 +123,7 @@ def _content(answer: Answer) -> dict[str, Any] | Failure:
         what = "an HTML page" if answer.body.lstrip()[:1] == b"<" else "something else"
         return _unavailable(f"{what} instead of JSON (HTTP {answer.http_status})", answer)
     if not isinstance(content, dict):
-        return _malformed("the answer is JSON, but not an object")
+        return _malformed("the answer is not a JSON object")
     return content
 
 
@@ -151,29 +153,29 @@ def _read_flat(content: dict[str, Any], answer: Answer) -> TokenReply | Failure:
     if answer.http_status == 429:
         return _too_many(words or "HTTP 429", answer)
     if not words:
-        return _malformed("the answer holds neither tokens nor an error")
+        return _malformed("the answer has neither tokens nor an error")
     return Failure(kind=kind_of(None, words), words=words)
 
 
 def _read_tokens(body: dict[str, Any]) -> TokenReply | Failure:
     access_token, refresh_token = body.get("access_token"), body.get("refresh_token")
     if not (isinstance(access_token, str) and is_opaque_token(access_token)):
-        return _malformed("the access token is missing, or is not one")
+        return _malformed("the access token is missing or malformed")
     if refresh_token is not None and not (isinstance(refresh_token, str) and is_opaque_token(refresh_token)):
-        return _malformed("the refresh token is not one")
+        return _malformed("the refresh token is malformed")
     life = _seconds(body.get("expires_in", DEFAULT_LIFE_SECONDS), at_most=LONGEST_LIFE_SECONDS)
     if life is None:
-        return _malformed("the life of the access token is not a number of seconds")
-    # A text on the code exchange and a number on the refresh, as seen at the real service.
+        return _malformed("the access token's life is not a number of seconds")
+    # The real service sends text for a code and a number for a refresh.
     userid = body.get("userid")
     userid = str(userid) if type(userid) is int else userid
     if userid is not None and not (isinstance(userid, str) and is_userid(userid)):
-        return _malformed("the userid is not one")
+        return _malformed("the userid is malformed")
     scope = body.get("scope")
     try:
         scopes = scope_list(scope) if isinstance(scope, str) else ()
     except ValueError:
-        return _malformed("the scope has characters that no scope has")
+        return _malformed("a scope has invalid characters")
     if len(scopes) > MOST_SCOPES:
         return _malformed("there are too many scopes")
     return TokenReply(
@@ -186,7 +188,7 @@ def _read_tokens(body: dict[str, Any]) -> TokenReply | Failure:
 
 
 def _seconds(value: object, *, at_most: int) -> int | None:
-    """Reads a whole number of seconds, as a number or as text; None where it is none or out of bounds."""
+    """Reads a whole number of seconds, given as a number or as text; None if it is not one, or out of bounds."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 12:
         value = int(value)
     return value if type(value) is int and 0 <= value <= at_most else None
@@ -201,7 +203,7 @@ def _unavailable(what: str, answer: Answer) -> Failure:
 
 
 def _too_many(words: str, answer: Answer, *, status: int | None = None, wait_seconds: object = None) -> Failure:
-    seconds = _seconds(wait_seconds, at_most=LONGEST_WAIT_TOLD_SECONDS)
+    seconds = _seconds(wait_seconds, at_most=LONGEST_RETRY_AFTER_SECONDS)
     return Failure(
         kind=FailureKind.TOO_MANY_REQUESTS,
         words=words,
@@ -215,6 +217,6 @@ def _malformed(what: str) -> Failure:
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """Returns the Retry-After header in seconds; None where it is absent or a date."""
+    """Returns the Retry-After header in seconds; None if there is none or it is a date."""
     text = headers.get("Retry-After", "")
     return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else None

@@ -1,6 +1,6 @@
-"""What Withings' numbers and words mean: the list of statuses in families, and which failure each one is.
+"""What Withings' status numbers mean: their families, and the kind of failure that each one is.
 
-503 stands for any bad parameter, and only the words beside it tell a dead refresh token from a wrong app.
+503 means any bad parameter: only the text beside it tells an expired refresh token from a wrong app.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from enum import Enum, auto
 
-# The families of numbers, from the list "Response status" of Withings' API reference. A number of no family means
-# that an error occurred, and says nothing about the request.
+# The families in the list "Response status" of Withings' API reference. A number outside of them means only that an
+# error occurred, which says nothing about the request.
 _AUTHENTICATION_FAILED = {100, 101, 102, 200, 401}
 _UNAUTHORIZED = {214, 277, 2553, 2555}
 _INVALID_PARAMETERS = {
@@ -23,36 +23,36 @@ _REFUSALS = _AUTHENTICATION_FAILED | _UNAUTHORIZED | _INVALID_PARAMETERS | {_BAD
 _WRONG_REDIRECT_URI = 293
 _WRONG_SIGNATURE = 342
 TIMED_OUT = 522
-# The number with which a data service says that the access token is dead, in HTTP 200 or as the HTTP status. The rest
-# of its family is documented as failed authentication too, but no report shows one for a dead access token, and each
-# renewal in vain may end the token that other programs hold.
+# How a data service refuses an access token, in HTTP 200 or as the HTTP status. The rest of its family is documented as
+# failed authentication too, but nobody has reported one for an expired token, and each needless renewal may invalidate
+# the token that other programs hold.
 TOKEN_REFUSED = 401
 TOO_MANY_REQUESTS = 601
 
 
 class FailureKind(Enum):
-    """What an answer that brings no tokens amounts to."""
+    """The kinds of failure that an answer without tokens can mean."""
 
-    # Refused: nothing happened at Withings.
+    # Refused: Withings did nothing.
     TOO_MANY_REQUESTS = auto()  # 601 or HTTP 429: not now
     CODE_REFUSED = auto()
     REFRESH_TOKEN_REFUSED = auto()  # or the authentication as a whole: 100-102, 200, 401
     APP_REFUSED = auto()  # client id or client secret
     REDIRECT_URI_REFUSED = auto()
     REFUSED = auto()  # for another reason that has a family of numbers
-    # No statement about the request: what happened at Withings is not known.
+    # Unknown: Withings may have carried out the request.
     UNAVAILABLE = auto()  # 5xx, HTML, a redirect, 522
     ERROR_OCCURRED = auto()  # a number without a family
-    MALFORMED = auto()  # an answer, but none that Withings documents
+    MALFORMED = auto()  # an answer that Withings does not document
 
     @property
     def outcome_unknown(self) -> bool:
-        """Whether the request may have been carried out all the same."""
+        """Whether Withings may have carried out the request."""
         return self in {FailureKind.UNAVAILABLE, FailureKind.ERROR_OCCURRED, FailureKind.MALFORMED}
 
 
 def kind_of(status: int | None, words: str) -> FailureKind:
-    """Tells the causes of one status apart by Withings' words, the only place where they differ."""
+    """Returns the kind of failure; only Withings' words tell apart the causes that share a status."""
     if status is not None and status not in _REFUSALS:
         return FailureKind.ERROR_OCCURRED
     if status == _WRONG_REDIRECT_URI:
@@ -72,10 +72,10 @@ def kind_of(status: int | None, words: str) -> FailureKind:
 
 
 def lacks_permission(status: int | None) -> bool:
-    """Whether a service says with this number that the caller may not: for a person's data, a scope is missing."""
+    """Whether this number means that the caller lacks permission; for a user's data, a scope is missing."""
     return status in _UNAUTHORIZED
 
 
 def refuses_the_signature(status: int | None) -> bool:
-    """Whether a service says with this number that the client secret did not make the signature."""
+    """Whether this number means that the signature was not made with the client secret."""
     return status == _WRONG_SIGNATURE

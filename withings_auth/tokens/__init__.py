@@ -1,1 +1,1 @@
-"""A token that works: what a caller needs, the renewal that brings it, and the exchange of an authorization code."""
+"""Access tokens that work: what applications hold, the renewal behind it, and the exchange of an authorization code."""

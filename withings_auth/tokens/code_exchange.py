@@ -1,4 +1,4 @@
-"""The one exchange of an authorization code."""
+"""The exchange of an authorization code for the first pair of tokens."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from withings_auth.model import App, Grant
 from withings_auth.provider.failures import code_error
 from withings_auth.provider.forms import code_form
 from withings_auth.provider.http import post
-from withings_auth.provider.replies import Answer, Post, TokenReply, describe, read_answer
+from withings_auth.provider.replies import Answer, Post, TokenReply, describe, read_token_reply
 from withings_auth.tokens.grants import empty_grant, grant_from_reply
 
 logger = logging.getLogger(__name__)
 
 
 def exchange_code(app: App, code: str, token_url: str, *, send: Post = post) -> Grant:
-    """Returns what the code stands for. Blocks.
+    """Returns the grant that Withings issues for the code. Blocks.
 
-    Raises `LoginError` where the code is refused, and the other errors of the token service. Asks once, whatever
-    comes of it: a code works once.
+    Raises `LoginError` if Withings refuses the code, and the other errors of the token service. Never asks twice,
+    because a code works only once.
     """
     sent_at = time.time()
     outcome = send(token_url, code_form(app, code))
-    reply = read_answer(outcome) if isinstance(outcome, Answer) else outcome
+    reply = read_token_reply(outcome) if isinstance(outcome, Answer) else outcome
     logger.debug("the code brought %s", describe(reply))
     if not isinstance(reply, TokenReply):
         raise code_error(reply)
     grant = grant_from_reply(reply, empty_grant(app, token_url), sent_at=sent_at)
     if not (grant.refresh_token and grant.userid):
         raise ProtocolViolation(
-            "Withings' answer makes no sense: tokens, but no refresh token or no userid",
+            "Withings' answer makes no sense: it has tokens, but no refresh token or no userid",
             hint="nothing in it was used; if it happens again, look for a newer withings-auth",
         )
     return grant

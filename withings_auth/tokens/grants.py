@@ -1,4 +1,4 @@
-"""From Withings' reply to the grant that is stored: the one place where a `TokenReply` becomes a `Grant`."""
+"""The grant that a reply with tokens makes; the only place that turns a `TokenReply` into a `Grant`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from withings_auth.provider.replies import TokenReply
 
 
 def empty_grant(app: App, token_url: str) -> Grant:
-    """Returns what is known of a grant before the first reply: no tokens, and nobody who granted them."""
+    """Returns what is known about a grant before any reply: the app and the service, but no tokens and no user."""
     return Grant(
         access_token="",
         refresh_token="",
@@ -23,9 +23,9 @@ def empty_grant(app: App, token_url: str) -> Grant:
 
 
 def grant_from_reply(reply: TokenReply, known: Grant, *, sent_at: float) -> Grant:
-    """Returns the grant in the reply; what the reply leaves out is as in the grant that was known before.
+    """Returns the grant that the reply makes; what the reply leaves out is taken from the known grant.
 
-    The access token's life counts from `sent_at`, just before the request was sent: it never seems longer than it is.
+    The access token's life counts from `sent_at`, just before the request was sent, so it never seems too long.
     """
     return replace(
         known,

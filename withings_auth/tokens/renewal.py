@@ -1,9 +1,9 @@
-"""The transaction that renews a login: at most one refresh, whoever asks, and never a lost one.
+"""The transaction that renews a login: however many programs ask, one refresh is sent and no login is lost.
 
-Withings gives a new refresh token with every renewal. The previous one lives for eight hours more, or until the new
-access token is first used, whichever ends first (developer.withings.com, "Access and refresh tokens"). Hence the
-rules here: the new pair is durable before its access token leaves our hands; the same refresh token is not sent
-twice within ten seconds, which Withings would refuse; a refresh whose answer was lost is repeated once after that.
+Each refresh gives a new refresh token. The previous one lives for eight more hours, or until the new access token is
+first used, whichever comes first (developer.withings.com, "Access and refresh tokens"). Hence three rules: the new
+pair is saved before anybody sees its access token; the same refresh token is never sent twice within ten seconds,
+because Withings would refuse it; a refresh whose answer was lost is repeated once after that.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from withings_auth.provider.replies import (
     Answer,
     AnswerLost,
     Failure,
-    NotSent,
     Post,
     TokenReply,
+    TokenResult,
     describe,
-    read_answer,
+    read_token_reply,
 )
 from withings_auth.provider.statuses import FailureKind
 from withings_auth.store.base import HeldName, SecretStore
@@ -47,17 +47,15 @@ from withings_auth.wording import local_time
 
 logger = logging.getLogger(__name__)
 
-LOCK_SLICE_SECONDS = 0.5  # how long an abandoned wait goes on
-
-Traded = TokenReply | Failure | NotSent | AnswerLost
+LOCK_SLICE_SECONDS = 0.5  # how long a wait for the lock may outlive its caller
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effects:
-    """What the transaction touches besides the store.
+    """Everything that the transaction touches besides the store.
 
-    `post` sends a form and tells what came of it; `now` is the wall clock in Unix seconds; `wait` sleeps, and raises
-    where the caller has gone away.
+    `now` is the wall clock in Unix seconds, `steady` one that is never set. `wait` sleeps, and raises if the caller
+    is gone.
     """
 
     post: Post
@@ -74,13 +72,12 @@ def renew(
     secret_for: Callable[[Grant], str | None],
     effects: Effects,
 ) -> Grant:
-    """Returns a grant that meets the requirement, renewed only if nobody else was faster.
+    """Returns a grant that meets the requirement; renews it only if nobody else has.
 
-    Where it cannot be renewed for now, what is stored will do as long as it has life and is not the rejected one.
-    `secret_for` returns the client secret for a grant's app where the caller knows one; else the app's record is
-    asked. Raises `LoginRequired` after a definite refusal, `ProviderUnavailable` and `LockBusy` where trying again
-    helps, `ProviderError`, `ProtocolViolation`, `ConfigurationError` and `StoreError`. Only tokens that came change
-    what is stored, and no failure does.
+    If it cannot be renewed now, the stored grant is returned as long as its access token lives and was not rejected.
+    `secret_for` returns the client secret of a grant's app, or None to use the one in the store. Raises
+    `LoginRequired` after a definite refusal, `ProviderUnavailable` and `LockBusy` if trying again helps,
+    `ProviderError`, `ProtocolViolation`, `ConfigurationError` and `StoreError`. No failure changes what is stored.
     """
     try:
         with ExitStack() as stack:
@@ -89,15 +86,15 @@ def renew(
                 grant = _renew_under_lock(store, held, profile, requirement, secret_for, effects)
                 if requirement.tolerates(grant, effects.now()):
                     return grant
-                # A repeated refresh can bring the pair that the first one brought, dead by now. Its successor is not.
+                # A repeated refresh can return the first one's pair, which has expired by now. Its successor has not.
             raise ProtocolViolation(
-                f"Withings renewed the login of profile {profile} with tokens that have no life",
+                f"Withings renewed the login of profile {profile} with tokens that have already expired",
                 hint="check the computer's clock, and try again in a minute",
             )
     except (ProviderUnavailable, LockBusy):
         grant = load_grant(store, profile)
         if requirement.tolerates(grant, effects.now()):
-            logger.debug("not renewed for now: the stored token still has life")
+            logger.debug("not renewed for now: the stored token is still valid")
             return grant
         raise
 
@@ -113,21 +110,21 @@ def _renew_under_lock(
     """The transaction itself: read again, decide, ask, save. The save is read back before it counts."""
     grant = load_grant(store, profile)
     if requirement.met_by(grant, effects.now()):
-        logger.debug("not renewed: what is stored will do")
+        logger.debug("not renewed: the stored token is good enough")
         return grant  # another process was faster
-    _refuse_the_futile(grant, requirement, effects.now())
+    _refuse_futile_renewal(grant, requirement, effects.now())
     journal = Journal(held.notes, grant)
     secret = secret_for(grant) or load_secret(store, grant.client_id)
-    result, sent_at = trade(grant, secret, journal, effects)
+    result, sent_at = refresh(grant, secret, journal, effects)
     if not isinstance(result, TokenReply):
         error = refresh_error(result, profile=profile, deadline=journal.deadline)
         try:
             found = load_grant(store, profile) if isinstance(error, LoginRequired) else grant
             if found != grant and requirement.met_by(found, effects.now()):
-                return found  # somebody who knows no lock saved a newer one
+                return found  # a program that ignores the lock has saved a newer one
             raise error
         finally:
-            del error  # its traceback holds this frame: without this a cycle keeps secrets alive
+            del error  # its traceback refers to this frame: the cycle would keep secrets in memory
     successor = _successor(grant, profile, result, sent_at)
     _save(held, successor, journal.deadline)
     logger.debug("saved and read back: profile %s, access token for %d s", profile, result.life_seconds)
@@ -147,26 +144,26 @@ def _lock(stack: ExitStack, store: SecretStore, profile: str, effects: Effects) 
                 ) from None
 
 
-def _refuse_the_futile(grant: Grant, requirement: Requirement, now: float) -> None:
+def _refuse_futile_renewal(grant: Grant, requirement: Requirement, now: float) -> None:
     age = grant.age(now)
     if grant.access_token == requirement.rejected and age is not None and age < JUST_RENEWED_SECONDS:
         raise ProviderUnavailable(
             f"Withings refused an access token that it issued {age:.0f} seconds ago",
-            hint="a newer one would fare no better: check that the request goes to the API of the same service,"
+            hint="a new one would be refused too: check that the request goes to the API of the same service,"
             " and try again in a minute",
             retry_after=JUST_RENEWED_SECONDS - age,
         )
 
 
-def trade(grant: Grant, secret: str, journal: Journal, effects: Effects) -> tuple[Traded, float]:
-    """Returns what came of a refresh, and the moment before it was sent. What it brings is not saved yet.
+def refresh(grant: Grant, secret: str, journal: Journal, effects: Effects) -> tuple[TokenResult, float]:
+    """Sends a refresh; returns its result, which is not saved yet, and the moment just before it was sent.
 
-    Asks again once where the answer was lost, which is what the previous refresh token stays alive for, and once where
-    Withings refused to act yet.
+    Sends it once more if the answer was lost, which is what the previous refresh token stays alive for, and once more
+    if Withings refused it as too early.
     """
     lost = refused = False
     while True:
-        result, sent_at = _ask(grant, secret, journal, effects)
+        result, sent_at = _send(grant, secret, journal, effects)
         match result:
             case AnswerLost() if not lost:
                 lost = True
@@ -179,8 +176,8 @@ def trade(grant: Grant, secret: str, journal: Journal, effects: Effects) -> tupl
                 return result, sent_at
 
 
-def _ask(grant: Grant, secret: str, journal: Journal, effects: Effects) -> tuple[Traded, float]:
-    """Sends the refresh once, not sooner than the guard allows, noted before and after."""
+def _send(grant: Grant, secret: str, journal: Journal, effects: Effects) -> tuple[TokenResult, float]:
+    """Sends the refresh once, as soon as the guard allows, with an entry in the journal before and after."""
     guard_seconds = journal.seconds_to_wait(effects.now())
     if guard_seconds:
         logger.debug("waiting %.1f s: this refresh token was sent just now", guard_seconds)
@@ -188,7 +185,7 @@ def _ask(grant: Grant, secret: str, journal: Journal, effects: Effects) -> tuple
     sent_at = effects.now()
     journal.begin(sent_at)
     outcome = effects.post(grant.token_url, refresh_form(grant, secret))
-    result = read_answer(outcome) if isinstance(outcome, Answer) else outcome
+    result = read_token_reply(outcome) if isinstance(outcome, Answer) else outcome
     logger.debug("the refresh brought %s", describe(result))
     journal.end(result, effects.now())
     return result, sent_at
@@ -209,6 +206,6 @@ def _save(held: HeldName, successor: Grant, deadline: float | None) -> None:
     except StoreError as error:
         until = f" before {local_time(deadline)}" if deadline else ""
         raise StoreNotDurable(
-            f"the login was renewed and could not be saved: {error}",
-            hint=f"nothing is lost if that is mended and a token is asked for again{until}; {error.hint}",
+            f"the login was renewed but could not be saved: {error}",
+            hint=f"nothing is lost if you fix this and ask for a token again{until}; {error.hint}",
         ) from error

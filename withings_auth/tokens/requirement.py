@@ -1,4 +1,4 @@
-"""What a caller wants of an access token, and whether a grant has it: the one rule for memory, store and renewal."""
+"""What a caller requires of an access token: one rule for memory, store and renewal."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ JUST_RENEWED_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
-    """What a caller needs: seconds of life, and not the token that a server just refused."""
+    """The life in seconds that a caller needs, and the token that a server has just refused."""
 
     min_valid: float
     rejected: str | None = field(default=None, repr=False)
 
     def met_by(self, grant: Grant, now: float) -> bool:
-        """Whether the grant's access token will do; one that was just renewed satisfies any caller."""
+        """Whether the grant's access token is good enough; one that was just renewed is, for any caller."""
         age = grant.age(now)
         just_renewed = age is not None and age < JUST_RENEWED_SECONDS
         return self.tolerates(grant, now) and (just_renewed or grant.seconds_left(now) >= self.min_valid)
 
     def tolerates(self, grant: Grant, now: float) -> bool:
-        """Whether the grant's access token will do where there is no better: it has life and was not rejected."""
+        """Whether the grant's access token is better than none: it has not expired and was not rejected."""
         return grant.access_token != self.rejected and grant.seconds_left(now) > 0

@@ -1,8 +1,8 @@
-"""What applications hold: an object that hands out a valid access token whenever it is asked.
+"""What applications hold: an object that returns a valid access token whenever it is asked.
 
-A token in memory is handed out as long as it is good and the store has not changed; that costs one `stat`. All else
-is the transaction of `renewal`, run in a plain thread of its own: whatever happens to the caller (a signal, a
-cancellation), nothing comes between Withings' answer and the save.
+A token in memory is returned as long as it is good enough and the store has not changed, which costs one `stat`.
+Everything else is the transaction of `renewal`, in a thread of its own: nothing that happens to the caller, be it a
+signal or a cancellation, comes between Withings' answer and the save.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from withings_auth.store.base import SecretStore
 
 DEFAULT_MIN_VALID_SECONDS = 60
-LONGEST_MIN_VALID_SECONDS = 9000  # a fresh token lives 10,800 seconds; asking for nearly all of it never ends
+LONGEST_MIN_VALID_SECONDS = 9000  # a new token lives for 10,800: asking for nearly all of it would renew for ever
 
 
 class TokenSource:
-    """Hands out valid access tokens of one profile, for blocking code; threads and forked children may share it.
+    """Returns valid access tokens of one profile, for blocking code; threads and forked children may share it.
 
-    `min_valid` is the least life in seconds that a token handed out must have (9,000 at most). `store` and `app`
-    stand in for what the settings name. Raises `ConfigurationError`.
+    `min_valid` is how many seconds each token must still be valid (at most 9,000). `store` and `app` override the
+    settings. Raises `ConfigurationError`.
     """
 
     def __init__(
@@ -48,29 +48,28 @@ class TokenSource:
         self._login = _Login(profile, min_valid, store, app)
 
     def access_token(self) -> str:
-        """Returns the bare text of `token`, and raises what that raises."""
+        """Returns only the text of `token`, and raises what that raises."""
         return self.token().access_token
 
     def token(self, *, rejected: str | None = None) -> Token:
-        """Returns a token that works, renewing it if need be.
+        """Returns a token that works, renewed if necessary.
 
-        `rejected` is the access token that a server just refused: it is not handed out again. Raises `LoginRequired`
-        where a person must log in, `ProviderUnavailable` or `LockBusy` where trying again helps, `StoreError`,
-        `ConfigurationError`, `ProviderError` where Withings refuses, and `ProtocolViolation` where its answer cannot be
-        believed.
+        `rejected` is an access token that a server has just refused: it is not returned again. Raises `LoginRequired`
+        if the user must log in, `ProviderUnavailable` or `LockBusy` if trying again helps, `StoreError`,
+        `ConfigurationError`, `ProviderError` if Withings refuses, and `ProtocolViolation` if its answer makes no sense.
         """
         requirement = self._login.requirement(rejected)
-        grant = self._login.remembered(requirement) or self._login.fetched(
+        grant = self._login.recall(requirement) or self._login.fetch(
             requirement, threading.Event(), threading.current_thread()
         )
         return grant.token
 
 
 class AsyncTokenSource:
-    """Hands out valid access tokens of one profile, for asyncio; made as `TokenSource` is, and raises what that raises.
+    """Returns valid access tokens of one profile, for asyncio; takes and raises the same as `TokenSource`.
 
-    The loop is never blocked: all but a look at memory happens in threads. Callers that want the same share one
-    errand. A caller that is cancelled loses nothing: the errand goes on, and what it brings is there for the next one.
+    The event loop is never blocked: everything but a look at memory happens in threads. Callers that want the same
+    token share one task. If a caller is cancelled, the task goes on, and the next caller gets its result.
     """
 
     def __init__(
@@ -82,60 +81,60 @@ class AsyncTokenSource:
         app: App | None = None,
     ) -> None:
         self._login = _Login(profile, min_valid, store, app)
-        # By loop, so that no lock is needed, and that neither another thread's loop nor a forked child waits in vain.
-        self._errands: dict[tuple[asyncio.AbstractEventLoop, Requirement], asyncio.Task[Grant]] = {}
+        # One entry per loop: this needs no lock, and neither another thread's loop nor a forked child waits in vain.
+        self._tasks: dict[tuple[asyncio.AbstractEventLoop, Requirement], asyncio.Task[Grant]] = {}
 
     async def access_token(self) -> str:
-        """Returns the bare text of `token`; a client library can call it before each request."""
+        """Returns only the text of `token`; a client library can call it before each request."""
         return (await self.token()).access_token
 
     async def token(self, *, rejected: str | None = None) -> Token:
-        """Returns a token that works, renewing it if need be; as `TokenSource.token` does."""
+        """Returns a token that works, renewed if necessary; see `TokenSource.token`."""
         requirement = self._login.requirement(rejected)
-        grant = self._login.remembered(requirement) or await self._shared(requirement)
+        grant = self._login.recall(requirement) or await self._join_task(requirement)
         return grant.token
 
-    async def _shared(self, requirement: Requirement) -> Grant:
-        """Returns what the errand brings that is under way for this, or that is sent now."""
-        import asyncio  # here, because a valid token is handed out to blocking code without loading it
+    async def _join_task(self, requirement: Requirement) -> Grant:
+        """Returns the result of the task that fetches this, which is started unless it is running."""
+        import asyncio  # here, because blocking code gets a valid token without loading it
 
         key = asyncio.get_running_loop(), requirement
         while True:
-            errand = self._errands.get(key)
-            if errand is None:
-                errand = asyncio.create_task(self._sent(requirement), name="withings-auth token")
-                errand.add_done_callback(partial(self._forget, key))
-                self._errands[key] = errand
+            task = self._tasks.get(key)
+            if task is None:
+                task = asyncio.create_task(self._fetch(requirement), name="withings-auth token")
+                task.add_done_callback(partial(self._forget, key))
+                self._tasks[key] = task
             try:
-                await asyncio.wait([errand])  # unlike `await errand`, this can be cancelled without it
-                # Whoever cancels all tasks there are, the errand too, may have left this caller alone.
-                if not errand.cancelled():
-                    return errand.result()
+                await asyncio.wait([task])  # if this is cancelled, the task is not, unlike with `await task`
+                # If somebody cancelled every task there is, this one too, this caller may still want a token.
+                if not task.cancelled():
+                    return task.result()
             finally:
-                del errand  # an error's traceback holds this frame: without this a cycle keeps secrets alive
+                del task  # an error's traceback refers to this frame: the cycle would keep secrets in memory
 
-    def _forget(self, key: tuple[asyncio.AbstractEventLoop, Requirement], ended: asyncio.Task[Grant]) -> None:
-        del self._errands[key]
-        if not ended.cancelled():
-            ended.exception()  # if all who waited are gone, nobody else looks at it
+    def _forget(self, key: tuple[asyncio.AbstractEventLoop, Requirement], done: asyncio.Task[Grant]) -> None:
+        del self._tasks[key]
+        if not done.cancelled():
+            done.exception()  # or asyncio would complain about it if all callers are gone
 
-    async def _sent(self, requirement: Requirement) -> Grant:
+    async def _fetch(self, requirement: Requirement) -> Grant:
         abandoned, asker = threading.Event(), threading.current_thread()
         try:
-            return await in_thread(lambda: self._login.fetched(requirement, abandoned, asker))
+            return await in_thread(lambda: self._login.fetch(requirement, abandoned, asker))
         except NoThread as error:
-            raise _without_thread() from error
+            raise _no_thread_error() from error
         finally:
-            abandoned.set()  # where the loop ends before the errand does, no lock and no guard is waited for any more
+            abandoned.set()  # if the loop ends before the thread does, the thread waits no longer for lock or guard
 
 
 class _Login:
-    """One profile's grant, as both sources see it: in memory, in the store, renewed."""
+    """One profile's grant as both sources see it: in memory, in the store, renewed."""
 
     def __init__(self, profile: str, min_valid: float, store: SecretStore | None, app: App | None) -> None:
         if not (math.isfinite(min_valid) and 0 <= min_valid <= LONGEST_MIN_VALID_SECONDS):
             raise ConfigurationError(
-                f"a token cannot be asked to live for {min_valid:g} seconds more",
+                f"a token cannot be required to be valid for {min_valid:g} more seconds",
                 hint=f"Withings' access tokens live for three hours; ask for 0 to {LONGEST_MIN_VALID_SECONDS} seconds",
             )
         self._profile = checked_profile(profile)
@@ -143,36 +142,36 @@ class _Login:
         self._store = self._settings.open_store() if store is None else store
         self._app = app
         self._min_valid = min_valid
-        self._held: tuple[Hashable, Grant] | None = None
+        self._memory: tuple[Hashable, Grant] | None = None
 
     def requirement(self, rejected: str | None) -> Requirement:
         return Requirement(min_valid=self._min_valid, rejected=rejected)
 
-    def remembered(self, requirement: Requirement) -> Grant | None:
-        """Returns what is held in memory if it will do and nobody has changed the store: this costs one `stat`."""
-        held = self._held
-        if held is None:
+    def recall(self, requirement: Requirement) -> Grant | None:
+        """Returns the grant in memory if it is good enough and the store has not changed; costs one `stat`."""
+        memory = self._memory
+        if memory is None:
             return None
-        stamp, grant = held
-        # A store that has no stamp now cannot tell that nothing has changed.
+        stamp, grant = memory
+        # Without a stamp, the store cannot tell whether it has changed.
         unchanged = stamp is not None and stamp == self._store.stamp(token_name(self._profile))
         return grant if unchanged and requirement.met_by(grant, time.time()) else None
 
-    def fetched(self, requirement: Requirement, abandoned: threading.Event, asker: threading.Thread) -> Grant:
-        """Returns what is stored if it will do, else what a renewal brings for `asker`; `abandoned` ends its waits."""
+    def fetch(self, requirement: Requirement, abandoned: threading.Event, asker: threading.Thread) -> Grant:
+        """Returns the stored grant if it is good enough, or else renews it for `asker`; `abandoned` ends all waits."""
         stamp = self._store.stamp(token_name(self._profile))
-        grant = self._checked(load_grant(self._store, self._profile))
+        grant = self._check(load_grant(self._store, self._profile))
         if requirement.met_by(grant, time.time()):
-            self._held = stamp, grant
+            self._memory = stamp, grant
             return grant
-        return self._checked(self._renewed(requirement, abandoned, asker))
+        return self._check(self._renew(requirement, abandoned, asker))
 
-    def _checked(self, grant: Grant) -> Grant:
+    def _check(self, grant: Grant) -> Grant:
         refuse_contradiction(self._profile, grant, self._settings, self._app)
         return grant
 
-    def _renewed(self, requirement: Requirement, abandoned: threading.Event, asker: threading.Thread) -> Grant:
-        # Imported here: a valid token is handed out without loading aiohttp.
+    def _renew(self, requirement: Requirement, abandoned: threading.Event, asker: threading.Thread) -> Grant:
+        # Imported here, because a valid token is returned without loading aiohttp.
         from withings_auth.provider.http import post
         from withings_auth.tokens.renewal import Effects, renew
 
@@ -183,32 +182,32 @@ class _Login:
         try:
             return run_to_its_end(transaction, abandoned, asker=asker)
         except NoThread as error:
-            raise _without_thread() from error
+            raise _no_thread_error() from error
 
     def _known_secret(self, grant: Grant) -> str | None:
-        # Checked again: under the lock it can be another login than the one that was looked at before.
-        self._checked(grant)
+        # Checked again: the login under the lock may be another one than before.
+        self._check(grant)
         if self._app is not None:
             return self._app.client_secret
         return self._settings.secret_of(grant.client_id)
 
 
-def _without_thread() -> ProviderUnavailable:
+def _no_thread_error() -> ProviderUnavailable:
     return ProviderUnavailable(
-        "Withings cannot be asked, since no thread can be started",
-        hint="the main thread must not end before the others (Python 3.12), and there must not be too many of them",
+        "Withings cannot be asked, because no thread can be started",
+        hint="there may be too many threads, or the main thread has ended before the others (Python 3.12)",
     )
 
 
 def refuse_contradiction(profile: str, grant: Grant, settings: Settings, app: App | None) -> None:
-    """Raises `ConfigurationError` where the environment, or the caller's app, speaks of another app or service.
+    """Raises `ConfigurationError` if the environment, or the caller, names another app or service than the grant's.
 
-    A stored login is renewed at the service and for the app that issued it, never at one that a variable names.
+    A login is renewed only at the service that issued it, for the app that it was issued to.
     """
     if app is not None and app.client_id != grant.client_id:
         raise ConfigurationError(
             f"profile {profile} belongs to another app than the given one",
-            hint="give the app that it was logged in with, or another profile",
+            hint="pass the app that it was logged in with, or name another profile",
         )
     if app is None and settings.environment_client_id not in {None, grant.client_id}:
         raise ConfigurationError(

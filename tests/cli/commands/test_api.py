@@ -119,7 +119,7 @@ class TestPages:
         desk.sandbox.fail_next("wrong_shape", where="measure", times=9, json=again)
         finished = desk.run("api", *WEIGHTS, "--paginate")
         assert (finished.returncode, finished.stdout) == (1, "")
-        assert "its offset does not grow" in finished.stderr
+        assert "the offset does not grow" in finished.stderr
 
     def test_a_user_is_told_that_there_are_more_pages(self, desk: Desk) -> None:
         desk.put_login()
@@ -140,11 +140,11 @@ class TestRefusals:
         ("fault", "details", "code", "message"),
         [
             ("too_many", {}, 4, "Withings asks to wait (status 601"),
-            ("timeout_status", {}, 4, "Withings is not available now (status 522"),
-            ("bad_gateway", {}, 4, "Withings is not available now (HTTP 502)"),
+            ("timeout_status", {}, 4, "Withings is not available (status 522"),
+            ("bad_gateway", {}, 4, "Withings is not available (HTTP 502)"),
             ("html", {}, 4, "an HTML page instead of JSON"),
             ("redirect", {}, 4, "a redirect (HTTP 302)"),
-            ("lost", {}, 4, "no whole answer came from Withings"),
+            ("lost", {}, 4, "there was no complete answer from Withings"),
             ("huge", {"size": LARGEST_DATA_BYTES}, 1, "Withings' answer makes no sense"),
             ("status", {"status": 503, "error": "Invalid Params: no meastype"}, 1, "status 503: Invalid Params"),
             ("status", {"status": 214, "error": "insufficient_scope"}, 1, "Withings does not allow this call"),

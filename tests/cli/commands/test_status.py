@@ -261,7 +261,7 @@ class TestCheck:
         desk.sandbox.fail_next("lost_before", where="measure")
         finished = desk.run("status", "--check", "--json")
         assert (parsed(finished)["accepted"], parsed(finished)["usable"], finished.returncode) == (None, True, 4)
-        assert "no whole answer came from Withings" in finished.stderr
+        assert "there was no complete answer from Withings" in finished.stderr
 
     def test_the_app_was_refused(self, desk: Desk) -> None:
         """The user must correct a wrong secret: exit 2, and the login is not usable until then."""

@@ -129,7 +129,7 @@ class TestRenew:
         desk.sandbox.fail_next("bad_gateway")
         finished = printed(desk, "--renew")
         assert (finished.returncode, finished.stdout) == (4, "")
-        assert "Withings is not available now" in finished.stderr
+        assert "Withings is not available" in finished.stderr
 
     def test_the_form_is_kept(self, desk: Desk) -> None:
         desk.put_login()
@@ -200,7 +200,7 @@ class TestWait:
         desk.sandbox.fail_next("html", times=9)
         finished = printed(desk, "--wait", "0.5")
         assert (finished.returncode, finished.stdout) == (4, "")
-        assert "Withings is not available now" in finished.stderr
+        assert "Withings is not available" in finished.stderr
 
     def test_a_permanent_failure_ends_at_once(self, desk: Desk) -> None:
         finished = printed(desk, "--wait")
@@ -211,7 +211,7 @@ class TestWait:
         desk.sandbox.fail_next("bad_gateway", times=9)
         program = desk.cli.on_terminal("token", "--wait", env=desk.env)
         line = program.screen.line("Trying again")
-        assert line.startswith("Trying again for 300 seconds (Ctrl-C stops): Withings is not available now")
+        assert line.startswith("Trying again for 300 seconds (Ctrl-C stops): Withings is not available")
         program.type("\x03")
         assert program.wait(seconds=60).returncode == 130
 
