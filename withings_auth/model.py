@@ -1,7 +1,7 @@
-"""The values that everything else speaks in, and how the stored ones are written down.
+"""The values that everything else uses, and the records that are stored.
 
-All are frozen. What is secret has no repr. A record is read back strictly: what is not exactly one of ours raises
-`StoreCorrupt` and is left where it is.
+All of them are frozen, and secrets have no repr. Records are read strictly: anything that is not exactly one of ours
+raises `StoreCorrupt` and is left in place.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ RECORD_VERSION = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
-    """Where a Withings lives: the authorize page, and the base URL under which the API's paths lie."""
+    """The addresses of a Withings: its authorize page, and the base URL of its API."""
 
     authorize_url: str = "https://account.withings.com/oauth2_user/authorize2"
     api_url: str = "https://wbsapi.withings.net"
 
     @property
     def token_url(self) -> str:
-        """The current token service (the old one on account.withings.com was closed)."""
+        """The current token service (the old one on account.withings.com is closed)."""
         return f"{self.api_url}{TOKEN_PATH}"
 
     @property
     def logout_url(self) -> str:
-        """Where a browser is signed out, on its way to the address in `r` (developer.withings.com, "Log out")."""
+        """Signs a browser out, then sends it to the address in `r` (developer.withings.com, "Log out")."""
         return f"{origin(self.authorize_url)}/logout"
 
 
@@ -102,7 +102,7 @@ class App:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """An access token that works, for whoever asked; the refresh token is not in it.
+    """An access token that works; the refresh token is not in it.
 
     `expires_at` is in Unix seconds. Send `access_token` only to `api_origin`, in the Authorization header.
     """
@@ -117,10 +117,10 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What a person granted an app, as it is stored: both tokens, and to whom and when they were issued.
+    """What a user granted an app, as it is stored: both tokens, and when and for whom they were issued.
 
-    `obtained_at` is the moment before the request was sent, `expires_at` that moment plus the life that was granted;
-    both are Unix seconds. It stays inside the package: callers get a `Token`.
+    `obtained_at` is just before the request was sent and `expires_at` the end of the token's life, both in Unix
+    seconds. A grant never leaves the package: callers get a `Token`.
     """
 
     access_token: str = field(repr=False)
@@ -133,23 +133,23 @@ class Grant:
     token_url: str
 
     def seconds_left(self, now: float) -> float:
-        """How long the access token still works; never more than was granted, 0 if the clock was set back."""
+        """How long the access token still works; never longer than granted, and 0 if the clock was set back."""
         if now < self.obtained_at:
             return 0.0
         return max(0.0, self.expires_at - now)
 
     def age(self, now: float) -> float | None:
-        """Seconds since the issue; None where the clock stands before it."""
+        """Seconds since the tokens were issued; None if the clock was set back."""
         return now - self.obtained_at if now >= self.obtained_at else None
 
     @property
     def api_url(self) -> str:
-        """The base of the API that this grant is good for."""
+        """The base URL of the API that this grant is for."""
         return self.token_url.removesuffix(TOKEN_PATH)
 
     @property
     def token(self) -> Token:
-        """The part that callers get."""
+        """What callers get of the grant."""
         return Token(
             access_token=self.access_token,
             expires_at=self.expires_at,
@@ -204,13 +204,13 @@ class Grant:
 
 
 def _written(**fields: object) -> str:
-    # Compact, since a Windows credential holds 2,560 bytes of UTF-16 at most.
+    # Compact, because a Windows credential holds at most 2,560 bytes of UTF-16.
     return json.dumps({"version": RECORD_VERSION, **fields}, separators=(",", ":"))
 
 
 def _record(text: str, kind: str) -> dict[str, Any]:
     record = None
-    with suppress(ValueError, RecursionError):  # not chained: a JSONDecodeError holds the whole text
+    with suppress(ValueError, RecursionError):  # not chained: a JSONDecodeError contains the whole text
         record = json.loads(text)
     if not isinstance(record, dict):
         raise _corrupt(kind)
@@ -228,7 +228,7 @@ def _record(text: str, kind: str) -> dict[str, Any]:
 def _corrupt(kind: str) -> StoreCorrupt:
     return StoreCorrupt(
         f"the stored {kind} record is not one that withings-auth wrote",
-        hint="it was left as it is; to drop it and start anew: withings-auth logout, then withings-auth login",
+        hint="it was left in place; to remove it and start again: withings-auth logout, then withings-auth login",
     )
 
 

@@ -1,7 +1,6 @@
-"""Text that comes from outside: made harmless before it is shown, and checked before it is used.
+"""Text from outside: checked before it is used, and escaped before it is shown.
 
-Every alphabet and length here is a promise of the security bar: what does not match is never saved, never sent in
-a header and never becomes part of a file name.
+Text that fails a check here is never saved, never sent in a header and never part of a file name.
 """
 
 from __future__ import annotations
@@ -11,13 +10,13 @@ from urllib.parse import SplitResult, urlsplit
 
 _PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-# RFC 6750's b64token; Withings' own are 40 hexadecimal digits, the bound leaves room for a change of mind.
+# RFC 6750's b64token. Withings' own are 40 hexadecimal digits; the limit leaves room for change.
 _OPAQUE_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,2047}=*")
 _USERID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _SCOPE = re.compile(r"[a-z0-9._:-]{1,64}")
 _CLIENT_SECRET = re.compile(r"[\x21-\x7e]{1,256}")
 
-# Windows opens a device for these names, whatever extension follows (learn.microsoft.com, "Naming Files").
+# Windows opens a device for these names, with any extension (learn.microsoft.com, "Naming Files").
 _DEVICE_NAMES = {"con", "prn", "aux", "nul"} | {f"{port}{digit}" for port in ("com", "lpt") for digit in range(10)}
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -25,7 +24,7 @@ PORT_OF_SCHEME = {"http": 80, "https": 443}
 
 
 def printable(text: str, *, limit: int = 200) -> str:
-    """Returns the text with everything a terminal could obey escaped, and no longer than `limit` characters."""
+    """Returns the text without control characters, which are escaped, and at most `limit` characters long."""
     shown = "".join(char if char.isprintable() else _escaped(char) for char in text[:limit])
     return shown if len(text) <= limit and len(shown) <= limit else shown[: limit - 1] + "…"
 
@@ -35,12 +34,12 @@ def _escaped(char: str) -> str:
 
 
 def is_profile(text: str) -> bool:
-    """Whether the text can name a profile, and so a file and a keyring service, on every platform."""
+    """Whether the text can be a profile's name, and so the name of a file on every platform."""
     lowered = text.lower()
     return (
         _PROFILE.fullmatch(text) is not None
         and lowered.split(".")[0] not in _DEVICE_NAMES
-        and not lowered.endswith(".next")  # the keyring's name for a record that is being replaced
+        and not lowered.endswith(".next")  # the keyring's name for a record while it is replaced
     )
 
 
@@ -50,7 +49,7 @@ def is_client_id(text: str) -> bool:
 
 
 def is_client_secret(text: str) -> bool:
-    """Whether the text can be an app's client secret: visible ASCII without a blank."""
+    """Whether the text can be an app's client secret: visible ASCII without spaces."""
     return _CLIENT_SECRET.fullmatch(text) is not None
 
 
@@ -70,9 +69,9 @@ def is_scope(text: str) -> bool:
 
 
 def parsed_url(text: str) -> SplitResult | None:
-    """Returns the parts of an absolute http or https URL, or None where the text is not a clean one.
+    """Returns the parts of an absolute http or https URL; None if the text is not a clean one.
 
-    Clean means: printable ASCII without blanks, quotes or backslashes, a host, a port that is a number, no user info.
+    Clean means: printable ASCII without spaces, quotes or backslashes; a host; a numeric port, if any; no user name.
     """
     if re.fullmatch(r"[!#-&(-;=?-\[\]_a-z~]+", text) is None or len(text) > 2000:
         return None
@@ -91,13 +90,13 @@ def host_and_port(host: str, port: int) -> str:
 
 
 def origin(url: str) -> str:
-    """Returns scheme, host and port of a URL, as they stand in it; empty where the text is not a clean one."""
+    """Returns scheme, host and port of a URL as they are written there; "" if it is not a clean one."""
     parts = parsed_url(url)
     return f"{parts.scheme}://{parts.netloc}" if parts else ""
 
 
 def is_service_url(text: str) -> bool:
-    """Whether secrets may be sent to this URL: https, or http on a loopback host only."""
+    """Whether secrets may be sent to this URL: https, or http on a loopback host."""
     parts = parsed_url(text)
     if parts is None or parts.query or parts.fragment:
         return False
@@ -105,15 +104,15 @@ def is_service_url(text: str) -> bool:
 
 
 def is_loopback_url(text: str) -> bool:
-    """Whether the URL leads to this machine itself, as the sandbox's do."""
+    """Whether the URL leads to this machine, as the sandbox's do."""
     parts = parsed_url(text)
     return parts is not None and parts.hostname in LOOPBACK_HOSTS
 
 
 def scope_list(text: str) -> tuple[str, ...]:
-    """Splits a comma list of scopes, dropping blanks and repetitions and keeping the order.
+    """Returns the scopes in a comma-separated list, in order, without spaces and repetitions.
 
-    Raises ValueError where a name has characters that no scope has.
+    Raises `ValueError` if a name has characters that no scope has.
     """
     names = tuple(dict.fromkeys(filter(None, (name.strip() for name in text.split(",")))))
     for name in names:

@@ -183,7 +183,7 @@ def test_where_a_library_would_keep_it_nothing_is_sent(login: Login, store: Secr
     """Statement 26: requests and httpx keep the header from http on port 80 to https on port 443."""
     login.at("http://localhost")
     source = TokenSource(store=store)
-    upgrade = "would follow a redirect from http://localhost to https"
+    upgrade = "would send the access token along if http://localhost redirected to https"
     with httpx.Client(auth=HttpxBearerAuth(source)) as client, pytest.raises(ConfigurationError, match=upgrade):
         client.get("http://localhost/v2/user")
     with requests.Session() as session, pytest.raises(ConfigurationError, match=upgrade):

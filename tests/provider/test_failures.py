@@ -37,14 +37,8 @@ TABLE: list[tuple[Failed, type[WithingsAuthError], int, bool, str, str, type[Wit
     ),
     (
         AnswerLost(why="the connection was closed"),
-        *(
-            ProviderUnavailable,
-            4,
-            True,
-            "there was no complete answer from Withings: the connection was closed",
-            "try again",
-        ),
-        *(ProviderUnavailable, "a code works only once, so nothing was repeated: log in again"),
+        *(ProviderUnavailable, 4, True, "no complete answer from Withings: the connection was closed", "try again"),
+        *(ProviderUnavailable, "a code works only once: log in again"),
     ),
     (
         said(FailureKind.UNAVAILABLE, None, "HTTP 502"),

@@ -629,7 +629,7 @@ class TestReply:
 
     def test_tokens_without_life_are_not_asked_for_without_end(self, scene: Scene) -> None:
         scene.log_in()
-        with pytest.raises(ProtocolViolation, match="no life"):
+        with pytest.raises(ProtocolViolation, match="already expired"):
             scene.renew(post=scene.script(tokens(expires_in=0), tokens(expires_in=0, refresh_token="refresh-3")))
         assert scene.stored.refresh_token == "refresh-3"
 

@@ -1,5 +1,5 @@
-"""The token inside aiohttp, httpx and requests: one object for a session, and every request of it carries the token.
+"""The access token in aiohttp, httpx and requests: give a session one object, and each of its requests has the token.
 
-Each adapter is a module of its own, which loads its library and nothing else; importing this package loads none.
-The token goes to the API's origin only, and a request whose token Withings refuses is repeated once with a renewed one.
+Each adapter is a module of its own and loads only its library; importing this package loads none. The token is sent to
+the API's origin only. If Withings refuses it, the request is repeated once with a renewed one.
 """

@@ -1,4 +1,4 @@
-"""The token inside aiohttp.
+"""The access token in aiohttp.
 
 ```python
 async with aiohttp.ClientSession(middlewares=[BearerMiddleware(AsyncTokenSource())]) as session:
@@ -27,11 +27,10 @@ if TYPE_CHECKING:
 
 
 class BearerMiddleware:
-    """Sends the access token with every request to the API; renews and repeats once where it is refused.
+    """Sends the access token with every request to the API; if it is refused, renews it once.
 
-    Each request asks the source, one that goes elsewhere too, since only the token says where the API is. Raises what
-    `AsyncTokenSource.token` raises. A body that can be sent only once, or is read from a file, is not repeated: the
-    caller gets the refusal, and the next request goes well.
+    Every request asks the source, because only the token says where the API is. Raises what `AsyncTokenSource.token`
+    raises. A body from a file or an iterator is not repeated: the caller gets the refusal, and the next request works.
     """
 
     def __init__(self, source: AsyncTokenSource) -> None:
@@ -43,7 +42,7 @@ class BearerMiddleware:
         token = await self._source.token()
         if not _place(token, request):
             return await handler(request)
-        response = await _sent(request, handler)
+        response = await _send(request, handler)
         try:
             if not await _is_refused(response):
                 return response
@@ -54,7 +53,7 @@ class BearerMiddleware:
         if not isinstance(request.body, bytes | BytesPayload) or not _place(renewed, request):
             return response
         response.release()
-        return await _sent(request, handler)
+        return await _send(request, handler)
 
 
 def _place(token: Token, request: ClientRequest) -> bool:
@@ -62,11 +61,11 @@ def _place(token: Token, request: ClientRequest) -> bool:
     return rules.place(token, request.headers, scheme=url.scheme, host=url.raw_host, port=url.port)
 
 
-async def _sent(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+async def _send(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
     try:
         return await handler(request)
     finally:
-        # The response keeps a view of these headers, and aiohttp's errors show them in their repr.
+        # The response keeps these headers, and aiohttp's errors show them in their repr.
         request.headers.pop("Authorization", None)
 
 
@@ -74,12 +73,12 @@ async def _is_refused(response: ClientResponse) -> bool:
     if not rules.needs_reading(response.status, response.headers):
         return response.status == TOKEN_REFUSED
     body = await response.read()
-    response.content = _stream_of(body)
+    response.content = _make_stream(body)
     return rules.body_refuses(body)
 
 
-def _stream_of(body: bytes) -> StreamReader:
-    """Returns a stream with all of the body in it, for a caller who reads `response.content`."""
+def _make_stream(body: bytes) -> StreamReader:
+    """Returns a stream of the whole body, for callers that read `response.content`."""
     loop = asyncio.get_running_loop()
     stream = StreamReader(BaseProtocol(loop), limit=max(1, len(body)), loop=loop)
     stream.feed_data(body)

@@ -1,13 +1,13 @@
-"""The token inside httpx, blocking and async.
+"""The access token in httpx, blocking and async.
 
 ```python
 with httpx.Client(auth=BearerAuth(TokenSource())) as client:
     print(client.post("https://wbsapi.withings.net/v2/user", data={"action": "getdevice"}).json())
 ```
 
-httpx follows redirects inside of the flow and drops the header when the origin changes; what is judged, and repeated,
-is the last hop. A small JSON answer has been read when the caller gets it: all of its streams but `iter_raw` go on
-working.
+httpx follows redirects within the flow and drops the header if the origin changes; only the last hop is judged and
+repeated. A small JSON answer has already been read when the caller gets it, so `iter_raw` does not work; every other
+stream does.
 """
 
 from __future__ import annotations
@@ -29,11 +29,10 @@ if TYPE_CHECKING:
 
 
 class BearerAuth(httpx.Auth):
-    """Sends the access token with every request of an `httpx.Client` to the API; renews and repeats once.
+    """Sends the access token with every request of an `httpx.Client` to the API; if it is refused, renews it once.
 
-    Each request asks the source, one that goes elsewhere too, since only the token says where the API is. Raises what
-    `TokenSource.token` raises. A body that comes from a file or an iterator is not repeated: the caller gets the
-    refusal, and the next request goes well.
+    Every request asks the source, because only the token says where the API is. Raises what `TokenSource.token`
+    raises. A body from a file or an iterator is not repeated: the caller gets the refusal, and the next request works.
     """
 
     def __init__(self, source: TokenSource) -> None:
@@ -41,7 +40,7 @@ class BearerAuth(httpx.Auth):
         self._source = source
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Sends a request and, where its token is refused, sends it once more."""
+        """Sends a request, and sends it once more if its token is refused."""
         token = self._source.token()
         _place(token, request)
         response = yield request
@@ -49,23 +48,23 @@ class BearerAuth(httpx.Auth):
             response.read()
         if _is_refused(response, token):
             renewed = self._source.token(rejected=token.access_token)
-            if _is_ready_again(response, renewed):
+            if _prepare_again(response, renewed):
                 yield response.request
 
     def async_auth_flow(self, request: httpx.Request) -> NoReturn:  # noqa: ARG002  the name is httpx's
-        """Raises `TypeError`: it would block the loop."""
+        """Raises `TypeError`: it would block the event loop."""
         raise TypeError("BearerAuth is for httpx.Client; httpx.AsyncClient takes AsyncBearerAuth(AsyncTokenSource())")
 
 
 class AsyncBearerAuth(httpx.Auth):
-    """Is what `BearerAuth` is, for an `httpx.AsyncClient`."""
+    """Does what `BearerAuth` does, for an `httpx.AsyncClient`."""
 
     def __init__(self, source: AsyncTokenSource) -> None:
         rules.refuse_other_kind(source, awaited=True, adapter="AsyncBearerAuth")
         self._source = source
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Sends a request and, where its token is refused, sends it once more."""
+        """Sends a request, and sends it once more if its token is refused."""
         token = await self._source.token()
         _place(token, request)
         response = yield request
@@ -73,11 +72,11 @@ class AsyncBearerAuth(httpx.Auth):
             await response.aread()
         if _is_refused(response, token):
             renewed = await self._source.token(rejected=token.access_token)
-            if _is_ready_again(response, renewed):
+            if _prepare_again(response, renewed):
                 yield response.request
 
     def sync_auth_flow(self, request: httpx.Request) -> NoReturn:  # noqa: ARG002  the name is httpx's
-        """Raises `TypeError`: nothing would await the source."""
+        """Raises `TypeError`: nobody would await the source."""
         raise TypeError("AsyncBearerAuth is for httpx.AsyncClient; httpx.Client takes BearerAuth(TokenSource())")
 
 
@@ -96,13 +95,13 @@ def _needs_reading(response: httpx.Response, token: Token) -> bool:
 
 
 def _is_refused(response: httpx.Response, token: Token) -> bool:
-    """Whether the API refused the token. After a way through another origin the last request has none."""
+    """Whether the API refused the token. After a redirect through another origin, the last request has none."""
     if _needs_reading(response, token):
         return rules.body_refuses(response.content)
     return response.status_code == TOKEN_REFUSED and rules.carries(token, response.request.headers)
 
 
-def _is_ready_again(response: httpx.Response, token: Token) -> bool:
-    """Makes the refused request ready for another time; False where its body is spent."""
+def _prepare_again(response: httpx.Response, token: Token) -> bool:
+    """Prepares the refused request to be sent again; returns False if its body is used up."""
     request = response.request
     return isinstance(request.stream, httpx.ByteStream) and _place(token, request)

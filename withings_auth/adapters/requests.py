@@ -1,4 +1,4 @@
-"""The token inside requests.
+"""The access token in requests.
 
 ```python
 session = requests.Session()
@@ -6,9 +6,9 @@ session.auth = BearerAuth(TokenSource())
 print(session.post("https://wbsapi.withings.net/v2/user", data={"action": "getdevice"}).json())
 ```
 
-requests asks for credentials once and calls the hook for each hop of a redirect; it drops the header when the origin
-changes. A small JSON answer has been read when the caller gets it: with `stream=True` everything but `raw` goes on
-working.
+requests asks for credentials once and calls the hook for each hop of a redirect; it drops the header if the origin
+changes. A small JSON answer has already been read when the caller gets it: with `stream=True`, everything but `raw`
+works.
 """
 
 from __future__ import annotations
@@ -37,11 +37,10 @@ if TYPE_CHECKING:
 
 
 class BearerAuth(AuthBase):
-    """Sends the access token with every request of a session to the API; renews and repeats once where it is refused.
+    """Sends the access token with every request of a session to the API; if it is refused, renews it once.
 
-    Each request asks the source, one that goes elsewhere too, since only the token says where the API is. Raises what
-    `TokenSource.token` raises. A body that can be sent only once is not repeated: the caller gets the refusal, and the
-    next request goes well.
+    Every request asks the source, because only the token says where the API is. Raises what `TokenSource.token`
+    raises. A body that can be sent only once is not repeated: the caller gets the refusal, and the next request works.
     """
 
     def __init__(self, source: TokenSource) -> None:
@@ -49,15 +48,15 @@ class BearerAuth(AuthBase):
         self._source = source
 
     def __call__(self, r: PreparedRequest) -> PreparedRequest:
-        """Makes a request ready to be sent."""
+        """Adds the token to a request, if it goes to the API."""
         token = self._source.token()
         if _place(token, r):
-            answered = partial(self._answered, token)
-            r.register_hook("response", answered)  # type: ignore[no-untyped-call]  # types-requests leaves it bare
+            check = partial(self._check, token)
+            r.register_hook("response", check)  # type: ignore[no-untyped-call]  # types-requests leaves it bare
         return r
 
-    def _answered(self, token: Token, response: Response, **sending: Any) -> Response:
-        """Returns the answer, or the one to the same request with a renewed token. Called for each hop."""
+    def _check(self, token: Token, response: Response, **sending: Any) -> Response:
+        """Returns the response, or the one to the same request with a renewed token. Called for each hop."""
         if not _is_refused(response, token):
             return response
         try:
@@ -66,9 +65,9 @@ class BearerAuth(AuthBase):
             response.close()
             raise
         again = response.request.copy()
-        if not _is_rewound(again) or not _place(renewed, again):
+        if not _rewind(again) or not _place(renewed, again):
             return response
-        _ = response.content  # read to its end, the connection can be used again
+        _ = response.content  # once it is read to its end, the connection can be reused
         response.close()
         answer: Response = response.connection.send(again, **sending)
         answer.history.append(response)
@@ -76,7 +75,7 @@ class BearerAuth(AuthBase):
 
 
 def _place(token: Token, request: PreparedRequest) -> bool:
-    url = urlsplit(request.url or "")  # what requests itself connects by
+    url = urlsplit(request.url or "")  # as requests itself does
     placed = rules.place(token, request.headers, scheme=url.scheme, host=url.hostname, port=url.port)
     if placed:
         rules.refuse_kept_on_upgrade(token, "requests")
@@ -91,9 +90,9 @@ def _is_refused(response: Response, token: Token) -> bool:
     return response.status_code == TOKEN_REFUSED
 
 
-def _is_rewound(request: PreparedRequest) -> bool:
-    """Whether the body can be sent once more; a file is wound back for it."""
-    body: object = request.body  # a file or an iterator too, other than types-requests says
+def _rewind(request: PreparedRequest) -> bool:
+    """Makes the body ready to be sent again, as by rewinding a file; returns False if that is impossible."""
+    body: object = request.body  # may be a file or an iterator, unlike what types-requests says
     if body is None or isinstance(body, str | bytes):
         return True
     try:

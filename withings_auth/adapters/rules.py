@@ -1,6 +1,6 @@
-"""What the three adapters have in common: where a token may go, and which answers say that it is dead.
+"""What the three adapters share: where a token may be sent, and which answers refuse it.
 
-Withings says so with HTTP 200 and a status of 401 in the body.
+Withings refuses a token with HTTP 200 and status 401 in the body.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from withings_auth.model import Token
     from withings_auth.tokens.source import AsyncTokenSource, TokenSource
 
-LARGEST_REFUSAL_BYTES = 65_536  # a refusal has some 150 bytes; what is larger is data
+LARGEST_REFUSAL_BYTES = 65_536  # a refusal has about 150 bytes; anything larger is data
 
 
 def place(token: Token, headers: MutableMapping[str, str], *, scheme: str, host: str | None, port: int | None) -> bool:
-    """Puts the token into the headers of a request to its API's origin, and takes it out of those of any other.
+    """Adds the token to a request to its API's origin, and removes it from a request to any other.
 
-    Returns whether it was put there. Another credential on the way to another origin stays as it is.
+    Returns whether it was added. Other credentials for other origins are left alone.
     """
     at_api = bool(host) and _origin(scheme, host, port) == _api_origin(token)
     if at_api:
@@ -36,7 +36,7 @@ def place(token: Token, headers: MutableMapping[str, str], *, scheme: str, host:
 
 
 def carries(token: Token, headers: Mapping[str, str]) -> bool:
-    """Whether a request has, or had, this very token."""
+    """Whether the headers have exactly this token."""
     return headers.get("Authorization") == bearer(token)
 
 
@@ -46,20 +46,20 @@ def bearer(token: Token) -> str:
 
 
 def refuse_kept_on_upgrade(token: Token, library: str) -> None:
-    """Raises `ConfigurationError` where the library would carry the token from the API to another origin.
+    """Raises `ConfigurationError` if the library could carry the token from the API to another origin.
 
-    requests and httpx keep the header when http on port 80 redirects to https on port 443 of the same host.
+    requests and httpx keep the header if http on port 80 redirects to https on port 443 of the same host.
     """
     scheme, host, port = _api_origin(token)
     if (scheme, port) == ("http", 80):
         raise ConfigurationError(
-            f"{library} would follow a redirect from http://{host} to https with the access token",
-            hint="let the API listen on another port than 80, or give it an https address",
+            f"{library} would send the access token along if http://{host} redirected to https",
+            hint="use another port than 80 for the API, or https",
         )
 
 
 def needs_reading(http_status: int, headers: Mapping[str, str]) -> bool:
-    """Whether only the body can tell if the token was refused: HTTP 200, JSON, and not known to be large."""
+    """Whether only the body can tell if the token was refused: HTTP 200, JSON, and not too large for a refusal."""
     media_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     length = headers.get("Content-Length", "")
     small = not length.isdecimal() or int(length) <= LARGEST_REFUSAL_BYTES
@@ -67,7 +67,7 @@ def needs_reading(http_status: int, headers: Mapping[str, str]) -> bool:
 
 
 def body_refuses(body: bytes) -> bool:
-    """Whether a JSON body with HTTP 200 says that the access token is dead."""
+    """Whether a JSON body with HTTP 200 refuses the access token."""
     if len(body) > LARGEST_REFUSAL_BYTES:
         return False
     try:
@@ -79,7 +79,7 @@ def body_refuses(body: bytes) -> bool:
 
 
 def refuse_other_kind(source: TokenSource | AsyncTokenSource, *, awaited: bool, adapter: str) -> None:
-    """Raises `TypeError` where a blocking adapter was given an awaitable source, or the other way round."""
+    """Raises `TypeError` if a blocking adapter is given an async source, or the other way round."""
     if inspect.iscoroutinefunction(source.token) != awaited:
         raise TypeError(f"{adapter} takes {'an AsyncTokenSource' if awaited else 'a TokenSource'}")
 
