@@ -1,7 +1,7 @@
-"""The machine that the processes share: its store, its clocks, its waits and its way to Withings.
+"""The machine that the processes share: its store, its lock, its clocks and its network.
 
-Each use of it is a stop, at which others can go on, time can pass, and a process can be killed. It reports what
-happens to the promises.
+Each use is a stop: there other processes run, time passes, and a process can be killed. Whatever happens is reported to
+the promises.
 """
 
 from __future__ import annotations
@@ -12,32 +12,32 @@ from typing import TYPE_CHECKING
 
 from greenlet import getcurrent  # type: ignore[import-untyped]
 
-from tests.simulation.processes import TOO_MANY, KilledError, LeftError, Process
-from tests.simulation.promises import BrokenError
-from tests.simulation.schedule import Mishap
+from tests.simulation.processes import TOO_MANY, AbandonedError, KilledError, Process
+from tests.simulation.promises import BrokenPromiseError
+from tests.simulation.schedule import AnswerFault
 from tests.simulation.service import TOKEN_URL
 from withings_auth.errors import LockBusy, StoreError, StoreNotDurable, StoreUnavailable
 from withings_auth.model import Grant
 from withings_auth.provider.replies import Answer, Outcome
 
 if TYPE_CHECKING:
-    from tests.simulation.play import Play
+    from tests.simulation.engine import Simulation
 
-LATEST_LOCK_TIMEOUT_SECONDS = 30.0  # a lock's time-out is the least one waits: the machine is busy
+LATEST_LOCK_TIMEOUT_SECONDS = 30.0  # a lock's timeout is a lower bound: the machine is busy
 NAME = "token/default"
 
 
 class Machine:
-    """The play's `SecretStore`, its one name while that is held, and the notes; and all that a `Effects` is made of."""
+    """The simulation's `SecretStore`, its one name while held, the notes, and the parts of the `Effects`."""
 
-    description = "the play"
+    description = "the simulation"
 
-    def __init__(self, play: Play) -> None:
-        self._play = play
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
         self._main = getcurrent()
         self._uses: dict[str, int] = {}
-        self._mishaps = iter(play.schedule.mishaps)
-        self._store_faults = play.schedule.store_faults
+        self._answer_faults = iter(simulation.schedule.answer_faults)
+        self._store_faults = simulation.schedule.store_faults
         self.record: str | None = None
         self.slip: str | None = None
         self.lock_owner: Process | None = None
@@ -48,15 +48,15 @@ class Machine:
         return self
 
     def heal(self) -> None:
-        """From now on nothing goes wrong."""
-        self._mishaps, self._store_faults = iter(()), ()
+        """From now on nothing fails."""
+        self._answer_faults, self._store_faults = iter(()), ()
 
     def _stop(self, seconds: float = 0.0, *, for_lock: bool = False) -> Process:
-        """Lets others go on; returns the running process when it is its turn again."""
-        process = self._play.active
+        """Lets other processes run; returns the running process when it is its turn again."""
+        process = self._simulation.active
         if process.dead:
             raise KilledError
-        process.wakes_at = self._play.true + seconds if seconds else 0.0
+        process.wakes_at = self._simulation.now + seconds if seconds else 0.0
         process.waits_for_lock = for_lock
         self._main.switch()
         if process.dead:
@@ -76,10 +76,10 @@ class Machine:
         return self.record
 
     def save(self, text: str) -> None:
-        """Replaces the record in one step; what is told can be worse than what was done."""
+        """Replaces the record in one step; it can raise although it has saved."""
         process = self._stop()
         how = self._fault(process, "save")
-        if how is None or how == "saved, and cannot tell":
+        if how is None or how == "saved, but raises":
             self._report_save(process, Grant.read(text))
             self.record = text
         self._stop()
@@ -88,40 +88,40 @@ class Machine:
             raise error("the disk is full", hint="make room")
 
     def _report_save(self, process: Process, grant: Grant) -> None:
-        self._play.happened(process, f"saves {short(grant.access_token)} with {short(grant.refresh_token)}")
+        self._simulation.log(process, f"saves {short(grant.access_token)} with {short(grant.refresh_token)}")
         if process.ask is None:
-            self._play.promises.login_saved(grant)
+            self._simulation.promises.login_saved(grant)
         else:
-            self._play.promises.saved(process.ask, grant)
+            self._simulation.promises.saved(process.ask, grant)
 
     def clear(self) -> bool:
-        """Removes the record, as only a logout may."""
+        """Removes the record, which only a logout may do."""
         process = self._stop()
-        self._play.happened(process, "removes the login")
+        self._simulation.log(process, "removes the login")
         if process.ask is not None:
-            raise BrokenError("a renewal removes the login")
-        self._play.promises.login_saved(None)
+            raise BrokenPromiseError("a renewal removes the login")
+        self._simulation.promises.login_saved(None)
         found, self.record = self.record is not None, None
         return found
 
     def names(self) -> list[str]:
-        """Returns the one name, if it holds something."""
+        """Returns the one name if there is a record."""
         return [] if self.record is None else [NAME]
 
     def stamp(self, name: str) -> Hashable:
-        """Returns the record itself, which never comes again."""
+        """Returns the record itself, which never occurs twice."""
         return name, self.record
 
     def _fault(self, process: Process, use: str) -> str | None:
-        """How this use of the store goes wrong, if it does."""
+        """Returns how this use of the store fails, None if it works."""
         if not self._store_faults:
             return None
         number = self._uses.get(use, 0)
         self._uses[use] = number + 1
         for fault in self._store_faults:
             if fault.use == use and fault.number == number:
-                self._play.happened(process, f"{use}: {fault.how}")
-                self._play.tally[f"store: {use}: {fault.how}"] += 1
+                self._simulation.log(process, f"{use}: {fault.how}")
+                self._simulation.counts[f"store: {use}: {fault.how}"] += 1
                 if process.ask is not None:
                     process.ask.trouble.append(fault.how)
                 return fault.how
@@ -135,29 +135,29 @@ class Machine:
         return Lock(self, timeout)
 
     def acquire(self, timeout: float) -> None:
-        """Takes the lock, or raises what a store raises."""
-        self._play.promises.tries_the_lock(self._play.active.ask)
+        """Takes the lock. Raises what a store raises."""
+        self._simulation.promises.tries_the_lock(self._simulation.active.ask)
         process = self._stop()
         if self._fault(process, "lock"):
             raise StoreUnavailable("the lock file cannot be opened")
         if self.lock_owner is not None:
-            self._play.happened(process, "waits for the lock")
-            self._play.tally["waits for the lock"] += 1
+            self._simulation.log(process, "waits for the lock")
+            self._simulation.counts["waits for the lock"] += 1
             self._stop(max(timeout, LATEST_LOCK_TIMEOUT_SECONDS), for_lock=True)
             if self.lock_owner is not None:
-                self._play.happened(process, "has waited long enough")
+                self._simulation.log(process, "has waited too long")
                 if process.ask is not None:
                     process.ask.trouble.append("busy")
                 raise LockBusy("busy")
         self.lock_owner = process
 
     def release(self) -> None:
-        """Lets the lock go, unless it went when its holder was killed."""
-        if self.lock_owner is self._play.active:
+        """Releases the lock, unless that happened when its holder was killed."""
+        if self.lock_owner is self._simulation.active:
             self.lock_owner = None
 
     def recall(self) -> str | None:
-        """Returns what was noted last."""
+        """Returns the notes."""
         self._stop()
         return self.slip
 
@@ -168,72 +168,72 @@ class Machine:
             raise StoreUnavailable("no space left on device")
         self.slip = text
         if process.ask is not None:
-            self._play.promises.noted(process.ask)
+            self._simulation.promises.noted(process.ask)
 
-    # The world
+    # The clocks, waiting, and the network
 
     def wall(self) -> float:
-        """The clock that can be set."""
-        ask = self._play.active.ask
+        """Returns the time of the clock that can be set."""
+        ask = self._simulation.active.ask
         if ask is not None:
-            ask.looked_at = self._play.true
-        return self._play.wall
+            ask.looked_at = self._simulation.now
+        return self._simulation.wall
 
     def steady(self) -> float:
-        """The clock that cannot."""
-        return self._play.steady
+        """Returns the time of the clock that cannot."""
+        return self._simulation.steady
 
     def wait(self, seconds: float) -> None:
-        """Sleeps, unless nobody is there any more."""
-        process = self._play.active
-        if process.left:
-            raise LeftError
+        """Sleeps, unless nobody waits for the process any more."""
+        process = self._simulation.active
+        if process.abandoned:
+            raise AbandonedError
         if seconds > 0:
-            self._play.happened(process, f"waits for {seconds:g} s")
+            self._simulation.log(process, f"waits for {seconds:g} s")
             if process.ask is not None:
                 process.ask.waited_seconds += seconds
-            if self._stop(seconds).left:
-                raise LeftError
+            if self._stop(seconds).abandoned:
+                raise AbandonedError
 
     def post(self, url: str, form: Mapping[str, str], **_: object) -> Outcome:
-        """Asks Withings; can be killed before it acts, and after that before the answer is heard."""
+        """Asks Withings. The process can be killed before Withings acts, and again before it has the answer."""
         assert url == TOKEN_URL
         process = self._stop()
         process.in_flight = True
-        mishap = next(self._mishaps, None)
-        if mishap is not None and mishap.seconds_before:
-            self._stop(mishap.seconds_before)
-        outcome, seconds = self._reach_withings(process, form, mishap)
+        fault = next(self._answer_faults, None)
+        if fault is not None and fault.seconds_before:
+            self._stop(fault.seconds_before)
+        outcome, seconds = self._reach_withings(process, form, fault)
         self._stop(seconds)
         process.in_flight = False
         return outcome
 
     def _reach_withings(
-        self, process: Process, form: Mapping[str, str], mishap: Mishap | None
+        self, process: Process, form: Mapping[str, str], fault: AnswerFault | None
     ) -> tuple[Outcome, float]:
-        play, ask, refresh_token = self._play, process.ask, form["refresh_token"]
+        simulation, ask, refresh_token = self._simulation, process.ask, form["refresh_token"]
         assert ask is not None
-        wrong = f"; what goes wrong: {mishap.written()}" if mishap else ""
-        play.happened(process, f"sends the refresh token {short(refresh_token)}{wrong}")
-        play.tally["requests"] += 1
+        wrong = f"; the answer fails: {fault.written()}" if fault else ""
+        simulation.log(process, f"sends the refresh token {short(refresh_token)}{wrong}")
+        simulation.counts["requests"] += 1
         ask.requests = ask.requests + 1 if ask.sends == refresh_token else 1
         ask.sends = refresh_token
-        if mishap is None or mishap.kind != "not_sent":
-            play.promises.request(ask, refresh_token)
-        if mishap is not None:
-            ask.trouble.append(mishap.trouble)
-            play.tally[f"answers: {mishap.kind}"] += 1
-        outcome, seconds, renewed = play.service.trade(form, mishap)
+        if fault is None or fault.kind != "not_sent":
+            simulation.promises.request(ask, refresh_token)
+        if fault is not None:
+            ask.trouble.append(fault.trouble)
+            simulation.counts[f"answers: {fault.kind}"] += 1
+        outcome, seconds, renewed = simulation.service.trade(form, fault)
         if renewed:
-            play.tally["refreshes"] += 1
-            play.promises.renewed(ask, refresh_token)
+            simulation.counts["refreshes"] += 1
+            simulation.promises.renewed(ask, refresh_token)
         if isinstance(outcome, Answer):
             ask.heard = refresh_token if renewed else ask.heard
             if b'"status": 601' in outcome.body:
                 ask.told_to_wait = True
-                if mishap is None or mishap.kind != TOO_MANY:
+                if fault is None or fault.kind != TOO_MANY:
                     ask.trouble.append(TOO_MANY)
-        play.promises.answered(ask, refresh_token)
+        simulation.promises.answered(ask, refresh_token)
         return outcome, seconds
 
 
@@ -255,5 +255,5 @@ class Lock:
 
 
 def short(token: str) -> str:
-    """Returns the number that the play's Withings made the token of."""
+    """Returns the number from which the simulated Withings made the token."""
     return f"#{token[-40:].lstrip('0')}"

@@ -1,6 +1,6 @@
-"""What a process is in the play: a greenlet that runs the real transaction, and can be killed wherever it stops.
+"""A simulated process: a greenlet that runs the real transaction and can be killed at each stop.
 
-A killed process does nothing any more: what unwinds in it has no effect, and the kernel frees its lock.
+A killed process does nothing more: unwinding it has no effect, and the kernel releases its lock.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ TOO_MANY = "too_many"
 
 
 class KilledError(BaseException):
-    """Unwinds a process that exists no more."""
+    """Unwinds a process that was killed."""
 
 
-class LeftError(BaseException):
-    """Nobody waits for the process any more, as `source` has it."""
+class AbandonedError(BaseException):
+    """Nobody waits for the process any more; `source` raises the like."""
 
 
 @dataclass(slots=True)
 class Sent:
-    """When a refresh token was sent, as far as whoever keeps the guard can know; and after how many jumps."""
+    """When a refresh token was sent, as precisely as the guard can know; and after how many jumps of the clock."""
 
     at: float
     arrived_at: float
@@ -32,11 +32,11 @@ class Sent:
 
 
 @dataclass(slots=True, kw_only=True)
-class Ask:
-    """What one process has done, and what has been done to it, since it asked.
+class TokenRequest:
+    """What a process has done, and what has happened to it, since it asked for a token.
 
-    Of the refresh tokens: `sends` was sent last, `requests` times; for `heard` Withings' new tokens have arrived; for
-    `unheard` they were issued, and may be lost. `saved` is the access token that was stored.
+    Refresh tokens: `sends` is the one sent last, `requests` times; the new tokens for `heard` have arrived; those for
+    `unheard` were issued and may be lost. `saved` is the access token that was stored.
     """
 
     min_valid: float
@@ -59,33 +59,33 @@ class Ask:
 
     @property
     def excused(self) -> bool:
-        """Whether more has gone wrong than one lost answer and one 601, which are mended on the spot."""
+        """Whether more has failed than one lost answer and one 601, from which a renewal recovers by itself."""
         lost, waits = sum(what in LOST for what in self.trouble), self.trouble.count(TOO_MANY)
         return lost > 1 or waits > 1 or lost + waits < len(self.trouble)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Process:
-    """One of the three. `held` is the token in its memory; a process that is killed starts anew without one."""
+    """One of the three. `held` is the token in its memory; a process that was killed starts again without one."""
 
     name: str
     held: str | None = None
-    ask: Ask | None = None
+    ask: TokenRequest | None = None
     running: greenlet = None
     wakes_at: float = 0.0
     waits_for_lock: bool = False
     in_flight: bool = False
-    left: bool = False
+    abandoned: bool = False
     dead: bool = False
 
     def start(self, work: Callable[[], None]) -> None:
-        """Begins something; it goes on until its first stop."""
-        self.dead = self.left = self.in_flight = self.waits_for_lock = False
+        """Prepares the work; the first switch to `running` runs it to its first stop."""
+        self.dead = self.abandoned = self.in_flight = self.waits_for_lock = False
         self.wakes_at = 0.0
         self.running = greenlet(work)
 
     def kill(self) -> None:
-        """Ends what is running, at once."""
+        """Ends what is running at once."""
         self.dead = True
         if not self.running.dead:
             self.running.throw(KilledError)

@@ -1,4 +1,4 @@
-"""Plays schedules from the command line: a range of them with all cores, or one with its whole trace.
+"""Simulates schedules from the command line: a range of them on all cores, or one with its whole trace.
 
 .venv/bin/python -m tests.simulation.run --seeds 0:1000000
 .venv/bin/python -m tests.simulation.run --replay 4711
@@ -13,32 +13,32 @@ import time
 from collections import Counter
 from multiprocessing import Pool
 
-from tests.simulation.playing import play_all, replay
+from tests.simulation.results import replay, simulate
 from tests.simulation.schedule import drawn
 
 BLOCK = 2_000
-MOST_SHOWN = 3
+MAX_SHOWN = 3
 
 
 def _block(seeds: range) -> tuple[Counter[str], list[str]]:
-    tally: Counter[str] = Counter()
-    return tally, [found.written() for found in play_all(seeds, tally)]
+    counts: Counter[str] = Counter()
+    return counts, [found.written() for found in simulate(seeds, counts)]
 
 
-def _play_with_all_cores(seeds: range) -> int:
+def _simulate_on_all_cores(seeds: range) -> int:
     started = time.monotonic()
-    tally: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     broken: list[str] = []
     blocks = [seeds[first : first + BLOCK] for first in range(0, len(seeds), BLOCK)]
     with Pool(os.cpu_count()) as pool:
         for block_tally, block_broken in pool.imap_unordered(_block, blocks):
-            tally += block_tally
+            counts += block_tally
             broken += block_broken
             if sys.stderr.isatty():
-                print(f"\r{tally['schedules']:,} schedules", end="", file=sys.stderr)
-    for found in broken[:MOST_SHOWN]:
+                print(f"\r{counts['schedules']:,} schedules", end="", file=sys.stderr)
+    for found in broken[:MAX_SHOWN]:
         print(f"\n{found}\n")
-    for what, number in sorted(tally.items()):
+    for what, number in sorted(counts.items()):
         print(f"{number:>12,}  {what}")
     print(f"{len(broken):>12,}  schedules that broke a promise ({time.monotonic() - started:.0f} seconds)")
     return 1 if broken else 0
@@ -50,14 +50,16 @@ def _range(text: str) -> range:
 
 
 def main() -> int:
-    """Returns 1 where a promise was broken."""
-    parser = argparse.ArgumentParser(description="Simulates renewals under seeded schedules of everything going wrong.")
+    """Returns 1 if a promise was broken."""
+    parser = argparse.ArgumentParser(
+        description="Simulates renewals in which everything goes wrong, by schedules that are drawn from seeds."
+    )
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--seeds", type=_range, metavar="FROM:TO", help="play these, and say what happened")
-    which.add_argument("--replay", type=int, metavar="SEED", help="play this one, and show each step")
+    which.add_argument("--seeds", type=_range, metavar="FROM:TO", help="simulate these, and count what happened")
+    which.add_argument("--replay", type=int, metavar="SEED", help="simulate this one, and show each step")
     options = parser.parse_args()
     if options.seeds is not None:
-        return _play_with_all_cores(options.seeds)
+        return _simulate_on_all_cores(options.seeds)
     found = replay(drawn(options.replay))
     print(found.written())
     return 0 if found.promise is None else 1

@@ -1,4 +1,4 @@
-"""What happens in one play, as data: drawn from a seed, so that a number is all one needs to see it again."""
+"""What happens in one simulation, as data: drawn from a seed, so that a number is enough to repeat it."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ T = TypeVar("T")
 
 HOUR = 3600.0
 UNTIL_QUIET = 1_000
-TOO_LONG_SECONDS = 13  # twelve are waited out
+TOO_LONG_SECONDS = 13  # a renewal waits for up to twelve
 
 
-class Deed(Enum):
-    """What is done to the three processes, to the clocks and to the login."""
+class Action(Enum):
+    """What happens to the three processes, to the clocks and to the login."""
 
     ASK = "asks for a token that lives {amount:g} s"
     REJECT = "reports its token as refused, and asks for one that lives {amount:g} s"
     USE = "uses its token, and asks again if that is refused"
-    KILL = "one of those who are busy is killed"
-    LEAVE = "one of those who are busy is not waited for any more"
+    KILL = "a running process is killed"
+    ABANDON = "a running process is abandoned"
     PASS = "{amount:g} s pass"
     SUSPEND = "the machine sleeps for {amount:g} s"
     JUMP = "the machine's clock jumps by {amount:g} s"
-    LOG_IN = "a person logs in again"
-    LOG_OUT = "a person logs out"
+    LOG_IN = "the user logs in again"
+    LOG_OUT = "the user logs out"
     EXPIRE = "Withings ends the access token early"
-    REVOKE = "the person ends the login at Withings"
+    REVOKE = "the user ends the login at Withings"
 
 
 class Event(NamedTuple):
-    """A deed, and how many steps of the processes come before it. `who` is one of the three, or of the busy ones."""
+    """An action, and how many steps of the processes come before it. `who` is a process, or one of those that run."""
 
     after_steps: int
-    deed: Deed
+    action: Action
     who: int
     amount: float
 
 
-class Mishap(NamedTuple):
-    """How an answer goes wrong: a fault of the sandbox with its details, or `not_sent`.
+class AnswerFault(NamedTuple):
+    """How an answer fails: a fault of the sandbox with its details, or `not_sent`.
 
-    `seconds_before` is how long the request is on its way.
+    `seconds_before` is how long the request takes to arrive.
     """
 
     kind: str
@@ -56,17 +56,17 @@ class Mishap(NamedTuple):
 
     @property
     def trouble(self) -> str:
-        """Returns the kind, told apart where it is more than a process mends on the spot."""
+        """Returns the kind, marked if a renewal cannot recover from it by itself."""
         return f"{self.kind} for long" if self.details.get("wait_seconds") == TOO_LONG_SECONDS else self.kind
 
     def written(self) -> str:
-        """Returns the kind, with what is special about it."""
+        """Returns the kind and its details."""
         on_its_way = f"{self.seconds_before:g} s on its way, then " if self.seconds_before else ""
         return on_its_way + " ".join([self.kind, *(f"{name}={value}" for name, value in self.details.items())])
 
 
 class StoreFault(NamedTuple):
-    """The n-th use of the store of this kind goes wrong in this way."""
+    """The n-th use of the store of this kind fails in this way."""
 
     use: str
     number: int
@@ -75,38 +75,38 @@ class StoreFault(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """One play. `picks` says who takes the next step, as indices into whoever can."""
+    """One simulation. `picks` says which process takes the next step, as indices into those that can."""
 
     seed: int
     switches: Switches
     token_age_seconds: float
     events: tuple[Event, ...]
-    mishaps: tuple[Mishap | None, ...]
+    answer_faults: tuple[AnswerFault | None, ...]
     store_faults: tuple[StoreFault, ...]
     picks: bytes
 
     def written(self) -> str:
-        """Returns the schedule for a person to read."""
-        turned = [
+        """Returns the schedule as text."""
+        changed = [
             f"{field.name}={value}"
             for field in fields(Switches)
             if (value := getattr(self.switches, field.name)) != field.default
         ]
-        mishaps = [mishap.written() if mishap else "well" for mishap in self.mishaps]
+        answer_faults = [fault.written() if fault else "works" for fault in self.answer_faults]
         lines = [
             f"schedule {self.seed}: the token is {self.token_age_seconds:g} s old",
-            f"  switches: {', '.join(turned) or 'as they are'}",
-            f"  answers:  {', '.join(mishaps) or 'well'}",
-            f"  store:    {', '.join(f'{use} {number}: {how}' for use, number, how in self.store_faults) or 'well'}",
+            f"  switches: {', '.join(changed) or 'the defaults'}",
+            f"  answers:  {', '.join(answer_faults) or 'works'}",
+            f"  store:    {', '.join(f'{use} {number}: {how}' for use, number, how in self.store_faults) or 'works'}",
         ]
         for event in self.events:
-            when = "when all is quiet" if event.after_steps == UNTIL_QUIET else f"after {event.after_steps} steps"
-            who = f"{'ABC'[event.who]} " if event.deed in _OF_A_PROCESS else ""
-            lines.append(f"  {when:>17}: {who}{event.deed.value.format(amount=event.amount)}")
+            when = "when nothing runs" if event.after_steps == UNTIL_QUIET else f"after {event.after_steps} steps"
+            who = f"{'ABC'[event.who]} " if event.action in _OF_A_PROCESS else ""
+            lines.append(f"  {when:>17}: {who}{event.action.value.format(amount=event.amount)}")
         return "\n".join(lines)
 
 
-_OF_A_PROCESS = {Deed.ASK, Deed.REJECT, Deed.USE}
+_OF_A_PROCESS = {Action.ASK, Action.REJECT, Action.USE}
 
 
 def _table(*weighted: tuple[T, int]) -> tuple[T, ...]:
@@ -115,9 +115,16 @@ def _table(*weighted: tuple[T, int]) -> tuple[T, ...]:
     return table
 
 
-_DEEDS = _table(
-    *((Deed.ASK, 19), (Deed.KILL, 12), (Deed.PASS, 12), (Deed.USE, 6), (Deed.REJECT, 4), (Deed.JUMP, 3)),
-    *((Deed.SUSPEND, 2), (Deed.EXPIRE, 2), (Deed.LEAVE, 1), (Deed.LOG_IN, 1), (Deed.LOG_OUT, 1), (Deed.REVOKE, 1)),
+_ACTIONS = _table(
+    *((Action.ASK, 19), (Action.KILL, 12), (Action.PASS, 12), (Action.USE, 6), (Action.REJECT, 4), (Action.JUMP, 3)),
+    *(
+        (Action.SUSPEND, 2),
+        (Action.EXPIRE, 2),
+        (Action.ABANDON, 1),
+        (Action.LOG_IN, 1),
+        (Action.LOG_OUT, 1),
+        (Action.REVOKE, 1),
+    ),
 )
 _MIN_VALID_SECONDS = _table((60.0, 44), (0.0, 5), (900.0, 5), (9000.0, 10))
 _PASSES_SECONDS = _table(
@@ -131,28 +138,28 @@ _JUMPS_SECONDS = _table(
 _AGES_SECONDS = _table((3.01 * HOUR, 40), (2.99 * HOUR, 10), (HOUR, 6), (30.0, 4), (48 * HOUR, 4))
 _STEPS = _table(*((steps, 3) for steps in range(13)), (13, 2), (14, 2), (UNTIL_QUIET, 21))
 _ACTED = {"performs": True}
-_MISHAPS = _table(
+_ANSWER_FAULTS = _table(
     (None, 18),
-    (Mishap("lost", {}), 11),
-    (Mishap("lost", {}, seconds_before=15.0), 2),
-    (Mishap("lost_before", {}), 3),
-    (Mishap("truncated", {}), 2),
-    (Mishap("not_sent", {}), 4),
-    (Mishap("slow", {"seconds": 9.0}), 3),
-    (Mishap("slow", {"seconds": 30.0}), 2),
-    (Mishap("too_many", {"wait_seconds": 3}), 3),
-    (Mishap("too_many", {"wait_seconds": 12}), 2),
-    (Mishap("too_many", {"wait_seconds": TOO_LONG_SECONDS}), 2),
-    (Mishap("bad_gateway", {}), 2),
-    (Mishap("bad_gateway", _ACTED), 2),
-    (Mishap("html", _ACTED), 2),
-    (Mishap("timeout_status", _ACTED), 3),
-    (Mishap("wrong_shape", _ACTED), 1),
-    (Mishap("status", {"status": 1001, "error": "An error occurred", **_ACTED}), 1),
-    (Mishap("status", {}), 1),
+    (AnswerFault("lost", {}), 11),
+    (AnswerFault("lost", {}, seconds_before=15.0), 2),
+    (AnswerFault("lost_before", {}), 3),
+    (AnswerFault("truncated", {}), 2),
+    (AnswerFault("not_sent", {}), 4),
+    (AnswerFault("slow", {"seconds": 9.0}), 3),
+    (AnswerFault("slow", {"seconds": 30.0}), 2),
+    (AnswerFault("too_many", {"wait_seconds": 3}), 3),
+    (AnswerFault("too_many", {"wait_seconds": 12}), 2),
+    (AnswerFault("too_many", {"wait_seconds": TOO_LONG_SECONDS}), 2),
+    (AnswerFault("bad_gateway", {}), 2),
+    (AnswerFault("bad_gateway", _ACTED), 2),
+    (AnswerFault("html", _ACTED), 2),
+    (AnswerFault("timeout_status", _ACTED), 3),
+    (AnswerFault("wrong_shape", _ACTED), 1),
+    (AnswerFault("status", {"status": 1001, "error": "An error occurred", **_ACTED}), 1),
+    (AnswerFault("status", {}), 1),
 )
 _STORE_FAULTS = _table(
-    *((("save", "nothing saved"), 14), (("save", "saved, and cannot tell"), 10), (("save", "unavailable"), 6)),
+    *((("save", "nothing saved"), 14), (("save", "saved, but raises"), 10), (("save", "unavailable"), 6)),
     *((("load", "unavailable"), 10), (("lock", "unavailable"), 6), (("note", "unavailable"), 18)),
 )
 _SWITCHES = tuple(
@@ -171,21 +178,21 @@ _SWITCHES = tuple(
 
 def drawn(seed: int) -> Schedule:
     """Returns the schedule of a seed."""
-    random = Random(seed)  # noqa: S311  nothing here is secret, and all of it is to come again
+    random = Random(seed)  # noqa: S311  nothing here is secret, and all of it is repeatable
     bits = random.getrandbits
-    events = [Event(0, Deed.ASK, 0, _MIN_VALID_SECONDS[bits(6)])]
+    events = [Event(0, Action.ASK, 0, _MIN_VALID_SECONDS[bits(6)])]
     for _ in range(3 + bits(2)):
-        deed = _DEEDS[bits(6)]
-        amounts = _AMOUNTS.get(deed)
-        # Whoever has been asking is still at it within eight steps; later there is nobody to be killed.
-        steps = bits(3) if deed is Deed.KILL else _STEPS[bits(6)]
-        events.append(Event(steps, deed, _WHO[bits(3)], amounts[bits(6)] if amounts else 0.0))
+        action = _ACTIONS[bits(6)]
+        amounts = _AMOUNTS.get(action)
+        # Within eight steps a process that asked is still running; later there is none to kill.
+        steps = bits(3) if action is Action.KILL else _STEPS[bits(6)]
+        events.append(Event(steps, action, _WHO[bits(3)], amounts[bits(6)] if amounts else 0.0))
     return Schedule(
         seed=seed,
         switches=_SWITCHES[bits(7)],
         token_age_seconds=_AGES_SECONDS[bits(6)],
         events=tuple(events),
-        mishaps=tuple(_MISHAPS[bits(6)] for _ in range(bits(2))),
+        answer_faults=tuple(_ANSWER_FAULTS[bits(6)] for _ in range(bits(2))),
         store_faults=_drawn_store_faults(random) if bits(2) == 0 else (),
         picks=random.randbytes(32),
     )
@@ -199,9 +206,9 @@ def _drawn_store_faults(random: Random) -> tuple[StoreFault, ...]:
 
 _WHO = (0, 0, 0, 0, 1, 1, 1, 2)
 _AMOUNTS = {
-    Deed.ASK: _MIN_VALID_SECONDS,
-    Deed.REJECT: _MIN_VALID_SECONDS,
-    Deed.PASS: _PASSES_SECONDS,
-    Deed.SUSPEND: _PASSES_SECONDS,
-    Deed.JUMP: _JUMPS_SECONDS,
+    Action.ASK: _MIN_VALID_SECONDS,
+    Action.REJECT: _MIN_VALID_SECONDS,
+    Action.PASS: _PASSES_SECONDS,
+    Action.SUSPEND: _PASSES_SECONDS,
+    Action.JUMP: _JUMPS_SECONDS,
 }

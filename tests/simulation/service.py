@@ -1,7 +1,7 @@
-"""Withings in the play: the sandbox's own rules and answers, without a socket, by the play's true clock.
+"""The simulated Withings: the sandbox's rules and answers without a socket, on true time.
 
-A request arrives before its time limit or never. One that was carried out long after that could end a pair that was
-handed out meanwhile, and no client can do anything about it.
+A request arrives before its time limit or never. One that is carried out long after that could end a pair that was
+issued meanwhile, and no client can prevent that.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from urllib.parse import urlencode
 
-from tests.simulation.schedule import Mishap
+from tests.simulation.schedule import AnswerFault
 from withings_auth.model import App
 from withings_auth.provider.replies import Answer, AnswerLost, NotSent, Outcome, retry_after_seconds
 from withings_auth.sandbox.clock import Clock
@@ -29,7 +29,7 @@ TIME_LIMIT_SECONDS = 20.0
 
 
 class Service:
-    """Withings, and what is true of the tokens that it issued."""
+    """Withings, and the truth about the tokens that it has issued."""
 
     def __init__(self, now: Callable[[], float], switches: Switches) -> None:
         numbers = count(1)
@@ -42,14 +42,14 @@ class Service:
         self.withings = Withings(state)
         self._now = now
         self.successors: dict[str, dict[str, str]] = {}
-        """By refresh token: the refresh tokens that were given for it, each with its access token."""
+        """For each refresh token: the refresh tokens that replaced it, each with its access token."""
         self.traded_at: dict[str, float] = {}
-        """By refresh token: when it was traded first."""
+        """For each refresh token: when it was first traded."""
         self.access_dies_at: dict[str, float] = {}
-        self.ended_by_person: set[str] = set()
+        self.ended_by_user: set[str] = set()
 
     def log_in(self) -> tuple[str, str]:
-        """A person grants access; returns the access token and the refresh token."""
+        """The user grants access; returns the access token and the refresh token."""
         if self.withings.state.switches.second_consent != "kills_nothing":
             self.revoke()
         pair = self.withings.ledger.issue(PEOPLE[0].userid, tuple(SCOPES))
@@ -57,8 +57,8 @@ class Service:
         return pair.access_token, pair.refresh_token
 
     def revoke(self) -> None:
-        """A person ends all that was granted."""
-        self.ended_by_person.update(self.withings.ledger.live_refresh_tokens())
+        """The user ends all access."""
+        self.ended_by_user.update(self.withings.ledger.live_refresh_tokens())
         self.withings.ledger.revoke_person()
 
     def is_alive(self, refresh_token: str) -> bool:
@@ -66,19 +66,19 @@ class Service:
         return refresh_token in self.withings.ledger.live_refresh_tokens()
 
     def takes(self, access_token: str) -> bool:
-        """Uses the access token at the API; says whether it was accepted."""
+        """Uses the access token for a call; returns whether it was accepted."""
         try:
             self.withings.ledger.use(access_token)
         except RefusedError:
             return False
         return True
 
-    def trade(self, form: Mapping[str, str], mishap: Mishap | None) -> tuple[Outcome, float, bool]:
-        """Answers a refresh: what the client sees of it, after how many seconds, and whether tokens were issued."""
-        if mishap is not None:
-            if mishap.kind == "not_sent":
+    def trade(self, form: Mapping[str, str], fault: AnswerFault | None) -> tuple[Outcome, float, bool]:
+        """Answers a refresh: what the client sees, after how many seconds, and whether tokens were issued."""
+        if fault is not None:
+            if fault.kind == "not_sent":
                 return NotSent(why="Connection refused"), 0.0, False
-            self.withings.faults.order(mishap.kind, **mishap.details)
+            self.withings.faults.order(fault.kind, **fault.details)
         refreshes = self.withings.state.counters.refreshes
         before = self.withings.ledger.live_refresh_tokens()
         request = HttpRequest(

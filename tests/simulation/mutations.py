@@ -1,4 +1,4 @@
-"""The transaction, broken on purpose: its own source with one rule taken out, to see that the simulation notices."""
+"""Mutations of the transaction: its source with one rule removed, each of which the simulation must notice."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from tests.simulation.play import Renew
+from tests.simulation.engine import Renew
 from withings_auth.tokens import journal, renewal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Break:
-    """Texts of `renewal.py` or `journal.py` and what stands there instead; `promise` is a part of what is broken."""
+class Mutation:
+    """Replacements in the source of `renewal.py` and `journal.py`; `promise` is a part of the broken promise."""
 
     name: str
     promise: str
@@ -21,13 +21,13 @@ class Break:
     journal: tuple[tuple[str, str], ...] = ()
 
 
-BREAKS = (
-    Break(
-        name="hands the token out where the save failed",
-        promise="a token is handed out that is not stored",
+MUTATIONS = (
+    Mutation(
+        name="returns the token although the save failed",
+        promise="a token is returned that is not stored",
         renewal=(("        raise StoreNotDurable(", "        return\n        raise StoreNotDurable("),),
     ),
-    Break(
+    Mutation(
         name="does not read again under the lock",
         promise="a refresh token is sent that is not the stored one",
         renewal=(
@@ -43,9 +43,9 @@ BREAKS = (
             ("    grant = load_grant(store, profile)\n    if requirement.met_by", "    if requirement.met_by"),
         ),
     ),
-    Break(
-        name="renews although somebody else has just done so",
-        promise="a token is renewed that would have done",
+    Mutation(
+        name="renews although another process has just done so",
+        promise="a token is renewed that was good enough",
         renewal=(
             (
                 "    if requirement.met_by(grant, effects.now()):\n        log",
@@ -53,24 +53,24 @@ BREAKS = (
             ),
         ),
     ),
-    Break(
-        name="lets the lock go before it asks",
+    Mutation(
+        name="releases the lock before it asks",
         promise="two refreshes are in flight",
         renewal=(("            for _ in range(2):\n", "            stack.close()\n            for _ in range(2):\n"),),
     ),
-    Break(
+    Mutation(
         name="waits for the lock as long as it takes",
         promise="waits for the lock without end",
         renewal=(("if effects.steady() >= give_up_at:", "if False:"),),
     ),
-    Break(
+    Mutation(
         name="repeats a lost answer without waiting",
         promise="a refresh token is sent again after",
         renewal=(("    effects.wait(guard_seconds)\n", ""),),
     ),
-    Break(
+    Mutation(
         name="keeps the old refresh token",
-        promise="replaced by something else than its successor",
+        promise="replaced with something else than its successor",
         renewal=(
             (
                 "return grant_from_reply(reply,",
@@ -78,12 +78,12 @@ BREAKS = (
             ),
         ),
     ),
-    Break(
-        name="counts the life from when the answer came",
+    Mutation(
+        name="counts the life from when the answer arrived",
         promise="seconds too long",
         renewal=(("_successor(grant, profile, result, sent_at)", "_successor(grant, profile, result, effects.now())"),),
     ),
-    Break(
+    Mutation(
         name="clears the record when Withings refuses",
         promise="a renewal removes the login",
         renewal=(
@@ -93,14 +93,14 @@ BREAKS = (
             ),
         ),
     ),
-    Break(
+    Mutation(
         name="takes an outage for the end of the login",
-        promise="somebody is told to log in though the login lives",
+        promise="the user is told to log in although the login is alive",
         renewal=(("error = refresh_error(result,", 'error = LoginRequired("over") or refresh_error(result,'),),
     ),
-    Break(
-        name="hands out the refused token when Withings cannot be reached",
-        promise="the token is handed out that was reported as refused",
+    Mutation(
+        name="returns the refused token when Withings cannot be reached",
+        promise="the refused token is returned",
         renewal=(
             (
                 "        if requirement.tolerates(grant, effects.now()):\n            log",
@@ -108,9 +108,9 @@ BREAKS = (
             ),
         ),
     ),
-    Break(
-        name="hands out a dead token when Withings cannot be reached",
-        promise="a token is handed out that has no life",
+    Mutation(
+        name="returns an expired token when Withings cannot be reached",
+        promise="an expired token is returned",
         renewal=(
             (
                 "        if requirement.tolerates(grant, effects.now()):\n            log",
@@ -118,18 +118,18 @@ BREAKS = (
             ),
         ),
     ),
-    Break(
+    Mutation(
         name="renews a token again that is not a minute old",
         promise="a token is renewed that is not a minute old",
         renewal=(("    _refuse_futile_renewal(grant, requirement, effects.now())\n", ""),),
     ),
-    Break(
-        name="hands out a pair that came a second time, dead by now",
-        promise="a token is handed out that has no life",
+    Mutation(
+        name="returns a pair that came a second time and has expired",
+        promise="an expired token is returned",
         renewal=(("                if requirement.tolerates(grant, effects.now()):\n", "                if True:\n"),),
     ),
-    Break(
-        name="is content with any life",
+    Mutation(
+        name="ignores how long the token must live",
         promise="does not live as long as was asked",
         renewal=(
             (
@@ -138,49 +138,49 @@ BREAKS = (
             ),
         ),
     ),
-    Break(
+    Mutation(
         name="gives up at the first lost answer",
-        promise="nothing went wrong that cannot be mended",
+        promise="it fails although it could recover",
         renewal=(("case AnswerLost() if not lost:", "case AnswerLost() if False:"),),
     ),
-    Break(
+    Mutation(
         name="repeats lost answers without end",
         promise="sends the same refresh token again and again",
         renewal=(("case AnswerLost() if not lost:", "case AnswerLost():"),),
     ),
-    Break(
+    Mutation(
         name="does not wait out a 601",
-        promise="nothing went wrong that cannot be mended",
+        promise="it fails although it could recover",
         renewal=(("not refused and", "False and"),),
     ),
-    Break(
-        name="tells a deadline that comes too late",
-        promise="comes after",
+    Mutation(
+        name="tells a deadline that is too late",
+        promise="is later than",
         renewal=(("deadline=journal.deadline)", "deadline=journal.deadline and journal.deadline + 3600)"),),
     ),
-    Break(
+    Mutation(
         name="does not tell the deadline",
         promise="no deadline is told",
         renewal=(("deadline=journal.deadline)", "deadline=None)"),),
     ),
-    Break(
+    Mutation(
         name="gives up after the first lost answer and forgets it",
         promise="no deadline is noted",
         renewal=(
             ("journal.end(result, effects.now())", "journal.end(result, effects.now()); journal._notes.note(None)"),
         ),
     ),
-    Break(
+    Mutation(
         name="notes nothing",
         promise="no deadline is noted",
         journal=(("        self._notes.note(json.dumps(entry))\n", "        json.dumps(entry)\n"),),
     ),
-    Break(
+    Mutation(
         name="counts the eight hours from the latest attempt",
         promise="too late",
         journal=(("now if unknown_since is None else min(now, unknown_since)", "now"),),
     ),
-    Break(
+    Mutation(
         name="takes a lost answer for one that was never sent",
         promise="no deadline",
         journal=(
@@ -190,12 +190,12 @@ BREAKS = (
             ),
         ),
     ),
-    Break(
+    Mutation(
         name="counts the guard from when the request left",
         promise="a refresh token is sent again after 5 seconds",
         journal=(("last_at=now, unknown_since=self._entry", "last_at=self._entry.last_at, unknown_since=self._entry"),),
     ),
-    Break(
+    Mutation(
         name="waits for a clock that was set back",
         promise="waits for",
         journal=(
@@ -208,21 +208,21 @@ BREAKS = (
 )
 
 
-def broken(one: Break) -> Renew:
-    """Returns the `renew` of a transaction that lacks the rule."""
-    notes = _changed(journal, one.journal, "journal_broken_on_purpose")
-    sent_there = (f"from {journal.__name__} import", f"from {notes.__name__} import")
-    renew: Renew = _changed(renewal, (*one.renewal, sent_there), "renewal_broken_on_purpose").renew
+def renew_mutated(mutation: Mutation) -> Renew:
+    """Returns the `renew` of the mutated transaction."""
+    mutated_journal = _mutate(journal, mutation.journal, "journal_mutated")
+    use_it = (f"from {journal.__name__} import", f"from {mutated_journal.__name__} import")
+    renew: Renew = _mutate(renewal, (*mutation.renewal, use_it), "renewal_mutated").renew
     return renew
 
 
-def _changed(module: ModuleType, changes: tuple[tuple[str, str], ...], name: str) -> ModuleType:
+def _mutate(module: ModuleType, changes: tuple[tuple[str, str], ...], name: str) -> ModuleType:
     assert module.__file__ is not None
     source = Path(module.__file__).read_text("utf-8")
     for text, instead in changes:
-        assert source.count(text) == 1, f"{module.__name__} does not say just once: {text}"
+        assert source.count(text) == 1, f"not exactly once in {module.__name__}: {text}"
         source = source.replace(text, instead)
     changed = ModuleType(name)
-    sys.modules[name] = changed  # the dataclasses in it look there for what their annotations name
+    sys.modules[name] = changed  # its dataclasses resolve their annotations there
     exec(compile(source, module.__file__, "exec"), changed.__dict__)  # noqa: S102  our own source
     return changed

@@ -1,4 +1,4 @@
-"""One schedule, played from its first event until all has healed."""
+"""Runs one schedule, from its first event until everything works again and a program has a token once more."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Callable
 
 from tests.simulation.machine import Machine, short
-from tests.simulation.person import logged_in, login, logout
-from tests.simulation.processes import Ask, KilledError, LeftError, Process
-from tests.simulation.promises import BrokenError, Promises
-from tests.simulation.schedule import Deed, Event, Schedule
+from tests.simulation.processes import AbandonedError, KilledError, Process, TokenRequest
+from tests.simulation.promises import BrokenPromiseError, Promises
+from tests.simulation.schedule import Action, Event, Schedule
 from tests.simulation.service import APP, Service
+from tests.simulation.user import begin_login, begin_logout, start_logged_in
 from withings_auth.errors import LoginRequired, WithingsAuthError
 from withings_auth.model import Grant
 from withings_auth.store.base import Notes
@@ -23,12 +23,12 @@ MOST_STEPS = 3_000
 Renew = Callable[..., Grant]
 
 
-class Play:
-    """The state of one play: time, three processes, their machine, Withings, and the promises."""
+class Simulation:
+    """The state of one simulation: time, three processes, the machine they share, Withings, and the promises."""
 
-    def __init__(self, schedule: Schedule, tally: Counter[str], renew: Renew, trace: list[str] | None = None) -> None:
-        self.tally = tally
-        self.true = START
+    def __init__(self, schedule: Schedule, counts: Counter[str], renew: Renew, trace: list[str] | None = None) -> None:
+        self.counts = counts
+        self.now = START
         self.offset = 0.0
         self.jumps = 0
         self._asleep_seconds = 0.0
@@ -36,12 +36,12 @@ class Play:
         self.schedule = schedule
         self._renew = renew
         self._picked = 0
-        self._told: WithingsAuthError | None = None
-        self.service = Service(lambda: self.true, schedule.switches)
+        self._error: WithingsAuthError | None = None
+        self.service = Service(lambda: self.now, schedule.switches)
         self.processes = [Process(name="A"), Process(name="B"), Process(name="C")]
         self.active = self.processes[0]
         self.machine = Machine(self)
-        self.machine_notes: Notes = _Slip(self.machine)
+        self.machine_notes: Notes = _Notes(self.machine)
         self.promises = Promises(self)
         self._effects = Effects(
             post=self.machine.post, now=self.machine.wall, wait=self.machine.wait, steady=self.machine.steady
@@ -49,25 +49,25 @@ class Play:
 
     @property
     def wall(self) -> float:
-        """The machine's clock, which people and time servers set."""
-        return self.true + self.offset
+        """The machine's clock, which users and time servers set."""
+        return self.now + self.offset
 
     @property
     def steady(self) -> float:
-        """The machine's clock that nobody sets; it stands still while the machine sleeps."""
-        return self.true - self._asleep_seconds
+        """The machine's monotonic clock, which stops while the machine sleeps."""
+        return self.now - self._asleep_seconds
 
     def broken(self) -> str | None:
-        """Plays; returns what was not kept."""
+        """Runs it all; returns the promise that was broken, if any."""
         try:
-            logged_in(self)
-            self.true += self.schedule.token_age_seconds
+            start_logged_in(self)
+            self.now += self.schedule.token_age_seconds
             for event in self.schedule.events:
                 self._run(event.after_steps)
                 self._do(event)
             self._run(MOST_STEPS)
             self._heal()
-        except BrokenError as error:
+        except BrokenPromiseError as error:
             return str(error)
         finally:
             for process in self.processes:
@@ -75,12 +75,12 @@ class Play:
                     process.kill()
         return None
 
-    def happened(self, process: Process | None, what: str) -> None:
-        """Writes a line of the trace."""
+    def log(self, process: Process | None, what: str) -> None:
+        """Adds a line to the trace."""
         if self._trace is not None:
             who = process.name if process else " "
             clock = f" (clock {self.offset:+g})" if self.offset else ""
-            self._trace.append(f"{self.true - START:>10.1f} s  {who}  {what}{clock}")
+            self._trace.append(f"{self.now - START:>10.1f} s  {who}  {what}{clock}")
 
     # The scheduler
 
@@ -89,28 +89,28 @@ class Play:
             if not self._step():
                 return
         if steps == MOST_STEPS:
-            raise BrokenError("it never ends")
+            raise BrokenPromiseError("it never ends")
 
     def _step(self) -> bool:
-        """Lets one process go on to its next stop, if need be after a while; says whether there was one."""
+        """Runs one process to its next stop, after a while if all of them wait. Returns false if none is running."""
         busy = [process for process in self.processes if process.running is not None]
         if not busy:
             return False
         while not (ready := [process for process in busy if self._is_ready(process)]):
-            self.true = min(process.wakes_at for process in busy)
+            self.now = min(process.wakes_at for process in busy)
         if len(ready) > 1:
             picks = self.schedule.picks
             self._picked += 1
-            self._go_on(ready[picks[self._picked % len(picks)] % len(ready)])
+            self._resume(ready[picks[self._picked % len(picks)] % len(ready)])
         else:
-            self._go_on(ready[0])
+            self._resume(ready[0])
         return True
 
     def _is_ready(self, process: Process) -> bool:
         freed = process.waits_for_lock and self.machine.lock_owner is None
-        return freed or process.left or process.wakes_at <= self.true
+        return freed or process.abandoned or process.wakes_at <= self.now
 
-    def _go_on(self, process: Process) -> None:
+    def _resume(self, process: Process) -> None:
         self.active = process
         process.running.switch()
         if process.running.dead:
@@ -118,50 +118,50 @@ class Play:
 
     def _do(self, event: Event) -> None:
         process = self.processes[event.who]
-        match event.deed:
-            case Deed.ASK:
+        match event.action:
+            case Action.ASK:
                 self._ask(process, event.amount, None)
-            case Deed.REJECT:
+            case Action.REJECT:
                 self._ask(process, event.amount, process.held)
-            case Deed.USE:
+            case Action.USE:
                 self._use(process)
-            case Deed.KILL | Deed.LEAVE:
+            case Action.KILL | Action.ABANDON:
                 busy = [one for one in self.processes if one.running is not None]
                 if busy:
-                    self._stop(busy[event.who % len(busy)], event.deed)
-            case Deed.PASS | Deed.SUSPEND:
-                self._pass(event.amount, asleep=event.deed is Deed.SUSPEND)
-            case Deed.JUMP:
+                    self._stop(busy[event.who % len(busy)], event.action)
+            case Action.PASS | Action.SUSPEND:
+                self._pass(event.amount, asleep=event.action is Action.SUSPEND)
+            case Action.JUMP:
                 self._jump(event.amount)
-            case Deed.LOG_IN:
-                self.tally["logins"] += self._start(process, login(self), "logs in")
-            case Deed.LOG_OUT:
-                self.tally["logouts"] += self._start(process, logout(self), "logs out")
-            case Deed.EXPIRE:
+            case Action.LOG_IN:
+                self.counts["logins"] += self._start(process, begin_login(self), "logs in")
+            case Action.LOG_OUT:
+                self.counts["logouts"] += self._start(process, begin_logout(self), "logs out")
+            case Action.EXPIRE:
                 self.service.withings.ledger.expire_access_token()
-                self.happened(None, "Withings ends all access tokens")
-            case Deed.REVOKE:
+                self.log(None, "Withings ends all access tokens")
+            case Action.REVOKE:
                 self.service.revoke()
-                self.happened(None, "the person ends the login at Withings")
+                self.log(None, "the user ends the login at Withings")
 
-    # What is done
+    # The actions
 
     def _ask(self, process: Process, min_valid: float, rejected: str | None) -> None:
-        ask = Ask(min_valid=min_valid, rejected=rejected, jumps_before=self.jumps, began=self.steady)
-        refused = f", {short(rejected)} having been refused" if rejected else ""
+        ask = TokenRequest(min_valid=min_valid, rejected=rejected, jumps_before=self.jumps, began=self.steady)
+        refused = f", because {short(rejected)} was refused" if rejected else ""
         if self._start(process, lambda: self._transaction(process, ask), f"asks for {min_valid:g} s{refused}", ask):
-            self.tally["asks"] += 1
+            self.counts["asks"] += 1
 
-    def _start(self, process: Process, work: Callable[[], None], what: str, ask: Ask | None = None) -> bool:
+    def _start(self, process: Process, work: Callable[[], None], what: str, ask: TokenRequest | None = None) -> bool:
         if process.running is not None:
             return False
-        self.happened(process, what)
+        self.log(process, what)
         process.start(work)
         process.ask = ask
-        self._go_on(process)
+        self._resume(process)
         return True
 
-    def _transaction(self, process: Process, ask: Ask) -> None:
+    def _transaction(self, process: Process, ask: TokenRequest) -> None:
         requirement = Requirement(min_valid=ask.min_valid, rejected=ask.rejected)
         try:
             grant = self._renew(
@@ -169,18 +169,18 @@ class Play:
             )
         except KilledError:
             return
-        except LeftError:
-            self.happened(process, "ends, nobody being there any more")
-            self.tally["ended because nobody waited"] += 1
+        except AbandonedError:
+            self.log(process, "stops, since nobody waits for it any more")
+            self.counts["ended because nobody waited"] += 1
         except WithingsAuthError as error:
-            self.happened(process, f"is told: {type(error).__name__}: {error}")
-            self.tally[f"told {type(error).__name__}"] += 1
-            self._told = error
+            self.log(process, f"gets {type(error).__name__}: {error}")
+            self.counts[f"error {type(error).__name__}"] += 1
+            self._error = error
             self.promises.failed(ask, error)
         else:
-            self.happened(process, f"has the access token {short(grant.access_token)}")
-            self.promises.handed_out(ask, grant)
-            self.tally["tokens handed out"] += 1
+            self.log(process, f"has the access token {short(grant.access_token)}")
+            self.promises.returned(ask, grant)
+            self.counts["tokens returned"] += 1
             process.held = grant.access_token
 
     def _use(self, process: Process) -> None:
@@ -189,44 +189,44 @@ class Play:
 
     def _works(self, process: Process) -> bool:
         assert process.held is not None
-        taken = self.service.takes(process.held)
-        self.happened(process, f"uses {short(process.held)}, which is {'taken' if taken else 'refused'}")
-        self.tally["tokens taken" if taken else "tokens refused"] += 1
-        return taken
+        accepted = self.service.takes(process.held)
+        self.log(process, f"uses {short(process.held)}, which is {'accepted' if accepted else 'refused'}")
+        self.counts["tokens accepted" if accepted else "tokens refused"] += 1
+        return accepted
 
-    def _stop(self, process: Process, deed: Deed) -> None:
-        if deed is Deed.LEAVE:
-            self.happened(process, "is not waited for any more")
-            process.left = process.ask is not None
+    def _stop(self, process: Process, action: Action) -> None:
+        if action is Action.ABANDON:
+            self.log(process, "is abandoned")
+            process.abandoned = process.ask is not None
             return
-        self.happened(process, "is killed")
-        self._tally_kill(process)
+        self.log(process, "is killed")
+        self._count_kill(process)
         process.kill()
         if self.machine.lock_owner is process:
             self.machine.lock_owner = None
-        self.promises.deadline_stands()
+        self.promises.deadline_is_noted()
 
-    def _tally_kill(self, process: Process) -> None:
-        self.tally["kills"] += 1
+    def _count_kill(self, process: Process) -> None:
+        self.counts["kills"] += 1
         if process.in_flight:
-            self.tally["kills before the answer is heard"] += 1
+            self.counts["kills before the answer is heard"] += 1
         elif process.ask is not None and process.ask.heard is not None:
             stored = self.promises.stored
             saved = stored is None or stored.refresh_token != process.ask.heard
-            self.tally["kills after the save" if saved else "kills between answer and save"] += 1
+            self.counts["kills after the save" if saved else "kills between answer and save"] += 1
 
     def _pass(self, seconds: float, *, asleep: bool) -> None:
-        self.happened(None, f"{seconds:g} s pass{' while the machine sleeps' if asleep else ''}")
-        self.true += seconds
+        self.log(None, f"{seconds:g} s pass{' while the machine sleeps' if asleep else ''}")
+        self.now += seconds
         self._asleep_seconds += seconds if asleep else 0.0
-        self.tally["sleeps of the machine"] += asleep
+        self.counts["sleeps of the machine"] += asleep
         self._trouble("time passes")
 
     def _jump(self, seconds: float) -> None:
         self.offset += seconds
         self.jumps += 1
-        self.tally["jumps of the clock"] += 1
-        self.happened(None, "the clock is set")
+        self.counts["jumps of the clock"] += 1
+        self.log(None, "the clock is set")
         self._trouble("the clock is set")
 
     def _trouble(self, what: str) -> None:
@@ -234,37 +234,37 @@ class Play:
             if process.ask is not None:
                 process.ask.trouble.append(what)
 
-    # The end
+    # The end: everything works again
 
     def _heal(self) -> None:
-        """Nothing goes wrong any more and the clock is right: who asks now has a token that works, or must log in."""
-        self.happened(None, "all is well again")
+        """Nothing fails any more and the clock is right: asking gives a token that works, or the user must log in."""
+        self.log(None, "everything works again")
         self.machine.heal()
         if self.offset:
             self._jump(-self.offset)
         process = self.processes[2]
         rejected: str | None = None
         for _ in range(4):
-            error = self._asked_to_the_end(process, rejected)
+            error = self._ask_to_the_end(process, rejected)
             if isinstance(error, LoginRequired):
                 return
-            if error is not None:  # the promises let one other error pass: that of a token too young to be renewed
+            if error is not None:  # the promises allow one other error: the token is too young to be renewed
                 self._pass((error.retry_after or 0) + 1, asleep=False)
             elif self._works(process):
                 return
             else:
                 rejected = process.held
-        raise BrokenError("the login lives, all is well, and nobody gets a token that works")
+        raise BrokenPromiseError("the login is alive and everything works, but nobody gets a token that works")
 
-    def _asked_to_the_end(self, process: Process, rejected: str | None) -> WithingsAuthError | None:
-        process.held = self._told = None
+    def _ask_to_the_end(self, process: Process, rejected: str | None) -> WithingsAuthError | None:
+        process.held = self._error = None
         self._ask(process, 60.0, rejected)
         self._run(MOST_STEPS)
-        return self._told
+        return self._error
 
 
-class _Slip:
-    """The notes, read from outside."""
+class _Notes:
+    """The notes as another program reads them."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
@@ -273,4 +273,4 @@ class _Slip:
         return self._machine.slip
 
     def note(self, text: str | None) -> None:
-        raise AssertionError(f"nobody notes from outside: {text}")
+        raise AssertionError(f"nobody else writes notes: {text}")
