@@ -1,4 +1,4 @@
-"""Where secrets rest: the keyring by default, files only if named, memory for tests."""
+"""Stores for secrets: the keyring by default, files only if you name them, memory for tests."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ KEYRING = "keyring"
 def open_named_store(
     name: str, state: Path, *, on_a_terminal: bool = False, announce: Callable[[], None] = lambda: None
 ) -> SecretStore:
-    """Returns the store that `name` (`keyring` or `file:DIRECTORY`) stands for; nothing is touched yet.
+    """Returns the store that `name` (`keyring` or `file:DIRECTORY`) describes; nothing is touched yet.
 
-    `state` is where the keyring's locks lie. With `on_a_terminal` the keyring may take its time, since a person is
-    there to unlock it, and `announce` tells them. Raises `ConfigurationError` for any other name.
+    `state` is the directory for the keyring's locks. `on_a_terminal` gives the user time to unlock the keyring, and
+    `announce` asks for it. Raises `ConfigurationError` for any other name.
     """
     if name == KEYRING:
         from withings_auth.store import keyring_store
@@ -41,7 +41,7 @@ def open_named_store(
 
 
 def _expanded(directory: str) -> Path | None:
-    """Returns the directory with `~` replaced; None where that cannot be the name of one."""
+    """Returns the directory with `~` expanded, or None if it cannot be one."""
     if not directory or "\0" in directory:
         return None
     try:

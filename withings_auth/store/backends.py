@@ -1,7 +1,7 @@
-"""Which of the keyrings on this machine is used: one that protects what it keeps, or the one that a person named.
+"""Chooses the keyring: one that protects its records, or the one that the user named.
 
-keyring's own choice takes whatever is installed, a base64 file among it, and starts every backend it can find. Here
-the known protecting ones are tried one by one; any other must be named in `PYTHON_KEYRING_BACKEND` or keyring's
+keyring itself would take whatever is installed, even a base64 file, and start every backend that it finds. Here the
+backends known to protect are tried one by one; any other must be named in `PYTHON_KEYRING_BACKEND` or keyring's
 configuration file.
 """
 
@@ -51,7 +51,7 @@ _NO_CHOICES = {"keyring.backends.fail", "keyring.backends.null", "keyring.backen
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """A keyring to use, what a person calls it, whether it replaces a record by deleting it first, and its limit."""
+    """A keyring to use, what users call it, and its peculiarities."""
 
     keyring: keyring_backend.KeyringBackend
     description: str
@@ -59,13 +59,13 @@ class Backend:
     largest_record_bytes: int | None = None
     """Of UTF-16."""
     named: bool = False
-    """By a person, so that no other one is asked."""
+    """By the user, so no other one is asked."""
     protects: bool = True
-    """Whether it is known to."""
+    """Whether it is known to protect its records."""
 
 
 def find_backend() -> Backend:
-    """Returns the keyring that a person named, else the best protecting one. Raises `StoreUnavailable`."""
+    """Returns the keyring that the user named, else the best protecting one. Raises `StoreUnavailable`."""
     try:
         named = keyring_core.load_env() or keyring_core.load_config()
     except Exception as error:  # the keyring's edge: a backend may raise anything
@@ -82,7 +82,7 @@ def find_backend() -> Backend:
 
 
 def reasons_against_others(chosen: Backend) -> list[str]:
-    """Says of each other keyring on this machine why it is not used; of none where the chosen one was named. Slow."""
+    """Says why each other keyring on this machine is not used; empty if the chosen one was named. Slow."""
     if chosen.named:
         return []
     usable, reasons = _protecting()
@@ -93,9 +93,9 @@ def reasons_against_others(chosen: Backend) -> list[str]:
 
 
 def ask(backend: Backend, call: Callable[[Backend], T]) -> T:
-    """Makes a call, and once more where GNOME's keyring was without its collection, or without the item just found.
+    """Makes a call, and repeats it if GNOME's keyring lost its collection, or the item that it had just found.
 
-    That lasts for a moment, while it writes its file anew: seen once in a thousand calls beside somebody's saves.
+    That lasts for a moment while it rewrites its file: seen once in a thousand calls during other programs' saves.
     """
     try:
         return call(backend)
@@ -108,7 +108,7 @@ def ask(backend: Backend, call: Callable[[Backend], T]) -> T:
 
 
 def remedies() -> str:
-    """Says what a person can do about a keyring that cannot be used."""
+    """Returns what to do about a keyring that cannot be used."""
     if sys.platform in {"darwin", "win32"}:
         return "log in to the desktop, so that its keyring is unlocked, and try again"
     return (
@@ -118,12 +118,12 @@ def remedies() -> str:
 
 
 def unlock_hint() -> str:
-    """Says what a person can do about a keyring that is locked."""
+    """Returns what to do about a locked keyring."""
     return "unlock your keyring (log in to the desktop, or answer the window that asks for its password) and try again."
 
 
 def failure(description: str, doing: str, error: Exception, shown: Exception | None) -> StoreUnavailable:
-    """Returns our error for a foreign one; `shown` is None where only its type may be told."""
+    """Returns our error for a foreign one; `shown` is None if only its type may be shown."""
     match error:
         case KeyringLocked():
             return StoreUnavailable(f"{description} is locked and cannot be unlocked from here", hint=unlock_hint())
@@ -134,12 +134,12 @@ def failure(description: str, doing: str, error: Exception, shown: Exception | N
 
 
 def tells(error: Exception, record: str) -> bool:
-    """Whether a foreign error repeats a part of the record: a plug-in may run a program, and show its arguments."""
+    """Whether a foreign error contains part of the record: a plug-in may show the arguments of a program that it ran."""
     return any(word in f"{error} {error!r}" for word in _LONG_WORD.findall(record))
 
 
 def described(error: Exception) -> str:
-    """Returns what a foreign error says, fit to be shown."""
+    """Returns the text of a foreign error, made printable."""
     return printable(str(error) or type(error).__name__)
 
 
@@ -180,7 +180,7 @@ def _chosen(keyring: keyring_backend.KeyringBackend, *, named: bool = False) -> 
 
 
 def _refused() -> list[str]:
-    # Tells a person why the backend that keyring itself would take is not good enough. Slow, and only on failure.
+    # Why the backend that keyring itself would take is not good enough. Slow, so only on failure.
     others = keyring_backend.get_all_keyring()
     known = {module for choices in _PROTECTING.values() for module, _, _ in choices} | _NO_CHOICES
     return [

@@ -1,7 +1,8 @@
-"""What a place for secrets must do, whichever it is.
+"""What every store for secrets must do.
 
-A store keeps short texts under names (`token/<profile>`, `app/<client_id>`), for all programs of one person on one
-machine. Anyone may write another one; the behaviour below is what the rest of the package relies on.
+A store keeps short texts under names (`token/<profile>`, `app/<client_id>`), for all programs of one user on one
+machine. You can write your own; the rest of the package relies on the behaviour below, which
+`withings_auth.testing` tests.
 """
 
 from __future__ import annotations
@@ -12,17 +13,17 @@ from typing import Protocol
 
 
 class Notes(Protocol):
-    """A slip that lies beside a lock, for whoever holds the lock. It holds no secret and outlives the holder."""
+    """A note beside a lock, for whoever holds the lock. It contains no secret and outlives the holder."""
 
     def recall(self) -> str | None:
-        """Returns what was noted last, or None."""
+        """Returns the latest note, or None."""
 
     def note(self, text: str | None) -> None:
-        """Notes the text in place of the earlier one; None takes the slip away. Raises `StoreUnavailable`."""
+        """Replaces the note; None removes it. Raises `StoreUnavailable`."""
 
 
 class HeldName(Protocol):
-    """A name that is locked: what its one holder can do with it until the lock is released."""
+    """A locked name: what its one holder can do until the lock is released."""
 
     @property
     def notes(self) -> Notes:
@@ -39,16 +40,16 @@ class HeldName(Protocol):
 
 
 class SecretStore(Protocol):
-    """Where secrets rest."""
+    """A place for secrets."""
 
     @property
     def description(self) -> str:
-        """What a person calls this place, to stand behind “saved in”."""
+        """What users call this place, to follow “saved in”."""
 
     def load(self, name: str) -> str | None:
-        """Returns the text saved under the name; None only if there certainly is none.
+        """Returns the text saved under the name; None only if there is certainly none.
 
-        Raises `StoreUnavailable` where that cannot be found out.
+        Raises `StoreUnavailable` if that cannot be found out.
         """
 
     def names(self) -> list[str]:
@@ -57,8 +58,8 @@ class SecretStore(Protocol):
     def lock(self, name: str, timeout: float) -> AbstractContextManager[HeldName]:
         """Holds the name for one holder among all threads and processes.
 
-        Raises `LockBusy` after `timeout` seconds, `StoreUnavailable` where there can be no lock.
+        Raises `LockBusy` after `timeout` seconds, `StoreUnavailable` if it cannot be locked.
         """
 
     def stamp(self, name: str) -> Hashable:
-        """Returns a value that differs after every save and clear by any process. Costs one `stat`."""
+        """Returns a value that changes with every save and clear by any process. Costs one `stat`."""

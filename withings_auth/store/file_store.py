@@ -1,7 +1,7 @@
-"""Secrets in files that only their owner may read, for machines without a keyring and only when asked for by name.
+"""Secrets in files that only their owner can read, for machines without a keyring, and only if you ask for it.
 
-`DIRECTORY/<name>.json` holds the record and nothing else. A symbolic link, a foreign owner or a mode that lets
-others in is refused: somebody else could be reading, or could have put the file there.
+`DIRECTORY/<name>.json` contains the record and nothing else. A symbolic link, a foreign owner or a mode that lets
+others in is refused: somebody else could read the file, or could have put it there.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class FileStore:
 
     @property
     def directory(self) -> Path:
-        """Where the files lie."""
+        """The directory of the files."""
         return self._directory
 
     def load(self, name: str) -> str | None:
@@ -127,7 +127,7 @@ class _HeldFile:
         self.notes = notes
 
     def save(self, text: str) -> None:
-        """Replaces the record in one step, synced, then reads it back; one that is not safe is left alone."""
+        """Replaces the record in one step, synced, then reads it back; leaves an unsafe one alone."""
         path = self._record.path
         try:
             self._record.refuse_unsafe_directories()
@@ -150,7 +150,7 @@ class _HeldFile:
             )
 
     def clear(self) -> bool:
-        """Removes the record, also one that is not safe or not ours."""
+        """Removes the record, even if it is unsafe or not ours."""
         path = self._record.path
         try:
             self._record.refuse_unsafe_directories()
@@ -166,7 +166,7 @@ class _HeldFile:
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What a path of the store must be, and the mode that keeps others out."""
+    """What a path in the store must be, and the mode that keeps others out."""
 
     name: str
     is_one: Callable[[int], bool]

@@ -1,4 +1,4 @@
-"""Small private files that are replaced in one step: a crash leaves the old content or the new one, nothing between."""
+"""Small private files that are replaced in one step: a crash leaves the old content or the new one."""
 
 from __future__ import annotations
 
@@ -40,23 +40,23 @@ def replace_file(path: Path, text: str, *, modified_ns: int | None = None) -> No
 
 
 def remove_leftovers(path: Path) -> None:
-    """Removes what a process that was killed left half written beside the file. Raises OSError.
+    """Removes half-written files that a killed process left. Raises OSError.
 
-    The lock is held, so nobody is writing it now.
+    Called with the lock held, so nobody is writing one now.
     """
     for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
         leftover.unlink(missing_ok=True)
 
 
 def make_private_directory(path: Path) -> None:
-    """Makes the directory and every missing one above it, each for its owner alone. Raises OSError."""
+    """Creates the directory and its missing parents, each for its owner alone. Raises OSError."""
     if not path.is_dir():
         make_private_directory(path.parent)
         path.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
 
 
 def sync_directory(path: Path) -> None:
-    """Makes a rename or a removal in the directory durable, on the systems that know of it. Raises OSError."""
+    """Makes a rename or a removal in the directory durable, on systems that support it. Raises OSError."""
     if os.name == "nt":
         return
     descriptor = os.open(path, os.O_RDONLY)
@@ -67,7 +67,7 @@ def sync_directory(path: Path) -> None:
 
 
 def unusable(path: Path, error: OSError) -> StoreUnavailable:
-    """Returns the error for a file or directory of the store that the system would not let us use."""
+    """Returns the error for a file or directory that the system does not let us use."""
     return StoreUnavailable(
         f"cannot use {printable(str(path))}: {error.strerror or type(error).__name__}",
         hint="the directory must be writable, on a disk with room that knows file locks",

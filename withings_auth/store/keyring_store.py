@@ -1,9 +1,9 @@
 """Secrets in the keyring of the operating system: one service per record, each call with a time limit.
 
-A keyring can ask a person for a password, wait for ever, fail in foreign ways or accept and forget. So each call
-runs in a thread of its own that nobody waits for longer than said, every exception becomes one of ours, and a save
-counts once it was read back. A keyring cannot list what it holds: a file per name in the state directory, empty,
-is the index, and its modification time is the stamp.
+A keyring can ask for a password, wait forever, raise foreign exceptions, or accept a record and forget it. So each
+call runs in its own thread with a time limit, every exception becomes one of ours, and a save counts only after it
+was read back. A keyring cannot list its records: an empty file per name in the state directory is the index, and the
+file's modification time is the stamp.
 """
 
 from __future__ import annotations
@@ -39,8 +39,7 @@ class KeyringStore:
     """A `SecretStore` in the keyring.
 
     `state` is the directory for locks, notes and stamps. `patience_seconds` bounds every wait for the keyring;
-    `announce` is called once when a wait has become noticeable, so that a person at a terminal looks for the
-    keyring's window.
+    `announce` is called once when a wait becomes noticeable, so that the user looks for the keyring's window.
     """
 
     def __init__(
@@ -56,11 +55,11 @@ class KeyringStore:
 
     @property
     def description(self) -> str:
-        """What a person calls this keyring."""
+        """What users call this keyring."""
         return self._keyring.description
 
     def load(self, name: str) -> str | None:
-        """Returns the record, also one that a crash left half replaced."""
+        """Returns the record, even one that a crash left half replaced."""
         stamp, before = self._stamp_path(name), self.stamp(name)
         with closing(_Calls(self._keyring)) as calls:
             text = calls.make("read", lambda backend: _read(backend, name))
@@ -79,7 +78,7 @@ class KeyringStore:
 
     @contextmanager
     def lock(self, name: str, timeout: float) -> Iterator[HeldName]:
-        """Holds the name; a save that outlasted its time limit keeps the lock until it has returned."""
+        """Holds the name; a save that exceeds its time limit keeps the lock until it returns."""
         path = self._state / f"{name}.lock"
         with closing(_Calls(self._keyring)) as calls:
             lock = FileLock(path, timeout)
@@ -120,7 +119,7 @@ class _HeldRecord:
         self._calls.make("save", write, secret=text)
 
     def clear(self) -> bool:
-        """Removes the record, and what a crash left of an earlier one."""
+        """Removes the record, and whatever a crash left of an earlier one."""
 
         def remove(backend: Backend) -> bool:
             # The spare first: a crash in between must not bring an old record back.
@@ -144,7 +143,7 @@ class _Keyring:
 
     @property
     def description(self) -> str:
-        """What a person calls it."""
+        """What users call it."""
         return self.backend.description if self.backend else "the keyring"
 
     def call(self, function: Callable[[Backend], T]) -> T:
@@ -185,14 +184,14 @@ class _Calls:
             raise failure(self._keyring.description, doing, error, cause) from cause
 
     def finally_do(self, function: Callable[[], None]) -> None:
-        """Does this after the call that has not returned, without waiting for it; at once if there is none."""
+        """Does this at once, or after a call that has not returned yet, without waiting."""
         if self._stuck:
             self._worker.later(function)
         else:
             function()
 
     def close(self) -> None:
-        """Lets the thread end when it has done all that."""
+        """Lets the thread end after that."""
         self._worker.close()
 
     def _silent(self, doing: str) -> StoreUnavailable:

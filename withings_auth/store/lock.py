@@ -1,6 +1,6 @@
-"""One holder at a time, among threads and processes, and a slip of notes for the holder.
+"""File locks for one holder at a time among threads and processes, with notes for the holder.
 
-The lock file is never removed: whoever waited on a removed file would hold another lock than the next comer.
+The lock file is never removed: a program waiting for a removed file would hold another lock than the next one.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from withings_auth.validation import printable
 
 logger = logging.getLogger(__name__)
 
-LOOK_AGAIN_SECONDS = 0.01  # filelock's own 0.05 makes a caller wait longer than what it waits for often takes
+LOOK_AGAIN_SECONDS = 0.01  # filelock's own 0.05 is often longer than what the caller waits for
 
 
 class FileNotes:
-    """Notes in a small file of their own."""
+    """Notes in a small file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def recall(self) -> str | None:
-        """Returns what was noted last; what cannot be read counts as nothing noted."""
+        """Returns the latest note, or None if there is none that can be read."""
         try:
             return self._path.read_bytes().decode("utf-8")  # read_text would change line ends
         except (OSError, UnicodeDecodeError):
             return None
 
     def note(self, text: str | None) -> None:
-        """Replaces the notes in one step, so that a crash leaves the old ones or the new ones."""
+        """Replaces the note in one step, so that a crash leaves the old one or the new one."""
         try:
             if text is None:
                 self._path.unlink(missing_ok=True)
@@ -48,11 +48,11 @@ class FileLock:
     """An advisory lock on a file, held by this object until `release`, which any thread may call."""
 
     def __init__(self, path: Path, timeout: float) -> None:
-        # Imported here: a valid token is handed out without ever taking the lock.
+        # Imported here: a valid token is returned without taking the lock.
         import filelock
 
-        # A new instance for each acquisition, since one that is shared lets several threads in; no soft lock where
-        # the file system refuses flock, since a soft lock stays behind when its holder is killed.
+        # A new instance for each acquisition, since a shared one lets several threads in; no soft lock if the file
+        # system refuses flock, since a soft lock stays behind when its holder is killed.
         self._lock = filelock.FileLock(
             path,
             timeout=timeout,
@@ -83,7 +83,7 @@ class FileLock:
 def file_lock(path: Path, timeout: float) -> Iterator[Notes]:
     """Holds `path` locked and yields the notes beside it.
 
-    Raises `LockBusy` after `timeout` seconds and `StoreUnavailable` where the file cannot be locked at all.
+    Raises `LockBusy` after `timeout` seconds and `StoreUnavailable` if the file cannot be locked.
     """
     lock = FileLock(path, timeout)
     try:

@@ -1,4 +1,4 @@
-"""Secrets that end with the process, for tests and for programs that keep them elsewhere."""
+"""Secrets that end with the process, for tests and for programs that keep their tokens elsewhere."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class MemoryNotes:
         self._name = name
 
     def recall(self) -> str | None:
-        """Returns what was noted last, or None."""
+        """Returns the latest note, or None."""
         return self._slips.get(self._name)
 
     def note(self, text: str | None) -> None:
-        """Notes the text, or takes the slip away."""
+        """Replaces or removes the note."""
         if text is None:
             self._slips.pop(self._name, None)
         else:
@@ -48,15 +48,15 @@ class _HeldText:
     def clear(self) -> bool:
         """Forgets the text."""
         removed = self._records.pop(self._name, None)
-        self._stamps[self._name] += 1  # not before, or somebody could hold the record with the new stamp
+        self._stamps[self._name] += 1  # not earlier, or somebody could remember the record with the new stamp
         return removed is not None
 
 
 class MemoryStore:
     """A `SecretStore` in a dictionary.
 
-    A forked child has a copy of it, with free locks: from then on neither sees what the other saves. Programs that fork
-    and renew need a store that processes share.
+    A forked child has a copy with free locks; neither sees what the other saves. Programs that fork and renew need a
+    store that processes share.
     """
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class MemoryStore:
 
     @property
     def description(self) -> str:
-        """Says that nothing stays."""
+        """Says that nothing outlives the program."""
         return "this program's memory"
 
     def load(self, name: str) -> str | None:
@@ -81,7 +81,7 @@ class MemoryStore:
     @contextmanager
     def lock(self, name: str, timeout: float) -> Iterator[HeldName]:
         """Holds the name among the threads of this process."""
-        lock = self._locks[os.getpid(), name]  # a holder in the parent is not there in a forked child to let go
+        lock = self._locks[os.getpid(), name]  # the parent's holder is not there in a forked child to release it
         if not lock.acquire(timeout=timeout):
             raise LockBusy(
                 f"another thread has held the lock of this login for {timeout:.0f} seconds", hint="try again"

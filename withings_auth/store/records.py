@@ -1,4 +1,4 @@
-"""The records of the package in a store: who is logged in, and the app's credentials."""
+"""Our records in a store: the logins, and the apps' credentials."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def app_name(client_id: str) -> str:
 
 
 def stored_grant(store: SecretStore, profile: str) -> Grant | None:
-    """Returns the profile's grant, None if there is none. Raises `StoreError` where that cannot be found out."""
+    """Returns the profile's grant, None if there is none. Raises `StoreError` if that cannot be found out."""
     name = token_name(profile)
     text = store.load(name)
     if text is None:
@@ -43,7 +43,7 @@ def _debug(message: str, *values: object) -> None:
 
 
 def load_grant(store: SecretStore, profile: str) -> Grant:
-    """Returns the profile's grant. Raises `LoginRequired` where there is none, and `StoreError`."""
+    """Returns the profile's grant. Raises `LoginRequired` if there is none, and `StoreError`."""
     grant = stored_grant(store, profile)
     if grant is None:
         raise LoginRequired(f"nobody is logged in as profile {profile}", hint=login_hint(profile))
@@ -63,7 +63,7 @@ def stored_app(store: SecretStore, client_id: str) -> App | None:
 
 
 def load_secret(store: SecretStore, client_id: str) -> str:
-    """Returns the app's client secret. Raises `ConfigurationError` where it is not saved, and `StoreError`."""
+    """Returns the app's client secret. Raises `ConfigurationError` if it is not saved, and `StoreError`."""
     app = stored_app(store, client_id)
     if app is None:
         raise ConfigurationError(
@@ -75,7 +75,7 @@ def load_secret(store: SecretStore, client_id: str) -> str:
 
 
 def profiles(store: SecretStore) -> list[str]:
-    """Returns the profiles that somebody is logged in under."""
+    """Returns the profiles with a login."""
     return [name.removeprefix("token/") for name in store.names() if name.startswith("token/")]
 
 
@@ -85,7 +85,7 @@ def saved_apps(store: SecretStore) -> list[str]:
 
 
 def clear_unused_app(store: SecretStore, client_id: str) -> bool:
-    """Removes the app's credentials unless a profile still needs them, or may. Returns whether they were removed.
+    """Removes the app's credentials unless a profile needs them, or may. Returns whether they were removed.
 
     Raises `StoreError` and `LockBusy`.
     """
