@@ -134,7 +134,7 @@ def failure(description: str, doing: str, error: Exception, shown: Exception | N
 
 
 def tells(error: Exception, record: str) -> bool:
-    """Whether a foreign error contains part of the record: a plug-in may show the arguments of a program that it ran."""
+    """Whether a foreign error contains part of the record: a plug-in may show the arguments of a program."""
     return any(word in f"{error} {error!r}" for word in _LONG_WORD.findall(record))
 
 
