@@ -107,7 +107,7 @@ class Processes:
 
 def await_refresh(sandbox: Sandbox, before: int = 0) -> None:
     """Waits until Withings has made one more refresh than so many."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while sandbox.counters.refreshes == before:
         assert time.monotonic() < deadline, "nobody renews"
         time.sleep(0.002)

@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 from tests.support.stores import save_record
 from withings_auth.model import App, Grant
 from withings_auth.provider.http import post
-from withings_auth.provider.replies import Answer, Outcome, Post
+from withings_auth.provider.replies import Answer, AnswerLost, NotSent, Outcome, Post
 from withings_auth.sandbox import Sandbox
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import app_name, load_grant, token_name
@@ -23,6 +23,8 @@ from withings_auth.tokens.requirement import Requirement
 START = 1_700_000_000.0
 LIFE = 10_800
 HOUR = 3600
+LOST = AnswerLost(why="closed")
+NOT_SENT = NotSent(why="Connection refused")
 
 
 class Clock:

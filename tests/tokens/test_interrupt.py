@@ -55,7 +55,7 @@ def expired(slow: Sandbox, directory: Path) -> Scene:
 
 
 def await_refresh(sandbox: Sandbox) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while sandbox.counters.refreshes == 0:
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -124,7 +124,7 @@ def test_an_interrupt_while_waiting_for_the_lock_ends_the_wait(cli: Cli, expired
         started = time.monotonic()
         program.signal(signal.SIGINT)
         assert program.wait().returncode == 130
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 60  # the wait for the lock itself would take 120
     assert expired.sandbox.counters.token_requests == 0
 
 
@@ -163,14 +163,14 @@ class TestRunToItsEnd:
 
         def transaction(wait: Callable[[float], None]) -> Grant:
             wait(0)
-            wait(30)
+            wait(3600)
             raise AssertionError("it went on")
 
         interrupt_soon()
         started = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
             run_to_its_end(transaction, threading.Event())
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 60
 
     def test_a_thread_that_cannot_be_started_is_an_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def refuse(_: threading.Thread) -> None:
@@ -184,7 +184,7 @@ class TestRunToItsEnd:
         """Statement 23: nothing that the transaction held stays alive in the thread or in a cycle."""
         before = threading.active_count()
         run_to_its_end(lambda _: GRANT, threading.Event())
-        deadline = time.monotonic() + 2
+        deadline = time.monotonic() + 60
         while threading.active_count() > before and time.monotonic() < deadline:
             time.sleep(0.01)
         assert threading.active_count() == before
