@@ -108,7 +108,7 @@ class StoreUnavailable(StoreError):
 
 
 class StoreCorrupt(StoreError):
-    """A stored record was not written by withings-auth, or by a newer version."""
+    """A stored record is damaged, or was written by another program or a newer version."""
 
 
 class StoreNotDurable(StoreError):

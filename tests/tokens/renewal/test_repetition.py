@@ -147,7 +147,7 @@ class TestLostAnswer:
 
     def test_never_more_than_three_requests(self, scene: Scene) -> None:
         scene.log_in()
-        with pytest.raises(ProviderUnavailable, match="not known"):
+        with pytest.raises(ProviderUnavailable, match="outcome of the renewal is unknown"):
             scene.renew(post=scene.script(LOST, refusal(601), LOST))
         assert len(scene.sent) == 3
 
