@@ -1,7 +1,7 @@
-"""What things cost, each against something that the same machine does in the same moment: `make bench`.
+"""Measures what things cost, each against a reference on the same machine at the same moment: `make bench`.
 
-A cost is a ratio, the median over several rounds, so that neither a slow machine nor a busy one changes it much. Each
-has a budget; when one is exceeded the exit code is 1. All happens in a temporary home, with a sandbox for Withings.
+A cost is a ratio, the median of several rounds, so that a slow or busy machine does not change it much. Each has a
+budget; if one is exceeded, the exit code is 1. It all runs in a temporary home, with a sandbox instead of Withings.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ Timing = Callable[[], Seconds]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What something costs against something else, and how many times as much it may be."""
+    """Something to measure, its reference, and how many times as long it may take."""
 
     what: str
     run: Timing
@@ -57,8 +57,8 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """What was measured: the medians."""
+class Measured:
+    """The medians of what was measured."""
 
     cost: Cost
     seconds: Seconds
@@ -66,55 +66,55 @@ class Found:
 
 
 def main(arguments: list[str]) -> int:
-    """Measures, shows the table, and returns 1 if a budget was exceeded."""
-    parser = argparse.ArgumentParser(prog="bench", description="Holds the costs to their budgets.")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often everything is measured")
-    parser.add_argument("--calls", type=int, default=CALLS, help="how many calls make up one round of the fast paths")
-    parser.add_argument("--leeway", type=float, default=1.0, help="by what every budget is multiplied")
-    asked = parser.parse_args(arguments)
+    """Measures, prints the table, and returns 1 if a budget was exceeded."""
+    parser = argparse.ArgumentParser(prog="bench", description="Measures costs against budgets.")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often to measure everything")
+    parser.add_argument("--calls", type=int, default=CALLS, help="how many calls of the fast paths make up a round")
+    parser.add_argument("--leeway", type=float, default=1.0, help="multiply every budget by this")
+    options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="withings-auth-bench-") as home, contextlib.ExitStack() as running:
         isolated = isolation.environment(Path(home), os.environ)
         os.environ.clear()
         os.environ.update(isolated)
-        costs = [*fast_paths(Path(home), asked.calls), *starts(Path(home), running), *renewals(Path(home), running)]
-        found = measured(costs, asked.rounds)
-    print(*table(found, asked.leeway), sep="\n")
-    return int(any(one.ratio > one.cost.budget * asked.leeway for one in found))
+        costs = [*fast_paths(Path(home), options.calls), *starts(Path(home), running), *renewals(Path(home), running)]
+        found = measure(costs, options.rounds)
+    print(*table(found, options.leeway), sep="\n")
+    return int(any(one.ratio > one.cost.budget * options.leeway for one in found))
 
 
-def measured(costs: list[Cost], rounds: int) -> list[Found]:
-    """Measures everything once a round, each beside what it is compared with."""
-    taken: list[list[tuple[Seconds, Seconds]]] = [[] for _ in costs]
+def measure(costs: list[Cost], rounds: int) -> list[Measured]:
+    """Measures everything once a round, each next to its reference."""
+    times_of: list[list[tuple[Seconds, Seconds]]] = [[] for _ in costs]
     for _ in range(rounds):
-        for cost, times in zip(costs, taken, strict=True):
+        for cost, times in zip(costs, times_of, strict=True):
             base = cost.base()
             times.append((cost.run(), base))
     return [
-        Found(
+        Measured(
             cost=cost,
             seconds=statistics.median(run for run, _ in times),
             ratio=statistics.median(run / base for run, base in times),
         )
-        for cost, times in zip(costs, taken, strict=True)
+        for cost, times in zip(costs, times_of, strict=True)
     ]
 
 
-def table(found: list[Found], leeway: float) -> Iterator[str]:
-    """The lines for a person: what, how long, how many times as much as what, and the budget."""
+def table(found: list[Measured], leeway: float) -> Iterator[str]:
+    """Yields the lines of the table: what, how long, how many times as long as what, and the budget."""
     yield f"{'what':<46} {'takes':>10}  {'times':>6}  {'budget':>6}  of"
     for one in found:
         budget = one.cost.budget * leeway
-        over = "  EXCEEDED" if one.ratio > budget else ""
-        yield f"{one.cost.what:<46} {shown(one.seconds):>10}  {one.ratio:6.1f}  {budget:6.1f}  {one.cost.against}{over}"
+        reference = one.cost.against + ("  EXCEEDED" if one.ratio > budget else "")
+        yield f"{one.cost.what:<46} {in_unit(one.seconds):>10}  {one.ratio:6.1f}  {budget:6.1f}  {reference}"
 
 
-def shown(seconds: Seconds) -> str:
-    """A duration in the unit that suits it."""
+def in_unit(seconds: Seconds) -> str:
+    """Returns a duration in a suitable unit."""
     return f"{seconds * 1e6:.2f} µs" if seconds < 1e-3 else f"{seconds * 1e3:.1f} ms"
 
 
-def repeated(function: Callable[[], object], calls: int) -> Timing:
-    """How long one of many calls in a row takes."""
+def time_calls(function: Callable[[], object], calls: int) -> Timing:
+    """Measures one of many calls in a row."""
 
     def timing() -> Seconds:
         began = time.perf_counter()
@@ -126,12 +126,12 @@ def repeated(function: Callable[[], object], calls: int) -> Timing:
 
 
 def best(timing: Timing, *, of: int = 3) -> Timing:
-    """The shortest of a few times: what others do on the machine only makes them longer."""
+    """Takes the shortest of a few measurements, since other programs only make them longer."""
     return lambda: min(timing() for _ in range(of))
 
 
-def started(*arguments: str, waiting: bool = False, **changes: str) -> Timing:
-    """The processor's time for a Python with these arguments; with `waiting` the time from its start to its end."""
+def time_python(*arguments: str, waiting: bool = False, **changes: str) -> Timing:
+    """Measures the CPU time of a Python with these arguments, or its elapsed time with `waiting`."""
 
     def timing() -> Seconds:
         began, used = time.perf_counter(), used_by_children()
@@ -144,13 +144,13 @@ def started(*arguments: str, waiting: bool = False, **changes: str) -> Timing:
 
 
 def used_by_children() -> Seconds:
-    """The processor's time for all processes that were started and have ended: a busy machine does not change it."""
+    """Returns the CPU time of all child processes that have ended, which a busy machine does not change."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
 def log_in(store: SecretStore) -> None:
-    """Saves a login whose token is good for hours."""
+    """Saves a login with a token that is valid for hours."""
     now = int(time.time())
     grant = Grant(
         access_token="a" * 40,
@@ -167,16 +167,16 @@ def log_in(store: SecretStore) -> None:
 
 
 def fast_paths(home: Path, calls: int) -> Iterator[Cost]:
-    """A token from memory: one look at the store, and little else."""
+    """A token from memory: one look at the store and little else."""
     directory = home / "fast"
     store = FileStore(directory)
     log_in(store)
     record = str(directory / f"{TOKEN}.json")
     source, asynchronous = TokenSource(store=store), AsyncTokenSource(store=store)
     source.token()
-    blocking = repeated(source.token, calls)
+    blocking = time_calls(source.token, calls)
 
-    def awaited() -> Seconds:
+    def await_token() -> Seconds:
         async def timing() -> Seconds:
             await asynchronous.token()
             began = time.perf_counter()
@@ -186,20 +186,20 @@ def fast_paths(home: Path, calls: int) -> Iterator[Cost]:
 
         return asyncio.run(timing())
 
-    one_stat = repeated(lambda: os.stat(record), calls)  # noqa: PTH116  what is measured is os.stat
+    one_stat = time_calls(lambda: os.stat(record), calls)  # noqa: PTH116  what is measured is os.stat
     yield Cost(what="TokenSource.token()", run=blocking, against="os.stat", base=one_stat, budget=5)
     yield Cost(
-        what="await AsyncTokenSource.token()", run=awaited, against="TokenSource.token()", base=blocking, budget=2
+        what="await AsyncTokenSource.token()", run=await_token, against="TokenSource.token()", base=blocking, budget=2
     )
 
 
 def starts(home: Path, running: contextlib.ExitStack) -> Iterator[Cost]:
-    """Programs from their start to their end, with a valid token in the store."""
-    bare, keyring = started("-c", "pass"), started("-c", "import keyring")
+    """Programs from start to end, with a valid token in the store."""
+    bare, keyring = time_python("-c", "pass"), time_python("-c", "import keyring")
     store = f"file:{home / 'starts'}"
     log_in(open_named_store(store, home))
-    token = started("-m", "withings_auth", "token", WITHINGS_AUTH_STORE=store)
-    door = started("-c", "import withings_auth")
+    token = time_python("-m", "withings_auth", "token", WITHINGS_AUTH_STORE=store)
+    door = time_python("-c", "import withings_auth")
     yield Cost(what="import withings_auth", run=door, against="python -c pass", base=bare, budget=2.5)
     yield Cost(what="withings-auth token, files", run=token, against="python -c pass", base=bare, budget=8)
     yield Cost(what="withings-auth token, files", run=token, against="import keyring", base=keyring, budget=1)
@@ -209,27 +209,27 @@ def starts(home: Path, running: contextlib.ExitStack) -> Iterator[Cost]:
         del os.environ["PYTHON_KEYRING_BACKEND"]
         log_in(open_named_store("keyring", home / ".local" / "state" / "withings-auth"))
         what = "withings-auth token, Secret Service"
-        token = started("-m", "withings_auth", "token")
+        token = time_python("-m", "withings_auth", "token")
         yield Cost(what=what, run=token, against="import keyring", base=keyring, budget=3)
         token, keyring = (
-            started("-m", "withings_auth", "token", waiting=True),
-            started("-c", "import keyring", waiting=True),
+            time_python("-m", "withings_auth", "token", waiting=True),
+            time_python("-c", "import keyring", waiting=True),
         )
         yield Cost(what=f"{what}, elapsed", run=token, against="import keyring", base=keyring, budget=3)
 
 
 def secret_service(running: contextlib.ExitStack) -> dict[str, str]:
-    """Starts a real keyring where this machine has one; what leads a program to it, or nothing."""
+    """Starts a real keyring if this machine has one; returns the variables that make a program find it."""
     if not all(shutil.which(program) for program in ("dbus-daemon", "gnome-keyring-daemon")):
         return {}
-    from tests.support import keyring_daemon  # here, because it needs a machine that can have one
+    from tests.support import keyring_daemon  # here, because only some machines can have one
 
     service = running.enter_context(keyring_daemon.SecretService())
     return {name: value for name, value in service.environ.items() if value is not None}
 
 
 def renewals(home: Path, running: contextlib.ExitStack) -> Iterator[Cost]:
-    """Renewals of an expired token, over a real socket."""
+    """Renewals of an expired token over a real socket."""
     sandbox = running.enter_context(Sandbox())
     store = FileStore(home / "renewals")
     app = App(client_id=sandbox.client_id, client_secret=sandbox.client_secret)
@@ -268,7 +268,7 @@ def renewals(home: Path, running: contextlib.ExitStack) -> Iterator[Cost]:
                 thread.join()
             took = time.perf_counter() - began
             if len(tokens) != 1 or tokens == {expired.access_token}:
-                raise SystemExit("the token was not renewed once, for all")
+                raise SystemExit("the token was not renewed exactly once")
             return took
 
         return timing
@@ -279,7 +279,7 @@ def renewals(home: Path, running: contextlib.ExitStack) -> Iterator[Cost]:
                 async with session.post(grant.token_url, data={"action": "nothing"}) as response:
                     await response.read()
 
-    two_posts = repeated(lambda: asyncio.run(post_twice()), 1)
+    two_posts = time_calls(lambda: asyncio.run(post_twice()), 1)
     yield Cost(
         what="a renewal", run=best(callers(1)), against="two bare POSTs with aiohttp", base=best(two_posts), budget=8
     )

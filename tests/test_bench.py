@@ -1,4 +1,4 @@
-"""`make bench` runs through, shows every cost beside its budget, and fails when one is exceeded."""
+"""`make bench` shows every cost next to its budget, and fails if one is exceeded."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COSTS = (
 
 @pytest.fixture
 def bench(cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """Runs one small round, in a temporary directory that is looked at afterwards."""
+    """Runs one small round in a temporary directory that the test inspects."""
     (home / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(home / "tmp"))
     return cli.using(sys.executable, "-m", "tests.bench", "--rounds", "1", "--calls", "20")
@@ -36,8 +36,8 @@ def run(bench: Cli, leeway: str) -> Finished:
     return bench("--leeway", leeway, env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}, seconds=60)
 
 
-def test_every_cost_is_shown_beside_its_budget(bench: Cli, home: Path) -> None:
-    """With room enough nothing is exceeded, and nothing of it stays on the machine."""
+def test_every_cost_is_shown_next_to_its_budget(bench: Cli, home: Path) -> None:
+    """With enough leeway no budget is exceeded, and no file is left behind."""
     before = set(home.rglob("*"))
     ran = run(bench, "1000")
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -51,7 +51,7 @@ def test_every_cost_is_shown_beside_its_budget(bench: Cli, home: Path) -> None:
 
 
 def test_a_cost_above_its_budget_fails(bench: Cli) -> None:
-    """With no room at all everything is exceeded, and the exit code says so."""
+    """Without leeway every budget is exceeded, and the exit code says so."""
     ran = run(bench, "0.0001")
     assert ran.returncode == 1
     assert all(line.endswith("EXCEEDED") for line in ran.stdout.splitlines()[1:])

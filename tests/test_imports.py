@@ -1,4 +1,4 @@
-"""Which room may import which, who knows the heavy libraries, and what a real `withings-auth token` has loaded."""
+"""Which room may import which, who imports the heavy libraries, and what a real `withings-auth token` loads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from withings_auth.store.records import app_name, token_name
 
 PACKAGE = Path(withings_auth.__file__).parent
 
-# Each room and the rooms that it may import, from the ground up: a room may only import what stands above its line.
+# Each room and the rooms that it may import, from the ground up: a room may only import those in the lines above.
 TABLE: dict[str, set[str]] = {
     room: set(may.split())
     for room, may in {
@@ -46,7 +46,7 @@ TABLE: dict[str, set[str]] = {
     }.items()
 }
 
-# Where a library may be named; whatever imports these modules has loaded the library with them.
+# Which modules may import a library; importing one of them loads the library.
 LIBRARIES: dict[str, set[str]] = {
     "aiohttp": {"adapters/aiohttp.py", "authorization/server.py", "provider/http.py", "sandbox/server.py"},
     "yarl": {"provider/http.py"},
@@ -64,8 +64,8 @@ def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
-def imported(path: Path) -> Iterator[str]:
-    """What a module imports when it runs, at its top or later, by full names; what only types need does not count."""
+def imported_names(path: Path) -> Iterator[str]:
+    """Yields the full names that a module imports when it runs, at its top or later, but not for types only."""
     todo: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     while todo:
         node = todo.pop()
@@ -82,11 +82,11 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def room(name: str) -> str:
-    """The room in which a module of ours lies."""
+    """Returns the room of a module of ours."""
     return name.split(".")[1]
 
 
-def test_every_module_stands_in_a_room_of_the_table() -> None:
+def test_every_module_is_in_a_room_of_the_table() -> None:
     rooms = {path.relative_to(PACKAGE).with_suffix("").parts[0] for path in modules()}
     assert rooms - {"__init__"} == set(TABLE)
 
@@ -100,43 +100,43 @@ def test_the_table_goes_downwards_only() -> None:
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_a_module_imports_what_its_room_may(path: Path) -> None:
-    """`__init__`, the front door, is no room: everything behind it loads on first use, by name."""
+    """`__init__` is no room: it loads everything by name, on first use."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
-    found = {room(name) for name in imported(path) if name.startswith("withings_auth.")}
+    found = {room(name) for name in imported_names(path) if name.startswith("withings_auth.")}
     if parts == ("__init__",):
         assert found == set()
         return
     assert found - {parts[0], "__version__"} <= TABLE[parts[0]]
 
 
-def test_the_table_allows_nothing_that_nobody_uses() -> None:
-    """So it says how the rooms hang together, not how they once did."""
+def test_the_table_allows_only_imports_that_exist() -> None:
+    """It shows how the rooms depend on each other now."""
     used: dict[str, set[str]] = {name: set() for name in TABLE}
     for path in modules():
         own = path.relative_to(PACKAGE).with_suffix("").parts[0]
-        used.get(own, set()).update(room(name) for name in imported(path) if name.startswith("withings_auth."))
+        used.get(own, set()).update(room(name) for name in imported_names(path) if name.startswith("withings_auth."))
     assert {name: may - used[name] for name, may in TABLE.items() if may - used[name]} == {}
 
 
 def test_the_sandbox_shares_nothing_with_the_client_but_the_endpoints() -> None:
-    """So it cannot share the client's mistakes."""
-    ours = {name for path in modules() if "sandbox" in path.parts for name in imported(path)}
+    """It must not share the client's mistakes."""
+    ours = {name for path in modules() if "sandbox" in path.parts for name in imported_names(path)}
     client = {name for name in ours if name.startswith("withings_auth.") and room(name) != "sandbox"}
     assert client == {"withings_auth.model.Endpoints"}
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_a_library_is_known_where_it_must_be_and_nowhere_else(library: str) -> None:
+def test_a_library_is_imported_only_by_its_modules(library: str) -> None:
     knowing = {
         path.relative_to(PACKAGE).as_posix()
         for path in modules()
-        if any(name.split(".")[0] == library for name in imported(path))
+        if any(name.split(".")[0] == library for name in imported_names(path))
     }
     assert knowing == LIBRARIES[library]
 
 
 def log_in(canaries: Canaries) -> str:
-    """A valid token in the store that the environment names."""
+    """Saves a valid token in the store that the environment names; returns it."""
     now = int(time.time())
     grant = Grant(
         access_token=canaries.plant("access token"),
@@ -164,7 +164,7 @@ either_way = pytest.mark.parametrize("way", [AS_COMMAND, AS_LIBRARY], ids=["comm
 
 
 def loaded_by(cli: Cli, way: str, access_token: str) -> set[str]:
-    """Everything that a real process has in `sys.modules` when it has printed the token."""
+    """Returns everything in `sys.modules` of a real process after it has printed the token."""
     ran = cli.using(sys.executable, "-c")(f"{AT_THE_END}\n{way}", allow=[access_token])
     assert (ran.returncode, ran.stdout) == (0, f"{access_token}\n"), ran.stderr
     found = set(ran.stderr.split())
@@ -188,7 +188,7 @@ HEAVY = {
 def test_a_valid_token_from_files_loads_nothing_heavy(
     cli: Cli, canaries: Canaries, monkeypatch: pytest.MonkeyPatch, home: Path, way: str
 ) -> None:
-    """No aiohttp, asyncio or yarl; and no keyring and no lock either."""
+    """No aiohttp, asyncio or yarl, and no keyring and no lock either."""
     monkeypatch.setenv("WITHINGS_AUTH_STORE", f"file:{home / 'store'}")
     loaded = loaded_by(cli, way, log_in(canaries))
     assert loaded & (HEAVY | {"ssl", "logging", "keyring", "filelock", "withings_auth.store.keyring_store"}) == set()
@@ -202,7 +202,7 @@ def test_a_valid_token_from_a_real_keyring_loads_nothing_heavy(
     secret_service: SecretService,
     way: str,
 ) -> None:
-    """No aiohttp, asyncio or yarl, whatever the keyring needs for itself."""
+    """No aiohttp, asyncio or yarl, whatever the keyring itself needs."""
     secret_service.enter(monkeypatch)
     loaded = loaded_by(cli, way, log_in(canaries))
     assert "keyring" in loaded
@@ -210,7 +210,7 @@ def test_a_valid_token_from_a_real_keyring_loads_nothing_heavy(
 
 
 def test_the_front_door_loads_nothing(cli: Cli) -> None:
-    """`import withings_auth` costs next to nothing, and its names are found all the same."""
+    """`import withings_auth` costs next to nothing, and still has all its names."""
     ran = cli.using(sys.executable, "-c")(
         "import sys; before = set(sys.modules); import withings_auth\n"
         "print(*sorted(n for n in set(sys.modules) - before if n.split('.')[0] in {'withings_auth', 'asyncio'}))\n"

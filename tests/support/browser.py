@@ -1,4 +1,4 @@
-"""A real Chromium, one for all tests of a process, with a fresh profile for each page that a test opens."""
+"""A real Chromium, one for all tests of a process, with a fresh profile for each page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 _FLAGS = (
-    "--no-sandbox",  # containers run as root, for which Chromium's sandbox refuses to start
+    "--no-sandbox",  # Chromium's sandbox refuses to start for root, as which containers run
     "--disable-gpu",
     "--no-first-run",
     "--disable-background-networking",
@@ -26,12 +26,12 @@ _FLAGS = (
 
 
 def executable() -> str | None:
-    """The Chromium that this machine has; playwright's own download is never used."""
+    """The Chromium of this machine, None if it has none; playwright's own download is never used."""
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 class Engine:
-    """The browser process; `awake` is when its pages can be used."""
+    """The browser process; its pages can be used while it is `awake`."""
 
     def __init__(self, browser: Browser, loop: asyncio.AbstractEventLoop) -> None:
         self._browser = browser
@@ -39,9 +39,9 @@ class Engine:
 
     @contextlib.contextmanager
     def awake(self) -> Iterator[Browser]:
-        """Meanwhile playwright's event loop counts as this thread's running one, which its calls need.
+        """Makes playwright's event loop this thread's running one, which its calls need.
 
-        Otherwise nobody sees it: `asyncio.run` works in every test that has no browser.
+        Otherwise it is hidden, so that `asyncio.run` works in every test without a browser.
         """
         asyncio._set_running_loop(self._loop)
         try:
@@ -52,7 +52,7 @@ class Engine:
 
 @contextlib.contextmanager
 def engine(path: str) -> Iterator[Engine]:
-    """A browser until the end of the block."""
+    """A browser that runs until the end of the block."""
     with contextlib.ExitStack() as stack:
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=path, args=list(_FLAGS))
@@ -67,9 +67,9 @@ def engine(path: str) -> Iterator[Engine]:
 
 
 class Chromium:
-    """What a test holds: pages, and everything that the console said about them.
+    """What a test gets: pages, and everything that their console said.
 
-    Playwright's calls occupy the test's thread, so asyncio belongs into another thread or process meanwhile.
+    Playwright's calls occupy the thread of the test, so asyncio must run in another thread or process.
     """
 
     def __init__(self, browser: Browser) -> None:
@@ -78,10 +78,10 @@ class Chromium:
         self._contexts: list[BrowserContext] = []
 
     def page(self, **options: Any) -> Page:
-        """A page with a profile of its own; `options` are those of playwright's `new_context`."""
+        """Open a page with its own profile; `options` go to playwright's `new_context`."""
         context = self._browser.new_context(**options)
         self._contexts.append(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(60_000)
         context.on("console", self._console)
         context.on("weberror", lambda error: self.console.append(f"exception: {error.error}"))
         return context.new_page()
@@ -90,7 +90,7 @@ class Chromium:
         self.console.append(f"{message.type}: {message.text}")
 
     def complaints(self) -> list[str]:
-        """What the console said, without the line by which Chromium reports that a page's status is not 2xx."""
+        """What the console said, without the line that Chromium writes for a status other than 2xx."""
         return [line for line in self.console if "the server responded with a status of" not in line]
 
     def close(self) -> None:

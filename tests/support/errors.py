@@ -1,4 +1,4 @@
-"""The tree of errors, for what must hold for each of them."""
+"""The tree of errors, for tests of what must hold for each of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def all_errors(base: type[WithingsAuthError] = WithingsAuthError) -> Iterator[type[WithingsAuthError]]:
-    """Every error of the package, a base class before its children."""
+    """Yield every error of the package, a base class before its children."""
     yield base
     for child in base.__subclasses__():
         yield from all_errors(child)

@@ -1,7 +1,7 @@
-"""A real D-Bus session and a real GNOME keyring on it, for one test alone, with no way to anybody's own.
+"""A real D-Bus session with a real GNOME keyring for a single test, without access to the user's own.
 
-The bus knows no service files: nothing is started by asking for it, so a keyring is there only when a test starts one,
-and no window can ever ask for a password.
+The bus has no service files, so that a request starts nothing: there is a keyring only if the test starts one, and no
+window can ask for a password.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 PROGRAMS = ("dbus-daemon", "gnome-keyring-daemon", "secret-tool")
 
-# A test run that is killed takes its daemons along, where util-linux can see to it.
+# With util-linux, the daemons end with a test run that is killed.
 _TIED = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
 
 _BUS_CONFIGURATION = """\
@@ -63,7 +63,7 @@ class Bus:
     """A session bus; `environ` is what a program needs to find it."""
 
     def __init__(self) -> None:
-        # not below pytest's own directories: a socket's path has 108 bytes at most
+        # not in pytest's directories: the path of a socket has at most 108 bytes
         self.directory = Path(tempfile.mkdtemp(prefix="bus-"))
         configuration = self.directory / "bus.conf"
         configuration.write_text(_BUS_CONFIGURATION.format(socket=self.directory / "bus"))
@@ -86,19 +86,19 @@ class Bus:
             )
         self._daemons.append(daemon)
         assert daemon.stdout is not None
-        with daemon.stdout as said:
-            self.address = said.readline().decode().strip()  # it comes once the bus listens, or the end does
+        with daemon.stdout as output:
+            self.address = output.readline().decode().strip()  # written once the bus listens; empty if it ends
         if not self.address:
             self.close()
             raise AssertionError("dbus-daemon did not start")
 
     @property
     def environ(self) -> dict[str, str | None]:
-        """The changes that lead a program to this bus, and keyring to the Secret Service; None removes a variable."""
+        """The variables that make a program find this bus, and keyring the Secret Service; None removes one."""
         return {"DBUS_SESSION_BUS_ADDRESS": self.address, "PYTHON_KEYRING_BACKEND": None}
 
     def enter(self, patch: pytest.MonkeyPatch) -> None:
-        """Let this very process find the bus too, until the patch is undone."""
+        """Let this process find the bus too, until the patch is undone."""
         for name, value in self.environ.items():
             if value is None:
                 patch.delenv(name, raising=False)
@@ -107,19 +107,19 @@ class Bus:
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[DBusConnection]:
-        """A connection to the bus for a short while."""
+        """A connection to the bus, closed after the block."""
         with contextlib.closing(open_dbus_connection(bus=self.address)) as connection:
             yield connection
 
     @contextlib.contextmanager
     def deaf_prompter(self) -> Iterator[None]:
-        """Meanwhile the keyring can ask for a password, and nobody ever answers, as when the person is away."""
+        """Lets the keyring ask for a password that nobody enters, as when the user is away."""
         with self.connection() as connection:
             connection.send_and_get_reply(message_bus.RequestName("org.gnome.keyring.SystemPrompter"), timeout=5)
             yield
 
     def close(self) -> None:
-        """End every daemon, a stopped one too, and remove what they left."""
+        """End every daemon, even if it is stopped, and remove their files."""
         for daemon in reversed(self._daemons):
             daemon.send_signal(signal.SIGCONT)
             daemon.kill()
@@ -175,7 +175,7 @@ class SecretService(Bus):
         assert daemon.stdin is not None
         with daemon.stdin as password:
             password.write(_PASSWORD)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not self._ready():
             if time.monotonic() > deadline or daemon.poll() is not None:
                 log_text = (self.directory / "keyring.log").read_text()
@@ -192,14 +192,14 @@ class SecretService(Bus):
             return alias.header.message_type is MessageType.method_return and alias.body[0] != "/"
 
     def lock(self) -> None:
-        """Lock the collection, as a screen that was left alone does."""
+        """Lock the collection, as a locked screen does."""
         with self.connection() as connection:
             collection = secretstorage.get_default_collection(connection)
             collection.lock()
             assert collection.is_locked()
 
     def unlock(self) -> None:
-        """Unlock it, as the person does by typing the password."""
+        """Unlock it, as the user does by typing the password."""
         with self.connection() as connection:
             collection = secretstorage.get_default_collection(connection)
             secret = format_secret(open_session(connection), _PASSWORD, "text/plain")
@@ -210,51 +210,51 @@ class SecretService(Bus):
             assert not collection.is_locked()
 
     def stop(self) -> None:
-        """Make the daemon hang: calls reach it and are never answered."""
+        """Make the daemon hang: calls reach it but are not answered."""
         self._keyring.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let a stopped daemon go on: it now answers what was asked in the meantime."""
+        """Let a stopped daemon continue: it answers the calls that came in the meantime."""
         self._keyring.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """End the daemon; the bus stays, and nothing starts another."""
+        """Kill the daemon; the bus stays, and nothing starts another daemon."""
         self._killed = True
         self._keyring.kill()
         self._keyring.wait()
 
     def close(self) -> None:
-        """End all; says so where the daemon had ended already, which explains what else went wrong in the test."""
+        """End everything. Fails if the daemon ended by itself, which explains other failures of the test."""
         died = None if self._killed else self._keyring.poll()
         log_text = (self.directory / "keyring.log").read_text()
         super().close()
         assert died is None, f"gnome-keyring-daemon ended by itself, with {died}: {log_text}"
 
     def services(self) -> list[str]:
-        """The names of the services that it holds a record for, sorted."""
+        """The services of all its records, sorted."""
         with self.connection() as connection:
             items = secretstorage.get_default_collection(connection).get_all_items()
             return sorted(item.get_attributes()["service"] for item in items)
 
     def lookup(self, service: str, username: str) -> str | None:
-        """What secret-tool, a program with no Python in it, finds; None when it finds nothing or may not look."""
+        """What secret-tool, a program without Python, finds; None if it finds nothing or the keyring is locked."""
         found = self._secret_tool("lookup", "service", service, "username", username)
         return found.stdout.decode() if found.returncode == 0 else None
 
     def rewrite(self, service: str, text: str) -> None:
-        """Change what a record holds, as its owner would, without adding one beside it."""
+        """Change the text of a record in place, without adding another."""
         with self.connection() as connection:
             collection = secretstorage.get_default_collection(connection)
             (item,) = collection.search_items({"service": service})
             item.set_secret(text.encode(), "text/plain")
 
     def store(self, service: str, username: str, text: str) -> None:
-        """Put a record there as another program would, one that keyring finds."""
+        """Add a record as another program would, so that keyring finds it."""
         self._secret_tool(
             "store", "--label=test", "service", service, "username", username, stdin=text.encode()
         ).check_returncode()
 
     def _secret_tool(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
-            ["secret-tool", *arguments], input=stdin, capture_output=True, env=self._home, timeout=10, check=False
+            ["secret-tool", *arguments], input=stdin, capture_output=True, env=self._home, timeout=60, check=False
         )

@@ -1,4 +1,4 @@
-"""Logins of several people and ages, put into a desk's store without a browser."""
+"""Logins of several people and ages, put into the store of a desk without a browser."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def put(
     scopes: Iterable[str] = ALL_SCOPES,
     token_url: str | None = None,
 ) -> Grant:
-    """What `Desk.put_login` puts; none of its secrets may be shown from here on."""
+    """Put a login as `Desk.put_login` does; from now on none of its secrets may be shown."""
     grant = desk.put_login(profile, person=person, age=age, scopes=scopes, token_url=token_url)
     desk.plant_secrets()
     return grant
 
 
 def move_to_keyring(desk: Desk, service: SecretService) -> None:
-    """The records as another program would put them into the keyring, which no index of ours knows of."""
+    """Move the records into the keyring as another program would, so that our index does not list them."""
     store = FileStore(desk.directory)
     for name in store.names():
         service.store(f"withings-auth/{name}", "withings-auth", store.load(name) or "")

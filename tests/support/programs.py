@@ -1,4 +1,4 @@
-"""Real programs, started as a person, a script or a terminal starts them, and never waited for without a limit."""
+"""Starts real programs as a user, a script or a terminal does, and never waits for them without a limit."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ os.execvp(sys.argv[1], sys.argv[1:])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """What a program left when it ended; `screen` is what a terminal showed, `stdout` and `stderr` what pipes took."""
+    """How a program ended; `screen` is what its terminal showed, `stdout` and `stderr` what it wrote to pipes."""
 
     returncode: int
     seconds: float
@@ -43,7 +43,7 @@ class Finished:
 
 
 class Stream:
-    """What a program writes, read as it comes; waiting for something has a limit and says what was there instead."""
+    """What a program writes, read as it arrives; a failed wait says what it wrote instead."""
 
     def __init__(self, descriptor: int, name: str) -> None:
         self.name = name
@@ -60,7 +60,7 @@ class Stream:
         while True:
             try:
                 data = os.read(self._descriptor, 65536)
-            except OSError:  # a terminal whose last program has ended answers EIO
+            except OSError:  # EIO: the last program on this terminal has ended
                 data = b""
             with self._news:
                 self._text += self._decoder.decode(data, final=not data)
@@ -72,12 +72,12 @@ class Stream:
 
     @property
     def text(self) -> str:
-        """Everything so far, with a terminal's line ends as plain ones."""
+        """Everything so far; the line ends of a terminal become plain ones."""
         with self._news:
             return self._text.replace("\r\n", "\n")
 
-    def expect(self, pattern: str, *, seconds: float = 10) -> re.Match[str]:
-        """Wait until the pattern occurs after what was expected before; it may match a line that is still growing."""
+    def expect(self, pattern: str, *, seconds: float = 60) -> re.Match[str]:
+        """Wait for the pattern, after the previous match; it can match a line that is not complete yet."""
         deadline = time.monotonic() + seconds
         with self._news:
             while (found := re.compile(pattern).search(self._text, self._seen)) is None:
@@ -89,19 +89,19 @@ class Stream:
             self._seen = found.end()
             return found
 
-    def line(self, pattern: str = "", *, seconds: float = 10) -> str:
-        """The next whole line that holds the pattern, without its line end."""
+    def line(self, pattern: str = "", *, seconds: float = 60) -> str:
+        """Wait for a whole line that contains the pattern; returns it without its line end."""
         found = self.expect(rf"(?m)^(.*(?:{pattern}).*?)\r?\n", seconds=seconds)
         return str(found[1])
 
     def end(self, *, seconds: float) -> bool:
-        """Wait for the end of the stream; false when somebody still holds it open."""
+        """Wait for the end of the stream; returns false if another process still holds it open."""
         self._reader.join(seconds)
         return not self._reader.is_alive()
 
 
 class Program:
-    """A running program, in a session and process group of its own; at the end of the test nothing of it is left."""
+    """A running program in a session and process group of its own, all of which ends with the test."""
 
     def __init__(self, process: subprocess.Popen[bytes], streams: dict[str, Stream], stdin: int | None) -> None:
         self.name = shlex.join(str(argument) for argument in process.args)  # type: ignore[union-attr]  # always a list
@@ -118,12 +118,12 @@ class Program:
 
     @property
     def stdout(self) -> Stream:
-        """Its standard output, when it is not on a terminal."""
+        """Its standard output, unless it is on a terminal."""
         return self._streams["stdout"]
 
     @property
     def stderr(self) -> Stream:
-        """Its standard error, when it is not on a terminal."""
+        """Its standard error, unless it is on a terminal."""
         return self._streams["stderr"]
 
     @property
@@ -137,33 +137,33 @@ class Program:
         return self._process.poll() is None
 
     def type(self, text: str) -> None:
-        """Give it input: keys on a terminal (`\\x03` is Ctrl-C, `\\x04` the end), bytes on a pipe."""
+        """Give it input: keys on a terminal (`\\x03` is Ctrl-C, `\\x04` Ctrl-D), bytes on a pipe."""
         if self._stdin is None:
-            raise AssertionError("this program was started without an input")
-        with contextlib.suppress(BrokenPipeError):  # it ended without reading, which `wait` will tell
+            raise AssertionError("this program was started without input")
+        with contextlib.suppress(BrokenPipeError):  # it ended without reading, which `wait` shows
             os.write(self._stdin, text.encode())
 
     def end_input(self) -> None:
-        """Close the pipe that it reads."""
+        """Close the pipe from which it reads."""
         if self._stdin is not None and "screen" not in self._streams:
             os.close(self._stdin)
             self._stdin = None
 
     def signal(self, number: signal.Signals) -> None:
-        """Send the program (not what it started) a signal."""
+        """Send a signal to the program, but not to what it started."""
         self._process.send_signal(number)
 
-    def wait(self, *, seconds: float = 30) -> Finished:
-        """Its end, within the limit: of the program, and of everybody else who holds its output."""
+    def wait(self, *, seconds: float = 60) -> Finished:
+        """Wait for the end of the program and of everything that holds its output."""
         if self._finished is None:
             try:
                 returncode = self._process.wait(seconds)
             except subprocess.TimeoutExpired:
                 self.destroy()
-                said = {name: stream.text[-2000:] for name, stream in self._streams.items()}
-                raise AssertionError(f"still running after {seconds} s; it said {said}") from None
+                written = {name: stream.text[-2000:] for name, stream in self._streams.items()}
+                raise AssertionError(f"still running after {seconds} s; it wrote {written}") from None
             took = time.monotonic() - self._started
-            if not all(stream.end(seconds=2) for stream in self._streams.values()):
+            if not all(stream.end(seconds=5) for stream in self._streams.values()):
                 self.destroy()
                 raise AssertionError("the program ended, but something that it started still holds its output")
             texts = {name: stream.text for name, stream in self._streams.items()}
@@ -171,8 +171,8 @@ class Program:
         return self._finished
 
     def destroy(self) -> None:
-        """End it and all that it started and that stayed in its group."""
-        with contextlib.suppress(ProcessLookupError):  # the group is empty: all of it has ended
+        """Kill it and everything that it started in its process group."""
+        with contextlib.suppress(ProcessLookupError):  # the group is empty
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         for stream in self._streams.values():
@@ -182,12 +182,12 @@ class Program:
             self._stdin = None
 
     def texts(self) -> dict[str, str]:
-        """Everything that it wrote so far, by stream."""
+        """Everything that it has written, by stream."""
         return {name: stream.text for name, stream in self._streams.items()}
 
 
 class Cli:
-    """Runs one command with varying arguments, in the test's own environment, and remembers all that it said."""
+    """Runs one command with different arguments in the environment of the test, and remembers all output."""
 
     def __init__(self, command: Sequence[str], canaries: Canaries) -> None:
         self._command = tuple(command)
@@ -195,7 +195,7 @@ class Cli:
         self._started: list[tuple[Program, Collection[str]]] = []
 
     def using(self, *command: str) -> Cli:
-        """The same for another command."""
+        """The same with another command."""
         other = Cli(command, self._canaries)
         other._started = self._started
         return other
@@ -205,12 +205,12 @@ class Cli:
         *arguments: str,
         env: Mapping[str, str | None] | None = None,
         stdin: str | None = None,
-        seconds: float = 30,
+        seconds: float = 60,
         allow: Collection[str] = (),
     ) -> Finished:
-        """Run it to its end; without `stdin` it reads an empty one. `env` adds variables, None removes one.
+        """Run it to its end; without `stdin` its input is empty. `env` adds variables, None removes one.
 
-        The secrets in `allow` may stand in its standard output, which for `token` is their purpose.
+        The secrets in `allow` may be in its standard output, which is the purpose of `token`.
         """
         program = self.start(*arguments, env=env, stdin=stdin is not None, allow=allow)
         if stdin is not None:
@@ -225,7 +225,7 @@ class Cli:
         stdin: bool = False,
         allow: Collection[str] = (),
     ) -> Program:
-        """Start it and come back at once; with `stdin` there is a pipe to `type` into."""
+        """Start it and return at once; with `stdin` there is a pipe to `type` into."""
         out, child_out = os.pipe()
         err, child_err = os.pipe()
         child_in, into = os.pipe() if stdin else (os.open(os.devnull, os.O_RDONLY), None)
@@ -252,9 +252,9 @@ class Cli:
         env: Mapping[str, str | None] | None = None,
         allow: Collection[str] = (),
     ) -> Program:
-        """Start it on a terminal of its own, 100 columns wide, that it controls: Ctrl-C and /dev/tty work.
+        """Start it on a controlling terminal of its own, 100 columns wide: Ctrl-C and /dev/tty work.
 
-        A terminal shows everything in one place, so the secrets in `allow` may stand anywhere on it.
+        A terminal shows all output, so the secrets in `allow` may be anywhere on it.
         """
         ours, its = pty.openpty()
         try:
@@ -277,7 +277,7 @@ class Cli:
         return program
 
     def close(self) -> None:
-        """End what still runs, and let the canaries hear what all of them wrote."""
+        """End what still runs, and pass all output to the canaries."""
         for program, allowed in self._started:
             program.destroy()
             for stream, text in program.texts().items():
@@ -286,5 +286,5 @@ class Cli:
 
 
 def _environment(changes: Mapping[str, str | None] | None) -> dict[str, str]:
-    wanted: dict[str, str | None] = {**os.environ, **(changes or {})}
-    return {name: value for name, value in wanted.items() if value is not None}
+    changed: dict[str, str | None] = {**os.environ, **(changes or {})}
+    return {name: value for name, value in changed.items() if value is not None}

@@ -1,4 +1,4 @@
-"""The README as data: its sections and code blocks, so that tests run what it shows and the two cannot drift apart."""
+"""The README as data: its sections and code blocks, so that tests run what it shows."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ README = (Path(__file__).parent.parent.parent / "README.md").read_text()
 
 
 def section(title: str) -> str:
-    """The text under a heading, with the smaller headings in it."""
+    """The text under a heading, including its subsections."""
     found = re.search(rf"(?m)^(###?) {re.escape(title)}\n", README)
     assert found, title
     return re.split(rf"(?m)^##{{1,{len(found[1]) - 1}}} ", README[found.end() :], maxsplit=1)[0]
 
 
 def blocks(language: str, text: str = README) -> list[str]:
-    """The code blocks of a language."""
+    """The code blocks in a language."""
     return re.findall(rf"(?ms)^```{language}\n(.*?)^```", text)
 
 
 def rows(text: str) -> list[list[str]]:
-    """The rows of the tables in a text, without their heads."""
+    """The rows of the tables in a text, without the headers."""
     found = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")
     ]
@@ -31,18 +31,18 @@ def rows(text: str) -> list[list[str]]:
 
 
 def recipe_with(words: str) -> str:
-    """The one Python block that holds the words."""
+    """The one Python block that contains the words."""
     (found,) = (block for block in blocks("python") if words in block)
     return found
 
 
 def asking(url: str, recipe: str) -> str:
-    """The recipe with another service in Withings' place, and otherwise as it stands."""
-    assert Endpoints().api_url in recipe, "it does not ask Withings"
+    """The recipe with another service in place of Withings, otherwise unchanged."""
+    assert Endpoints().api_url in recipe, "it does not call Withings"
     return recipe.replace(Endpoints().api_url, url)
 
 
 def shown_as(shown: str) -> str:
-    """The pattern of what a block shows: `⋮` stands for any lines, a word with `…` for any word, 15:04 for any time."""
+    """The pattern for what a block shows: `⋮` is any lines, a word with `…` any word, 15:04 any time."""
     pattern = re.sub(r"\S*…", r"\\S+", re.escape(shown).replace("⋮\\\n", "(?:.*\n)*?"))
     return pattern.replace("15:04", r"\d\d:\d\d").replace(r"synced\ today", "synced .*").replace("72480", r"\d{5}")
