@@ -13,7 +13,7 @@ OLDEST := .venv-oldest
 TESTS_OF_LIBRARIES := tests/adapters tests/clients tests/config tests/store tests/sandbox/test_running.py \
 	tests/sandbox/test_server.py tests/authorization/test_flow.py tests/authorization/test_hostile.py \
 	tests/authorization/test_redirects.py \
-	tests/provider/test_http.py tests/tokens/renewal tests/tokens/test_together.py \
+	tests/provider/http tests/tokens/renewal tests/tokens/test_together.py \
 	tests/tokens/test_network.py tests/tokens/source tests/cli/commands/configure \
 	tests/cli/commands/test_completion.py tests/cli/test_transcripts.py tests/cli/test_keyring.py tests/test_imports.py
 oldest_versions = import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \

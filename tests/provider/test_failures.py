@@ -121,7 +121,7 @@ def test_a_failed_renewal(
     assert (error.exit_code, error.temporary) == (exit_code, temporary)
     assert words in str(error)
     assert hint in error.hint
-    assert "not known" not in str(error)
+    assert "unknown" not in str(error)
     if isinstance(failed, Failure) and isinstance(error, ProviderUnavailable):
         assert error.retry_after == failed.retry_after
     if isinstance(failed, Failure) and type(error) in {ProviderUnavailable, ProviderError}:

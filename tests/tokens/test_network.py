@@ -76,7 +76,7 @@ class TestNoName:
         with pytest.raises(ProviderUnavailable, match="cannot be resolved") as caught:
             scene.renew(post=self.nowhere)
         assert (caught.value.exit_code, caught.value.temporary) == (4, True)
-        assert "not known" not in str(caught.value)
+        assert "unknown" not in str(caught.value)
         assert scene.stored == old
         assert scene.works(scene.renew())
         assert scene.clock.waited == 0

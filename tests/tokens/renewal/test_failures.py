@@ -107,7 +107,7 @@ class TestRefusal:
             scene.renew(post=scene.script(outcome))
         assert type(caught.value) is error_class
         assert caught.value.exit_code == exit_code
-        assert "not known" not in str(caught.value)
+        assert "unknown" not in str(caught.value)
         assert scene.stored == old
 
     def test_nobody_logged_in(self, scene: Scene) -> None:

@@ -61,7 +61,7 @@ class TestTooManyRequests:
             scene.renew(post=scene.script(refusal(601, "Same arguments", wait_seconds=9), refusal(601, wait_seconds=9)))
         error = caught.value
         assert (error.exit_code, error.status, error.retry_after) == (4, 601, 9)
-        assert "not known" not in str(error)
+        assert "unknown" not in str(error)
 
     def test_one_that_takes_longer_is_not_waited_for(self, scene: Scene) -> None:
         scene.log_in()
@@ -192,6 +192,6 @@ class TestLostAnswer:
         scene.log_in()
         with pytest.raises(ProviderUnavailable) as caught:
             scene.renew(post=scene.script(NOT_SENT))
-        assert "not known" not in str(caught.value)
+        assert "unknown" not in str(caught.value)
         scene.renew()
         assert scene.clock.waited == 0

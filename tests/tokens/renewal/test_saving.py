@@ -47,7 +47,7 @@ class TestReply:
         scene.clock.at = new.expires_at
         with pytest.raises(ProviderUnavailable) as caught:
             scene.renew(post=scene.script(NOT_SENT))
-        assert "not known" not in str(caught.value)
+        assert "unknown" not in str(caught.value)
 
     def test_a_pair_that_has_grown_old_is_saved_and_renewed_in_turn(self, scene: Scene) -> None:
         """A repetition hours later may bring the pair of the first answer: its refresh token must not be lost."""
