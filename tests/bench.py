@@ -162,8 +162,8 @@ def log_in(store: SecretStore) -> None:
         client_id="an-app",
         token_url="https://wbsapi.withings.net/v2/oauth2",
     )
-    save_record(store, app_name("an-app"), App(client_id="an-app", client_secret="s" * 64).written())
-    save_record(store, TOKEN, grant.written())
+    save_record(store, app_name("an-app"), App(client_id="an-app", client_secret="s" * 64).to_record())
+    save_record(store, TOKEN, grant.to_record())
 
 
 def fast_paths(home: Path, calls: int) -> Iterator[Cost]:
@@ -244,8 +244,8 @@ def renewals(home: Path, running: contextlib.ExitStack) -> Iterator[Cost]:
         client_id=app.client_id,
         token_url=sandbox.endpoints.token_url,
     )
-    save_record(store, app_name(app.client_id), app.written())
-    save_record(store, TOKEN, grant.written())
+    save_record(store, app_name(app.client_id), app.to_record())
+    save_record(store, TOKEN, grant.to_record())
 
     def callers(number: int) -> Timing:
         def timing() -> Seconds:
@@ -254,7 +254,7 @@ def renewals(home: Path, running: contextlib.ExitStack) -> Iterator[Cost]:
                 obtained_at=int(time.time()) - LIFE_SECONDS,
                 expires_at=int(time.time()) - 1,
             )
-            save_record(store, TOKEN, expired.written())
+            save_record(store, TOKEN, expired.to_record())
             sandbox.advance(60)  # it answers 120 requests a minute
             tokens: set[str] = set()
             threads = [

@@ -150,9 +150,9 @@ def log_in(canaries: Canaries) -> str:
     )
     store = open_store()
     save_record(
-        store, app_name("an-app"), App(client_id="an-app", client_secret=canaries.plant("client secret")).written()
+        store, app_name("an-app"), App(client_id="an-app", client_secret=canaries.plant("client secret")).to_record()
     )
-    save_record(store, token_name("default"), grant.written())
+    save_record(store, token_name("default"), grant.to_record())
     return grant.access_token
 
 

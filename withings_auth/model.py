@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from withings_auth.errors import ConfigurationError, StoreCorrupt
@@ -76,19 +76,14 @@ class App:
             if not is_valid:
                 raise ConfigurationError(problem, hint=hint)
 
-    def written(self) -> str:
+    def to_record(self) -> str:
         """Returns the record to store under `app/<client_id>`."""
-        return _written(
-            client_id=self.client_id,
-            client_secret=self.client_secret,
-            redirect_uri=self.redirect_uri,
-            scopes=list(self.scopes),
-        )
+        return _write(self)
 
     @classmethod
-    def read(cls, text: str) -> App:
-        """Reads what `written` wrote. Raises `StoreCorrupt`."""
-        record = _record(text, "app")
+    def from_record(cls, text: str) -> App:
+        """Reads what `to_record` wrote. Raises `StoreCorrupt`."""
+        record = _parse(text, "app")
         try:
             return cls(
                 client_id=_text(record, "client_id"),
@@ -159,23 +154,14 @@ class Grant:
             api_origin=origin(self.token_url),
         )
 
-    def written(self) -> str:
+    def to_record(self) -> str:
         """Returns the record to store under `token/<profile>`."""
-        return _written(
-            access_token=self.access_token,
-            refresh_token=self.refresh_token,
-            expires_at=self.expires_at,
-            obtained_at=self.obtained_at,
-            scopes=list(self.scopes),
-            userid=self.userid,
-            client_id=self.client_id,
-            token_url=self.token_url,
-        )
+        return _write(self)
 
     @classmethod
-    def read(cls, text: str) -> Grant:
-        """Reads what `written` wrote. Raises `StoreCorrupt`."""
-        record = _record(text, "token")
+    def from_record(cls, text: str) -> Grant:
+        """Reads what `to_record` wrote. Raises `StoreCorrupt`."""
+        record = _parse(text, "token")
         try:
             grant = cls(
                 access_token=_text(record, "access_token"),
@@ -203,12 +189,12 @@ class Grant:
         return grant
 
 
-def _written(**fields: object) -> str:
+def _write(value: App | Grant) -> str:
     # Compact, because a Windows credential holds at most 2,560 bytes of UTF-16.
-    return json.dumps({"version": RECORD_VERSION, **fields}, separators=(",", ":"))
+    return json.dumps({"version": RECORD_VERSION, **asdict(value)}, separators=(",", ":"))
 
 
-def _record(text: str, kind: str) -> dict[str, Any]:
+def _parse(text: str, kind: str) -> dict[str, Any]:
     record = None
     with suppress(ValueError, RecursionError):  # not chained: a JSONDecodeError contains the whole text
         record = json.loads(text)

@@ -60,8 +60,8 @@ class Login:
             client_id=client_id,
             token_url=f"{api_url}{TOKEN_PATH}",
         )
-        save_record(self.store, app_name(client_id), App(client_id=client_id, client_secret=secret).written())
-        save_record(self.store, token_name("default"), grant.written())
+        save_record(self.store, app_name(client_id), App(client_id=client_id, client_secret=secret).to_record())
+        save_record(self.store, token_name("default"), grant.to_record())
         return grant
 
 

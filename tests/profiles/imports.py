@@ -69,5 +69,5 @@ class Import:
             token_url=self.sandbox.endpoints.token_url,
         )
         grant = replace(grant, **changes)  # type: ignore[arg-type]  # strings only
-        save_record(self.store, token_name(profile), grant.written())
+        save_record(self.store, token_name(profile), grant.to_record())
         return grant

@@ -82,7 +82,7 @@ class TestRefused:
 
     def test_a_wrong_secret_does_not_replace_a_good_one(self, foreign: Import) -> None:
         """Logins use the saved one, so it stays."""
-        save_record(foreign.store, app_name(foreign.sandbox.client_id), foreign.app.written())
+        save_record(foreign.store, app_name(foreign.sandbox.client_id), foreign.app.to_record())
         foreign.save_login("7", profile="other")
         with pytest.raises(ConfigurationError):
             foreign.adopt(app=App(client_id=foreign.sandbox.client_id, client_secret="wrong"))

@@ -80,7 +80,7 @@ class Machine:
         process = self._stop()
         how = self._fault(process, "save")
         if how is None or how == "saved, but raises":
-            self._report_save(process, Grant.read(text))
+            self._report_save(process, Grant.from_record(text))
             self.record = text
         self._stop()
         if how is not None:

@@ -21,7 +21,7 @@ LIFE_SECONDS = 10_800
 def start_logged_in(simulation: Simulation) -> None:
     """Starts with a login that was saved long ago, without a failure."""
     grant = _grant_access(simulation)
-    simulation.machine.record = grant.written()
+    simulation.machine.record = grant.to_record()
     simulation.promises.login_saved(grant)
 
 
@@ -33,7 +33,7 @@ def begin_login(simulation: Simulation) -> Callable[[], None]:
     def save() -> None:
         try:
             with simulation.machine.lock(NAME, LOCK_PATIENCE_SECONDS) as held:
-                held.save(grant.written())
+                held.save(grant.to_record())
         except (StoreError, LockBusy, KilledError):
             return
 

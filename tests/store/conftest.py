@@ -54,4 +54,4 @@ def record(canaries: Canaries) -> str:
         userid="1",
         client_id="c" * 64,
         token_url="https://wbsapi.withings.net/v2/oauth2",
-    ).written()
+    ).to_record()

@@ -66,7 +66,7 @@ def grant(*, token_characters: int = 40) -> str:
         userid="9" * 64,
         client_id=LONGEST_CLIENT_ID,
         token_url=Endpoints().token_url,
-    ).written()
+    ).to_record()
 
 
 def app(*, redirect_uri_characters: int = 64) -> str:
@@ -75,7 +75,7 @@ def app(*, redirect_uri_characters: int = 64) -> str:
         client_id=LONGEST_CLIENT_ID,
         client_secret="\\" * 256,
         redirect_uri="https://".ljust(redirect_uri_characters, "r"),
-    ).written()
+    ).to_record()
 
 
 @pytest.mark.parametrize(

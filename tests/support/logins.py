@@ -184,8 +184,8 @@ class Desk:
         )
         app = App(client_id=self.sandbox.client_id, client_secret=self.sandbox.client_secret)
         store = FileStore(self.directory)
-        save_record(store, app_name(app.client_id), app.written())
-        save_record(store, token_name(profile), grant.written())
+        save_record(store, app_name(app.client_id), app.to_record())
+        save_record(store, token_name(profile), grant.to_record())
         return grant
 
     def run(self, *arguments: str, **env: str | None) -> Finished:

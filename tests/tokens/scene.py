@@ -81,13 +81,13 @@ class Scene:
         )
         app = App(client_id=self.sandbox.client_id, client_secret=self.sandbox.client_secret)
         self.save(grant, profile=profile)
-        save_record(self.store, app_name(app.client_id), app.written())
+        save_record(self.store, app_name(app.client_id), app.to_record())
         self.clock.at += age
         return grant
 
     def save(self, grant: Grant, *, profile: str = "default") -> None:
         """Puts a record there, as another program does."""
-        save_record(self.store, token_name(profile), grant.written())
+        save_record(self.store, token_name(profile), grant.to_record())
 
     @property
     def stored(self) -> Grant:

@@ -64,8 +64,8 @@ class Household:
             token_url=sandbox.endpoints.token_url,
         )
         app = App(client_id=sandbox.client_id, client_secret=sandbox.client_secret)
-        save_record(self.store, NAME, self.before.written())
-        save_record(self.store, app_name(app.client_id), app.written())
+        save_record(self.store, NAME, self.before.to_record())
+        save_record(self.store, app_name(app.client_id), app.to_record())
 
     def begin(self, command: str) -> tuple[Program, list[str]]:
         """Starts a command; what it may show is told to the canaries later."""

@@ -184,7 +184,7 @@ def consent_again(scene: Scene) -> Grant:
         token_url=sandbox.endpoints.token_url,
     )
     scene.save(grant, profile="second")
-    save_record(scene.store, app_name(app.client_id), app.written())
+    save_record(scene.store, app_name(app.client_id), app.to_record())
     return grant
 
 

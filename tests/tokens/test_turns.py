@@ -76,8 +76,8 @@ def in_the_way_of(
 
 @pytest.fixture
 def logged_in(store: SecretStore) -> SecretStore:
-    save_record(store, app_name(APP.client_id), APP.written())
-    save_record(store, NAME, GRANT.written())
+    save_record(store, app_name(APP.client_id), APP.to_record())
+    save_record(store, NAME, GRANT.to_record())
     return store
 
 
@@ -95,14 +95,14 @@ def log_out(store: SecretStore) -> None:
 def test_a_logout_takes_away_what_a_renewal_is_about_to_save(logged_in: SecretStore) -> None:
     """Otherwise the renewal would bring back the login that a person has just ended."""
     with in_the_way_of(logged_in, NAME, log_out) as (held, _):
-        held.save(RENEWED.written())
+        held.save(RENEWED.to_record())
     assert logged_in.names() == []
 
 
 def test_a_login_stays_though_a_renewal_was_about_to_save(logged_in: SecretStore) -> None:
     """Otherwise the renewal would put a pair that is dead in the place of the new one."""
     with in_the_way_of(logged_in, NAME, log_in) as (held, _):
-        held.save(RENEWED.written())
+        held.save(RENEWED.to_record())
     assert load_grant(logged_in, "default") == NEW_LOGIN
 
 
@@ -110,19 +110,19 @@ def test_a_login_is_compared_with_the_one_that_is_there_in_its_turn(store: Secre
     """Two persons log in to a profile that was nobody's: the later one is refused, and replaces nothing."""
     other = replace(GRANT, userid="2")
     with in_the_way_of(store, NAME, log_in) as (held, came):
-        held.save(other.written())
+        held.save(other.to_record())
     assert [type(one) for one in came] == [WrongAccount]
     assert load_grant(store, "default") == other
 
 
 def test_an_app_stays_that_a_login_is_about_to_need(store: SecretStore) -> None:
     """Who removes an app without logins looks for them in its turn, and finds the one that was made meanwhile."""
-    save_record(store, app_name(APP.client_id), APP.written())
+    save_record(store, app_name(APP.client_id), APP.to_record())
     with in_the_way_of(store, app_name(APP.client_id), lambda watched: clear_unused_app(watched, APP.client_id)) as (
         _,
         came,
     ):
-        save_record(store, NAME, NEW_LOGIN.written())
+        save_record(store, NAME, NEW_LOGIN.to_record())
     assert came == [False]
     assert stored_app(store, APP.client_id) == APP
 

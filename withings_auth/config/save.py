@@ -24,7 +24,7 @@ def save_app(store: SecretStore, app: App, file: Path, values: Mapping[str, str]
     with the record saved.
     """
     with store.lock(app_name(app.client_id), LOCK_PATIENCE_SECONDS) as held:
-        held.save(app.written())
+        held.save(app.to_record())
         try:
             write_config(file, values)
         except OSError as error:

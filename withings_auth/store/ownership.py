@@ -30,7 +30,7 @@ def prove_writable(store: SecretStore, app: App) -> None:
     """
     with store.lock(app_name(app.client_id), LOCK_PATIENCE_SECONDS) as held:
         earlier = stored_app(store, app.client_id)
-        held.save((earlier or app).written())
+        held.save((earlier or app).to_record())
     logger.debug("%s can be written", store.description)
 
 
@@ -54,8 +54,8 @@ def save_login(store: SecretStore, profile: str, app: App, grant: Grant, *, repl
         refuse_second_profile(store, profile, grant)
         with store.lock(app_name(app.client_id), LOCK_PATIENCE_SECONDS) as credentials:
             if stored_app(store, app.client_id) != app:
-                credentials.save(app.written())
-            login.save(grant.written())
+                credentials.save(app.to_record())
+            login.save(grant.to_record())
     logger.debug("saved and read back: profile %s, in %s", profile, store.description)
     if owner is not None and owner.client_id != grant.client_id:
         with suppress(StoreError, LockBusy):  # what counts is that the login is saved

@@ -29,7 +29,7 @@ def stored_grant(store: SecretStore, profile: str) -> Grant | None:
     if text is None:
         _debug("%s: nothing in %s", name, store.description)
         return None
-    grant = Grant.read(text)
+    grant = Grant.from_record(text)
     left = grant.seconds_left(time.time())
     _debug("%s: user %s, access token for %.0f s more, in %s", name, grant.userid, left, store.description)
     return grant
@@ -53,7 +53,7 @@ def load_grant(store: SecretStore, profile: str) -> Grant:
 def stored_app(store: SecretStore, client_id: str) -> App | None:
     """Returns the app's credentials, None if they are not saved. Raises `StoreError`."""
     text = store.load(app_name(client_id))
-    app = None if text is None else App.read(text)
+    app = None if text is None else App.from_record(text)
     if app is not None and app.client_id != client_id:  # a secret is only ever sent with its own client id
         raise StoreCorrupt(
             "the stored app record belongs to another app",

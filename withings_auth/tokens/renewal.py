@@ -202,7 +202,7 @@ def _successor(grant: Grant, profile: str, reply: TokenReply, sent_at: float) ->
 
 def _save(held: HeldName, successor: Grant, deadline: float | None) -> None:
     try:
-        held.save(successor.written())
+        held.save(successor.to_record())
     except StoreError as error:
         until = f" before {local_time(deadline)}" if deadline else ""
         raise StoreNotDurable(

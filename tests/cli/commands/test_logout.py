@@ -82,7 +82,7 @@ class TestAll:
         (desk.directory / "token" / "broken.json").write_text("not JSON at all")
         (desk.directory / "token" / "Odd name.json").write_text("{}")
         save_record(
-            FileStore(desk.directory), app_name("unused"), App(client_id="unused", client_secret="hush").written()
+            FileStore(desk.directory), app_name("unused"), App(client_id="unused", client_secret="hush").to_record()
         )
         finished = desk.run("logout", "--all")
         assert finished.returncode == 0, finished.stderr

@@ -84,7 +84,7 @@ class TestRefusal:
         newer = replace(old, access_token="newer", refresh_token="newer", expires_at=int(scene.clock()) + LIFE)
 
         def overtaken(_url: str, _form: Mapping[str, str], **_: object) -> Outcome:
-            save_record_without_lock(scene.store, token_name("default"), newer.written())
+            save_record_without_lock(scene.store, token_name("default"), newer.to_record())
             return refusal(503, "Invalid Params: invalid refresh_token")
 
         assert scene.renew(post=overtaken) == newer

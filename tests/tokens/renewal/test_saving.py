@@ -133,7 +133,7 @@ class TestSecret:
         save_record(
             scene.store,
             app_name(scene.sandbox.client_id),
-            App(client_id=scene.sandbox.client_id, client_secret="the-old-one").written(),
+            App(client_id=scene.sandbox.client_id, client_secret="the-old-one").to_record(),
         )
         assert scene.works(scene.renew(secret_for=lambda _: scene.sandbox.client_secret))
 
@@ -151,7 +151,7 @@ class TestSecret:
         elsewhere = replace(old, token_url="http://127.0.0.1:1/v2/oauth2", client_id="another-app")
         scene.save(elsewhere)
         app = App(client_id="another-app", client_secret="its-secret")
-        save_record(scene.store, app_name(app.client_id), app.written())
+        save_record(scene.store, app_name(app.client_id), app.to_record())
         scene.renew(post=scene.script(tokens()))
         (sent,) = scene.sent
         assert sent.url == "http://127.0.0.1:1/v2/oauth2"

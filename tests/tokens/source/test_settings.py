@@ -112,7 +112,7 @@ class TestContradiction:
             class Replaced(Wrapped):
                 def load(self, name: str, loads: list[str] = loads, other: Grant = other) -> str | None:
                     loads.append(name)
-                    return self.inner.load(name) if len(loads) == 1 else other.written()
+                    return self.inner.load(name) if len(loads) == 1 else other.to_record()
 
             requests = sandbox.counters.token_requests
             with pytest.raises(ConfigurationError, match="belongs to another app"):
@@ -135,7 +135,7 @@ class TestSecret:
         store = MemoryStore()
         log_in(store, sandbox, age=LIFE)
         stale = App(client_id=sandbox.client_id, client_secret="stale")
-        save_record(store, app_name(sandbox.client_id), stale.written())
+        save_record(store, app_name(sandbox.client_id), stale.to_record())
         monkeypatch.setenv("WITHINGS_CLIENT_ID", sandbox.client_id)
         monkeypatch.setenv("WITHINGS_CLIENT_SECRET", sandbox.client_secret)
         assert TokenSource(store=store).token().expires_at > time.time()
@@ -156,7 +156,7 @@ class TestSecret:
         monkeypatch.setenv("WITHINGS_CLIENT_SECRET", "mistyped")
         with pytest.raises(ConfigurationError, match="does not know this client id with this client secret"):
             TokenSource(store=store).token()
-        assert store.load(token_name("default")) == grant.written()
+        assert store.load(token_name("default")) == grant.to_record()
 
 
 class TestNobodyThere:
@@ -175,7 +175,7 @@ class TestNobodyThere:
         store = MemoryStore()
         for age, works in ((LIFE, False), (LIFE - 30, True)):
             grant = replace(log_in(store, sandbox, age=age), token_url="http://127.0.0.1:1/v2/oauth2")
-            save_record(store, token_name("default"), grant.written())
+            save_record(store, token_name("default"), grant.to_record())
             source = TokenSource(store=store)
             if works:
                 assert source.token() == grant.token

@@ -76,8 +76,8 @@ def log_in(store: SecretStore, sandbox: Sandbox, *, age: int = 60, profile: str 
         token_url=sandbox.endpoints.token_url,
     )
     app = App(client_id=sandbox.client_id, client_secret=sandbox.client_secret)
-    save_record(store, token_name(profile), grant.written())
-    save_record(store, app_name(app.client_id), app.written())
+    save_record(store, token_name(profile), grant.to_record())
+    save_record(store, app_name(app.client_id), app.to_record())
     return grant
 
 
