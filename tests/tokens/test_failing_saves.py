@@ -264,7 +264,7 @@ class TestSecretService:
             program = cli.using(sys.executable, "-c", IMPATIENT).start(str(state_directory()))
             await_refresh(sandbox)
             secret_service.stop()
-            ended = program.wait(seconds=8)
+            ended = program.wait()
             assert ended.stdout == "StoreNotDurable 5\n"
             assert ended.returncode == 0
             secret_service.resume()

@@ -54,7 +54,7 @@ class TestNotSent:
             "print(post('https://wbsapi.withings.invalid/', {}, time_limit_seconds=0.2))",
         )
         assert (ran.returncode, ran.stdout, ran.stderr) == (0, "NotSent(why='no answer within 0.2 seconds')\n", "")
-        assert ran.seconds < 10
+        assert ran.seconds < 50
 
     def test_no_thread_for_a_look_up(self, monkeypatch: pytest.MonkeyPatch, form: dict[str, str]) -> None:
         """Where the interpreter starts no thread any more, as it does at its end, nothing was sent."""
