@@ -186,7 +186,7 @@ class TestStrictReading:
             read(json.dumps(json.loads(text) | {"version": version}))
 
     def test_a_secret_is_not_taken_from_another_apps_record(self) -> None:
-        """Statement 38: a record that lies under another client id, as where file names have no case, is refused."""
+        """Statement 38: a record under another client id, as on file systems that ignore case, is refused."""
         store = MemoryStore()
         save_record(store, app_name("C" * 64), APP.to_record())
         with pytest.raises(StoreCorrupt):
@@ -202,7 +202,7 @@ class TestSecrets:
         assert "client_id" in shown
 
     def test_no_secret_is_in_an_error_or_its_traceback(self) -> None:
-        """Statement 23: an error over a wrong record or a wrong app shows nothing of it, with all its causes."""
+        """Statement 23: an error about a wrong record or app shows nothing of it, and neither do its causes."""
         for read, text in READERS.values():
             for spoiled in (text[:-1], text.replace('"version":1', '"version":3'), text.replace("user.info", "a b")):
                 with pytest.raises(StoreCorrupt) as corrupt:
@@ -294,7 +294,7 @@ class TestLife:
         ],
     )
     def test_it_is_good_for_one_service(self, token_url: str, api_url: str, origin: str) -> None:
-        """Statement 26: the origin that a token may be sent to follows from where it was issued."""
+        """Statement 26: a token may be sent only to the origin that issued it."""
         grant = dataclasses.replace(GRANT, token_url=token_url)
         assert (grant.api_url, grant.token.api_origin) == (api_url, origin)
         assert Endpoints(api_url=api_url).token_url == token_url

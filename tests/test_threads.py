@@ -92,7 +92,7 @@ class TestWorker:
         worker.close()
 
     def test_nobody_is_told_of_a_short_wait(self) -> None:
-        """`announce` is for waits that a person notices, also where the limit is shorter than that."""
+        """`announce` is for waits that a user notices, even if the limit is shorter than that."""
         told: list[str] = []
         worker = Worker("a worker")
         assert worker.do(lambda: 1, seconds=5, announce=lambda: told.append("quick")) == 1

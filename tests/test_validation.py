@@ -70,7 +70,7 @@ class TestPrintable:
 
     @given(st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=126), max_size=40))
     def test_plain_text_stays_as_it_is(self, text: str) -> None:
-        """A person reads what was said, as far as the bound goes."""
+        """The user reads the text, up to the limit."""
         assert printable(text, limit=40) == text
 
     def test_what_was_cut_off_is_marked(self) -> None:

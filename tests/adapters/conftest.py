@@ -23,7 +23,7 @@ LIFE = 10_800
 
 
 class Login:
-    """Who is logged in where: the record that the sources read."""
+    """The login whose record the sources read."""
 
     def __init__(self, store: SecretStore, canaries: Canaries) -> None:
         self.store = store

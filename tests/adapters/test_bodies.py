@@ -79,7 +79,7 @@ class TestRequests:
     def test_requests_winds_a_file_back(
         self, login: Login, api: Api, store: SecretStore, made: type[io.BytesIO], times: int
     ) -> None:
-        """To where it stood; one that cannot be wound back is sent once."""
+        """To its earlier position; one that cannot be rewound is sent once."""
         login.at(api.url)
         file = made(b"before, after")
         file.read(8)

@@ -87,7 +87,7 @@ def test_without_a_login_nothing_is_sent(client: Client, api: Api) -> None:
 
 
 class TestRefusals:
-    """What counts as one, and what becomes of it, at an API that does as it is told."""
+    """What counts as a refusal and what happens then, with an API that does what the test says."""
 
     def test_a_true_http_401_is_one_too(self, client: Client, login: Login, api: Api) -> None:
         login.at(api.url)
@@ -110,7 +110,7 @@ class TestRefusals:
         assert (len(api.calls), api.refreshes) == (40, 1)
 
     def test_a_second_refusal_is_the_answer(self, client: Client, login: Login, api: Api) -> None:
-        """Once is enough: a third try would fare no better, and the caller sees what Withings said."""
+        """Once is enough: a third try would be refused too, and the caller sees Withings' answer."""
         login.at(api.url)
         api.accept = lambda _: envelope(401, which="second")
         assert json.loads(client.send("GET", f"{api.url}/v2/user").body)["body"] == {"which": "second"}

@@ -1,4 +1,4 @@
-"""How the adapters are taken into use: typed, in their right pairing, and with a word where the library is missing."""
+"""Starting to use an adapter: its types, the right kind of source, and a clear error if the library is missing."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def tokens(seen: Iterable[Seen]) -> list[str | None]:
 
 
 def nowhere_else(token: str, seen: Iterable[Seen]) -> bool:
-    """Whether the token stands in no other header, no address and no body."""
+    """Whether the token is in no other header, no URL and no body."""
     others = [(one.target, one.body, {**one.headers, "authorization": ""}) for one in seen]
     return token not in repr(others)
 

@@ -61,9 +61,9 @@ def across_a_refusal(desk: Desk) -> Iterator[None]:
 
 
 def run(recipe: str) -> dict[str, Any]:
-    """Runs the README's recipe that holds these words as it stands; returns the names that it has defined."""
+    """Runs the README's recipe that contains these words, unchanged; returns the names that it defines."""
     defined: dict[str, Any] = {"__name__": "recipe"}
-    exec(compile(recipe_with(recipe), "README.md", "exec"), defined)  # noqa: S102  a reader of it does the same
+    exec(compile(recipe_with(recipe), "README.md", "exec"), defined)  # noqa: S102  its readers do the same
     return defined
 
 

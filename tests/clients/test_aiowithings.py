@@ -44,7 +44,7 @@ async def _go_through(story: Story, desk: Desk, withings: WithingsClient) -> Non
 
 @pytest.mark.usefixtures("logged_in")
 def test_the_recipe_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    """What the README shows prints the person's devices."""
+    """The README's example prints the user's devices."""
     run(RECIPE)
     assert capsys.readouterr().out.split("\n") == ["Body+", "Steel HR", ""]
 

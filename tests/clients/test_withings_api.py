@@ -36,7 +36,7 @@ def logged_in(logged_in: Desk, monkeypatch: pytest.MonkeyPatch, require: Require
 
 @pytest.fixture
 def withings(logged_in: Desk, capsys: pytest.CaptureFixture[str]) -> Any:
-    """The client of the README's recipe, which has run as it stands and printed the person's devices."""
+    """The client of the README's recipe, which has run unchanged and printed the user's devices."""
     client = run("import AbstractWithingsApi")["withings"]
     assert capsys.readouterr().out.split("\n") == ["Body+", "Steel HR", ""]
     assert logged_in.sandbox.counters.refusals == 0

@@ -15,7 +15,7 @@ from withings_auth.tokens.source import TokenSource
 
 
 def checked(scene: Scene, *, now: float | None = None) -> bool:
-    """A check; where it waits, the sandbox's time passes."""
+    """A check; while it waits, the sandbox's time passes."""
     source = TokenSource(store=scene.store)
     wait, moment = scene.sandbox.advance, time.time() if now is None else now
     return check(source, "default", scene.sandbox.url, wait=wait, now=lambda: moment)
@@ -60,7 +60,7 @@ def test_a_login_that_has_ended(scene: Scene) -> None:
 
 
 def test_a_new_token_that_is_refused_too_means_a_login(scene: Scene) -> None:
-    """Withings takes neither the stored token nor its successor: only a person can help."""
+    """Withings accepts neither the stored token nor the new one: only the user can help."""
     scene.sandbox.fail_next("status", where="measure", times=2, status=401, error="invalid_token")
     with pytest.raises(LoginRequired, match="a new one was refused too"):
         checked(scene)

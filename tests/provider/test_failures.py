@@ -1,4 +1,4 @@
-"""What each failure is called, which exit code it has, whether trying again helps, and what a person is told to do."""
+"""The error for each failure: its class, exit code and hint, and whether trying again helps."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_a_failed_code_exchange(
     error_class: type[WithingsAuthError],
     hint: str,
 ) -> None:
-    """No failure of a login tells a person that they are logged out, and none is repeated."""
+    """No failed login says that the user is logged out, and none is repeated."""
     error = code_error(failed)
     assert type(error) is error_class
     assert hint in error.hint

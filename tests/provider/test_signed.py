@@ -26,7 +26,7 @@ def answering(outcome: Outcome) -> Post:
 
 
 class TestCheckApp:
-    def test_the_right_secret_is_proved_without_a_person(self) -> None:
+    def test_the_right_secret_is_proved_without_a_user(self) -> None:
         with Sandbox() as sandbox:
             check_app(app_of(sandbox), sandbox.url)
             assert sandbox.counters.nonces == 1
@@ -69,7 +69,7 @@ class TestCheckApp:
 
 
 class TestRevoke:
-    def test_it_ends_all_tokens_of_the_person(self) -> None:
+    def test_it_revokes_all_tokens_of_the_user(self) -> None:
         with Sandbox(switches=Switches(revoke_open_to_free_apps=True)) as sandbox:
             pair = sandbox.issue_pair()
             revoke(app_of(sandbox), sandbox.url, str(pair.userid))

@@ -2,7 +2,7 @@
 
 The switches that are left out bear on consents alone (`denial`, `redirect_uri_prefix_matches`, …), or on services
 that a renewal does not use (`revoke_open_to_free_apps`). `second_consent` acts only
-where somebody logs in for a second time: promises about that are tried with `and_consents`.
+if somebody logs in again: promises about that are tried with `and_consents`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ANSWERS: dict[str, tuple[object, ...]] = {
 CONSENTS: dict[str, tuple[object, ...]] = {
     "second_consent": ("kills_at_consent", "kills_at_exchange", "kills_nothing"),
 }
-# What can be left out where no refresh is repeated, and where no refusal is answered.
+# What can be left out if no refresh is repeated, and if nothing is refused.
 OF_REPETITIONS = (
     "repeated_refresh_restarts_grace",
     "repeated_refresh_returns_same_pair",

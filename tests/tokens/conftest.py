@@ -49,7 +49,7 @@ def scene(store: SecretStore, sandbox: Sandbox, clock: Clock) -> Scene:
 
 @pytest.fixture
 def file_scene(directory: Path, sandbox: Sandbox, clock: Clock) -> Scene:
-    """The scene where other processes can take part."""
+    """A scene that other processes can take part in."""
     return Scene(FileStore(directory), sandbox, clock)
 
 
@@ -61,7 +61,7 @@ def everywhere(sandbox: Sandbox, clock: Clock) -> Combinations:
 
 @pytest.fixture
 def everywhere_on_disk(sandbox: Sandbox, clock: Clock, directory: Path) -> Combinations:
-    """The same in `directory`, where other processes can take part; a login there writes over the one before."""
+    """The same in `directory`, so that other processes can take part; each login replaces the one before."""
     return Combinations(sandbox=sandbox, clock=clock, open_store=lambda: FileStore(directory))
 
 

@@ -48,7 +48,7 @@ class Program:
         self._said: list[str] = []
 
     def ask(self, rejected: str | None) -> None:
-        """Asks in all ways at once, and says what came of it."""
+        """Asks in all ways at once, and returns the results."""
 
         async def awaiting(source: AsyncTokenSource) -> None:
             self._said.extend(await asyncio.gather(*(by_await(source, rejected) for _ in range(TASKS))))

@@ -1,7 +1,7 @@
 """The other side of `processes`: forks a process for each order, which asks for a token and may die on the way.
 
 It has imported everything before the first order, so that a process that is killed, and a fresh one that asks after
-it, cost some milliseconds. It is single-threaded where it forks. Tokens stay inside: what is told is a digest.
+it, cost some milliseconds. It is single-threaded when it forks. Tokens stay inside: it reports digests.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def _open_store(order: Order, reach: Reach) -> SecretStore:
 
 
 class Mortal(Wrapped):
-    """A store whose user dies before, in and after what it does."""
+    """A store that lets its process die before, during and after each call."""
 
     def __init__(self, inner: SecretStore, reach: Reach) -> None:
         super().__init__(inner)

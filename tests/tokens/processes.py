@@ -40,7 +40,7 @@ class Processes:
     """Starts one process at a time, a fork of one that has imported everything.
 
     `store` is `file:DIRECTORY`, `keyring:STATE` or `replacing:DIRECTORY`; `die_at` is the step at which the process is
-    killed. Its clock stands still but for its waits.
+    killed. Its clock moves only while it waits.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""One login, one store, one Withings and one clock, on which the transaction is played without sleeping."""
+"""One login, one store, one Withings and one clock, with which a transaction runs without sleeping."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Scene:
         self._numbers = itertools.count()
 
     def log_in(self, *, age: float = LIFE, profile: str = "default") -> Grant:
-        """Lets a person log in so many seconds ago."""
+        """Saves a login that is so many seconds old."""
         pair = self.sandbox.issue_pair()
         grant = Grant(
             access_token=pair.access_token,

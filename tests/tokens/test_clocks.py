@@ -192,7 +192,7 @@ class TestWithinARenewal:
 
     @pytest.mark.parametrize("jump", JUMPS)
     def test_between_two_processes(self, scene: Scene, wrong: Wrong, jump: int) -> None:
-        """A guard that was noted by a wrong clock: eleven seconds at most, and a 601 where it was missed."""
+        """A guard written with a wrong clock lasts eleven seconds at most; if it is missed, there is a 601."""
         scene.log_in(age=LIFE + DAY)
         wrong.ahead = jump
         scene.sandbox.fail_next("lost", times=2)

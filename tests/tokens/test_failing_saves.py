@@ -48,7 +48,7 @@ class FaultyKeyring(MemoryKeyring):
     def set_password(self, service: str, username: str, password: str) -> None:
         match self.fault:
             case "fails":
-                raise KeyringLocked("the person said no")
+                raise KeyringLocked("the user refused")
             case "forgets":
                 return
             case "cuts":
@@ -174,7 +174,7 @@ class TestHanging:
         assert desk.scene.works(desk.scene.renew())
 
     def test_a_keyring_that_hangs_before_the_request_is_told_before_it(self, desk: Desk) -> None:
-        """Statement 32: where the record cannot be read nobody is asked, and nothing is used up."""
+        """Statement 32: if the record cannot be read, nothing is sent and nothing is used up."""
         desk.keyring.fault = "cannot be read"
         with pytest.raises(StoreUnavailable) as caught:
             desk.scene.renew(store=desk.open_impatient_store())
@@ -184,7 +184,7 @@ class TestHanging:
         assert desk.scene.works(desk.scene.renew(store=desk.open_store()))
 
 
-# Asks for a token with a keyring that it does not wait long for, says what came of it, and ends.
+# Asks for a token with a keyring that it does not wait long for, prints the result, and ends.
 IMPATIENT = """
 import sys
 from pathlib import Path

@@ -57,7 +57,7 @@ class TestGuard:
         ("later", "seconds"), [(0, 11), (4, 7), (10, 1), (11, 0), (12, 0), (10**6, 0), (-3, 11), (-(10**6), 11)]
     )
     def test_another_process_keeps_the_guard(self, notes: MemoryNotes, later: float, seconds: float) -> None:
-        """The wait is never longer than the guard, not even where the clock was set back since."""
+        """The wait is never longer than the guard, even if the clock was set back since."""
         Journal(notes, GRANT).begin(NOW)
         assert Journal(notes, GRANT).seconds_to_wait(NOW + later) == seconds
 
@@ -76,7 +76,7 @@ class TestGuard:
 
     @pytest.mark.parametrize("changes", [{"refresh_token": "refresh-2"}, {"access_token": "access-2"}])
     def test_a_successor_may_follow_at_once(self, notes: MemoryNotes, changes: dict[str, str]) -> None:
-        """Notes on another pair count as none, also where Withings has left the refresh token as it was."""
+        """An entry about another pair counts as none, even if the refresh token is the same."""
         attempted(notes, LOST)
         successor = Journal(notes, replace(GRANT, **changes))  # type: ignore[arg-type]  # the values are texts
         assert (successor.seconds_to_wait(NOW), successor.deadline) == (0, None)
@@ -104,7 +104,7 @@ class TestDeadline:
     ) -> None:
         """A refusal before acting, or a request that never left, leaves known what was known and unknown the rest.
 
-        After tokens it stands too: until they are saved, that renewal is as good as lost.
+        After tokens it stays too: until they are saved, that renewal is as good as lost.
         """
         expected = None if since is None else NOW + since + 8 * 3600
         assert attempted(notes, *results).deadline == expected

@@ -67,7 +67,7 @@ class TestNoName:
     """A request that never left is nothing that Withings knows of: no switch can matter here."""
 
     def nowhere(self, _url: str, form: Mapping[str, str], **_: object) -> Outcome:
-        """Asks a service whose name nobody can look up."""
+        """Asks a service whose name cannot be resolved."""
         return post("https://withings-auth.invalid/v2/oauth2", {**form, "client_secret": "kept"})
 
     def test_it_is_temporary_and_leaves_nothing_unknown(self, scene: Scene) -> None:

@@ -40,7 +40,7 @@ ROUNDS = 3  # of what runs free
 
 @dataclass(kw_only=True)
 class Household:
-    """A person who logs in and out, and programs that ask for a token; the token is expired."""
+    """A user who logs in and out, and programs that ask for a token; the token has expired."""
 
     desk: Desk
     store: SecretStore
@@ -84,7 +84,7 @@ class Household:
 
     @contextmanager
     def allowing(self, pending: PendingLogin) -> Iterator[None]:
-        """The person says yes, and looks at the page until it tells how it ended."""
+        """The user clicks Allow, and watches the page until it shows the outcome."""
         looking = threading.Thread(target=pending.allow, kwargs={"person": 1})
         looking.start()
         yield
@@ -253,7 +253,7 @@ class TestLoginAndLogout:
             logout = household.run("logout")
         assert (logout.returncode, "Logged out" in logout.stderr) == (0, True)
         assert pending.wait().returncode == 0
-        assert_all_or_nothing(household)  # nothing only where the machine is so slow that the logout came last
+        assert_all_or_nothing(household)  # nothing only if the machine is so slow that the logout came last
 
     def test_both_wait_for_the_lock(self, household: Household) -> None:
         """Whoever is let in last decides, and leaves all or nothing."""

@@ -1,4 +1,4 @@
-"""Whatever Withings does where nobody knows: the same promises under every answer to the open questions."""
+"""Nobody knows some of Withings' behaviour: the same promises hold under every answer to the open questions."""
 
 from __future__ import annotations
 
@@ -136,10 +136,10 @@ def test_a_data_call_rejects_what_a_renewal_has_replaced(everywhere: Combination
 
 
 class TestSecondConsent:
-    """The same person logs in to the same app again: what becomes of the first login is for Withings to say."""
+    """The same user logs in to the same app again; Withings decides what happens to the first login."""
 
     def test_between_two_renewals(self, everywhere: Combinations) -> None:
-        """The first profile's token works where Withings leaves it one; else “log in”. The second one's works."""
+        """The first profile's token works if Withings leaves it one, or else “log in”; the second one's works."""
         for combination in everywhere.and_consents().without(*OF_REPETITIONS):
             with combination as scene:
                 scene.log_in(age=0)
@@ -149,7 +149,7 @@ class TestSecondConsent:
                 assert scene.works(scene.renew(profile="second"))
 
     def test_after_a_lost_answer(self, everywhere: Combinations) -> None:
-        """While the outcome of the first profile's renewal is unknown, the person logs in elsewhere."""
+        """While the outcome of the first profile's renewal is unknown, the user logs in elsewhere."""
         for combination in everywhere.and_consents():
             with combination as scene:
                 scene.log_in()
@@ -163,7 +163,7 @@ class TestSecondConsent:
 
 
 def consent_again(scene: Scene) -> Grant:
-    """Lets the person log in to the app once more, under another profile, as a login does it."""
+    """Logs the user in to the app once more, under another profile, as a login does."""
     sandbox = scene.sandbox
     app = App(client_id=sandbox.client_id, client_secret=sandbox.client_secret)
     came_back = parse_qs(consent(authorize_url(sandbox.endpoints, app, state="s" * 32)))
@@ -189,7 +189,7 @@ def consent_again(scene: Scene) -> Grant:
 
 
 def a_token_or_log_in(scene: Scene) -> None:
-    """Asks, and expects a token that works where Withings' rules leave one, or else what stays as it is."""
+    """Asks, and expects a token that works if Withings' rules leave one, or else an unchanged record."""
     before, left = scene.stored, scene.way_left
     if left:
         assert scene.works(scene.renew())

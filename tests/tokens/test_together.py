@@ -53,7 +53,7 @@ def store(request: pytest.FixtureRequest, directory: Path, monkeypatch: pytest.M
 
 
 def log_in(scene: Scene, *, rejected: bool) -> Grant:
-    """A login in real time, whose access token has expired, or has life and is dead at Withings."""
+    """A login in real time; its access token has expired, or Withings alone knows that it is dead."""
     obtained_at = int(time.time()) - (LIFE // 2 if rejected else LIFE)
     grant = replace(scene.log_in(age=0), obtained_at=obtained_at, expires_at=obtained_at + LIFE)
     scene.save(grant)
@@ -99,7 +99,7 @@ def test_a_crowd_under_every_combination_of_answers(
     monkeypatch: pytest.MonkeyPatch,
     rejected: bool,
 ) -> None:
-    """Statement 28: exactly one refresh, whatever Withings does where nobody knows; forks of one program ask.
+    """Statement 28: exactly one refresh, whatever Withings does that nobody knows; forks of one program ask.
 
     Nothing is refused here; what is refused or lost is the next test's.
     """

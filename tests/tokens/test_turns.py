@@ -1,6 +1,6 @@
 """Who comes while another is at it waits its turn, and then looks again: a login and a logout, in each other's way.
 
-`test_races` has real programs do this, in the order that comes of it; here each waits at the worst moment there is.
+In `test_races` real programs do this, in any order; here each one waits at the worst possible moment.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Watched(Wrapped):
 def in_the_way_of(
     store: SecretStore, name: str, act: Callable[[SecretStore], object]
 ) -> Iterator[tuple[HeldName, list[object]]]:
-    """Holds a name, and lets somebody act until they ask for it; they go on at the end. Lists what came of it."""
+    """Holds a name and lets somebody act until they ask for it; they go on at the end. Lists the results."""
     watched, came = Watched(store), list[object]()
 
     def acting() -> None:
@@ -93,7 +93,7 @@ def log_out(store: SecretStore) -> None:
 
 
 def test_a_logout_takes_away_what_a_renewal_is_about_to_save(logged_in: SecretStore) -> None:
-    """Otherwise the renewal would bring back the login that a person has just ended."""
+    """Otherwise the renewal would bring back the login that the user has just ended."""
     with in_the_way_of(logged_in, NAME, log_out) as (held, _):
         held.save(RENEWED.to_record())
     assert logged_in.names() == []
@@ -107,7 +107,7 @@ def test_a_login_stays_though_a_renewal_was_about_to_save(logged_in: SecretStore
 
 
 def test_a_login_is_compared_with_the_one_that_is_there_in_its_turn(store: SecretStore) -> None:
-    """Two persons log in to a profile that was nobody's: the later one is refused, and replaces nothing."""
+    """Two users log in to a profile that was nobody's: the later one is refused, and replaces nothing."""
     other = replace(GRANT, userid="2")
     with in_the_way_of(store, NAME, log_in) as (held, came):
         held.save(other.to_record())

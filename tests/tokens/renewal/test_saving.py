@@ -28,7 +28,7 @@ from withings_auth.store.records import app_name, token_name
 
 
 class TestReply:
-    def test_tokens_of_another_person_are_not_saved(self, scene: Scene) -> None:
+    def test_tokens_of_another_user_are_not_saved(self, scene: Scene) -> None:
         old = scene.log_in()
         with pytest.raises(ProtocolViolation, match="tokens of user 666"):
             scene.renew(post=scene.script(tokens(userid=666)))
@@ -41,7 +41,7 @@ class TestReply:
         assert scene.stored == new
 
     def test_after_a_reply_without_a_refresh_token_nothing_is_unknown(self, scene: Scene) -> None:
-        """The refresh token stays, and what was noted of it is settled by the tokens that were saved."""
+        """The refresh token stays, and the saved tokens settle what the journal has about it."""
         scene.log_in()
         new = scene.renew(post=scene.script(LOST, tokens(refresh_token=None)))
         scene.clock.at = new.expires_at
@@ -146,7 +146,7 @@ class TestSecret:
         assert scene.sent == []
 
     def test_everything_goes_to_the_records_own_service_and_app(self, scene: Scene) -> None:
-        """Statement 38: whatever the environment says, the record says where to and as whom."""
+        """Statement 38: whatever the environment says, the record decides the service and the app."""
         old = scene.log_in()
         elsewhere = replace(old, token_url="http://127.0.0.1:1/v2/oauth2", client_id="another-app")
         scene.save(elsewhere)

@@ -28,7 +28,7 @@ from withings_auth.tokens.source import AsyncTokenSource, TokenSource
 
 class TestAnywhere:
     def test_two_loops_in_two_threads_share_a_source(self, store: WatchedStore, sandbox: Sandbox, since: Since) -> None:
-        """Statement 28: one refresh, for all tasks of both; no loop waits for the other one's errand."""
+        """Statement 28: one refresh, for all tasks of both; no loop waits for the other one's task."""
         log_in(store, sandbox, age=LIFE)
         source = AsyncTokenSource(store=store)
         together = threading.Barrier(2)
@@ -47,7 +47,7 @@ class TestAnywhere:
         assert since.requests == since.refreshes == 1
 
     def test_one_loop_after_another(self, store: WatchedStore, sandbox: Sandbox) -> None:
-        """A source that was made where no loop runs works in each, and keeps its memory from one to the next."""
+        """A source made outside of any loop works in each, and keeps its memory from one to the next."""
         grant = log_in(store, sandbox)
         source = AsyncTokenSource(store=store)
         assert [asyncio.run(source.access_token()) for _ in range(3)] == [grant.access_token] * 3
@@ -84,7 +84,7 @@ class TestAnywhere:
             AsyncTokenSource("../work", store=MemoryStore())
 
     def test_no_repr_tells_a_token(self, memory: WatchedStore, sandbox: Sandbox, canaries: Canaries) -> None:
-        """Statement 23: neither the source nor the errand that a debugger finds among the tasks shows one."""
+        """Statement 23: neither the source nor the task that a debugger finds shows one."""
         grant = log_in(memory, sandbox)
         memory.gate.clear()
         source = AsyncTokenSource(store=memory)

@@ -27,7 +27,7 @@ from withings_auth.tokens.source import AsyncTokenSource
 
 class TestCancelled:
     def test_the_others_get_their_token(self, store: WatchedStore, sandbox: Sandbox, since: Since) -> None:
-        """One caller of three goes away, the first one: it was not the errand."""
+        """The first of three callers goes away: it was not the shared task."""
         log_in(store, sandbox, age=LIFE)
         store.gate.clear()
 
@@ -184,8 +184,8 @@ class TestCancelled:
             block_until(no_thread_of_ours)
         assert since.requests == 0
 
-    def test_a_loop_that_is_closed_under_an_errand(self, memory: WatchedStore, sandbox: Sandbox) -> None:
-        """Not by asyncio.run, and with nothing cancelled: the errand ends in silence, and another loop has its own."""
+    def test_a_loop_that_is_closed_under_a_task(self, memory: WatchedStore, sandbox: Sandbox) -> None:
+        """Not by asyncio.run, and with nothing cancelled: the task ends silently, and another loop has its own."""
         grant = log_in(memory, sandbox)
         memory.gate.clear()
         source = AsyncTokenSource(store=memory)

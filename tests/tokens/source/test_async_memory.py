@@ -81,7 +81,7 @@ class TestFastPath:
 
 
 class TestNothingStaysBehind:
-    """Statement 23: no cycle keeps a secret alive until the collector comes by, and no thread or errand stays."""
+    """Statement 23: no cycle keeps a secret in memory until garbage is collected, and no thread or task is left."""
 
     @staticmethod
     def held() -> int:
@@ -89,7 +89,7 @@ class TestNothingStaysBehind:
 
     @pytest.fixture
     def left_by(self, sandbox: Sandbox) -> Iterator[Callable[..., bool]]:
-        """Has something done with a source, and tells whether anything of it is left."""
+        """Does something with a source; returns whether anything of it is left."""
 
         def play(act: Callable[[AsyncTokenSource, WatchedStore], Awaitable[object]], *, refused: bool = False) -> bool:
             async def main() -> None:
@@ -126,7 +126,7 @@ class TestNothingStaysBehind:
 
     @pytest.mark.parametrize("refused", [False, True])
     def test_after_everybody_has_gone(self, left_by: Callable[..., bool], refused: bool) -> None:
-        """Also where the errand fails then, and nobody takes the error."""
+        """Also if the task fails then, and nobody takes the error."""
 
         async def act(source: AsyncTokenSource, store: WatchedStore) -> None:
             store.gate.clear()
@@ -137,8 +137,8 @@ class TestNothingStaysBehind:
         assert not left_by(act, refused=refused)
 
     @pytest.mark.parametrize("refused", [False, True])
-    def test_after_an_errand_that_was_cut_off(self, left_by: Callable[..., bool], refused: bool) -> None:
-        """The errand's task is cancelled at the end of a loop; its thread goes on, and takes all along at its end."""
+    def test_after_a_task_that_was_cancelled(self, left_by: Callable[..., bool], refused: bool) -> None:
+        """The task is cancelled at the end of a loop; its thread goes on, and cleans up when it ends."""
 
         async def act(source: AsyncTokenSource, store: WatchedStore) -> None:
             store.gate.clear()

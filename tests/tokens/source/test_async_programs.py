@@ -184,7 +184,7 @@ class TestProcess:
         assert (ended.returncode, ended.stdout, ended.stderr) == (0, "0\n0\nLoginRequired\n", "")
         assert since.requests == since.refreshes == 1
 
-    def test_a_fork_while_an_errand_is_under_way(
+    def test_a_fork_while_a_task_is_running(
         self, cli: Cli, store: FileStore, directory: Path, sandbox: Sandbox, since: Since
     ) -> None:
         """Statement 28: the child does not wait for a task that only the parent has; it has what the parent renews."""
@@ -201,7 +201,7 @@ class TestProcess:
     if sys.version_info >= (3, 12):
 
         def test_tasks_that_start_eagerly(self, cli: Cli, store: FileStore, directory: Path, sandbox: Sandbox) -> None:
-            """A task's first step can run where it is made: errands are shared all the same."""
+            """A task's first step can run when it is created: tasks are shared all the same."""
             log_in(store, sandbox)
             ended = cli.using(sys.executable, "-c")(PROGRAM + EAGER, str(directory))
             assert (ended.returncode, ended.stdout, ended.stderr) == (0, "1\n", "")

@@ -22,8 +22,8 @@ from withings_auth.tokens.source import AsyncTokenSource
 
 
 class TestSingleFlight:
-    def test_a_hundred_tasks_share_one_errand(self, store: WatchedStore, sandbox: Sandbox, since: Since) -> None:
-        """Statement 28: one thread looks into the store, one renews, and everybody has what it brought."""
+    def test_a_hundred_callers_share_one_task(self, store: WatchedStore, sandbox: Sandbox, since: Since) -> None:
+        """Statement 28: one thread reads the store, one renews, and everybody gets the result."""
         grant = log_in(store, sandbox, age=LIFE)
         source = AsyncTokenSource(store=store)
 
@@ -47,7 +47,7 @@ class TestSingleFlight:
         assert asyncio.run(main()) == [grant.access_token] * 100
         assert (len(store.threads), store.asked.count("load")) == (1, 1)
 
-    def test_who_reports_another_token_as_rejected_has_an_errand_of_its_own(
+    def test_a_caller_that_reports_another_token_has_a_task_of_its_own(
         self, store: WatchedStore, sandbox: Sandbox, since: Since
     ) -> None:
         """Statement 28: whatever each one reports, there is one refresh; and nobody gets what it reported."""
@@ -105,7 +105,7 @@ class TestTheLoopIsNeverBlocked:
     """Each of these ends only because another task of the same loop goes on meanwhile."""
 
     def test_while_the_keyring_hangs(self, store: WatchedStore, sandbox: Sandbox) -> None:
-        """Statement 32: a keyring that waits for a person holds up nobody else."""
+        """Statement 32: a keyring that waits for the user holds up nobody else."""
         grant = log_in(store, sandbox)
         store.gate.clear()
 

@@ -192,7 +192,7 @@ class TestAnywhere:
     def test_what_a_caller_gets_holds_no_refresh_token(
         self, store: WatchedStore, sandbox: Sandbox, canaries: Canaries
     ) -> None:
-        """Statement 27: an access token, and where it may be sent; Statement 23: and no repr shows it."""
+        """Statement 27: an access token, and the origin that it may be sent to; Statement 23: no repr shows it."""
         grant = log_in(store, sandbox)
         source = TokenSource(store=store)
         token = source.token()
