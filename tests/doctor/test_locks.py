@@ -36,7 +36,7 @@ class TestPermissions:
         """Statement 24: the directory, one inside it, or a file; the remedy is the command to type."""
         (files.directory / wide).chmod(mode)
         result = run_check(lambda: storage.check_permissions(files))
-        assert (result.verdict, "other users are let in" in result.words) == (Verdict.FAILED, True)
+        assert (result.verdict, "other users have access" in result.words) == (Verdict.FAILED, True)
         assert result.remedy.startswith(f"chmod {'600' if wide.endswith('.json') else '700'} {files.directory}")
 
     def test_every_error_is_reported(self, files: FileStore, tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ class TestPermissions:
         result = storage.check_permissions(files)
         assert result.verdict is Verdict.FAILED
         assert "it is a symbolic link" in result.words
-        assert "other users are let in" in result.words
+        assert "other users have access" in result.words
 
     @pytest.mark.skipif(os.name == "posix" and os.geteuid() != 0, reason="only root can give a file away")
     def test_another_owner(self, files: FileStore) -> None:

@@ -210,7 +210,7 @@ class TestUnsafe:
         (directory / "token/default.json").chmod(0o644)
         ran = cli("token", env={"WITHINGS_AUTH_STORE": f"file:{directory}"})
         assert (ran.returncode, ran.stdout) == (5, "")
-        assert "other users are let in" in ran.stderr
+        assert "other users have access" in ran.stderr
         assert f"chmod 600 {directory}/token/default.json" in ran.stderr
 
 

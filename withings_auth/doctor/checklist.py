@@ -31,7 +31,7 @@ _NamedResult = tuple[str, Result]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checklist:
-    """One examination of this machine: the caller supplies settings and store, and waits when Withings asks to."""
+    """One run of the checklist; the caller supplies the settings, the store and a way to wait."""
 
     read_settings: Callable[[], Settings]
     open_store: Callable[[Settings], SecretStore]
@@ -41,7 +41,7 @@ class Checklist:
     def run(self) -> Iterator[Result]:
         """Yields a result for each of `NAMES`, in that order and as soon as it is known. Never raises; blocks.
 
-        A signal ends it, after the record with which the store is tried out has been removed.
+        A signal ends it, once the record that tests the store has been removed.
         """
         redact = make_redactor()
         for name, result in self._check_all(redact):

@@ -1,4 +1,4 @@
-"""Takes out of a report whose machine and whose account it is.
+"""Removes from a report what identifies the machine, its user and the account.
 
 It is done once for every line, because a path, an error or a hint can name anything: no check has to think of it.
 """

@@ -128,7 +128,7 @@ def failure(description: str, doing: str, error: Exception, shown: Exception | N
         case KeyringLocked():
             return StoreUnavailable(f"{description} is locked and cannot be unlocked from here", hint=unlock_hint())
         case NoKeyringError():
-            return StoreUnavailable("no usable keyring: the one that was named refuses all work", hint=remedies())
+            return StoreUnavailable("no usable keyring: the named keyring refuses every call", hint=remedies())
     why = described(shown) if shown else type(error).__name__
     return StoreUnavailable(f"{description} failed to {doing} a record: {why}", hint=remedies())
 

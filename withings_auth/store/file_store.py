@@ -198,7 +198,7 @@ def _refuse_unsafe(path: Path, status: os.stat_result, kind: _Kind) -> None:
     if status.st_uid != os.geteuid():
         raise _unsafe(path, "it belongs to another user")
     if status.st_mode & 0o077:
-        raise _unsafe(path, "other users are let in", hint=f"chmod {kind.mode} {printable(str(path))}")
+        raise _unsafe(path, "other users have access", hint=f"chmod {kind.mode} {printable(str(path))}")
 
 
 def _unsafe(path: Path, why: str, *, hint: str = "") -> StoreUnavailable:

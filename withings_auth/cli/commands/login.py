@@ -154,7 +154,7 @@ def _sandbox_app(
 
     if options.profile or options.client_id:
         raise ConfigurationError(
-            "--sandbox brings its own app and profile",
+            "--sandbox uses its own app and profile",
             hint=f"leave out --profile and --client-id: {PROGRAM} login --sandbox",
         )
     found = replace(found, profile=SANDBOX_PROFILE)
