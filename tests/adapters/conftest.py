@@ -102,12 +102,6 @@ def login(store: MemoryStore, canaries: Canaries) -> Login:
 
 
 @pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
 def api(canaries: Canaries) -> Iterator[Api]:
     with Api(canaries) as api:
         yield api

@@ -32,17 +32,6 @@ def sandbox(clock: Clock, canaries: Canaries) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def directory(home: Path) -> Path:
-    """Where the file store keeps its records."""
-    return home / "store"
-
-
-@pytest.fixture(params=["memory", "file"])
-def store(request: pytest.FixtureRequest, directory: Path) -> SecretStore:
-    return MemoryStore() if request.param == "memory" else FileStore(directory)
-
-
-@pytest.fixture
 def scene(store: SecretStore, sandbox: Sandbox, clock: Clock) -> Scene:
     return Scene(store, sandbox, clock)
 

@@ -75,7 +75,7 @@ def in_the_way_of(
 
 
 @pytest.fixture
-def logged_in(store: SecretStore) -> SecretStore:
+def with_login(store: SecretStore) -> SecretStore:
     save_record(store, app_name(APP.client_id), APP.to_record())
     save_record(store, NAME, GRANT.to_record())
     return store
@@ -92,18 +92,18 @@ def log_out(store: SecretStore) -> None:
     assert logout.failures == []
 
 
-def test_a_logout_takes_away_what_a_renewal_is_about_to_save(logged_in: SecretStore) -> None:
+def test_a_logout_takes_away_what_a_renewal_is_about_to_save(with_login: SecretStore) -> None:
     """Otherwise the renewal would bring back the login that the user has just ended."""
-    with in_the_way_of(logged_in, NAME, log_out) as (held, _):
+    with in_the_way_of(with_login, NAME, log_out) as (held, _):
         held.save(RENEWED.to_record())
-    assert logged_in.names() == []
+    assert with_login.names() == []
 
 
-def test_a_login_stays_though_a_renewal_was_about_to_save(logged_in: SecretStore) -> None:
+def test_a_login_stays_though_a_renewal_was_about_to_save(with_login: SecretStore) -> None:
     """Otherwise the renewal would put a pair that is dead in the place of the new one."""
-    with in_the_way_of(logged_in, NAME, log_in) as (held, _):
+    with in_the_way_of(with_login, NAME, log_in) as (held, _):
         held.save(RENEWED.to_record())
-    assert load_grant(logged_in, "default") == NEW_LOGIN
+    assert load_grant(with_login, "default") == NEW_LOGIN
 
 
 def test_a_login_is_compared_with_the_one_that_is_there_in_its_turn(store: SecretStore) -> None:
@@ -127,9 +127,9 @@ def test_an_app_stays_that_a_login_is_about_to_need(store: SecretStore) -> None:
     assert stored_app(store, APP.client_id) == APP
 
 
-def test_a_login_brings_the_app_back_that_a_logout_is_about_to_remove(logged_in: SecretStore) -> None:
+def test_a_login_brings_the_app_back_that_a_logout_is_about_to_remove(with_login: SecretStore) -> None:
     """A login without its app could not be renewed."""
-    with in_the_way_of(logged_in, app_name(APP.client_id), log_in) as (held, _):
+    with in_the_way_of(with_login, app_name(APP.client_id), log_in) as (held, _):
         held.clear()
-    assert stored_app(logged_in, APP.client_id) == APP
-    assert load_grant(logged_in, "default") == NEW_LOGIN
+    assert stored_app(with_login, APP.client_id) == APP
+    assert load_grant(with_login, "default") == NEW_LOGIN

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.tokens.source.watched import (
-    Since,
-    WatchedStore,
-)
+from tests.tokens.source.watched import Since, WatchedStore
 from withings_auth.sandbox import Sandbox
-from withings_auth.store.file_store import FileStore
+from withings_auth.store.base import SecretStore
 from withings_auth.store.memory_store import MemoryStore
 
 
-@pytest.fixture(params=["memory", "file"])
-def store(request: pytest.FixtureRequest, directory: Path) -> WatchedStore:
-    return WatchedStore(MemoryStore() if request.param == "memory" else FileStore(directory))
+@pytest.fixture
+def store(store: SecretStore) -> WatchedStore:
+    return WatchedStore(store)
 
 
 @pytest.fixture
