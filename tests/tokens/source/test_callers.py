@@ -139,7 +139,7 @@ class TestAnywhere:
                 assert program.running
                 time.sleep(0.01)
             program.type("\n")
-            ended = program.wait(seconds=15)
+            ended = program.wait(seconds=60)
         assert (ended.returncode, ended.stderr) == (0, "")
         saved = load_grant(store, "default")
         assert saved.refresh_token == sandbox.live_refresh_tokens[-1]
