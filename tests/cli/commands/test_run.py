@@ -108,7 +108,7 @@ class TestHowItEnds:
 
     def test_ctrl_c_on_a_terminal_arrives_once(self, desk: Desk) -> None:
         desk.put_login()
-        script = "trap 'echo got it' INT; sleep 60 & echo ready; wait; kill $!; wait; exit 5"
+        script = "trap 'echo got it; kill $!' INT; sleep 60 & echo ready; wait; wait; exit 5"
         program = desk.cli.on_terminal("run", "--", "bash", "-c", script, env=desk.env)
         program.screen.line("ready")
         program.type("\x03")
