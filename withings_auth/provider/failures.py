@@ -64,11 +64,8 @@ def signed_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
     if isinstance(failed, Failure) and refuses_the_signature(failed.status):
         return _unknown_app(failed)
     if isinstance(failed, Failure) and lacks_permission(failed.status):
-        return ProviderError(
-            f"Withings does not offer this to the app{_quote(failed)}",
-            status=failed.status,
-            hint="it may need a contract with Withings; disconnect the app in the settings of your Withings account",
-        )
+        hint = "it may need a contract with Withings; disconnect the app in the settings of your Withings account"
+        return _refusal(failed, "Withings does not offer this to the app", hint)
     return _common_error(failed)
 
 
@@ -77,13 +74,13 @@ def call_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
     match failed:
         case Failure(status=status) if status == TOKEN_REFUSED:
             hint = "a new one was refused too; log in again: withings-auth login"
-            return ProviderError(f"Withings refuses the access token{_quote(failed)}", status=status, hint=hint)
+            return _refusal(failed, "Withings refuses the access token", hint)
         case Failure(status=status) if lacks_permission(status):
             hint = "a scope may be missing: withings-auth status lists the granted ones; to get more, log in again"
-            return ProviderError(f"Withings does not allow this call{_quote(failed)}", status=status, hint=hint)
-        case Failure(kind=kind, status=status) if not kind.outcome_unknown and kind != FailureKind.TOO_MANY_REQUESTS:
+            return _refusal(failed, "Withings does not allow this call", hint)
+        case Failure(kind=kind) if not kind.outcome_unknown and kind != FailureKind.TOO_MANY_REQUESTS:
             hint = "check its path, action and parameters: https://developer.withings.com/api-reference/"
-            return ProviderError(f"Withings refused the call{_quote(failed)}", status=status, hint=hint)
+            return _refusal(failed, "Withings refused the call", hint)
     return _common_error(failed)
 
 
@@ -100,13 +97,10 @@ def _with_deadline(error: WithingsAuthError, deadline: float | None, again: str)
 
 def _common_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
     match failed:
-        case NotSent():
-            return ProviderUnavailable(
-                f"Withings cannot be reached: {failed.why}",
-                hint="check the network and try again",
-            )
-        case AnswerLost():
-            return ProviderUnavailable(f"there was no complete answer from Withings: {failed.why}", hint="try again")
+        case NotSent(why=why):
+            return ProviderUnavailable(f"Withings cannot be reached: {why}", hint="check the network and try again")
+        case AnswerLost(why=why):
+            return ProviderUnavailable(f"there was no complete answer from Withings: {why}", hint="try again")
         case Failure():
             return _answered_error(failed)
     assert_never(failed)
@@ -115,44 +109,31 @@ def _common_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
 def _answered_error(failed: Failure) -> WithingsAuthError:
     match failed.kind:
         case FailureKind.UNAVAILABLE:
-            return ProviderUnavailable(
-                f"Withings is not available{_quote(failed)}",
-                status=failed.status,
-                hint="try again in a few minutes",
-                retry_after=failed.retry_after,
-            )
+            return _refusal(failed, "Withings is not available", "try again in a few minutes", ProviderUnavailable)
         case FailureKind.TOO_MANY_REQUESTS:
-            return ProviderUnavailable(
-                f"Withings asks to wait{_quote(failed)}",
-                status=failed.status,
-                hint="there were too many requests, or the same one twice in 10 seconds: try again later",
-                retry_after=failed.retry_after,
-            )
+            hint = "there were too many requests, or the same one twice in 10 seconds: try again later"
+            return _refusal(failed, "Withings asks to wait", hint, ProviderUnavailable)
         case FailureKind.APP_REFUSED:
             return _unknown_app(failed)
         case FailureKind.REDIRECT_URI_REFUSED:
             return ConfigurationError(
                 f"Withings does not accept the redirect URI{_quote(failed)}",
-                hint="WITHINGS_REDIRECT_URI must be the app's registered URL, character for character: " + DASHBOARD,
+                hint=f"WITHINGS_REDIRECT_URI must be the app's registered URL, character for character: {DASHBOARD}",
             )
         case FailureKind.MALFORMED:
-            return ProtocolViolation(
-                f"Withings' answer makes no sense: {failed.words}",
-                hint="nothing in it was used; if it happens again, look for a newer withings-auth",
-            )
+            hint = "nothing in it was used; if it happens again, look for a newer withings-auth"
+            return ProtocolViolation(f"Withings' answer makes no sense: {failed.words}", hint=hint)
         case FailureKind.ERROR_OCCURRED:
-            return ProviderError(
-                f"an error occurred at Withings{_quote(failed)}",
-                status=failed.status,
-                hint="try again in a few minutes; if it happens again, look for a newer withings-auth",
-            )
+            hint = "try again in a few minutes; if it happens again, look for a newer withings-auth"
+            return _refusal(failed, "an error occurred at Withings", hint)
         case FailureKind.REFUSED | FailureKind.REFRESH_TOKEN_REFUSED | FailureKind.CODE_REFUSED:
-            return ProviderError(
-                f"Withings refused the request{_quote(failed)}",
-                status=failed.status,
-                hint=f"check the app at {DASHBOARD}, and look for a newer withings-auth",
-            )
+            hint = f"check the app at {DASHBOARD}, and look for a newer withings-auth"
+            return _refusal(failed, "Withings refused the request", hint)
     assert_never(failed.kind)
+
+
+def _refusal(failed: Failure, what: str, hint: str, error: type[ProviderError] = ProviderError) -> ProviderError:
+    return error(f"{what}{_quote(failed)}", status=failed.status, hint=hint, retry_after=failed.retry_after)
 
 
 def _unknown_app(failed: Failure) -> ConfigurationError:
