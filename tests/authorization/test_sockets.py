@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import sys
 from contextlib import ExitStack, closing
@@ -108,6 +109,39 @@ def test_a_host_without_ipv6_still_works(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(socket, "socket", without_ipv6)
     with closing(*listen(where_without_probe())) as only:
         assert only.family == socket.AF_INET
+
+
+def refuse_to_bind(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Makes the kernel refuse every address with this error."""
+
+    class Refusing(socket.socket):
+        def bind(self, _address: object) -> None:
+            raise OSError(number, "refused by the kernel")
+
+    monkeypatch.setattr(socket, "socket", Refusing)
+
+
+@pytest.mark.parametrize(
+    ("number", "message", "hint"),
+    [
+        (errno.EACCES, "this user may not listen on ", "ports below 1024 need administrator rights"),
+        (errno.ENOBUFS, ": refused by the kernel", "register a URL with another port"),
+    ],
+)
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_a_refusal_of_the_system_is_explained(
+    monkeypatch: pytest.MonkeyPatch, host: str, number: int, message: str, hint: str
+) -> None:
+    refuse_to_bind(monkeypatch, number)
+    with pytest.raises(CallbackUnavailable, match=message) as refused:
+        listen(resolve_addresses(f"http://{host}:48713", None))
+    assert hint in refused.value.hint
+
+
+def test_a_host_without_any_loopback_address_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_to_bind(monkeypatch, errno.EADDRNOTAVAIL)
+    with pytest.raises(CallbackUnavailable, match="no loopback address to listen on port 48713"):
+        listen(where_without_probe())
 
 
 def where_without_probe() -> Addresses:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shlex
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 from tests.support.logins import Desk
 from withings_auth.cli import COMMANDS
+from withings_auth.cli.ui.colour import coloured
 
 COLOUR = re.compile(r"\x1b\[\d+m")
 RED, GREEN, YELLOW, BOLD, DIM, PLAIN = (f"\x1b[{code}m" for code in (31, 32, 33, 1, 2, 0))
@@ -82,6 +84,13 @@ def test_each_stream_is_judged_by_itself(desk: Desk) -> None:
     screen = shell.on_terminal("-c", command, env={**desk.env, "TERM": "xterm", "NO_COLOR": None}).wait().screen
     assert f"{RED}error:" in screen
     assert COLOUR.search(file.read_text()) is None
+
+
+def test_a_closed_stream_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR")
+    stream = io.StringIO()
+    stream.close()
+    assert coloured("text", "red", stream) == "text"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
