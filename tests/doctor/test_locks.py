@@ -126,7 +126,7 @@ class TestLocks:
         result = run_check(lambda: storage.check_locks(KeyringStore(tmp_path / "file"), tmp_path / "file"))
         assert result.verdict is Verdict.FAILED
         assert result.words.startswith(f"cannot use {tmp_path}/file/probe/")
-        assert "that knows file locks" in result.remedy
+        assert "free space and file locks" in result.remedy
 
 
 def test_the_directory_of_the_locks(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ class TestBackend:
         words = storage.check_backend(KeyringStore(tmp_path)).words
         first, second = ("KWallet", "SecretService") if best else ("the keyring of this desktop", "kwallet")
         assert words.startswith(first)
-        assert f"; not used: {second}: comes after it" in words
+        assert f"; not used: {second}: lower priority" in words
 
     def test_none_is_usable(
         self, tmp_path: Path, bus_without_secret_service: Bus, monkeypatch: pytest.MonkeyPatch

@@ -78,7 +78,7 @@ class TestChoice:
         """Statement 39: where only an unprotected keyring is there, the error says which, and what allows it."""
         said = run(env=bus_without_secret_service.environ | plugin).stdout
         assert said.startswith("5 no usable keyring: ")
-        assert "plainkeyring.PlainKeyring: does not protect what it keeps" in said
+        assert "plainkeyring.PlainKeyring: not known to protect its records" in said
         assert "PYTHON_KEYRING_BACKEND" in said
         assert not (Path.home() / "plain.json").exists()
 

@@ -118,7 +118,7 @@ class TestFailing:
         (tmp_path / "token").write_text("a file where a directory must be")
         with pytest.raises(StoreUnavailable, match=r"cannot use .*token") as failed:
             save_record(Keyrings(tmp_path)(), TOKEN, RECORD)
-        assert "on a disk with room" in failed.value.hint
+        assert "on a disk with free space" in failed.value.hint
 
     def test_a_state_directory_that_cannot_be_written_hides_no_record(self, tmp_path: Path) -> None:
         """A token is read although the index cannot be repaired."""
@@ -250,9 +250,9 @@ def test_a_program_that_is_ending_gets_an_error_of_ours(tmp_path: Path, monkeypa
 
     with keyrings().lock(TOKEN, 1) as held, monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
-        with pytest.raises(StoreUnavailable, match="this program is ending"):
+        with pytest.raises(StoreUnavailable, match="this program is exiting"):
             keyrings().load(TOKEN)
-        with pytest.raises(StoreUnavailable, match="this program is ending"), keyrings().lock("token/other", 1):
+        with pytest.raises(StoreUnavailable, match="this program is exiting"), keyrings().lock("token/other", 1):
             pass
         held.save(RECORD)
         assert held.clear() is True

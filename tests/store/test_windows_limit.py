@@ -110,7 +110,7 @@ def test_a_larger_record_is_refused_before_anything_is_written(
 ) -> None:
     """What is saved stays, and the words name the limit and a way out."""
     save_record(store, name, "what was there")
-    with pytest.raises(StoreNotDurable, match="holds records of 2560 bytes at most, and this one has ") as refused:
+    with pytest.raises(StoreNotDurable, match="holds at most 2560 bytes per record, but this one has ") as refused:
         save_record(store, name, record)
     assert "WITHINGS_AUTH_STORE=file:" in refused.value.hint
     assert keyring.asked == [("set", f"withings-auth/{name}")]

@@ -1,8 +1,7 @@
 """Chooses the keyring: one that protects its records, or the one that the user named.
 
-keyring itself would take whatever is installed, even a base64 file, and start every backend that it finds. Here the
-backends known to protect are tried one by one; any other must be named in `PYTHON_KEYRING_BACKEND` or keyring's
-configuration file.
+keyring itself would use whatever is installed, even a base64 file, and start every backend that it finds. Here only
+the backends known to protect are tried; any other must be named in `PYTHON_KEYRING_BACKEND` or keyringrc.cfg.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from configparser import RawConfigParser
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TypeVar
@@ -20,6 +20,7 @@ from typing import TypeVar
 from keyring import backend as keyring_backend
 from keyring import core as keyring_core
 from keyring.errors import InitError, KeyringLocked, NoKeyringError
+from keyring.util.platform_ import config_root
 
 from withings_auth.errors import StoreUnavailable
 from withings_auth.store.session_bus import secret_service_at, session_bus_address
@@ -32,7 +33,7 @@ T = TypeVar("T")
 MISSING_SECONDS = 0.1
 
 _SECRET_SERVICE = "keyring.backends.SecretService"  # noqa: S105  a module
-_SECRET_SERVICE_PRIORITY = 5.0  # keyring's own, which it tells only if the environment names the bus
+_SECRET_SERVICE_PRIORITY = 5.0  # keyring's own, which can be read only if the environment names the bus
 _DESKTOP_KEYRING = "the keyring of this desktop (Secret Service)"
 _PROTECTING = {
     "linux": (
@@ -51,22 +52,22 @@ _NO_CHOICES = {"keyring.backends.fail", "keyring.backends.null", "keyring.backen
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """A keyring to use, what users call it, and its peculiarities."""
+    """A keyring to use, what users call it, and what is special about it."""
 
     keyring: keyring_backend.KeyringBackend
     description: str
     replaces_by_deleting: bool
-    largest_record_bytes: int | None = None
-    """Of UTF-16."""
-    named: bool = False
-    """By the user, so no other one is asked."""
-    protects: bool = True
-    """Whether it is known to protect its records."""
+    largest_record_bytes: int | None = None  # in UTF-16
+    named: bool = False  # by the user, so no other one is tried
+    protects: bool = True  # whether it is known to protect its records
 
 
 def find_backend() -> Backend:
     """Returns the keyring that the user named, else the best protecting one. Raises `StoreUnavailable`."""
+    address = session_bus_address(os.environ)
     try:
+        if address is not None and _read_name() == f"{_SECRET_SERVICE}.Keyring":
+            return _log(_chosen(secret_service_at(address), named=True))
         named = keyring_core.load_env() or keyring_core.load_config()
     except Exception as error:  # the keyring's edge: a backend may raise anything
         raise StoreUnavailable(
@@ -74,33 +75,33 @@ def find_backend() -> Backend:
             hint=f"name another one, or none; {remedies()}",
         ) from error
     if named is not None:
-        return _told(_chosen(named, named=True))
-    usable, reasons = _protecting()
+        return _log(_chosen(named, named=True))
+    usable, reasons = _protecting(address)
     if not usable:
         raise StoreUnavailable(f"no usable keyring: {'; '.join([*reasons, *_refused()])}", hint=remedies())
-    return _told(usable[0])
+    return _log(usable[0])
 
 
 def reasons_against_others(chosen: Backend) -> list[str]:
-    """Says why each other keyring on this machine is not used; empty if the chosen one was named. Slow."""
+    """Returns why each other keyring on this machine is not used; empty if the chosen one was named. Slow."""
     if chosen.named:
         return []
-    usable, reasons = _protecting()
+    usable, reasons = _protecting(session_bus_address(os.environ))
     modules = [type(backend.keyring).__module__ for backend in usable]
     ours = type(chosen.keyring).__module__
-    second = [f"{module.rpartition('.')[2]}: comes after it" for module in modules if module != ours]
+    second = [f"{module.rpartition('.')[2]}: lower priority" for module in modules if module != ours]
     return [*second, *reasons, *_refused()]
 
 
 def ask(backend: Backend, call: Callable[[Backend], T]) -> T:
     """Makes a call, and repeats it if GNOME's keyring lost its collection, or the item that it had just found.
 
-    That lasts for a moment while it rewrites its file: seen once in a thousand calls during other programs' saves.
+    That happens while it rewrites its file: seen once in a thousand calls while other programs were saving.
     """
     try:
         return call(backend)
     except Exception as error:
-        # By its name: secretstorage, which raises it, is not there on every system.
+        # By its name, because secretstorage is not installed on every system.
         if not isinstance(error, InitError) and type(error).__name__ != "ItemNotFoundException":
             raise
     time.sleep(MISSING_SECONDS)
@@ -134,7 +135,7 @@ def failure(description: str, doing: str, error: Exception, shown: Exception | N
 
 
 def tells(error: Exception, record: str) -> bool:
-    """Whether a foreign error contains part of the record: a plug-in may show the arguments of a program."""
+    """Whether a foreign error contains part of the record, as when a plug-in shows a program's arguments."""
     return any(word in f"{error} {error!r}" for word in _LONG_WORD.findall(record))
 
 
@@ -143,16 +144,23 @@ def described(error: Exception) -> str:
     return printable(str(error) or type(error).__name__)
 
 
-def _told(chosen: Backend) -> Backend:
+def _log(chosen: Backend) -> Backend:
     logger.debug("chosen: %s%s", chosen.description, ", which was named" if chosen.named else "")
     return chosen
 
 
-def _protecting() -> tuple[list[Backend], list[str]]:
-    """Returns the usable ones among the known protecting keyrings, the best first, and why the others are not."""
+def _read_name() -> str:
+    """Returns the backend that the user named, as `load_env` and `load_config` find it, without loading it."""
+    config = RawConfigParser()
+    config.read(config_root() / "keyringrc.cfg", encoding="utf-8")
+    in_file = config.get("backend", "default-keyring", fallback="").strip()
+    return os.environ.get("PYTHON_KEYRING_BACKEND", in_file)
+
+
+def _protecting(address: str | None) -> tuple[list[Backend], list[str]]:
+    """Returns the usable keyrings among those known to protect, best first, and why the others are not usable."""
     usable: list[tuple[float, Backend]] = []
     reasons: list[str] = []
-    address = session_bus_address(os.environ)
     for module, name, _ in _PROTECTING.get(sys.platform, _PROTECTING["linux"]):
         try:
             if address is not None and module == _SECRET_SERVICE:
@@ -180,12 +188,12 @@ def _chosen(keyring: keyring_backend.KeyringBackend, *, named: bool = False) -> 
 
 
 def _refused() -> list[str]:
-    # Why the backend that keyring itself would take is not good enough. Slow, so only on failure.
+    # Why the backends that keyring itself would choose from are not good enough. Slow, so only on failure.
     others = keyring_backend.get_all_keyring()
     known = {module for choices in _PROTECTING.values() for module, _, _ in choices} | _NO_CHOICES
     return [
-        f"{type(other).__module__}.{type(other).__name__}: does not protect what it keeps, or is not known to;"
-        " it is used only if PYTHON_KEYRING_BACKEND names it"
+        f"{type(other).__module__}.{type(other).__name__}: not known to protect its records;"
+        " used only if PYTHON_KEYRING_BACKEND names it"
         for other in others
         if type(other).__module__ not in known
     ]

@@ -1,4 +1,4 @@
-"""Secrets in files that only their owner can read, for machines without a keyring, and only if you ask for it.
+"""Secrets in files that only their owner can read, for machines without a keyring, and only if you ask for them.
 
 `DIRECTORY/<name>.json` contains the record and nothing else. A symbolic link, a foreign owner or a mode that lets
 others in is refused: somebody else could read the file, or could have put it there.
@@ -13,9 +13,10 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from withings_auth.errors import StoreCorrupt, StoreNotDurable, StoreUnavailable
-from withings_auth.store.base import HeldName, Notes
+from withings_auth.store.base import HeldName
 from withings_auth.store.files import (
     make_private_directory,
     remove_leftovers,
@@ -24,6 +25,9 @@ from withings_auth.store.files import (
     unusable,
 )
 from withings_auth.validation import printable
+
+if TYPE_CHECKING:
+    from withings_auth.store.lock import FileNotes
 
 LARGEST_RECORD_BYTES = 64 * 1024
 
@@ -36,7 +40,6 @@ class FileStore:
 
     @property
     def description(self) -> str:
-        """The directory, as “files in …”."""
         return f"files in {printable(str(self._directory))}"
 
     @property
@@ -45,11 +48,10 @@ class FileStore:
         return self._directory
 
     def load(self, name: str) -> str | None:
-        """Returns the record, refusing a file that others could have read or written."""
-        return _RecordFile(self._directory, name).load()
+        """Returns the record. Raises `StoreUnavailable` if others could have read or written it."""
+        return _load(self._path(name))
 
     def names(self) -> list[str]:
-        """Returns the names of the records in the directory."""
         try:
             _refuse_unsafe_directories(self._directory)
             found = [path for kind in self._directory.iterdir() if kind.is_dir() for path in kind.iterdir()]
@@ -68,13 +70,13 @@ class FileStore:
         """Holds `<name>.lock`, beside the record."""
         from withings_auth.store.lock import file_lock  # here, because a valid token is handed out without it
 
-        record = _RecordFile(self._directory, name)
+        path = self._path(name)
         try:
-            record.refuse_unsafe_directories()
+            _refuse_unsafe_directories(self._directory, path.parent)
         except OSError as error:
-            raise unusable(record.path, error) from error
-        with file_lock(record.path.with_suffix(".lock"), timeout) as notes:
-            yield _HeldFile(record, notes)
+            raise unusable(path, error) from error
+        with file_lock(path.with_suffix(".lock"), timeout) as notes:
+            yield _HeldFile(path, notes)
 
     def stamp(self, name: str) -> Hashable:
         """Returns the identity and the modification time of the record; a save never gives an earlier time."""
@@ -85,82 +87,70 @@ class FileStore:
             return None
         return status.st_ino, status.st_mtime_ns
 
-
-class _RecordFile:
-    """The file of one record."""
-
-    def __init__(self, directory: Path, name: str) -> None:
-        kind, _, rest = name.partition("/")
-        self.path = directory / kind / f"{rest}.json"
-        self._directories = directory, self.path.parent
-
-    def refuse_unsafe_directories(self) -> None:
-        """Raises `StoreUnavailable` if others could get at the file, and OSError."""
-        _refuse_unsafe_directories(*self._directories)
-
-    def load(self) -> str | None:
-        """Returns what the file holds, None if there is none."""
-        try:
-            self.refuse_unsafe_directories()
-            _refuse_unsafe(self.path, self.path.lstat(), RECORD)
-            with open(self.path, "rb", opener=_open_what_is_there) as file:
-                _refuse_unsafe(self.path, os.fstat(file.fileno()), RECORD)  # it may have been changed for another
-                content = file.read(LARGEST_RECORD_BYTES + 1)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise unusable(self.path, error) from error
-        with suppress(UnicodeDecodeError):  # not chained: it holds the whole content
-            if len(content) <= LARGEST_RECORD_BYTES:
-                return content.decode("utf-8")
-        raise StoreCorrupt(
-            f"{printable(str(self.path))} does not hold a record of withings-auth",
-            hint="it was left as it is; move it away, then: withings-auth login",
-        )
+    def _path(self, name: str) -> Path:
+        return self._directory / f"{name}.json"
 
 
+def _load(path: Path) -> str | None:
+    try:
+        _refuse_unsafe_directories(path.parent.parent, path.parent)
+        _refuse_unsafe(path, path.lstat(), RECORD)
+        with open(path, "rb", opener=_open_what_is_there) as file:
+            _refuse_unsafe(path, os.fstat(file.fileno()), RECORD)  # it may have been replaced since
+            content = file.read(LARGEST_RECORD_BYTES + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise unusable(path, error) from error
+    with suppress(UnicodeDecodeError):  # not chained: it holds the whole content
+        if len(content) <= LARGEST_RECORD_BYTES:
+            return content.decode("utf-8")
+    raise StoreCorrupt(
+        f"{printable(str(path))} is not a withings-auth record",
+        hint="it was left unchanged; move it away, then: withings-auth login",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class _HeldFile:
-    """A record under its lock."""
+    """The file of a record, under its lock."""
 
-    def __init__(self, record: _RecordFile, notes: Notes) -> None:
-        self._record = record
-        self.notes = notes
+    path: Path
+    notes: FileNotes
 
     def save(self, text: str) -> None:
         """Replaces the record in one step, synced, then reads it back; leaves an unsafe one alone."""
-        path = self._record.path
         try:
-            self._record.refuse_unsafe_directories()
-            make_private_directory(path.parent)
+            _refuse_unsafe_directories(self.path.parent.parent, self.path.parent)
+            make_private_directory(self.path.parent)
             earlier_ns = 0
             with suppress(FileNotFoundError):
-                status = path.lstat()
-                _refuse_unsafe(path, status, RECORD)
+                status = self.path.lstat()
+                _refuse_unsafe(self.path, status, RECORD)
                 earlier_ns = status.st_mtime_ns
-            replace_file(path, text, modified_ns=max(time.time_ns(), earlier_ns + 1))
+            replace_file(self.path, text, modified_ns=max(time.time_ns(), earlier_ns + 1))
         except OSError as error:
             raise StoreNotDurable(
-                f"cannot save {printable(str(path))}: {error.strerror or type(error).__name__}",
-                hint="the directory must be writable and the disk must have room; what was saved before is still there",
+                f"cannot save {printable(str(self.path))}: {error.strerror or type(error).__name__}",
+                hint="the directory must be writable and the disk must have free space; the record is unchanged",
             ) from error
-        if self._record.load() != text:
+        if _load(self.path) != text:
             raise StoreNotDurable(
-                f"{printable(str(path))} does not hold what was just written to it",
+                f"{printable(str(self.path))} does not hold what was just written to it",
                 hint="check the disk; another program may be writing there",
             )
 
     def clear(self) -> bool:
         """Removes the record, even if it is unsafe or not ours."""
-        path = self._record.path
         try:
-            self._record.refuse_unsafe_directories()
-            remove_leftovers(path)
-            path.unlink()
-            sync_directory(path.parent)
+            _refuse_unsafe_directories(self.path.parent.parent, self.path.parent)
+            remove_leftovers(self.path)
+            self.path.unlink()
+            sync_directory(self.path.parent)
         except FileNotFoundError:
             return False
         except OSError as error:
-            raise unusable(path, error) from error
+            raise unusable(self.path, error) from error
         return True
 
 
@@ -204,5 +194,5 @@ def _refuse_unsafe(path: Path, status: os.stat_result, kind: _Kind) -> None:
 def _unsafe(path: Path, why: str, *, hint: str = "") -> StoreUnavailable:
     return StoreUnavailable(
         f"{printable(str(path))} is not safe for secrets: {why}",
-        hint=hint or "name another directory, which will be made for you: WITHINGS_AUTH_STORE=file:DIRECTORY",
+        hint=hint or "choose another directory, which is created for you: WITHINGS_AUTH_STORE=file:DIRECTORY",
     )

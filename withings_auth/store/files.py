@@ -70,5 +70,5 @@ def unusable(path: Path, error: OSError) -> StoreUnavailable:
     """Returns the error for a file or directory that the system does not let us use."""
     return StoreUnavailable(
         f"cannot use {printable(str(path))}: {error.strerror or type(error).__name__}",
-        hint="the directory must be writable, on a disk with room that knows file locks",
+        hint="the directory must be writable, on a disk with free space and file locks",
     )

@@ -20,7 +20,7 @@ from withings_auth.errors import StoreError, StoreNotDurable, StoreUnavailable
 from withings_auth.store.backends import Backend, ask, failure, find_backend, remedies, tells, unlock_hint
 from withings_auth.store.base import HeldName
 from withings_auth.store.files import PRIVATE_FILE, make_private_directory, replace_file, unusable
-from withings_auth.store.lock import FileLock, FileNotes
+from withings_auth.store.lock import FileNotes, file_lock
 from withings_auth.threads import NoThread, StillRunning, Worker
 
 if TYPE_CHECKING:
@@ -55,7 +55,6 @@ class KeyringStore:
 
     @property
     def description(self) -> str:
-        """What users call this keyring."""
         return self._keyring.description
 
     def load(self, name: str) -> str | None:
@@ -72,7 +71,6 @@ class KeyringStore:
         return text
 
     def names(self) -> list[str]:
-        """Returns the names that the index knows and the keyring confirms."""
         known = sorted(f"{path.parent.name}/{path.stem}" for path in self._state.glob("*/*.stamp"))
         return [name for name in known if self.load(name) is not None]
 
@@ -80,12 +78,8 @@ class KeyringStore:
     def lock(self, name: str, timeout: float) -> Iterator[HeldName]:
         """Holds the name; a save that exceeds its time limit keeps the lock until it returns."""
         path = self._state / f"{name}.lock"
-        with closing(_Calls(self._keyring)) as calls:
-            lock = FileLock(path, timeout)
-            try:
-                yield _HeldRecord(name, calls, self._stamp_path(name), FileNotes(path.with_suffix(".attempt")))
-            finally:
-                calls.finally_do(lock.release)
+        with closing(_Calls(self._keyring)) as calls, file_lock(path, timeout, finish=calls.finish) as notes:
+            yield _HeldRecord(name, calls, self._stamp_path(name), notes)
 
     def stamp(self, name: str) -> Hashable:
         """Returns the identity and the modification time of the name's file in the index."""
@@ -100,35 +94,33 @@ class KeyringStore:
         return self._state / f"{name}.stamp"
 
 
+@dataclass(frozen=True, slots=True)
 class _HeldRecord:
     """A record under its lock."""
 
-    def __init__(self, name: str, calls: _Calls, stamp: Path, notes: FileNotes) -> None:
-        self._name = name
-        self._calls = calls
-        self._stamp = stamp
-        self.notes = notes
+    name: str
+    calls: _Calls
+    stamp: Path
+    notes: FileNotes
 
     def save(self, text: str) -> None:
-        """Saves the record, reads it back and changes the stamp."""
-
         def write(backend: Backend) -> None:
-            _write(backend, self._name, text)
-            _touch(self._stamp)
+            _write(backend, self.name, text)
+            _touch(self.stamp)
 
-        self._calls.make("save", write, secret=text)
+        self.calls.make("save", write, secret=text)
 
     def clear(self) -> bool:
         """Removes the record, and whatever a crash left of an earlier one."""
 
         def remove(backend: Backend) -> bool:
             # The spare first: a crash in between must not bring an old record back.
-            removed = [_delete(backend.keyring, service) for service in reversed(_services(backend, self._name))]
+            removed = [_delete(backend.keyring, service) for service in reversed(_services(backend, self.name))]
             return any(removed)
 
-        removed = self._calls.make("remove", remove)
+        removed = self.calls.make("remove", remove)
         with suppress(OSError):
-            self._stamp.unlink(missing_ok=True)
+            self.stamp.unlink(missing_ok=True)
         return removed
 
 
@@ -143,7 +135,6 @@ class _Keyring:
 
     @property
     def description(self) -> str:
-        """What users call it."""
         return self.backend.description if self.backend else "the keyring"
 
     def call(self, function: Callable[[Backend], T]) -> T:
@@ -183,15 +174,15 @@ class _Calls:
             cause = None if tells(error, secret) else error
             raise failure(self._keyring.description, doing, error, cause) from cause
 
-    def finally_do(self, function: Callable[[], None]) -> None:
-        """Does this at once, or after a call that has not returned yet, without waiting."""
+    def finish(self, release: Callable[[], None]) -> None:
+        """Releases the lock at once, or when a call that has not returned yet does; never waits."""
         if self._stuck:
-            self._worker.later(function)
+            self._worker.later(release)
         else:
-            function()
+            release()
 
     def close(self) -> None:
-        """Lets the thread end after that."""
+        """Lets the thread end."""
         self._worker.close()
 
     def _silent(self, doing: str) -> StoreUnavailable:
@@ -206,7 +197,7 @@ def _start_worker() -> Worker:
         return Worker("withings-auth keyring")
     except NoThread as error:
         raise StoreUnavailable(
-            "the keyring cannot be asked any more: this program is ending", hint="ask before its main thread ends"
+            "the keyring is no longer available: this program is exiting", hint="ask before the main thread ends"
         ) from error
 
 
@@ -214,9 +205,8 @@ def _refuse_too_large(backend: Backend, text: str) -> None:
     size, most = len(text.encode("utf-16-le")), backend.largest_record_bytes
     if most is not None and size > most:
         raise StoreNotDurable(
-            f"{backend.description} holds records of {most} bytes at most, and this one has {size}",
-            hint="what was saved before is still there; choose files that only you can read:"
-            " WITHINGS_AUTH_STORE=file:DIRECTORY",
+            f"{backend.description} holds at most {most} bytes per record, but this one has {size}",
+            hint="the saved record is unchanged; to use files instead: WITHINGS_AUTH_STORE=file:DIRECTORY",
         )
 
 
@@ -246,8 +236,8 @@ def _write(backend: Backend, name: str, text: str) -> None:
         else:
             backend.keyring.set_password(target, USERNAME, before)
         raise StoreNotDurable(
-            f"{backend.description} accepted a record and does not hold it",
-            hint="this keyring cannot be relied on; name another one in PYTHON_KEYRING_BACKEND",
+            f"{backend.description} accepted a record but did not keep it",
+            hint="this keyring is unreliable; name another one in PYTHON_KEYRING_BACKEND",
         )
     for service in spares:
         _delete(backend.keyring, service)
@@ -273,4 +263,4 @@ def _delete(keyring: KeyringBackend, service: str) -> bool:
         if keyring.get_password(service, USERNAME) is None:
             return removed > 0
         keyring.delete_password(service, USERNAME)
-    raise StoreUnavailable("the keyring still holds a record that it was told to remove", hint=remedies())
+    raise StoreUnavailable("the keyring still holds a record after removing it", hint=remedies())

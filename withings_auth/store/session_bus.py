@@ -1,7 +1,8 @@
 """The user's own session bus when the environment names none, as under cron or in a system service.
 
-The command line may name it in its environment. A library must not change its host program's, so it gives the
-address to the Secret Service backend itself.
+The command line sets the variable in its own environment. A library must not change its host program's, so it passes
+the address to the Secret Service backend, chosen or named. It cannot do that for libsecret and KWallet: GDBus and
+libdbus read only DBUS_SESSION_BUS_ADDRESS and XDG_RUNTIME_DIR, so a host program that uses them must set one.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ USER_RUNTIME_DIRECTORIES = Path("/run/user")
 
 
 def session_bus_address(environ: Mapping[str, str]) -> str | None:
-    """Returns the address of the user's bus if the environment names none and there is one, else None.
+    """Returns the address of the user's bus, or None if the environment names one or there is none.
 
-    It is the bus that systemd keeps at /run/user/UID/bus, and counts only if the socket belongs to this user.
+    It is systemd's bus at /run/user/UID/bus, used only if the socket belongs to this user.
     """
     if sys.platform != "linux" or environ.get(VARIABLE):
         return None
@@ -37,7 +38,10 @@ def session_bus_address(environ: Mapping[str, str]) -> str | None:
 
 
 def secret_service_at(address: str) -> KeyringBackend:
-    """Returns keyring's Secret Service backend on the bus at this address. Raises RuntimeError if there is none."""
+    """Returns keyring's Secret Service backend for the bus at this address.
+
+    Raises RuntimeError if no Secret Service is there.
+    """
     import secretstorage
     from jeepney.io.blocking import DBusConnection, open_dbus_connection  # type: ignore[import-untyped]
     from keyring.backends.SecretService import Keyring
@@ -52,7 +56,7 @@ def secret_service_at(address: str) -> KeyringBackend:
     def open_collection() -> secretstorage.Collection:
         connection = connect()
         try:
-            path = getattr(keyring, "preferred_collection", None)  # which a user sets for keyring
+            path = getattr(keyring, "preferred_collection", None)  # a user's KEYRING_PROPERTY_PREFERRED_COLLECTION
             if path is None:
                 collection = secretstorage.get_default_collection(connection)
             else:
