@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from withings_auth.sandbox import PEOPLE
-from withings_auth.sandbox.clock import Clock
 from withings_auth.sandbox.http import HttpRequest
 from withings_auth.sandbox.signing import sign
-from withings_auth.sandbox.state import AUTHORIZE_PATH, SCOPES, RegisteredApp, State
+from withings_auth.sandbox.state import AUTHORIZE_PATH, SCOPES, Clock, State
 from withings_auth.sandbox.withings import Withings
 
 if TYPE_CHECKING:
@@ -30,7 +29,9 @@ class Bench:
     def __init__(self, switches: Switches, redirect_uris: tuple[str, ...]) -> None:
         self.numbers = itertools.count(1)
         self.state = State(
-            app=RegisteredApp(client_id="sandbox-app", client_secret="sandbox-app-secret", redirect_uris=redirect_uris),
+            client_id="sandbox-app",
+            client_secret="sandbox-app-secret",
+            redirect_uris=redirect_uris,
             clock=Clock(lambda: START),
             switches=switches,
             random_hex=lambda size: f"{next(self.numbers):0{size * 2}x}",

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from withings_auth.sandbox.clock import Clock
+from withings_auth.sandbox.state import Clock
 
 
 def test_it_follows_the_time_that_it_is_given() -> None:

@@ -13,17 +13,15 @@ from urllib.parse import urlencode
 from tests.simulation.schedule import AnswerFault
 from withings_auth.model import App
 from withings_auth.provider.replies import Answer, AnswerLost, NotSent, Outcome, retry_after_seconds
-from withings_auth.sandbox.clock import Clock
 from withings_auth.sandbox.http import HttpRequest
 from withings_auth.sandbox.refusals import RefusedError
-from withings_auth.sandbox.state import PEOPLE, SCOPES, TOKEN_LIFE_SECONDS, RegisteredApp, State
+from withings_auth.sandbox.state import PEOPLE, SCOPES, TOKEN_LIFE_SECONDS, Clock, State
 from withings_auth.sandbox.switches import Switches
 from withings_auth.sandbox.withings import Withings
 
 ORIGIN = "http://127.0.0.1:8765"
 TOKEN_URL = f"{ORIGIN}/v2/oauth2"
 APP = App(client_id="a" * 64, client_secret="b" * 64)
-_REGISTERED = RegisteredApp(client_id=APP.client_id, client_secret=APP.client_secret, redirect_uris=(APP.redirect_uri,))
 _HEADERS = {"host": "127.0.0.1:8765", "content-type": "application/x-www-form-urlencoded"}
 TIME_LIMIT_SECONDS = 20.0
 
@@ -34,7 +32,9 @@ class Service:
     def __init__(self, now: Callable[[], float], switches: Switches) -> None:
         numbers = count(1)
         state = State(
-            app=_REGISTERED,
+            client_id=APP.client_id,
+            client_secret=APP.client_secret,
+            redirect_uris=(APP.redirect_uri,),
             clock=Clock(now),
             switches=switches,
             random_hex=lambda size: f"{next(numbers):0{2 * size}d}",

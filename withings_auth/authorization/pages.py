@@ -9,46 +9,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from html import escape
+from importlib import resources
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-_STYLE = """
-:root { color-scheme: light dark;
-  --ground: #eef1f4; --card: #ffffff; --edge: #d9dfe5; --text: #18212a; --soft: #55616d; --shade: 24 33 42 / 8%;
-  --good: #0c7a4d; --good-wash: #dff3e9; --bad: #b3372b; --bad-wash: #fbe6e3; --calm: #4a5d73; --calm-wash: #e4eaf0; }
-@media (prefers-color-scheme: dark) { :root {
-  --ground: #101418; --card: #1a2026; --edge: #2b343d; --text: #e9eef2; --soft: #a3afba; --shade: 0 0 0 / 30%;
-  --good: #5fd6a0; --good-wash: #173a2b; --bad: #ff9a8d; --bad-wash: #46211d; --calm: #a9bed4; --calm-wash: #25313e; } }
-*, *::before { box-sizing: border-box; margin: 0; }
-body { min-height: 100vh; min-height: 100dvh; padding: 1.25rem; display: flex; flex-direction: column;
-  align-items: center; justify-content: center; gap: 1.5rem; background: var(--ground); color: var(--text);
-  font: 1.0625rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; }
-main { width: 100%; max-width: 29rem; padding: 2.75rem 2.25rem 2.5rem; border: 1px solid var(--edge);
-  border-radius: 1.25rem; background: var(--card); box-shadow: 0 .75rem 2.5rem rgb(var(--shade)); text-align: center; }
-svg { display: block; width: 4rem; height: 4rem; margin: 0 auto 1.5rem; fill: none; stroke: currentColor;
-  stroke-width: 4; stroke-linecap: round; stroke-linejoin: round; border-radius: 50%; }
-.good svg { color: var(--good); background: var(--good-wash); }
-.bad svg { color: var(--bad); background: var(--bad-wash); }
-.calm svg { color: var(--calm); background: var(--calm-wash); }
-h1 { font-size: 1.5rem; line-height: 1.25; font-weight: 650; letter-spacing: -.01em; text-wrap: balance; }
-p { margin-top: .75rem; color: var(--soft); text-wrap: balance; }
-p.next { color: var(--text); }
-p span { white-space: nowrap; }
-dl { margin-top: 1.75rem; border-top: 1px solid var(--edge); text-align: left; }
-dl div { display: flex; justify-content: space-between; gap: 1.5rem; padding: .7rem 0;
-  border-bottom: 1px solid var(--edge); }
-dl div:last-child { padding-bottom: 0; border-bottom: 0; }
-dt { flex: none; color: var(--soft); }
-dd { text-align: right; font-weight: 550; overflow-wrap: anywhere; }
-footer { color: var(--soft); font-size: .875rem; }
-@media (max-width: 26rem) { main { padding: 2.25rem 1.5rem 2rem; } }
-"""
+_STYLE = resources.files(__package__).joinpath("pages.css").read_text(encoding="utf-8")
 
 # The origin comes before the path because a path that begins with two slashes would name another host.
 _SCRIPT = 'history.replaceState(null, "", location.origin + location.pathname)'

@@ -7,17 +7,13 @@ the very end, after the user has allowed access, and then the browser goes nowhe
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from .http import HttpReply, HttpRequest, Parameters, json_reply, redirect_reply
+from .ledger import Ledger
 from .pages import consent_page, denied_page, invalid_client_page, problem_page
 from .refusals import INVALID_CODE, WRONG_REDIRECT_URI, RefusedError
-from .state import AUTHORIZE_PATH, DEMO_PERSON, SCOPES, Person
-
-if TYPE_CHECKING:
-    from .ledger import Ledger
-    from .state import State
+from .state import AUTHORIZE_PATH, DEMO_PERSON, SCOPES, Person, State
 
 CODE_LIFE_SECONDS = 30
 TICKET_LIFE_SECONDS = 3600
@@ -65,7 +61,7 @@ class AuthorizePage:
         """Answers the browser that an app has sent here."""
         self.state.counters.authorize_visits += 1
         query = Parameters.parse(request.query)
-        if query.text("client_id") != self.state.app.client_id:
+        if query.text("client_id") != self.state.client_id:
             return invalid_client_page()
         if problem := self._find_problem(query):
             return _complain(problem)
@@ -79,7 +75,7 @@ class AuthorizePage:
             people=people,
             asked_at=self.state.clock.now(),
         )
-        return consent_page(client_id=self.state.app.client_id, ticket=ticket, scopes=scopes, people=people)
+        return consent_page(client_id=self.state.client_id, ticket=ticket, scopes=scopes, people=people)
 
     def decide(self, request: HttpRequest) -> HttpReply:
         """Takes the user's answer, once."""
@@ -111,7 +107,7 @@ class AuthorizePage:
         return consent
 
     def _is_registered(self, redirect_uri: str) -> bool:
-        registered = self.state.app.redirect_uris
+        registered = self.state.redirect_uris
         if self.state.switches.redirect_uri_prefix_matches:
             return redirect_uri.startswith(registered)
         return redirect_uri in registered

@@ -6,29 +6,23 @@ name it in the table in `DataService.__init__`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-from .http import Parameters
+from .http import HttpRequest, Parameters
+from .ledger import Ledger, Pair
 from .refusals import (
     DEAD_ACCESS_TOKEN,
     MISSING_SCOPE,
     NOT_IMPLEMENTED,
     WRONG_ACTION,
+    Limits,
     RefusedError,
     invalid_parameter,
 )
-from .sample_data import TIMEZONE, devices, goals, weigh_ins
+from .sample_data import TIMEZONE, Group, devices, goals, weigh_ins
+from .state import State
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .http import HttpRequest
-    from .ledger import Ledger, Pair
-    from .limits import Limits
-    from .sample_data import Group
-    from .state import State
-
-    Service = Callable[[Pair, Parameters], dict[str, object]]
+Service = Callable[[Pair, Parameters], dict[str, object]]
 
 PAGE_SIZE = 100
 """How many groups one answer of `getmeas` holds. Withings does not say; a year needs several, so clients must page."""
@@ -67,7 +61,7 @@ class DataService:
         pair = self._ledger.use(access_token)
         if self._state.switches.same_arguments_refused == "everywhere":
             self._limits.refuse_same_arguments((request.path, access_token, frozenset(texts.items())))
-        self._limits.refuse_too_many(self._state.app.client_id)
+        self._limits.refuse_too_many(self._state.client_id)
         action = texts.get("action", "")
         if not action:
             raise RefusedError(WRONG_ACTION)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 from .http import HttpReply, json_reply, redirect_reply
 from .refusals import PROVIDER_TIMEOUT, SAME_ARGUMENTS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 FaultKind = Literal[
     "html",

@@ -8,12 +8,9 @@ safety net for a reply that could not be stored.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from .refusals import DEAD_ACCESS_TOKEN, INVALID_REFRESH_TOKEN, RefusedError
-
-if TYPE_CHECKING:
-    from .state import State
+from .state import State
 
 REFRESH_TOKEN_LIFE_SECONDS = 365 * 86400
 GRACE_SECONDS = 8 * 3600

@@ -5,53 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 from html import escape
-from typing import TYPE_CHECKING
+from importlib import resources
 
 from .http import HttpReply
-from .state import AUTHORIZE_PATH, SCOPES
+from .state import AUTHORIZE_PATH, SCOPES, Person
 
-if TYPE_CHECKING:
-    from .state import Person
-
-_STYLE = """
-:root { color-scheme: light dark; --ground: #eef1f4; --card: #ffffff; --ink: #1b2430; --soft: #55606e;
-  --line: #d5dbe2; --accent: #0b6b61; --on-accent: #ffffff; --tint: #e5f3f0; --flag: #fff3cf; --on-flag: #5c4300; }
-@media (prefers-color-scheme: dark) {
-  :root { --ground: #11161c; --card: #1a212a; --ink: #e8edf2; --soft: #a3afbc; --line: #343f4b;
-    --accent: #6fd3c4; --on-accent: #06231f; --tint: #17332f; --flag: #3a2f10; --on-flag: #f6d98a; } }
-* { box-sizing: border-box; }
-body { margin: 0; min-height: 100vh; display: flex; flex-direction: column; background: var(--ground);
-  color: var(--ink); font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
-.flag { margin: 0; text-wrap: balance; padding: .6rem 1rem; background: var(--flag);
-  color: var(--on-flag); text-align: center;
-  font-size: .875rem; }
-main { width: 100%; max-width: 29rem; margin: auto; padding: 1.5rem 1rem; }
-.card { background: var(--card); border: 1px solid var(--line); border-radius: 16px; padding: 1.75rem;
-  box-shadow: 0 1px 2px rgb(0 0 0 / .04), 0 12px 32px rgb(0 0 0 / .06); }
-h1 { margin: 0 0 .5rem; font-size: 1.375rem; line-height: 1.3; letter-spacing: -.01em; text-wrap: balance; }
-p { margin: 0 0 1rem; } .soft { color: var(--soft); font-size: .9375rem; } .card > :last-child { margin-bottom: 0; }
-code { font: .875em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; overflow-wrap: anywhere; }
-fieldset { border: 0; margin: 1.25rem 0 0; padding: 0; }
-legend, h2 { padding: 0; margin: 0 0 .5rem; font-size: .875rem; font-weight: 600; color: var(--soft); }
-ul { list-style: none; margin: 0; padding: 0; border: 1px solid var(--line); border-radius: 12px; }
-li { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 1rem; align-items: baseline;
-  padding: .6rem .9rem; } li + li { border-top: 1px solid var(--line); }
-li span { color: var(--soft); font-size: .8125rem; }
-.person { display: flex; align-items: center; gap: .75rem; padding: .65rem .9rem; margin-bottom: .5rem;
-  border: 1px solid var(--line); border-radius: 12px; cursor: pointer; }
-.person:has(input:checked) { border-color: var(--accent); background: var(--tint); }
-.person:has(input:focus-visible) { outline: 3px solid var(--accent); outline-offset: 2px; }
-.person input { width: 1.15rem; height: 1.15rem; margin: 0; accent-color: var(--accent); }
-.person small { display: block; color: var(--soft); font-size: .8125rem; }
-.answers { display: flex; gap: .75rem; margin-top: 1.5rem; }
-button { flex: 1; min-height: 2.9rem; padding: .5rem 1rem; font: inherit; font-weight: 600; border-radius: 10px;
-  border: 1px solid var(--line); background: transparent; color: var(--ink); cursor: pointer; }
-button[value="allow"] { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
-button:hover { filter: brightness(1.06); }
-button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
-@media (max-width: 30rem) { .card { padding: 1.25rem; } li { flex-direction: column; } }
-footer { margin-top: 1rem; text-wrap: balance; text-align: center; color: var(--soft); font-size: .8125rem; }
-"""
+_STYLE = resources.files(__package__).joinpath("pages.css").read_text(encoding="utf-8")
 
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import threading
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from withings_auth.model import Endpoints
 
-from .clock import Clock
-from .state import AUTHORIZE_PATH, PEOPLE, PREFIX, SCOPES, TOKEN_LIFE_SECONDS, RegisteredApp, State, check_scopes
+from .faults import FaultKind, FaultPlace
+from .http import HttpReply, HttpRequest
+from .ledger import Pair
+from .state import (
+    AUTHORIZE_PATH,
+    PEOPLE,
+    SCOPES,
+    TOKEN_LIFE_SECONDS,
+    Clock,
+    Counters,
+    Event,
+    Person,
+    State,
+    check_scopes,
+)
 from .switches import Switches
 from .withings import Withings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from .faults import FaultKind, FaultPlace
-    from .http import HttpReply, HttpRequest
-    from .ledger import Pair
-    from .state import Counters, Event, Person
 
 
 class Sandbox:
@@ -45,13 +50,13 @@ class Sandbox:
         token_life: int = TOKEN_LIFE_SECONDS,
     ) -> None:
         """`token_life` is how many seconds an access token lives: three hours at Withings."""
-        app = RegisteredApp(
-            client_id=PREFIX + secrets.token_hex(32),
-            client_secret=PREFIX + secrets.token_hex(32),
+        self._state = State(
             redirect_uris=tuple(redirect_uris),
+            clock=Clock(now),
+            switches=switches if switches is not None else Switches(),
+            people=people,
+            token_life=token_life,
         )
-        switches = switches if switches is not None else Switches()
-        self._state = State(app=app, clock=Clock(now), switches=switches, people=people, token_life=token_life)
         self._withings = Withings(self._state)
         self._lock = threading.Lock()
         self._requested_port = port
@@ -134,17 +139,17 @@ class Sandbox:
     @property
     def client_id(self) -> str:
         """The registered app's client id."""
-        return self._state.app.client_id
+        return self._state.client_id
 
     @property
     def client_secret(self) -> str:
         """The registered app's client secret."""
-        return self._state.app.client_secret
+        return self._state.client_secret
 
     @property
     def redirect_uris(self) -> tuple[str, ...]:
         """The registered app's redirect URIs."""
-        return self._state.app.redirect_uris
+        return self._state.redirect_uris
 
     @property
     def people(self) -> tuple[Person, ...]:

@@ -9,17 +9,12 @@ import asyncio
 import logging
 import socket
 import sys
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from .http import HttpRequest
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
-    from .http import HttpReply
+from .http import HttpReply, HttpRequest
 
 HOST = "127.0.0.1"
 

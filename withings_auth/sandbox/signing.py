@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from .http import HttpRequest, Parameters
 from .refusals import (
     INVALID_CLIENT,
     WRONG_ACTION,
@@ -15,10 +15,7 @@ from .refusals import (
     RefusedError,
     invalid_parameter,
 )
-
-if TYPE_CHECKING:
-    from .http import HttpRequest, Parameters
-    from .state import State
+from .state import State
 
 NONCE_LIFE_SECONDS = 30 * 60
 
@@ -46,7 +43,7 @@ class SignatureService:
         action, client_id, timestamp = (form.text(name) for name in ("action", "client_id", "timestamp"))
         if action != "getnonce":
             raise RefusedError(WRONG_ACTION)
-        if client_id != self.state.app.client_id:
+        if client_id != self.state.client_id:
             raise RefusedError(INVALID_CLIENT)
         if not (timestamp.isascii() and timestamp.isdigit()):
             raise RefusedError(invalid_parameter("timestamp"))
@@ -58,7 +55,7 @@ class SignatureService:
 
     def admit(self, form: Parameters) -> None:
         """Checks a signed call, or raises `RefusedError`. Only a correct signature uses up the nonce."""
-        if form.text("client_id") != self.state.app.client_id:
+        if form.text("client_id") != self.state.client_id:
             raise RefusedError(INVALID_CLIENT)
         nonce = form.text("nonce")
         issued_at = self.nonces.get(nonce)
@@ -68,6 +65,6 @@ class SignatureService:
         del self.nonces[nonce]
 
     def _check(self, signature: str, *values: str) -> None:
-        expected = sign(self.state.app.client_secret, *values)
+        expected = sign(self.state.client_secret, *values)
         if not hmac.compare_digest(expected.encode(), signature.encode()):
             raise RefusedError(WRONG_SIGNATURE)

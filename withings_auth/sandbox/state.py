@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import secrets
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from .clock import Clock
 from .switches import Switches
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
 
 AUTHORIZE_PATH = "/oauth2_user/authorize2"
 TOKEN_LIFE_SECONDS = 3 * 3600
@@ -26,22 +24,6 @@ SCOPES: Mapping[str, str] = {
     "user.sleepevents": "Your sleep",
 }
 """The four scopes of Withings' public API, as the consent page describes them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegisteredApp:
-    """An app as it was registered at the developer dashboard."""
-
-    client_id: str
-    client_secret: str = field(repr=False)
-    redirect_uris: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        """Refuses redirect URIs that cannot be registered."""
-        for uri in self.redirect_uris:
-            parts = urlsplit(uri)
-            if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0 or parts.fragment:
-                raise ValueError(f"not a URL that can be registered: {uri!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +72,29 @@ class Event:
     detail: str = ""
 
 
+class Clock:
+    """Unix seconds that pass as they really do, and can be moved forward but never back."""
+
+    def __init__(self, now: Callable[[], float] | None = None) -> None:
+        self._now = now if now is not None else time.time
+        self.offset_seconds = 0.0
+
+    def now(self) -> float:
+        return self._now() + self.offset_seconds
+
+    def advance(self, seconds: float) -> None:
+        if not math.isfinite(seconds) or seconds < 0:
+            raise ValueError(f"the clock can only be advanced by seconds, not by {seconds!r}")
+        self.offset_seconds += seconds
+
+
 @dataclass(slots=True, kw_only=True)
 class State:
     """The state that the services share."""
 
-    app: RegisteredApp
+    redirect_uris: tuple[str, ...]
+    client_id: str = field(default_factory=lambda: PREFIX + secrets.token_hex(32))
+    client_secret: str = field(default_factory=lambda: PREFIX + secrets.token_hex(32), repr=False)
     clock: Clock = field(default_factory=Clock)
     switches: Switches = field(default_factory=Switches)
     people: tuple[Person, ...] = PEOPLE
@@ -106,8 +106,9 @@ class State:
     secrets: set[str] = field(default_factory=set, repr=False)
 
     def __post_init__(self) -> None:
-        """Counts the app's own secret among the secrets."""
-        self.secrets.add(self.app.client_secret)
+        self.secrets.add(self.client_secret)
+        for uri in self.redirect_uris:
+            _check_redirect_uri(uri)
 
     def make_secret(self) -> str:
         """Returns a new code, token, nonce or ticket: 40 hexadecimal digits, as at Withings, after the prefix."""
@@ -116,13 +117,12 @@ class State:
         return text
 
     def record(self, what: str, *, userid: int | None = None, status: int = 0, detail: str = "") -> None:
-        """Records an event."""
         self.events.append(Event(at=self.clock.now(), what=what, userid=userid, status=status, detail=detail))
 
     def register_redirect_uri(self, uri: str) -> None:
-        """Adds a redirect URI to the app's registration, character for character."""
-        if uri not in self.app.redirect_uris:
-            self.app = replace(self.app, redirect_uris=(*self.app.redirect_uris, uri))
+        _check_redirect_uri(uri)
+        if uri not in self.redirect_uris:
+            self.redirect_uris += (uri,)
 
 
 def check_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
@@ -131,3 +131,9 @@ def check_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
     if unknown := [scope for scope in checked if scope not in SCOPES]:
         raise ValueError(f"no such scope: {', '.join(map(str, unknown))}; there are {', '.join(SCOPES)}")
     return checked
+
+
+def _check_redirect_uri(uri: str) -> None:
+    parts = urlsplit(uri)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0 or parts.fragment:
+        raise ValueError(f"not a URL that can be registered: {uri!r}")

@@ -5,27 +5,23 @@ from __future__ import annotations
 import hmac
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from .authorize import AuthorizePage
+from .data import DataService
+from .http import HttpRequest, Parameters
+from .ledger import Ledger, Pair
 from .refusals import (
     INVALID_CLIENT,
     NOT_IMPLEMENTED,
     PARTNERS_ONLY,
     UNKNOWN_USERID,
     WRONG_ACTION,
+    Limits,
     RefusedError,
     invalid_parameter,
 )
-from .state import DEMO_PERSON
-
-if TYPE_CHECKING:
-    from .authorize import AuthorizePage
-    from .data import DataService
-    from .http import HttpRequest, Parameters
-    from .ledger import Ledger, Pair
-    from .limits import Limits
-    from .signing import SignatureService
-    from .state import State
+from .signing import SignatureService
+from .state import DEMO_PERSON, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +65,8 @@ class TokenService:
         if "client_secret" not in form.texts and {"nonce", "signature"} & form.texts.keys():
             self.signatures.admit(form)
             return
-        app = self.state.app
-        known = hmac.compare_digest(form.text("client_id").encode(), app.client_id.encode())
-        proven = hmac.compare_digest(form.text("client_secret").encode(), app.client_secret.encode())
+        known = hmac.compare_digest(form.text("client_id").encode(), self.state.client_id.encode())
+        proven = hmac.compare_digest(form.text("client_secret").encode(), self.state.client_secret.encode())
         if not (known and proven):
             raise RefusedError(INVALID_CLIENT)
 

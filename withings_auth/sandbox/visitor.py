@@ -12,14 +12,11 @@ import ipaddress
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING
+from http.client import HTTPResponse
 from urllib.parse import urlencode, urljoin, urlsplit
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from http.client import HTTPResponse
 
 MAX_REDIRECTS = 10
 MAX_PAGE_BYTES = 1024 * 1024

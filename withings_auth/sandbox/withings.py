@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from .authorize import AuthorizePage
 from .data import DataService
 from .faults import Faults
-from .http import HttpReply, json_reply
+from .http import HttpReply, HttpRequest, json_reply
 from .ledger import Ledger
-from .limits import Limits
 from .pages import index_page, problem_page
-from .refusals import RefusedError
+from .refusals import Limits, RefusedError
 from .signing import SignatureService
-from .state import AUTHORIZE_PATH
+from .state import AUTHORIZE_PATH, State
 from .tokens import TokenService
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .http import HttpRequest
-    from .state import State
-
-    Service = Callable[[HttpRequest], dict[str, object]]
-    Handler = Callable[[HttpRequest], HttpReply]
+Service = Callable[[HttpRequest], dict[str, object]]
+Handler = Callable[[HttpRequest], HttpReply]
 
 
 class Withings:
@@ -75,7 +68,7 @@ class Withings:
         return fault.spoil(lambda: handle(request))
 
     def _index(self, _request: HttpRequest) -> HttpReply:
-        return index_page(client_id=self.state.app.client_id, people=self.state.people)
+        return index_page(client_id=self.state.client_id, people=self.state.people)
 
     def _envelop(self, serve: Service) -> Handler:
         """Returns a handler that replies with HTTP 200 in any case; only the envelope tells success from refusal."""
