@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
+from withings_auth.cli.commands.run import environment_with
 from withings_auth.cli.formats import SHELLS, fields, header, shell_line, shell_of
-from withings_auth.cli.programs import environment_with
 from withings_auth.model import Token
 from withings_auth.validation import is_opaque_token
 

@@ -6,7 +6,7 @@ import weakref
 
 import pytest
 
-from withings_auth.cli.retry import retry
+from withings_auth.cli.commands.token import retry
 from withings_auth.errors import (
     ConfigurationError,
     LockBusy,

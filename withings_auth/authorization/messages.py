@@ -105,7 +105,7 @@ def signed_in(profile: str, grant: Grant, place: str) -> Iterable[str]:
     """After the save."""
     until = clock_time(grant.expires_at)
     yield f"Signed in as Withings user {grant.userid}, profile {profile}."
-    yield f"Saved in {place}. The access token is good until {until} and is renewed when needed."
+    yield f"Saved in {place}. The access token is valid until {until} and is renewed when needed."
 
 
 def missing_scopes(asked: Iterable[str], granted: Iterable[str]) -> str | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from withings_auth import __version__
 from withings_auth.cli.parsing import COMMANDS, parse
 from withings_auth.cli.ui.signals import Terminated, ignore_signals, raise_on_signals
-from withings_auth.cli.ui.terminal import OutputFailed, ReaderGone, complain, report
+from withings_auth.cli.ui.terminal import PROGRAM, OutputFailed, ReaderGone, answer, complain, report
 from withings_auth.errors import WithingsAuthError
 
 __all__ = ["COMMANDS", "INTERRUPTED", "TERMINATED", "main"]
@@ -23,9 +24,7 @@ def main(arguments: Sequence[str]) -> int:
         raise_on_signals()
         options = parse(arguments)
         if options.version:
-            from withings_auth.cli.versions import print_versions
-
-            return print_versions(verbose=options.verbose)
+            return _print_versions(verbose=options.verbose)
         if options.verbose:
             from withings_auth.cli.ui.verbose import log_to_stderr  # here, because it loads logging
 
@@ -51,3 +50,17 @@ def main(arguments: Sequence[str]) -> int:
     except Terminated:
         ignore_signals()
         return complain("terminated", "", TERMINATED)
+
+
+def _print_versions(*, verbose: bool) -> int:
+    """Prints the version; with `verbose`, also those of Python, the platform and the dependencies."""
+    lines = [f"{PROGRAM} {__version__}"]
+    if verbose:
+        import platform
+
+        from withings_auth.doctor.setup import required_packages, version_of
+
+        lines += [f"{platform.python_implementation()} {platform.python_version()}", platform.platform()]
+        lines += [f"{name} {version_of(name)}" for name in sorted(required_packages())]
+    answer("\n".join(lines))
+    return 0

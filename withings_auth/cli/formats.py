@@ -20,7 +20,7 @@ SHELLS = tuple(_LINES)
 
 
 def fields(token: Token, now: float) -> dict[str, object]:
-    """Returns what a program may want to know about the token; the refresh token is not included."""
+    """Returns what a program may need to know about the token, without the refresh token."""
     return {
         "access_token": token.access_token,
         "token_type": "Bearer",
@@ -43,7 +43,7 @@ def shell_line(token: Token, shell: str) -> str:
 
 
 def shell_of(login_shell: str | None) -> str:
-    """Returns which of `SHELLS` the variable SHELL means; bash for an unknown one, which most others understand."""
+    """Returns the one of `SHELLS` that SHELL names; bash if it names another, since most understand its syntax."""
     name = PurePath(login_shell or "").stem
     name = "powershell" if name == "pwsh" else name
     return name if name in _LINES else "bash"

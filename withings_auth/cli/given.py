@@ -8,12 +8,12 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from withings_auth.cli.ui.prompts import ask_for_secret, check_client_secret
+from withings_auth.cli.ui.prompts import ask_for_secret, check_client_id, check_client_secret
 from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, tell
 from withings_auth.config.app import PartialApp, parse_scopes
 from withings_auth.config.envfile import read_env_file
 from withings_auth.errors import ConfigurationError
-from withings_auth.validation import is_client_id, printable
+from withings_auth.validation import printable
 
 LARGEST_INPUT_BYTES = 64 * 1024
 
@@ -86,10 +86,3 @@ def _read_stdin() -> str:
             hint=f"pipe in the secret alone: pass withings | {PROGRAM} configure --secret-stdin",
         )
     return secret
-
-
-def check_client_id(text: str) -> str | None:
-    """Returns why the text cannot be a client id, None if it can."""
-    if is_client_id(text):
-        return None
-    return "a client id has letters and digits only" if text else "a client id is needed"

@@ -1,4 +1,4 @@
-"""Flags that several commands share, and the settings and the store that these lead to."""
+"""Flags that several commands share, and the settings and the store that they select."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from withings_auth.cli.ui.terminal import FLAGS, is_terminal, tell
 from withings_auth.config.settings import Settings, read_settings
+from withings_auth.store.records import profiles
 from withings_auth.store.session_bus import VARIABLE, session_bus_address
 from withings_auth.validation import origin, printable
 
@@ -17,14 +18,18 @@ if TYPE_CHECKING:
 
 
 def add_profile(parser: argparse.ArgumentParser) -> None:
-    """Adds `--profile`."""
     parser.add_argument(
         "--profile", metavar="NAME", help="the login to use (default: WITHINGS_AUTH_PROFILE, or “default”)"
     )
 
 
+def add_replace(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--replace", action="store_true", help="replace the profile's login, even if it is another user's or app's"
+    )
+
+
 def add_min_valid(parser: argparse.ArgumentParser, default_seconds: int) -> None:
-    """Adds `--min-valid`."""
     parser.add_argument(
         "--min-valid",
         metavar="SECONDS",
@@ -42,23 +47,28 @@ def parse_seconds(text: str) -> float:
         raise argparse.ArgumentTypeError(f"“{printable(text, limit=40)}” is not a number of seconds") from None
 
 
-def settings_from(options: argparse.Namespace, flags: Mapping[str, str | None] | None = None) -> Settings:
+def load_settings(options: argparse.Namespace, flags: Mapping[str, str | None] | None = None) -> Settings:
     """Returns the settings; this command's flags come first. Raises `ConfigurationError`."""
-    found = read_settings({"profile": options.profile, **(flags or {})}, name_argument=FLAGS.__getitem__)
+    settings = read_settings({"profile": options.profile, **(flags or {})}, name_argument=FLAGS.__getitem__)
     if options.verbose:
         import logging  # here, because printing a valid token does not need it
 
-        service = origin(found.endpoints.api_url)
-        logging.getLogger(__name__).debug("profile %s, store %s, service %s", found.profile, found.store, service)
-    return found
+        service = origin(settings.endpoints.api_url)
+        logging.getLogger(__name__).debug("profile %s, store %s, service %s", settings.profile, settings.store, service)
+    return settings
 
 
-def open_store(found: Settings) -> SecretStore:
+def open_store(settings: Settings) -> SecretStore:
     """Opens the store; on a terminal, announces that the keyring waits to be unlocked."""
     address = session_bus_address(os.environ)
     if address is not None:  # libsecret and KWallet find the bus in no other way, and this environment is ours
         os.environ[VARIABLE] = address
-    return found.open_store(
+    return settings.open_store(
         on_a_terminal=is_terminal(),
         announce=lambda: tell("Waiting for your keyring: unlock it if a window asks for its password."),
     )
+
+
+def all_profiles(settings: Settings, store: SecretStore) -> list[str]:
+    """Returns every profile with a login, and the one that is set: reading it repairs a keyring that lost its index."""
+    return sorted({*profiles(store), settings.profile})

@@ -30,6 +30,7 @@ COMMANDS = {
     "completion": "print a completion script for your shell",
     "sandbox": "run a local Withings sandbox",
 }
+BEFORE_THE_COMMAND = ("--help", "--version", "--verbose")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -94,7 +95,7 @@ class Parser(argparse.ArgumentParser):
         sys.exit(complain(message, f"see {self.prog} --help", 2))
 
     def refuse(self, unknown: Iterable[str]) -> NoReturn:
-        """Reports unknown flags, with the one that was probably meant."""
+        """Reports unknown flags, and suggests the one that was probably meant."""
         # By name only: a value may be an authorization code pasted as an argument.
         names = [word.partition("=")[0] for word in unknown if word.startswith("-")]
         if not names:
@@ -126,23 +127,20 @@ def _find_command(arguments: Sequence[str]) -> str | None:
         if not word.startswith("-"):
             hint = f"{_suggest(word, COMMANDS)}see {PROGRAM} --help"
             sys.exit(complain(f"“{printable(word, limit=40)}” is not a command", hint, 2))
-        if word.startswith("--") and word not in {"--help", "--version", "--verbose"}:
-            _refuse_early(word.partition("=")[0])
+        if word.startswith("--") and word not in BEFORE_THE_COMMAND:
+            flag = word.partition("=")[0]
+            shown = printable(flag, limit=40)
+            follow = f"flags follow their command: {PROGRAM} COMMAND {shown} …; "
+            hint = f"{_suggest(flag, BEFORE_THE_COMMAND) or follow}see {PROGRAM} --help"
+            sys.exit(complain(f"unknown flag {shown} before the command", hint, 2))
     return None
-
-
-def _refuse_early(flag: str) -> NoReturn:
-    suggestion = _suggest(flag, ["--help", "--version", "--verbose"])
-    shown = printable(flag, limit=40)
-    hint = suggestion or f"flags follow their command: {PROGRAM} COMMAND {shown} …; "
-    sys.exit(complain(f"unknown flag {shown} before the command", f"{hint}see {PROGRAM} --help", 2))
 
 
 def _suggest(word: str, known: Iterable[str]) -> str:
     """Returns “did you mean …?” if the word resembles a known one or is the beginning of one, otherwise nothing."""
     from difflib import get_close_matches  # here, because most command lines have no mistake
 
-    names = {other.lstrip("-"): other for other in known}  # hyphens are in all flags and say nothing
+    names = {other.lstrip("-"): other for other in known}  # every flag has hyphens, so they say nothing
     bare = word.lstrip("-")
     near = [name for name in names if len(bare) > 1 and name.startswith(bare)] or get_close_matches(bare, names, 1)
     return f"did you mean “{names[near[0]]}”? " if near else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from withings_auth.config.app import PartialApp
 from withings_auth.config.settings import Settings, known_app, state_directory
@@ -120,7 +121,7 @@ def _check_store(store: SecretStore) -> Generator[_NamedResult, None, bool]:
 
 
 def _check_service(api_url: str, app: PartialApp | Result) -> Generator[_NamedResult, None, str]:
-    """Yields what Withings says about clock and app; returns why it cannot be asked more, empty if it can."""
+    """Yields what Withings says about clock and app; returns why nothing else can be asked, empty if it can."""
     reply = run_check(lambda: service.ask(api_url))
     yield "Clock", reply if isinstance(reply, Result) else run_check(lambda: service.check_clock(reply))
     if isinstance(reply, Result) or not isinstance(reply.outcome, Answer):
@@ -128,14 +129,9 @@ def _check_service(api_url: str, app: PartialApp | Result) -> Generator[_NamedRe
         return "Withings cannot be reached"
     if isinstance(app, Result) or app.client_id is None or app.client_secret is None:
         yield "Credentials", skipped("there are none to check")
-    else:
-        client_id, client_secret = app.client_id, app.client_secret
-        yield (
-            "Credentials",
-            run_check(
-                lambda: service.check_credentials(client_id, client_secret, api_url), seconds=_CREDENTIALS_SECONDS
-            ),
-        )
+        return ""
+    check = partial(service.check_credentials, app.client_id, app.client_secret, api_url)
+    yield "Credentials", run_check(check, seconds=_CREDENTIALS_SECONDS)
     return ""
 
 

@@ -1,6 +1,6 @@
 """Removes from a report what identifies the machine, its user and the account.
 
-It is done once for every line, because a path, an error or a hint can name anything: no check has to think of it.
+This happens in one place, for every line: a path, an error or a hint can name anything, and no check has to care.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import getpass
 import re
 import socket
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -22,20 +21,19 @@ _WITHINGS_DOMAINS = (".withings.com", ".withings.net", ".withingsmed.net")
 
 
 class Redactor:
-    """Replaces in any text what it was told to hide, and every client id that is a file name."""
+    """Replaces in any text what it has to hide, and every client id that is a file name."""
 
     def __init__(self) -> None:
         self._replacements: list[tuple[re.Pattern[str], str]] = []
         self._hide(rf"(?<=[/\\]app[/\\])([A-Za-z0-9_-]{{{SHOWN_ID_CHARACTERS}}})[A-Za-z0-9_-]+", r"\1…")
 
     def __call__(self, text: str) -> str:
-        """Returns the text without what is hidden."""
         for pattern, shown in self._replacements:
             text = pattern.sub(shown, text)
         return text
 
     def apply(self, name: str, result: Result) -> Result:
-        """Returns the result of the check with this name as it may be shown."""
+        """Returns the result as it may be shown, with the name of its check."""
         return replace(result, name=name, words=self(result.words), remedy=self(result.remedy))
 
     def hide_home(self, home: Path) -> None:
@@ -76,14 +74,8 @@ def make_redactor() -> Redactor:
     redactor = Redactor()
     with suppress(RuntimeError):  # a user that is only a number has no home
         redactor.hide_home(Path.home())
-    for name in _user_names():
-        redactor.hide_user(name)
+        redactor.hide_user(Path.home().name)
+    with suppress(OSError, KeyError, ImportError):  # nor a name
+        redactor.hide_user(getpass.getuser())
     redactor.hide_host(socket.gethostname())
     return redactor
-
-
-def _user_names() -> Iterator[str]:
-    with suppress(OSError, KeyError, ImportError):  # that user has no name either
-        yield getpass.getuser()
-    with suppress(RuntimeError):
-        yield Path.home().name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
@@ -16,7 +17,11 @@ CHECK_SECONDS = 15.0  # longer than looking up a host name and one request, whic
 
 
 class Verdict(StrEnum):
-    """How a check came out; only `FAILED` means that something does not work."""
+    """How a check came out.
+
+    Only `FAILED` means that something does not work. `WARNING` is for what works, or is not needed yet, but deserves a
+    look; `SKIPPED` for a check that was not made.
+    """
 
     OK = "ok"
     WARNING = "warning"
@@ -34,48 +39,38 @@ class Result:
     name: str = ""
 
     def fields(self) -> dict[str, str]:
-        """Returns the result for a program to read."""
         return {"name": self.name, "verdict": str(self.verdict), "words": self.words, "remedy": self.remedy}
 
 
 def ok(words: str) -> Result:
-    """Returns the result for something that works."""
     return Result(verdict=Verdict.OK, words=words)
 
 
 def warning(words: str, remedy: str = "") -> Result:
-    """Returns the result for something that works, or is not needed yet, but deserves a look."""
     return Result(verdict=Verdict.WARNING, words=words, remedy=remedy)
 
 
 def failed(words: str, remedy: str = "") -> Result:
-    """Returns the result for something that does not work."""
     return Result(verdict=Verdict.FAILED, words=words, remedy=remedy)
 
 
 def skipped(why: str) -> Result:
-    """Returns the result of a check that was not made."""
     return Result(verdict=Verdict.SKIPPED, words=why)
 
 
 def run_check(check: Callable[[], T], *, seconds: float | None = CHECK_SECONDS) -> T | Result:
-    """Returns what `check` returns, or its failure as a result; waits for it `seconds` at most.
+    """Returns what `check` returns, or its failure as a result; waits up to `seconds` for it.
 
-    With None it runs in this thread, where a signal arrives: for a check that ends by itself and may have to clean up.
+    With None it runs in this thread, which receives signals: for a check that ends by itself and may have to clean up.
     """
     try:
-        return check() if seconds is None else _run_in_thread(check, seconds)
+        if seconds is None:
+            return check()
+        with closing(Worker("withings-auth doctor")) as worker:
+            return worker.do(check, seconds=seconds)
     except StillRunning:
         return failed(f"no result within {seconds:.0f} seconds", "find out what is slow, and try again")
     except WithingsAuthError as error:
         return failed(str(error), error.hint)
     except Exception as error:  # noqa: BLE001  a checklist goes on; the text of a foreign error may hold a secret
         return failed(f"the check itself failed ({type(error).__name__})", "please report this with the whole output")
-
-
-def _run_in_thread(check: Callable[[], T], seconds: float) -> T:
-    worker = Worker("withings-auth doctor")
-    try:
-        return worker.do(check, seconds=seconds)
-    finally:
-        worker.close()

@@ -53,7 +53,7 @@ def check_clock(reply: Reply) -> Result:
         return failed(str(error), f"{error.hint}; if you need a proxy, name it in HTTPS_PROXY")
     if reply.outcome.date is None:
         return warning("cannot tell: the answer from Withings has no date")
-    # The date is cut off to whole seconds, and taken at some time between the two.
+    # The date is truncated to whole seconds, and was taken at some time between the two.
     off = (reply.before + reply.after) / 2 - (reply.outcome.date + 0.5)
     if abs(off) <= (reply.after - reply.before) / 2 + 1:
         return ok("agrees with Withings' to the second")

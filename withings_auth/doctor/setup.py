@@ -39,7 +39,7 @@ _OTHER_VARIABLES = {
 
 
 def check_python() -> Result:
-    """Names the Python; of its path only the last part."""
+    """Names the Python, and only the last part of its path."""
     program = printable(Path(sys.executable or "?").name, limit=60)
     return ok(f"{platform.python_implementation()} {platform.python_version()} ({program}) on {platform.machine()}")
 
@@ -55,11 +55,11 @@ def check_packages(requirements: Iterable[str] | None = None) -> Result:
 
 
 def required_packages(requirements: Iterable[str] | None = None) -> list[str]:
-    """Returns the names of the packages that withings-auth needs on every platform."""
+    """Returns the packages that withings-auth needs on every platform."""
     if requirements is None:
         try:
             requirements = requires("withings-auth") or []
-        except PackageNotFoundError:  # run from a copy of the sources that nobody installed
+        except PackageNotFoundError:  # run from a source tree that is not installed
             requirements = []
     return [found[0] for line in requirements if ";" not in line and (found := re.match(r"[\w.-]+", line)) is not None]
 
@@ -86,7 +86,7 @@ def check_environment(environment: Environment | None = None) -> Result:
 
 
 def check_browser(environ: Mapping[str, str] | None = None, environment: Environment | None = None) -> Result:
-    """Names the browser that a login would open; of a command in `BROWSER` only the program."""
+    """Names the browser that a login would open; for a command in `BROWSER`, only its program."""
     environ = os.environ if environ is None else environ
     chosen = choose(None, environ, environment or detect_environment(environ))
     if isinstance(chosen, NotStarted):
@@ -159,7 +159,7 @@ def check_redirect_uri(uri: str, listen_at: str | None) -> Result:
 
 
 def check_port(uri: str, listen_at: str | None) -> Result:
-    """Listens for a moment where a login would. Raises `CallbackUnavailable`, which names the program in the way."""
+    """Listens for a moment where a login would. Raises `CallbackUnavailable`, naming the program that uses the port."""
     try:
         addresses = resolve_addresses(uri, listen_at)
     except ConfigurationError:

@@ -1,7 +1,7 @@
 """The store: which one it is, whether it keeps a record, who else could read it, whether its locks hold.
 
-What is tried out is tried on a record with a random name, so that no two probes meet. Afterwards it is gone, its lock
-file too, since nobody else waits for that.
+The store is tried out on a record with a random name, so that no two probes meet. Afterwards the record is removed, and
+so is its lock file, since nobody else waits for it.
 """
 
 from __future__ import annotations
@@ -133,9 +133,9 @@ def file_system(path: Path, mounts: Path) -> str:
 
 @contextmanager
 def _probe(store: SecretStore, directory: Path) -> Iterator[tuple[str, HeldName]]:
-    """Yields the name of a record, and holds it; afterwards no file or directory that this made is left.
+    """Yields the name of a record, and holds it; removes every file and directory that this made.
 
-    Whoever saves the record removes it. Raises `StoreUnavailable` and `LockBusy`.
+    A caller that saves the record removes it. Raises `StoreUnavailable` and `LockBusy`.
     """
     number = os.urandom(8).hex()
     probes = directory / PROBE
@@ -148,4 +148,4 @@ def _probe(store: SecretStore, directory: Path) -> Iterator[tuple[str, HeldName]
             for leftover in probes.glob(f"*{number}.*"):
                 leftover.unlink(missing_ok=True)
             for path in made:
-                path.rmdir()  # fails, as it should, if it holds anything else
+                path.rmdir()  # which fails, as it should, if it holds anything else

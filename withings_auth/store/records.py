@@ -46,8 +46,12 @@ def load_grant(store: SecretStore, profile: str) -> Grant:
     """Returns the profile's grant. Raises `LoginRequired` if there is none, and `StoreError`."""
     grant = stored_grant(store, profile)
     if grant is None:
-        raise LoginRequired(f"nobody is logged in as profile {profile}", hint=login_hint(profile))
+        raise not_logged_in(profile)
     return grant
+
+
+def not_logged_in(profile: str) -> LoginRequired:
+    return LoginRequired(f"nobody is logged in as profile {profile}", hint=login_hint(profile))
 
 
 def stored_app(store: SecretStore, client_id: str) -> App | None:

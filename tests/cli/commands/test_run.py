@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.logins import Desk
-from withings_auth.cli.programs import NOT_FOUND, NOT_STARTED, exit_code_of, wait_for
+from withings_auth.cli.commands.run import NOT_FOUND, NOT_STARTED, exit_code_of, wait_for
 
 TELL = "import json, os, sys; print(json.dumps([sys.argv[1:], dict(os.environ)]))"
 

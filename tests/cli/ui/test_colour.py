@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.logins import Desk
 from withings_auth.cli import COMMANDS
-from withings_auth.cli.ui.colour import coloured
+from withings_auth.cli.ui.terminal import coloured
 
 COLOUR = re.compile(r"\x1b\[\d+m")
 RED, GREEN, YELLOW, BOLD, DIM, PLAIN = (f"\x1b[{code}m" for code in (31, 32, 33, 1, 2, 0))

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from withings_auth.cli.options import add_profile, open_store, settings_from
+from withings_auth.cli.options import add_profile, load_settings, open_store
 from withings_auth.cli.ui.terminal import answer, is_terminal, tell
 from withings_auth.provider.calls import body_of, call, envelope, form_of, service_path
 from withings_auth.provider.pages import all_pages, has_more
@@ -25,7 +25,6 @@ EXAMPLE = (
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's arguments and flags."""
     parser.add_argument("path", metavar="PATH", help="the service, for example measure or v2/user")
     parser.add_argument("action", metavar="ACTION", help="its action, for example getmeas")
     parser.add_argument(
@@ -40,12 +39,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Prints the body of the answer as JSON. Raises what `TokenSource.token` raises, and an error if it is refused."""
+    """Prints the body of the answer as JSON. Raises what `TokenSource.token` raises, and `ProviderError`."""
     path, form = service_path(options.path), form_of(options.action, options.parameters)
-    found = settings_from(options)
-    store = open_store(found)
-    source = TokenSource(found.profile, store=store)
-    url = load_grant(store, found.profile).api_url + path
+    settings = load_settings(options)
+    store = open_store(settings)
+    source = TokenSource(settings.profile, store=store)
+    url = load_grant(store, settings.profile).api_url + path
     if options.raw:
         _print_raw(call(source, url, form))
     elif options.paginate:

@@ -22,12 +22,10 @@ EXAMPLE = (
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's argument."""
     parser.add_argument("shell", metavar="SHELL", choices=SHELLS, help="bash, zsh or fish")
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Prints the script."""
     import shtab  # here, because the help of this command does not need it
 
     parser = make_parser()

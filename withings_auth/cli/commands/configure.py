@@ -10,10 +10,17 @@ from functools import partial
 
 from withings_auth.authorization import browser
 from withings_auth.authorization.addresses import resolve_addresses
-from withings_auth.cli.given import Given, check_client_id, read_given
-from withings_auth.cli.options import add_profile, open_store, settings_from
-from withings_auth.cli.scopes import check_scopes, warn_of_unknown
-from withings_auth.cli.ui.prompts import Check, ask, ask_for_secret, confirm
+from withings_auth.cli.given import Given, read_given
+from withings_auth.cli.options import add_profile, load_settings, open_store
+from withings_auth.cli.ui.prompts import (
+    Check,
+    ask,
+    ask_for_secret,
+    check_client_id,
+    check_scopes,
+    confirm,
+    warn_of_unknown_scopes,
+)
 from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, tell
 from withings_auth.config.app import PartialApp
 from withings_auth.config.save import save_app
@@ -39,7 +46,6 @@ EXAMPLE = (
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's flags."""
     add_profile(parser)
     parser.add_argument("--client-id", metavar="ID", help="the app's client id")
     parser.add_argument("--secret-stdin", action="store_true", help="read the client secret from stdin")
@@ -57,18 +63,18 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Saves an app, or only checks the known one. Raises `ConfigurationError`, `StoreError` and `ProviderError`."""
-    found = settings_from(options)  # refuses a broken config.toml before asking anything
-    store = open_store(found)
+    settings = load_settings(options)  # refuses a broken config.toml before asking anything
+    store = open_store(settings)
     given = read_given(options)
     if options.check and given == Given() and not options.open_dashboard:
-        check(known_app(found, store).complete(), found)
+        check(known_app(settings, store).complete(), settings)
         return 0
-    set_up(found, store, given, open_dashboard=options.open_dashboard, check_first=options.check)
+    set_up(settings, store, given, open_dashboard=options.open_dashboard, check_first=options.check)
     return 0
 
 
 def set_up(
-    found: Settings,
+    settings: Settings,
     store: SecretStore,
     given: Given | None = None,
     *,
@@ -84,39 +90,39 @@ def set_up(
     and `check` raise.
     """
     given = given or Given()
-    listen = given.listen or found.listen
+    listen = given.listen or settings.listen
     check_uri = partial(_check_redirect_uri, listen=listen, paste_only=paste_only)
     if given.app.redirect_uri is not None:
         resolve_addresses(given.app.redirect_uri, listen, paste_only=paste_only)
     ask_all = is_terminal() and given == Given()
-    known = given.app.over(_known(given.app.client_id, found, store))
+    known = given.app.over(_known(given.app.client_id, settings, store))
     if open_dashboard or (ask_all and known.client_id is None):
         _show_dashboard(known.redirect_uri or DEFAULT_REDIRECT_URI, open_it=open_dashboard)
     if is_terminal():
-        known = _ask(known, found, store, check_uri, ask_all=ask_all)
+        known = _ask(known, settings, store, check_uri, ask_all=ask_all)
     app = known.complete()
     resolve_addresses(app.redirect_uri, listen, paste_only=paste_only)
-    warn_of_unknown(given.app.scopes or ())
+    warn_of_unknown_scopes(given.app.scopes or ())
     if check_first:
-        check(app, found)
+        check(app, settings)
     file = config_directory() / CONFIG_FILE
     save_app(store, app, file, _config_values(app, given, ask_all=ask_all))
     tell(f"Saved: the client secret in {store.description}, the rest in {printable(str(file))}.")
-    _report_consequences(app, found, store)
+    _report_consequences(app, settings, store)
     if not for_login:
-        _show_next_step(app, found, store)
+        _show_next_step(app, settings, store)
 
 
-def check(app: App, found: Settings) -> None:
+def check(app: App, settings: Settings) -> None:
     """Asks Withings whether client id and secret are right, and says so.
 
     Raises `ConfigurationError` if they are not, `ProviderUnavailable` if Withings cannot be asked, and `ProviderError`
-    if it does not tell.
+    if its answer does not tell.
     """
     from withings_auth.provider.signed import check_app  # here, because it loads aiohttp
 
     try:
-        check_app(app, found.endpoints.api_url)
+        check_app(app, settings.endpoints.api_url)
     except ProviderError as error:
         if not lacks_permission(error.status):
             raise
@@ -140,26 +146,26 @@ def _config_values(app: App, given: Given, *, ask_all: bool) -> dict[str, str]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _known(client_id: str | None, found: Settings, store: SecretStore) -> PartialApp:
+def _known(client_id: str | None, settings: Settings, store: SecretStore) -> PartialApp:
     """Returns what is known about the app that the user names; a secret in the environment counts as this app's."""
-    app = replace(found.app, client_id=client_id or found.app.client_id)
-    return known_app(replace(found, app=app), store)
+    app = replace(settings.app, client_id=client_id or settings.app.client_id)
+    return known_app(replace(settings, app=app), store)
 
 
-def _ask(known: PartialApp, found: Settings, store: SecretStore, check_uri: Check, *, ask_all: bool) -> PartialApp:
+def _ask(known: PartialApp, settings: Settings, store: SecretStore, check_uri: Check, *, ask_all: bool) -> PartialApp:
     """Asks for what is missing, or for everything, with what is known as the default."""
     client_id = known.client_id
     if ask_all or client_id is None:
         client_id = ask("Client id", check=check_client_id, default=client_id)
     if client_id != known.client_id:
         given_secret = None if ask_all else known.client_secret
-        secret = given_secret or _known(client_id, found, store).client_secret
+        secret = given_secret or _known(client_id, settings, store).client_secret
         known = replace(known, client_id=client_id, client_secret=secret)
     if ask_all or known.client_secret is None:
-        note = "it is not shown"
+        note = ""
         if known.client_secret is not None:
-            is_set = known.client_secret == found.app.client_secret
-            note += "; Enter takes WITHINGS_CLIENT_SECRET" if is_set else "; Enter keeps the saved one"
+            is_set = known.client_secret == settings.app.client_secret
+            note = "; Enter takes WITHINGS_CLIENT_SECRET" if is_set else "; Enter keeps the saved one"
         known = replace(known, client_secret=ask_for_secret(note, default=known.client_secret))
     if ask_all:
         uri = known.redirect_uri or DEFAULT_REDIRECT_URI

@@ -8,9 +8,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
-from withings_auth.cli.options import add_profile, open_store, settings_from
-from withings_auth.cli.ui.colour import Colour, coloured
-from withings_auth.cli.ui.terminal import answer, answer_json, as_flags, wait_and_tell
+from withings_auth.cli.options import add_profile, load_settings, open_store
+from withings_auth.cli.ui.terminal import Colour, answer, answer_json, as_flags, coloured, hint_line, wait_and_tell
 from withings_auth.doctor.checklist import NAMES, Checklist
 from withings_auth.doctor.results import Result, Verdict
 
@@ -36,7 +35,6 @@ _NAME_WIDTH = max(map(len, NAMES))
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's flags."""
     add_profile(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--offline", action="store_true", help="do not ask Withings")
@@ -45,7 +43,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Prints a line for each check as soon as its result is known, and how many results there are of each kind."""
     checklist = Checklist(
-        read_settings=lambda: settings_from(options),
+        read_settings=lambda: load_settings(options),
         open_store=open_store,
         wait=wait_and_tell,
         offline=options.offline,
@@ -70,4 +68,4 @@ def _lines(result: Result) -> Iterable[str]:
     mark, colour = _MARKS[result.verdict]
     yield f"{coloured(f'{mark:<{_MARK_WIDTH}}', colour, sys.stdout)}  {result.name:<{_NAME_WIDTH}}  {result.words}"
     if result.remedy:
-        yield f"{'':<{_MARK_WIDTH}}  {coloured('hint:', 'bold', sys.stdout)} {result.remedy}"
+        yield f"{'':<{_MARK_WIDTH}}  {hint_line(result.remedy, sys.stdout)}"

@@ -8,11 +8,11 @@ import stat
 import sys
 import threading
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from withings_auth.cli.given import check_client_id
-from withings_auth.cli.options import add_profile, open_store, settings_from
-from withings_auth.cli.ui.prompts import ask, ask_for_secret, confirm
+from withings_auth.cli.options import add_profile, add_replace, load_settings, open_store
+from withings_auth.cli.ui.prompts import ask, ask_for_secret, check_client_id, confirm
 from withings_auth.cli.ui.terminal import PROGRAM, complain, is_terminal, tell
 from withings_auth.config.settings import Settings, known_app
 from withings_auth.errors import ConfigurationError, profile_flag
@@ -37,13 +37,10 @@ EXAMPLE = (
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's flags."""
     parser.add_argument("file", metavar="FILE", help="the other tool's file, or - for stdin")
     add_profile(parser)
     parser.add_argument("--client-id", metavar="ID", help="the app that the other tool used (WITHINGS_CLIENT_ID)")
-    parser.add_argument(
-        "--replace", action="store_true", help="replace the profile's login, even if it is another user's or app's"
-    )
+    add_replace(parser)
     afterwards = parser.add_mutually_exclusive_group()
     afterwards.add_argument("--remove", action="store_true", help="remove the file once the login is saved")
     afterwards.add_argument("--keep", action="store_true", help="keep the file without asking")
@@ -53,47 +50,37 @@ def execute(options: argparse.Namespace) -> int:
     """Imports the login, then removes the file if the user wants that. Raises what `adopt` raises."""
     if options.file == STDIN and options.remove:
         raise ConfigurationError("--remove cannot remove standard input", hint=f"leave it out: {PROGRAM} import -")
-    found = settings_from(options, {"client_id": options.client_id})
-    content = _read_stdin() if options.file == STDIN else _read_file(Path(options.file))
+    settings = load_settings(options, {"client_id": options.client_id})
+    if options.file == STDIN:
+        content = sys.stdin.buffer.read(LARGEST_FILE_BYTES + 1) if sys.stdin is not None else b""
+    else:
+        content = _read_file(Path(options.file))
     login = read_foreign(content)
     tell(f"File format: {login.tool}.")
-    store = open_store(found)
-    app = _find_app(login, options.client_id, found, store)
-    grant = _adopt(login, app, found, store, replace=options.replace)
-    _report_success(grant, login, options.file, found, store)
+    store = open_store(settings)
+    app = _find_app(login, options.client_id, settings, store)
+    grant = _adopt(login, app, settings, store, replace=options.replace)
+    _report_success(grant, login, options.file, settings, store)
     if options.file == STDIN:
         return 0
     return _remove_file(Path(options.file), content, login, options)
 
 
-def _adopt(login: ForeignLogin, app: App, found: Settings, store: SecretStore, *, replace: bool) -> Grant:
+def _adopt(login: ForeignLogin, app: App, settings: Settings, store: SecretStore, *, replace: bool) -> Grant:
     # Imported here, so that problems with the file are reported without loading aiohttp.
     from withings_auth.profiles.adopt import adopt
     from withings_auth.provider.http import post
     from withings_auth.tokens.renewal import Effects
 
-    return run_to_its_end(
-        lambda wait: adopt(
-            store,
-            found.profile,
-            login,
-            app,
-            found.endpoints.token_url,
-            replace=replace,
-            effects=Effects(post=post, wait=wait),
-        ),
-        threading.Event(),
-    )
-
-
-def _read_stdin() -> bytes:
-    return sys.stdin.buffer.read(LARGEST_FILE_BYTES + 1) if sys.stdin is not None else b""
+    renew = partial(adopt, store, settings.profile, login, app, settings.endpoints.token_url, replace=replace)
+    return run_to_its_end(lambda wait: renew(effects=Effects(post=post, wait=wait)), threading.Event())
 
 
 def _read_file(file: Path) -> bytes:
     shown = printable(str(file))
+    no_wait = getattr(os, "O_NONBLOCK", 0)  # opening a pipe would wait for a writer
     try:
-        with open(file, "rb", opener=_open_without_waiting) as opened:
+        with open(file, "rb", opener=lambda path, flags: os.open(path, flags | no_wait)) as opened:
             if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
                 raise ConfigurationError(f"{shown} is not a regular file", hint=f"to read a pipe: {PROGRAM} import -")
             return opened.read(LARGEST_FILE_BYTES + 1)
@@ -104,20 +91,15 @@ def _read_file(file: Path) -> bytes:
         ) from None
 
 
-def _open_without_waiting(path: str, flags: int) -> int:
-    # Opening a pipe would wait for a writer.
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
-def _find_app(login: ForeignLogin, flag: str | None, found: Settings, store: SecretStore) -> App:
+def _find_app(login: ForeignLogin, flag: str | None, settings: Settings, store: SecretStore) -> App:
     """Returns the app of the login: the one that the file names, or else the one that is set."""
-    required = flag or found.environment_client_id
+    required = flag or settings.environment_client_id
     if login.client_id is not None and required not in {None, login.client_id}:
         raise ConfigurationError(
             "the file belongs to another app than " + ("--client-id" if flag else "WITHINGS_CLIENT_ID"),
             hint="leave it out: the file names its app",
         )
-    known = known_app(found, store, login.client_id)
+    known = known_app(settings, store, login.client_id)
     if known.client_id is None:
         if not is_terminal():
             raise ConfigurationError(
@@ -125,17 +107,17 @@ def _find_app(login: ForeignLogin, flag: str | None, found: Settings, store: Sec
                 hint=f"name the app that the other tool used with --client-id ID, or run {PROGRAM} configure first",
             )
         client_id = ask("Client id of the app that the other tool used", check=check_client_id)
-        known = known_app(found, store, client_id)
+        known = known_app(settings, store, client_id)
     return replace(known, client_secret=known.client_secret or login.client_secret or ask_for_secret()).complete()
 
 
-def _report_success(grant: Grant, login: ForeignLogin, file: str, found: Settings, store: SecretStore) -> None:
+def _report_success(grant: Grant, login: ForeignLogin, file: str, settings: Settings, store: SecretStore) -> None:
     place = "that copy" if file == STDIN else printable(file)
     until = clock_time(grant.expires_at)
-    tell(f"Imported: Withings user {grant.userid}, profile {found.profile}.")
-    tell(f"Saved in {store.description}. The access token is good until {until} and is renewed when needed.")
+    tell(f"Imported: Withings user {grant.userid}, profile {settings.profile}.")
+    tell(f"Saved in {store.description}. The access token is valid until {until} and is renewed when needed.")
     tell(f"The login in {place} no longer works: Withings has replaced it.")
-    tell(f"Programs that used it can call {PROGRAM} token{profile_flag(found.profile)} instead, or log in again.")
+    tell(f"Programs that used it can call {PROGRAM} token{profile_flag(settings.profile)} instead, or log in again.")
     if login.client_secret is not None:
         tell(f"{place} also holds the app's client secret, which still works and is now saved here too.")
 
@@ -147,7 +129,7 @@ def _remove_file(file: Path, content: bytes, login: ForeignLogin, options: argpa
     may_ask = is_terminal() and not options.keep
     if not (options.remove or (may_ask and confirm(f"Remove {shown}{with_secret}?"))):
         if not options.keep:
-            tell(f"Kept {shown}, which is of no use any more.")
+            tell(f"Kept {shown}, which is no longer needed.")
         return 0
     try:
         if _read_file(file) != content:

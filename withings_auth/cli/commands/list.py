@@ -6,14 +6,12 @@ import argparse
 import sys
 import time
 
-from withings_auth.cli.options import open_store, settings_from
-from withings_auth.cli.ui.colour import coloured
-from withings_auth.cli.ui.terminal import answer, answer_json, complain
+from withings_auth.cli.options import all_profiles, load_settings, open_store
+from withings_auth.cli.ui.terminal import answer, answer_json, coloured, complain
 from withings_auth.config.settings import Settings
 from withings_auth.errors import LoginRequired, StoreError, login_hint
 from withings_auth.profiles.status import LoginStatus, read_status
 from withings_auth.store.base import SecretStore
-from withings_auth.store.records import profiles
 from withings_auth.validation import printable
 from withings_auth.wording import local_time, span
 
@@ -25,49 +23,41 @@ EXAMPLE = (
 )
 
 _Result = LoginStatus | StoreError
+_Row = tuple[tuple[str, ...], bool]  # its cells, and whether it needs attention
 _HEADINGS = ("PROFILE", "USER", "ACCESS TOKEN", "LOGIN")
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's flags."""
     parser.add_argument("--json", action="store_true", help="print JSON; times are Unix seconds")
     parser.set_defaults(profile=None)
 
 
 def execute(options: argparse.Namespace) -> int:
     """Prints a line for each profile. Raises `LoginRequired` if there is none, and `StoreError`."""
-    found = settings_from(options)
-    store = open_store(found)
-    # The configured profile too: a keyring's index may have been lost, and reading repairs it.
-    names = sorted({*profiles(store), found.profile})
-    results = {name: result for name in names if (result := _try_status(store, name, found)) is not None}
+    settings = load_settings(options)
+    store = open_store(settings)
+    names = all_profiles(settings, store)
+    results = {name: result for name in names if (result := _try_status(store, name, settings)) is not None}
     if options.json:
         answer_json({"profiles": [_fields(name, result) for name, result in results.items()]})
     elif results:
-        _print([(_cells(name, result), _needs_attention(result)) for name, result in results.items()])
+        _print([_row(name, result) for name, result in results.items()])
     if not results:
         raise LoginRequired("nobody is logged in", hint=login_hint("default"))
+    exit_code = 0
     for name, result in results.items():
         if isinstance(result, StoreError):
-            complain(f"profile {printable(name, limit=80)}: {result}", result.hint, result.exit_code)
-    if any(isinstance(result, StoreError) for result in results.values()):
-        return StoreError.exit_code
-    return 0 if all(_is_usable(result) for result in results.values()) else LoginRequired.exit_code
+            exit_code = complain(f"profile {printable(name, limit=80)}: {result}", result.hint, StoreError.exit_code)
+        elif not result.usable:
+            exit_code = exit_code or LoginRequired.exit_code
+    return exit_code
 
 
-def _try_status(store: SecretStore, profile: str, found: Settings) -> _Result | None:
+def _try_status(store: SecretStore, profile: str, settings: Settings) -> _Result | None:
     try:
-        return read_status(store, profile, time.time(), secret_of=found.secret_of)
+        return read_status(store, profile, time.time(), secret_of=settings.secret_of)
     except StoreError as error:
         return error
-
-
-def _is_usable(result: _Result) -> bool:
-    return isinstance(result, LoginStatus) and result.usable
-
-
-def _needs_attention(result: _Result) -> bool:
-    return isinstance(result, StoreError) or not result.usable or result.ends_soon or result.unknown_until is not None
 
 
 def _fields(profile: str, result: _Result) -> dict[str, object]:
@@ -76,11 +66,12 @@ def _fields(profile: str, result: _Result) -> dict[str, object]:
     return result.fields()
 
 
-def _cells(profile: str, result: _Result) -> tuple[str, ...]:
+def _row(profile: str, result: _Result) -> _Row:
     name = printable(profile, limit=80)
     if isinstance(result, StoreError):
-        return name, "?", "cannot be read", "?"
-    return name, result.grant.userid, _describe_access_token(result), _describe_login(result)
+        return (name, "?", "cannot be read", "?"), True
+    needs_attention = not result.usable or result.ends_soon or result.unknown_until is not None
+    return (name, result.grant.userid, _describe_access_token(result), _describe_login(result)), needs_attention
 
 
 def _describe_access_token(status: LoginStatus) -> str:
@@ -99,8 +90,8 @@ def _describe_login(status: LoginStatus) -> str:
     return f"{'ended' if status.has_ended else 'until'} {local_time(status.ends_at)}"
 
 
-def _print(rows: list[tuple[tuple[str, ...], bool]]) -> None:
-    lines = [(_HEADINGS, False), *rows]
+def _print(rows: list[_Row]) -> None:
+    lines: list[_Row] = [(_HEADINGS, False), *rows]
     widths = [max(map(len, column)) for column in zip(*(cells for cells, _ in lines), strict=True)]
     for cells, needs_attention in lines:
         line = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()

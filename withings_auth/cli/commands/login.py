@@ -10,15 +10,14 @@ from dataclasses import replace
 from withings_auth.authorization.addresses import resolve_addresses
 from withings_auth.authorization.flow import login
 from withings_auth.authorization.options import DEFAULT_TIMEOUT_SECONDS
-from withings_auth.cli.options import add_profile, open_store, parse_seconds, settings_from
-from withings_auth.cli.scopes import warn_of_unknown
+from withings_auth.cli.options import add_profile, add_replace, load_settings, open_store, parse_seconds
 from withings_auth.cli.ui.keyboard import typed_lines
-from withings_auth.cli.ui.prompts import ask_for_secret
+from withings_auth.cli.ui.prompts import ask_for_secret, warn_of_unknown_scopes
 from withings_auth.cli.ui.signals import run_interruptible
 from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, show, tell
 from withings_auth.config.settings import Settings, known_app
 from withings_auth.errors import ConfigurationError, profile_flag
-from withings_auth.model import ALL_SCOPES, DEFAULT_REDIRECT_URI, App
+from withings_auth.model import DEFAULT_REDIRECT_URI, App
 from withings_auth.provider.failures import DASHBOARD
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import stored_grant
@@ -35,7 +34,6 @@ EXAMPLE = (
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's flags."""
     add_profile(parser)
     parser.add_argument("--client-id", metavar="ID", help="the app's client id (WITHINGS_CLIENT_ID)")
     parser.add_argument(
@@ -61,9 +59,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     browser = parser.add_mutually_exclusive_group()
     browser.add_argument("--no-browser", action="store_true", help="only print the address to open")
     browser.add_argument("--browser", metavar="NAME", help="open this browser (BROWSER)")
-    parser.add_argument(
-        "--replace", action="store_true", help="replace the profile's login, even if it is another user's or app's"
-    )
+    add_replace(parser)
     parser.add_argument(
         "--switch-user", action="store_true", help="sign in as another user than the one signed in to Withings"
     )
@@ -74,7 +70,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Logs in and tells what to do next. Raises what `login` raises."""
+    """Logs in and prints the next step. Raises what `login` raises."""
     if not (math.isfinite(options.timeout) and options.timeout > 0):
         raise ConfigurationError("--timeout must be a number of seconds above 0", hint=f"{PROGRAM} login --timeout 300")
     if options.paste and not is_terminal():
@@ -83,26 +79,26 @@ def execute(options: argparse.Namespace) -> int:
             hint=f"run it in a terminal, without redirecting stdin or stderr: {PROGRAM} login --paste",
         )
     with ExitStack() as held:
-        found = _read(options)
-        store = open_store(found)
+        settings = _read(options)
+        store = open_store(settings)
         if options.sandbox:
-            app, found = _sandbox_app(options, found, store, held)
+            app, settings = _sandbox_app(options, settings, store, held)
         else:
-            if is_terminal() and known_app(found, store).client_id is None:
+            if is_terminal() and known_app(settings, store).client_id is None:
                 from withings_auth.cli.commands.configure import set_up  # here, because most logins have an app
 
-                set_up(found, store, for_login=True, paste_only=options.paste)
-                found = _read(options)
-            app = _own_app(options, found, store)
-        warn_of_unknown(app.scopes)
+                set_up(settings, store, for_login=True, paste_only=options.paste)
+                settings = _read(options)
+            app = _own_app(options, settings, store)
+        warn_of_unknown_scopes(app.scopes)
         run_interruptible(
             lambda: login(
                 app,
-                profile=found.profile,
+                profile=settings.profile,
                 store=store,
                 timeout=options.timeout,
-                endpoints=found.endpoints,
-                listen=found.listen,
+                endpoints=settings.endpoints,
+                listen=settings.listen,
                 open_browser=not options.no_browser,
                 browser=options.browser,
                 replace=options.replace or options.sandbox,
@@ -114,7 +110,7 @@ def execute(options: argparse.Namespace) -> int:
                 show=show,
             )
         )
-    flag = profile_flag(found.profile)
+    flag = profile_flag(settings.profile)
     if options.sandbox:
         tell(f"Sandbox login: it cannot be renewed. To remove it: {PROGRAM} logout{flag}")
     else:
@@ -129,12 +125,12 @@ def _read(options: argparse.Namespace) -> Settings:
         "scopes": options.scope,
         "listen": options.listen,
     }
-    return settings_from(options, flags)
+    return load_settings(options, flags)
 
 
-def _own_app(options: argparse.Namespace, found: Settings, store: SecretStore) -> App:
+def _own_app(options: argparse.Namespace, settings: Settings, store: SecretStore) -> App:
     """Returns the app from flags, environment, configuration and what an earlier login saved."""
-    known = known_app(found, store)
+    known = known_app(settings, store)
     if known.client_id is None:
         raise ConfigurationError(
             "no app to log in with: the client id is not set",
@@ -142,12 +138,12 @@ def _own_app(options: argparse.Namespace, found: Settings, store: SecretStore) -
             f" for a trial without an account: {PROGRAM} login --sandbox",
         )
     uri = known.redirect_uri or DEFAULT_REDIRECT_URI
-    resolve_addresses(uri, found.listen, paste_only=options.paste)  # refused before anybody is asked for anything
+    resolve_addresses(uri, settings.listen, paste_only=options.paste)  # before any question is asked
     return replace(known, client_secret=known.client_secret or ask_for_secret()).complete()
 
 
 def _sandbox_app(
-    options: argparse.Namespace, found: Settings, store: SecretStore, held: ExitStack
+    options: argparse.Namespace, settings: Settings, store: SecretStore, held: ExitStack
 ) -> tuple[App, Settings]:
     """Starts the sandbox, which runs as long as `held`. Returns its app, and settings that point to it."""
     from withings_auth.sandbox import Sandbox
@@ -157,23 +153,13 @@ def _sandbox_app(
             "--sandbox uses its own app and profile",
             hint=f"leave out --profile and --client-id: {PROGRAM} login --sandbox",
         )
-    found = replace(found, profile=SANDBOX_PROFILE)
-    _refuse_real_login(found, store)
-    redirect_uri = found.app.redirect_uri or DEFAULT_REDIRECT_URI
-    sandbox = held.enter_context(Sandbox(redirect_uris=[redirect_uri]))
-    app = App(
-        client_id=sandbox.client_id,
-        client_secret=sandbox.client_secret,
-        redirect_uri=redirect_uri,
-        scopes=found.app.scopes or ALL_SCOPES,
-    )
-    return app, replace(found, endpoints=sandbox.endpoints)
-
-
-def _refuse_real_login(found: Settings, store: SecretStore) -> None:
-    grant = stored_grant(store, found.profile)
+    settings = replace(settings, profile=SANDBOX_PROFILE)
+    grant = stored_grant(store, settings.profile)
     if grant is not None and not is_loopback_url(grant.token_url):
         raise ConfigurationError(
-            f"profile {found.profile} holds a real login, which a trial must not replace",
-            hint=f"log it out first: {PROGRAM} logout --profile {found.profile}",
+            f"profile {settings.profile} holds a real login, which a trial must not replace",
+            hint=f"log it out first: {PROGRAM} logout --profile {settings.profile}",
         )
+    sandbox = held.enter_context(Sandbox(redirect_uris=[settings.app.redirect_uri or DEFAULT_REDIRECT_URI]))
+    app = replace(settings.app, client_id=sandbox.client_id, client_secret=sandbox.client_secret)
+    return app.complete(), replace(settings, endpoints=sandbox.endpoints)

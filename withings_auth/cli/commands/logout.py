@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from withings_auth.cli.options import add_profile, open_store, settings_from
+from withings_auth.cli.options import add_profile, all_profiles, load_settings, open_store
 from withings_auth.cli.ui.prompts import confirm
 from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, report, tell, wait_and_tell
 from withings_auth.errors import ConfigurationError, WithingsAuthError
@@ -26,7 +26,6 @@ EXAMPLE = (
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's flags."""
     add_profile(parser)
     parser.add_argument("--all", action="store_true", help="remove every profile and the credentials of every app")
     parser.add_argument(
@@ -41,10 +40,9 @@ def execute(options: argparse.Namespace) -> int:
     """Removes what was asked for, reports each failure, and returns the exit code of the first."""
     if options.all and options.profile:
         raise ConfigurationError("--all and --profile cannot be used together", hint=f"{PROGRAM} logout --all")
-    found = settings_from(options)
-    store = open_store(found)
-    # The configured profile too: a keyring's index may have been lost, and reading repairs it.
-    names = sorted({*profiles(store), found.profile}) if options.all else [found.profile]
+    settings = load_settings(options)
+    store = open_store(settings)
+    names = all_profiles(settings, store) if options.all else [settings.profile]
     if options.revoke and _announce(store, names) and not options.yes and is_terminal() and not confirm("Continue?"):
         raise WithingsAuthError(
             "not confirmed: nothing was removed or revoked",
@@ -52,13 +50,13 @@ def execute(options: argparse.Namespace) -> int:
         )
 
     def revoke(grant: Grant) -> None:
-        revoke_access(store, grant, found.secret_of(grant.client_id), wait=wait_and_tell)
+        revoke_access(store, grant, settings.secret_of(grant.client_id), wait=wait_and_tell)
 
     logout = Logout(store, tell=tell, revoke=revoke if options.revoke else None)
     removed = [logout.remove_profile(name) for name in names]
     if not (any(removed) or logout.failures or options.revoke):
-        tell("Nobody was logged in." if options.all else f"Nobody was logged in as profile {found.profile}.")
-    logout.remove_apps(found.app.client_id, every=options.all)
+        tell("Nobody was logged in." if options.all else f"Nobody was logged in as profile {settings.profile}.")
+    logout.remove_apps(settings.app.client_id, every=options.all)
     logout.finish()
     codes = [report(error) for error in logout.failures]
     return codes[0] if codes else 0

@@ -1,18 +1,31 @@
-"""`withings-auth run`: run a program that reads its access token from the environment."""
+"""`withings-auth run`: run a program that reads its access token from the environment.
+
+On POSIX the program replaces this process, so that signals, the terminal, job control and the exit code are its own.
+Windows cannot do that, so there this process waits for the program.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
 
-from withings_auth.cli.options import add_min_valid, add_profile, open_store, settings_from
-from withings_auth.cli.programs import NOT_FOUND, become, environment_with, exit_code_of
+from withings_auth.cli.formats import TOKEN_VARIABLE, USERID_VARIABLE
+from withings_auth.cli.options import add_min_valid, add_profile, load_settings, open_store
 from withings_auth.cli.ui.terminal import PROGRAM, complain
 from withings_auth.errors import ConfigurationError
+from withings_auth.model import Token
 from withings_auth.tokens.source import TokenSource
 from withings_auth.validation import printable
 
 RUN_MIN_VALID_SECONDS = 600
+NOT_FOUND = 127  # these two are what shells return
+NOT_STARTED = 126
 EXAMPLE = (
     "The program's environment has WITHINGS_ACCESS_TOKEN and WITHINGS_USERID, but not\n"
     "WITHINGS_CLIENT_SECRET. The token expires within three hours and is not renewed\n"
@@ -24,7 +37,6 @@ EXAMPLE = (
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's flags, and the program with its own arguments."""
     parser.usage = (
         f"{PROGRAM} run [-h] [--profile NAME] [--min-valid SECONDS] [-v]\n{' ' * 25}[--] COMMAND [ARGUMENT ...]"
     )
@@ -38,8 +50,8 @@ def execute(options: argparse.Namespace) -> int:
     command = options.command[1:] if options.command[:1] == ["--"] else options.command
     if not command or not command[0]:
         raise ConfigurationError("no program to run", hint=f"name one: {PROGRAM} run -- COMMAND …")
-    found = settings_from(options)
-    token = TokenSource(found.profile, min_valid=options.min_valid, store=open_store(found)).token()
+    settings = load_settings(options)
+    token = TokenSource(settings.profile, min_valid=options.min_valid, store=open_store(settings)).token()
     try:
         become(command, environment_with(token, os.environ))
     except OSError as error:
@@ -50,3 +62,38 @@ def execute(options: argparse.Namespace) -> int:
         return complain(
             f"“{name}” cannot be started: {error.strerror}", "check that it is a program and that you may run it", code
         )
+
+
+def environment_with(token: Token, environ: Mapping[str, str]) -> dict[str, str]:
+    """Returns the environment with the token and its userid, and without the app's client secret."""
+    kept = {name: value for name, value in environ.items() if name != "WITHINGS_CLIENT_SECRET"}
+    return {**kept, TOKEN_VARIABLE: token.access_token, USERID_VARIABLE: token.userid}
+
+
+def become(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
+    """Replaces this process by the program; on Windows, waits for the program and exits with its code.
+
+    Raises `OSError` if it cannot be started.
+    """
+    if sys.platform == "win32":
+        sys.exit(wait_for(command, environment))
+    # Python ignores these two, and the program would inherit that: `yes | head` would report an error.
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
+    os.execvpe(command[0], list(command), environment)  # noqa: S606  no shell on purpose
+
+
+def wait_for(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Runs the program as a child process and returns its exit code. Raises `OSError`."""
+    program_file = shutil.which(command[0]) or command[0]  # Windows itself looks for .exe only
+    with subprocess.Popen([program_file, *command[1:]], env=environment) as program:  # noqa: S603  the user asked for it
+        while True:
+            try:
+                return program.wait()
+            except KeyboardInterrupt:  # the console interrupted the program as well, which decides
+                continue
+
+
+def exit_code_of(error: OSError) -> int:
+    """Returns the exit code of a shell that cannot start a program for this reason."""
+    return NOT_FOUND if isinstance(error, FileNotFoundError | NotADirectoryError) else NOT_STARTED

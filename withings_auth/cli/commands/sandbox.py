@@ -17,7 +17,6 @@ EXAMPLE = (
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's flags."""
     parser.add_argument("--port", metavar="N", type=int, default=0, help="the port to listen on (default: a free one)")
     parser.add_argument(
         "--redirect-uri",

@@ -7,15 +7,15 @@ import sys
 import time
 from collections.abc import Iterator
 
-from withings_auth.cli.options import add_profile, open_store, settings_from
-from withings_auth.cli.ui.colour import coloured
-from withings_auth.cli.ui.terminal import PROGRAM, answer, answer_json, tell, wait_and_tell
+from withings_auth.cli.options import add_profile, load_settings, open_store
+from withings_auth.cli.ui.terminal import PROGRAM, answer, answer_json, coloured, tell, wait_and_tell
 from withings_auth.config.settings import Settings
-from withings_auth.errors import ConfigurationError, LoginRequired, StoreError, WithingsAuthError, login_hint
+from withings_auth.errors import ConfigurationError, LoginRequired, StoreError, WithingsAuthError
 from withings_auth.model import Endpoints
 from withings_auth.profiles.status import CANNOT_CHECK, OUTCOME_UNKNOWN, SECRET_MISSING, LoginStatus, read_status
 from withings_auth.provider.check import check
 from withings_auth.store.base import SecretStore
+from withings_auth.store.records import not_logged_in
 from withings_auth.tokens.source import TokenSource, refuse_contradiction
 from withings_auth.validation import origin
 from withings_auth.wording import local_time, span
@@ -31,7 +31,6 @@ EXAMPLE = (
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's flags."""
     add_profile(parser)
     parser.add_argument("--json", action="store_true", help="print JSON; times are Unix seconds")
     parser.add_argument(
@@ -41,24 +40,24 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Prints the status. Raises `LoginRequired` if the login is not usable, and what `check` and the store raise."""
-    found = settings_from(options)
-    store = open_store(found)
-    place = {"store": found.store, "backend": store.description}
+    settings = load_settings(options)
+    store = open_store(settings)
+    place = {"store": settings.store, "backend": store.description}
     try:
-        status = _read_status(store, found)
+        status = _read_status(store, settings)
     except StoreError as error:
         if options.json:  # in the form of `list --json`
-            answer_json({"profile": found.profile, "usable": False, "error": str(error), "store": found.store})
+            answer_json({"profile": settings.profile, "usable": False, "error": str(error), "store": settings.store})
         raise
     if status is None:
         if options.json:
-            answer_json({"profile": found.profile, "logged_in": False, "usable": False, **place})
-        raise LoginRequired(f"nobody is logged in as profile {found.profile}", hint=login_hint(found.profile))
-    refuse_contradiction(found.profile, status.grant, found, None)
+            answer_json({"profile": settings.profile, "logged_in": False, "usable": False, **place})
+        raise not_logged_in(settings.profile)
+    refuse_contradiction(settings.profile, status.grant, settings, None)
     accepted, failure = None, None
     if options.check:
-        accepted, failure = _check(store, found, status)
-        status = _read_status(store, found) or status  # it may have been renewed
+        accepted, failure = _check(store, settings, status)
+        status = _read_status(store, settings) or status  # it may have been renewed
     if options.json:
         usable = status.usable and not isinstance(failure, LoginRequired | ConfigurationError)
         answer_json({**status.fields(), "usable": usable, "accepted": accepted, **place})
@@ -71,15 +70,15 @@ def execute(options: argparse.Namespace) -> int:
     return 0
 
 
-def _read_status(store: SecretStore, found: Settings) -> LoginStatus | None:
-    return read_status(store, found.profile, time.time(), secret_of=found.secret_of)
+def _read_status(store: SecretStore, settings: Settings) -> LoginStatus | None:
+    return read_status(store, settings.profile, time.time(), secret_of=settings.secret_of)
 
 
-def _check(store: SecretStore, found: Settings, status: LoginStatus) -> tuple[bool | None, WithingsAuthError | None]:
+def _check(store: SecretStore, settings: Settings, status: LoginStatus) -> tuple[bool | None, WithingsAuthError | None]:
     """Returns whether Withings accepted the token, None if that is unknown, and what failed."""
-    source = TokenSource(found.profile, store=store)
+    source = TokenSource(settings.profile, store=store)
     try:
-        if check(source, found.profile, status.grant.api_url, wait=wait_and_tell):
+        if check(source, settings.profile, status.grant.api_url, wait=wait_and_tell):
             return True, None
     except LoginRequired as error:
         return False, error

@@ -7,13 +7,14 @@ import math
 import os
 import sys
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 from withings_auth.cli.formats import SHELLS, fields, header, shell_line, shell_of
-from withings_auth.cli.options import add_min_valid, add_profile, open_store, parse_seconds, settings_from
-from withings_auth.cli.retry import retry
+from withings_auth.cli.options import add_min_valid, add_profile, load_settings, open_store, parse_seconds
 from withings_auth.cli.ui.terminal import PROGRAM, answer, answer_json, is_terminal, tell
 from withings_auth.config.settings import Settings
-from withings_auth.errors import ConfigurationError
+from withings_auth.errors import ConfigurationError, WithingsAuthError
 from withings_auth.model import Token
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import load_grant
@@ -21,7 +22,11 @@ from withings_auth.tokens.requirement import JUST_RENEWED_SECONDS
 from withings_auth.tokens.source import DEFAULT_MIN_VALID_SECONDS, TokenSource
 from withings_auth.validation import is_opaque_token
 
+T = TypeVar("T")
+
 DEFAULT_WAIT_SECONDS = 300
+FIRST_PAUSE_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 60.0
 LONGEST_LINE_BYTES = 4096  # twice the length of the longest token
 EXAMPLE = (
     "examples, none of which shows the token in the list of processes:\n"
@@ -34,7 +39,6 @@ EXAMPLE = (
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's flags."""
     add_profile(parser)
     add_min_valid(parser, DEFAULT_MIN_VALID_SECONDS)
     form = parser.add_mutually_exclusive_group()
@@ -62,12 +66,12 @@ def execute(options: argparse.Namespace) -> int:
     """Prints the token in the requested form. Raises what `TokenSource.token` raises."""
     _check_flags(options)
     rejected = _read_rejected() if options.rejected_stdin else None
-    found = settings_from(options)
-    store = open_store(found)
-    source = TokenSource(found.profile, min_valid=options.min_valid, store=store)
+    settings = load_settings(options)
+    store = open_store(settings)
+    source = TokenSource(settings.profile, min_valid=options.min_valid, store=store)
 
     def ask() -> Token:
-        return _renew(source, found, store) if options.renew else source.token(rejected=rejected)
+        return _renew(source, settings, store) if options.renew else source.token(rejected=rejected)
 
     def announce(failure: str) -> None:
         if is_terminal():
@@ -101,9 +105,9 @@ def _read_rejected() -> str:
     return text
 
 
-def _renew(source: TokenSource, found: Settings, store: SecretStore) -> Token:
+def _renew(source: TokenSource, settings: Settings, store: SecretStore) -> Token:
     """Returns a new token, or the stored one if it was renewed just now."""
-    stored = load_grant(store, found.profile)
+    stored = load_grant(store, settings.profile)
     age = stored.age(time.time())
     if age is None or age >= JUST_RENEWED_SECONDS:
         return source.token(rejected=stored.access_token)
@@ -122,3 +126,35 @@ def _print(token: Token, options: argparse.Namespace) -> None:
         answer(shell_line(token, options.shell or shell_of(os.environ.get("SHELL"))))
     else:
         answer(token.access_token)
+
+
+def retry(
+    ask: Callable[[], T],
+    *,
+    limit_seconds: float,
+    tell: Callable[[str], None] = lambda _: None,
+    sleep: Callable[[float], None] = time.sleep,
+    steady: Callable[[], float] = time.monotonic,
+) -> T:
+    """Returns what `ask` returns; after each temporary failure, asks again until the limit is reached.
+
+    The pauses grow, and are at least as long as the failure says; the last try is made at the limit. `tell` gets the
+    message of the first failure. Raises the last failure, and at once one that is not temporary or must wait longer.
+    """
+    give_up_at = steady() + limit_seconds
+    pause = FIRST_PAUSE_SECONDS
+    told = False
+    while True:
+        try:
+            return ask()
+        except WithingsAuthError as error:
+            left, minimum = give_up_at - steady(), error.retry_after or 0
+            if not error.temporary or left <= 0 or minimum > left:
+                raise
+            message = str(error)
+        # The error is gone from here on: while its traceback is torn down, a Ctrl-C can be swallowed.
+        if not told:
+            tell(message)
+        told = True
+        sleep(min(max(pause, minimum), left))
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

@@ -1,7 +1,7 @@
 """Reads what the user types or pastes while the program waits for something else, line by line and without echo.
 
-There is no echo because a line may be an authorization code. The terminal's settings are restored whatever ends the
-reading, and while the program is stopped (Ctrl-Z). What was typed but not read is discarded then, so that no shell
+There is no echo because a line may be an authorization code. The terminal's settings are restored however the
+reading ends, and while the program is stopped (Ctrl-Z). What was typed but not read is discarded then, so that no shell
 takes it for a command. A background job leaves the terminal alone.
 """
 
@@ -77,7 +77,7 @@ else:
                 self._loop.add_signal_handler(number, self._handle_signal, number)
 
         def hold(self) -> None:
-            """Reads without echo whenever the terminal is ours, which is checked again and again."""
+            """Reads without echo while the terminal is ours, which is checked every second."""
             self._again = self._loop.call_later(_CHECK_SECONDS, self.hold)
             if not is_in_foreground(self._descriptor):
                 return
@@ -86,7 +86,7 @@ else:
                 if settings[3] & termios.ECHO:
                     self._before = list(settings)
                     settings[3] &= ~termios.ECHO
-                    # Now: waiting for the output to be shown would block while the user holds it with Ctrl-S.
+                    # TCSANOW: waiting for the output to be shown would block while the user holds it with Ctrl-S.
                     termios.tcsetattr(self._descriptor, termios.TCSANOW, settings)
             self._loop.add_reader(self._descriptor, self._read)
 

@@ -1,18 +1,20 @@
-"""Questions to the user at the terminal: on stderr, and again, with the reason, if the answer is invalid.
+"""Questions to the user at the terminal, and the checks of the answers, which flags and files go through too.
 
-All but `ask_for_secret` must only be called if `is_terminal()`.
+A question is printed on stderr, and again, with the reason, if the answer is invalid. All but `ask_for_secret` must
+only be asked if `is_terminal()`.
 """
 
 from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 
-from withings_auth.cli.ui.terminal import is_terminal, tell
+from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, tell
 from withings_auth.errors import ConfigurationError
-from withings_auth.validation import is_client_secret, printable
+from withings_auth.model import ALL_SCOPES
+from withings_auth.validation import is_client_id, is_client_secret, printable, scope_list
 
 MOST_TRIES = 3
 
@@ -20,25 +22,36 @@ Check = Callable[[str], str | None]
 """Returns why a text is no valid answer, or None if it is one."""
 
 
-def ask(question: str, *, check: Check, default: str | None = None) -> str:
-    """Returns what the user types, by default `default`. Raises `ConfigurationError` if no answer is valid."""
-    shown = "" if default is None else f" [{printable(default)}]"
-    return _ask_until_valid(lambda: _read_answer(f"{question}{shown}: ").strip() or default or "", check)
+def ask(question: str, *, check: Check, default: str | None = None, hidden: bool = False) -> str:
+    """Returns what the user types, by default `default`; `hidden` shows neither.
+
+    Raises `ConfigurationError` if no answer is valid.
+    """
+    shown = "" if default is None or hidden else f" [{printable(default)}]"
+    for _ in range(MOST_TRIES):
+        text = _read_answer(f"{question}{shown}: ", hidden=hidden).strip() or default or ""
+        why = check(text)
+        if why is None:
+            return text
+        tell(f"Invalid answer: {why}.")
+    raise ConfigurationError(f"{MOST_TRIES} invalid answers", hint="nothing was changed; try again")
 
 
-def ask_hidden(question: str, *, check: Check, default: str | None = None) -> str:
-    """Like `ask`, without echo."""
-    return _ask_until_valid(lambda: _read_answer(f"{question}: ", hidden=True).strip() or default or "", check)
-
-
-def ask_for_secret(note: str = "it is not shown", *, default: str | None = None) -> str:
+def ask_for_secret(note: str = "", *, default: str | None = None) -> str:
     """Returns the client secret that the user types, or the default. Raises `ConfigurationError` without a terminal."""
     if not is_terminal():
         raise ConfigurationError(
             "the client secret is not set, and there is no terminal to ask for it",
             hint="set WITHINGS_CLIENT_SECRET in the environment, or save it once: withings-auth configure",
         )
-    return ask_hidden(f"Client secret ({note})", check=check_client_secret, default=default)
+    return ask(f"Client secret (it is not shown{note})", check=check_client_secret, default=default, hidden=True)
+
+
+def check_client_id(text: str) -> str | None:
+    """Returns why the text cannot be a client id, or None if it can."""
+    if is_client_id(text):
+        return None
+    return "a client id has letters and digits only" if text else "a client id is required"
 
 
 def check_client_secret(text: str) -> str | None:
@@ -48,22 +61,34 @@ def check_client_secret(text: str) -> str | None:
     return "a client secret has visible characters only, and no spaces" if text else "a client secret is required"
 
 
+def check_scopes(text: str, *, known: Collection[str]) -> str | None:
+    """Returns why the text is not a list of `known` or documented scopes, or None if it is."""
+    try:
+        names = scope_list(text)
+    except ValueError as error:
+        return str(error)
+    return _describe_unknown(name for name in names if name not in known) if names else "at least one scope is needed"
+
+
+def warn_of_unknown_scopes(names: Iterable[str]) -> None:
+    """Warns of scopes that are not documented; they are requested all the same, since Withings may add some."""
+    # A mistyped one ends in an error page at Withings, which does not lead back here.
+    why = _describe_unknown(names)
+    if why is not None:
+        tell(f"{PROGRAM}: warning: {why}")
+
+
+def _describe_unknown(names: Iterable[str]) -> str | None:
+    unknown = [f"“{printable(name, limit=60)}”" for name in names if name not in ALL_SCOPES]
+    return f"Withings has no scope {' or '.join(unknown)}; it has {', '.join(ALL_SCOPES)}" if unknown else None
+
+
 def confirm(question: str) -> bool:
     """Returns whether the user said yes; an empty line and the end of the input mean no."""
     try:
         return _read_answer(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
     except ConfigurationError:
         return False
-
-
-def _ask_until_valid(answer: Callable[[], str], check: Check) -> str:
-    for _ in range(MOST_TRIES):
-        text = answer()
-        why = check(text)
-        if why is None:
-            return text
-        tell(f"Invalid answer: {why}.")
-    raise ConfigurationError(f"{MOST_TRIES} invalid answers", hint="nothing was changed; try again")
 
 
 def _read_answer(prompt: str, *, hidden: bool = False) -> str:

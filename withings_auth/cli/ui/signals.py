@@ -1,4 +1,4 @@
-"""Signals end a command soon, with the exit code that shells expect and without a traceback."""
+"""Signals end a command promptly, with the exit code that shells expect and without a traceback."""
 
 from __future__ import annotations
 

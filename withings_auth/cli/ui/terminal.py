@@ -5,7 +5,8 @@
 3. Text from outside is escaped before it gets here, and foreign exceptions are never printed.
 4. The library names parameters (`replace=True`); `tell` prints their flags (`--replace`) instead.
 5. A countdown is shown on terminals only, rewritten in place, and removed before anything else is printed.
-6. An answer that cannot be written completely is a failure without a traceback; a closed pipe also without an error.
+6. There are no colours if NO_COLOR is set (no-color.org).
+7. An answer that cannot be written completely is a failure without a traceback; a closed pipe also without an error.
 """
 
 from __future__ import annotations
@@ -17,30 +18,22 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TextIO
+from typing import Literal, TextIO
 
-from withings_auth.cli.ui.colour import coloured
 from withings_auth.errors import WithingsAuthError
 
 PROGRAM = "withings-auth"
 FORMAT_VERSION = 1  # of every --json answer; increased when a field changes its meaning or is removed
+Colour = Literal["red", "green", "yellow", "bold", "dim"]
+_COLOUR_CODES: dict[Colour, str] = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
 _KEPT_FREE = 3  # columns: for the cursor, and for the ^C that a terminal may add
 
 # The flag of each parameter that a message or hint of the library may name.
-FLAGS = {
-    "browser": "--browser",
-    "client_id": "--client-id",
-    "demo": "--demo",
-    "listen": "--listen",
-    "min_valid": "--min-valid",
+_SAME_NAMES = "browser client_id demo listen min_valid profile redirect_uri replace switch_user timeout"
+FLAGS = {name: f"--{name.replace('_', '-')}" for name in _SAME_NAMES.split()} | {
     "open_browser": "--no-browser",
     "paste_only": "--paste",
-    "profile": "--profile",
-    "redirect_uri": "--redirect-uri",
-    "replace": "--replace",
     "scopes": "--scope",
-    "switch_user": "--switch-user",
-    "timeout": "--timeout",
 }
 _PARAMETER = re.compile(rf"""(?<![\w?&])({"|".join(FLAGS)})=(?:"([^"\s]+)"|True\b|False\b|([0-9]+)\b)""")
 
@@ -61,20 +54,17 @@ def answer(text: str) -> None:
     out: TextIO | None = sys.stdout
     if out is None:
         raise OutputFailed("it is closed")
+    # stderr itself escapes what its encoding lacks; stdout would raise, as in a pipe on Windows.
+    encoding = out.encoding or "utf-8"
+    encodable = text.encode(encoding, "backslashreplace").decode(encoding)
     try:
-        out.write(f"{_encodable(text, out)}\n")
+        out.write(f"{encodable}\n")
         out.flush()
     except OSError as error:
         # At exit the interpreter must not try to write the rest of the buffer again, and report that.
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
         failure = ReaderGone if isinstance(error, BrokenPipeError) else OutputFailed
         raise failure(error.strerror or "it is closed") from error
-
-
-def _encodable(text: str, out: TextIO) -> str:
-    # stderr itself escapes what its encoding lacks; stdout would raise, as in a pipe on Windows.
-    encoding = out.encoding or "utf-8"
-    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def answer_json(content: Mapping[str, object]) -> None:
@@ -94,13 +84,13 @@ def tell(line: str) -> None:
 
 
 def wait_and_tell(seconds: float) -> None:
-    """Sleeps as long as Withings asks to wait, and tells why."""
+    """Sleeps as long as Withings asks to wait, and tells the user."""
     tell(f"Withings asks to wait {seconds:.0f} s; waiting.")
     time.sleep(seconds)
 
 
 def show(line: str) -> None:
-    """Shows a line that the next one replaces, as much of it as fits; an empty one leaves nothing."""
+    """Shows a line, or as much as fits, until the next one replaces it; an empty one removes it."""
     global _shown  # noqa: PLW0603  a process has one terminal, and `tell` must clear the line
     with _showing:
         columns = _columns_to_write_in() if line or _shown else 0
@@ -119,16 +109,37 @@ def report(error: WithingsAuthError) -> int:
 
 
 def complain(message: str, hint: str, exit_code: int) -> int:
-    """Prints an error that is not an exception of ours. Returns the exit code."""
+    """Prints an error with its hint. Returns the exit code."""
     tell(f"{PROGRAM}: {coloured('error:', 'red', sys.stderr)} {message}")
     if hint:
-        tell(f"{coloured('hint:', 'bold', sys.stderr)} {hint}")
+        tell(hint_line(hint, sys.stderr))
     return exit_code
+
+
+def hint_line(hint: str, stream: TextIO | None) -> str:
+    return f"{coloured('hint:', 'bold', stream)} {hint}"
 
 
 def as_flags(text: str) -> str:
     """Returns the text with the library's parameters as flags: `profile="mum"` becomes `--profile mum`."""
     return _PARAMETER.sub(lambda found: " ".join(filter(None, (FLAGS[found[1]], found[2], found[3]))), text)
+
+
+def coloured(text: str, colour: Colour, stream: TextIO | None) -> str:
+    """Returns the text, in colour if the stream shows colours."""
+    return f"\x1b[{_COLOUR_CODES[colour]}m{text}\x1b[0m" if _shows_colour(stream) else text
+
+
+def _shows_colour(stream: TextIO | None) -> bool:
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    # An old Windows console would print the sequences; Windows Terminal sets WT_SESSION.
+    if sys.platform == "win32" and not os.environ.get("WT_SESSION"):
+        return False
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False
 
 
 def is_terminal() -> bool:

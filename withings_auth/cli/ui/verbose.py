@@ -8,10 +8,7 @@ import sys
 from datetime import datetime
 
 from withings_auth import __version__
-from withings_auth.cli.ui.colour import coloured
-from withings_auth.cli.ui.terminal import tell
-
-logger = logging.getLogger(__name__)
+from withings_auth.cli.ui.terminal import coloured, tell
 
 ROOT = "withings_auth"
 

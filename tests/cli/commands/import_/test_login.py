@@ -17,7 +17,7 @@ def test_a_login_is_imported(desk: Desk, file: Path) -> None:
     assert "File format: withings-sync." in finished.stderr
     assert f"Imported: Withings user {saved_login(desk)['userid']}, profile default." in finished.stderr
     assert f"The login in {file} no longer works" in finished.stderr
-    assert f"Kept {file}, which is of no use any more." in finished.stderr
+    assert f"Kept {file}, which is no longer needed." in finished.stderr
     assert file.exists()
     assert desk.sandbox.counters.refreshes == 1
     assert desk.run("token").returncode == 0
