@@ -1,8 +1,8 @@
 """The pages that our listener shows in a browser: one text for each way that a login can go.
 
-A page holds only fixed text and values of our own (user id, profile, the store's name); nothing from a request can get
-onto it, because no function here takes one. A page loads nothing and links nowhere, and its headers forbid everything
-that it does not need. `HEADERS` goes on every other answer of the listener too.
+A page holds only fixed text and values of our own (user id, profile, the store's name). Nothing from a request can get
+onto it, because no function here takes a request. A page loads nothing and links nowhere, and its headers forbid
+everything that it does not need. All other answers of the listener carry `HEADERS` too.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ _STYLE = resources.files(__package__).joinpath("pages.css").read_text(encoding="
 _SCRIPT = 'history.replaceState(null, "", location.origin + location.pathname)'
 
 
-class _Tone(Enum):
-    """A page's colours, and a mark that says the same without colour: a tick, an exclamation mark, a dash."""
+# A page's colours, and a mark that says the same without colour: a tick, an exclamation mark, a dash.
+_GOOD = ("good", "M21 33l8 8 15-17")
+_BAD = ("bad", "M32 19v16M32 44v.5")
+_CALM = ("calm", "M22 32h20")
 
-    GOOD = ("good", "M21 33l8 8 15-17")
-    BAD = ("bad", "M32 19v16M32 44v.5")
-    CALM = ("calm", "M22 32h20")
+_RETRY = "To try again, start the login again in the terminal."
+_SEE_TERMINAL = "The terminal shows why, and what to do."
 
 
 def _hash(text: str) -> str:
@@ -57,7 +58,7 @@ HEADERS: Mapping[str, str] = MappingProxyType(
         "X-Frame-Options": "DENY",
     }
 )
-"""The headers of every answer of the listener, whoever makes it."""
+"""The headers of every answer of the listener."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,17 +70,12 @@ class Page:
     body: bytes = b""
 
 
-_CALM, _BAD = _Tone.CALM, _Tone.BAD
-_RETRY = "To try again, start the login again in the terminal."
-_SEE_TERMINAL = "The terminal shows why, and what to do."
-
-
 class Text(Enum):
     """Everything that a page can say: its status and tone, a heading, what happened, and what to do next."""
 
     SIGNED_IN = (
         200,
-        _Tone.GOOD,
+        _GOOD,
         "You are signed in",
         "withings-auth has saved your login. Programs on this computer can use it now.",
         "You can close this tab.",
@@ -176,8 +172,7 @@ def _escape(text: str) -> str:
 
 
 def _page(text: Text, facts: Mapping[str, str], status: int | None = None) -> Page:
-    own_status, tone, heading, explanation, next_step = text.value
-    name, mark = tone.value
+    own_status, (tone, mark), heading, explanation, next_step = text.value
     rows = "".join(
         f"<div><dt>{escape(term)}</dt><dd><bdi>{escape(value)}</bdi></dd></div>\n" for term, value in facts.items()
     )
@@ -193,7 +188,7 @@ def _page(text: Text, facts: Mapping[str, str], status: int | None = None) -> Pa
 <style>{_STYLE}</style>
 <script>{_SCRIPT}</script>
 </head>
-<body class="{name}">
+<body class="{tone}">
 <main>
 <svg viewBox="0 0 64 64" aria-hidden="true"><path d="{mark}"/></svg>
 <h1>{escape(heading)}</h1>

@@ -8,17 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from . import refusals
 from .http import HttpRequest, Parameters
 from .ledger import Ledger, Pair
-from .refusals import (
-    DEAD_ACCESS_TOKEN,
-    MISSING_SCOPE,
-    NOT_IMPLEMENTED,
-    WRONG_ACTION,
-    Limits,
-    RefusedError,
-    invalid_parameter,
-)
+from .refusals import Limits, RefusedError
 from .sample_data import TIMEZONE, Group, devices, goals, weigh_ins
 from .state import State
 
@@ -57,19 +50,19 @@ class DataService:
         if scheme.lower() == "bearer":
             access_token = credentials.strip()
         if not access_token:
-            raise RefusedError(DEAD_ACCESS_TOKEN)
+            raise RefusedError(refusals.DEAD_ACCESS_TOKEN)
         pair = self._ledger.use(access_token)
         if self._state.switches.same_arguments_refused == "everywhere":
             self._limits.refuse_same_arguments((request.path, access_token, frozenset(texts.items())))
         self._limits.refuse_too_many(self._state.client_id)
         action = texts.get("action", "")
         if not action:
-            raise RefusedError(WRONG_ACTION)
+            raise RefusedError(refusals.WRONG_ACTION)
         if (request.path, action) not in self._services:
-            raise RefusedError(NOT_IMPLEMENTED)
+            raise RefusedError(refusals.NOT_IMPLEMENTED)
         scope, service = self._services[request.path, action]
         if scope is not None and scope not in pair.scopes:
-            raise RefusedError(MISSING_SCOPE)
+            raise RefusedError(refusals.MISSING_SCOPE)
         return service(pair, Parameters(texts))
 
     def unsubscribe(self, userid: int) -> None:
@@ -106,7 +99,7 @@ class DataService:
         """Remembers the subscription. Nothing is ever sent, since the sandbox opens no connections."""
         url = parameters.text("callbackurl")
         if not url.startswith(("http://", "https://")):
-            raise RefusedError(invalid_parameter("callbackurl"))
+            raise RefusedError(refusals.invalid_parameter("callbackurl"))
         appli = _read_number(parameters, "appli", 1)
         self._subscriptions[pair.userid, url, appli] = parameters.text("comment")
         return {}
@@ -117,7 +110,7 @@ def _read_number(parameters: Parameters, name: str, default: int) -> int:
     if not text:
         return default
     if not (text.isascii() and text.isdigit()):
-        raise RefusedError(invalid_parameter(name))
+        raise RefusedError(refusals.invalid_parameter(name))
     return int(text)
 
 
@@ -125,7 +118,7 @@ def _read_types(parameters: Parameters) -> set[int]:
     """Returns the types that were asked for, one as `meastype` or several as `meastypes`; none means all."""
     texts = [text for name in ("meastype", "meastypes") for text in parameters.text(name).split(",") if text]
     if not all(text.isascii() and text.isdigit() for text in texts):
-        raise RefusedError(invalid_parameter("meastype"))
+        raise RefusedError(refusals.invalid_parameter("meastype"))
     return {int(text) for text in texts}
 
 

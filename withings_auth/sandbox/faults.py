@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from .http import HttpReply, json_reply, redirect_reply
-from .refusals import PROVIDER_TIMEOUT, SAME_ARGUMENTS
+from .refusals import SAME_ARGUMENTS
 
 FaultKind = Literal[
     "html",
@@ -30,13 +30,12 @@ FaultPlace = Literal["authorize", "token", "signature", "api", "measure", "user"
 HOSTILE_TEXT = "Invalid\x1b[2J\x1b]0;owned\x07\x1b[31m Params\r\n\x00\x08\u202e\u2066 forged line\x9b31m"
 """Clears the screen, sets the window's title, colours, breaks lines, writes backwards: no terminal may get it raw."""
 
-
 _DETAILS: Mapping[str, Mapping[str, object]] = {
     "html": {"performs": False, "http_status": 200},
     "bad_gateway": {"performs": False, "http_status": 502},
     "redirect": {"performs": False, "location": "/"},
     "too_many": {"performs": False, "wait_seconds": 10},
-    "timeout_status": {"performs": False},
+    "timeout_status": {"performs": False, "status": 522, "error": "Timeout"},
     "slow": {"seconds": 5.0},
     "lost": {},
     "lost_before": {},
@@ -62,7 +61,7 @@ class Fault:
     details: Mapping[str, object]
 
     def spoil(self, perform: Callable[[], HttpReply]) -> HttpReply:
-        """Returns the answer that goes wrong, having performed the service's work first if this fault does."""
+        """Returns the spoiled answer, after the service's own work if the fault performs it."""
         details = self.details
         performs = details.get("performs", self.kind != "lost_before")
         reply = perform() if performs else json_reply({"status": 0})
@@ -74,7 +73,10 @@ class Fault:
             case "truncated":
                 return replace(reply, delivery="half")
             case "html" | "bad_gateway":
-                return _html_reply(int(str(details["http_status"])))
+                http_status = int(str(details["http_status"]))
+                title = "Bad Gateway" if http_status >= 500 else "Maintenance"
+                page = f"<!doctype html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
+                return HttpReply(http_status=http_status, media_type="text/html", body=page.encode())
             case "redirect":
                 return redirect_reply(str(details["location"]))
             case "wrong_shape":
@@ -84,8 +86,6 @@ class Fault:
             case "too_many":
                 body = {"wait_seconds": details["wait_seconds"]}
                 return json_reply({"status": SAME_ARGUMENTS.status, "body": body, "error": SAME_ARGUMENTS.text})
-            case "timeout_status":
-                return json_reply({"status": PROVIDER_TIMEOUT.status, "body": {}, "error": PROVIDER_TIMEOUT.text})
             case _:
                 return json_reply({"status": details["status"], "body": {}, "error": details["error"]})
 
@@ -97,7 +97,7 @@ class Faults:
         self._ordered: list[Fault] = []
 
     def order(self, kind: str, *, times: int = 1, where: str = "token", **details: object) -> None:
-        """Lets the next `times` answers of a service go wrong; raises `ValueError` for an order without a meaning."""
+        """Makes the next `times` answers of a service go wrong; raises `ValueError` if the order makes no sense."""
         if kind not in _DETAILS:
             raise ValueError(f"there is no fault {kind!r}; there are {', '.join(_DETAILS)}")
         if where not in get_args(FaultPlace):
@@ -109,11 +109,10 @@ class Faults:
         self._ordered.append(Fault(kind=kind, where=where, times=times, details={**_DETAILS[kind], **details}))
 
     def clear(self) -> None:
-        """Withdraws all orders."""
         self._ordered.clear()
 
     def take(self, *places: str) -> Fault | None:
-        """Returns the oldest fault that was ordered for one of the places, and counts it."""
+        """Returns the oldest fault that was ordered for one of the places, and uses it once."""
         for index, fault in enumerate(self._ordered):
             if fault.where in {"any", *places}:
                 self._ordered[index : index + 1] = [replace(fault, times=fault.times - 1)] if fault.times > 1 else []
@@ -130,9 +129,3 @@ def _check_detail(kind: str, name: str, value: object) -> None:
     is_negative = isinstance(value, int | float) and value < 0
     if name != "json" and (is_negative or not fits):
         raise ValueError(f"detail {name} of fault {kind} cannot be {value!r}")
-
-
-def _html_reply(http_status: int) -> HttpReply:
-    title = "Bad Gateway" if http_status >= 500 else "Maintenance"
-    page = f"<!doctype html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
-    return HttpReply(http_status=http_status, media_type="text/html", body=page.encode())

@@ -43,7 +43,6 @@ class Ledger:
         self._by_refresh_token: dict[str, Pair] = {}
 
     def issue(self, userid: int, scopes: tuple[str, ...], *, parent: Pair | None = None) -> Pair:
-        """Issues a new pair."""
         now = self._state.clock.now()
         pair = Pair(
             userid=userid,
@@ -96,36 +95,29 @@ class Ledger:
         return pair
 
     def live_access_tokens(self) -> tuple[str, ...]:
-        """Returns the access tokens that would be accepted now, oldest first."""
         now = self._state.clock.now()
         return tuple(token for token, pair in self._by_access_token.items() if now < pair.access_dies_at)
 
     def live_refresh_tokens(self) -> tuple[str, ...]:
-        """Returns the refresh tokens that would be accepted now, oldest first."""
         now = self._state.clock.now()
         return tuple(token for token, pair in self._by_refresh_token.items() if now < pair.refresh_dies_at)
 
     def expire_access_token(self, access_token: str | None = None) -> int:
-        """Expires one access token, or all of them; returns how many were alive."""
         doomed = [token for token in self.live_access_tokens() if access_token in {None, token}]
         for token in doomed:
             self._by_access_token[token].access_dies_at = self._state.clock.now()
         return len(doomed)
 
     def kill_refresh_token(self, refresh_token: str | None = None) -> int:
-        """Kills one refresh token, or all of them; returns how many were alive."""
         doomed = [token for token in self.live_refresh_tokens() if refresh_token in {None, token}]
         for token in doomed:
             self._by_refresh_token[token].refresh_dies_at = self._state.clock.now()
         return len(doomed)
 
     def revoke_person(self, userid: int | None = None) -> int:
-        """Kills all tokens of a person, or of everybody; returns how many pairs still had a live token."""
         now = self._state.clock.now()
-        alive = [
-            pair for pair in self._by_access_token.values() if now < max(pair.access_dies_at, pair.refresh_dies_at)
-        ]
-        doomed = [pair for pair in alive if userid in {None, pair.userid}]
+        pairs = [pair for pair in self._by_access_token.values() if userid in {None, pair.userid}]
+        doomed = [pair for pair in pairs if now < max(pair.access_dies_at, pair.refresh_dies_at)]
         for pair in doomed:
             _kill(pair, now)
         return len(doomed)

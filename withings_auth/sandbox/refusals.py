@@ -37,7 +37,6 @@ WRONG_SIGNATURE = Refusal(342, "The signature (using Oauth) is invalid")
 WRONG_NONCE = Refusal(343, "Invalid Params: invalid nonce")
 UNKNOWN_USERID = Refusal(353, "Unknown userid")
 DEAD_ACCESS_TOKEN = Refusal(401, "XRequestID: Not provided invalid_token: The access token provided is invalid")
-PROVIDER_TIMEOUT = Refusal(522, "Timeout")
 
 # Withings' list of statuses has 214 in the family "unauthorized". Which status of that family it sends when a scope
 # is missing, or to a free app at a service for partners, is not documented; a client has to go by the family.

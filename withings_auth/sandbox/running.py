@@ -16,18 +16,7 @@ from withings_auth.model import Endpoints
 from .faults import FaultKind, FaultPlace
 from .http import HttpReply, HttpRequest
 from .ledger import Pair
-from .state import (
-    AUTHORIZE_PATH,
-    PEOPLE,
-    SCOPES,
-    TOKEN_LIFE_SECONDS,
-    Clock,
-    Counters,
-    Event,
-    Person,
-    State,
-    check_scopes,
-)
+from .state import AUTHORIZE_PATH, PEOPLE, SCOPES, TOKEN_LIFE_SECONDS, Clock, Counters, Event, Person, State
 from .switches import Switches
 from .withings import Withings
 
@@ -212,12 +201,12 @@ class Sandbox:
             self._state.clock.advance(seconds)
 
     def fail_next(self, kind: FaultKind, *, times: int = 1, where: FaultPlace = "token", **details: object) -> None:
-        """Lets the next `times` answers of a service go wrong."""
+        """Makes the next `times` answers of a service go wrong."""
         with self._lock:
             self._withings.faults.order(kind, times=times, where=where, **details)
 
     def clear_faults(self) -> None:
-        """Withdraws every fault on order."""
+        """Cancels every fault that is still to come."""
         with self._lock:
             self._withings.faults.clear()
 
@@ -230,7 +219,7 @@ class Sandbox:
         """Issues tokens as if a person (the first one by default) had just logged in; a copy that does not change."""
         userid = (person or self.people[0]).userid
         with self._lock:
-            return replace(self._withings.ledger.issue(userid, check_scopes(scopes)))
+            return replace(self._withings.ledger.issue(userid, _check_scopes(scopes)))
 
     def expire_access_token(self, access_token: str | None = None) -> int:
         """Expires one access token, or all of them; returns how many were alive."""
@@ -255,4 +244,12 @@ class Sandbox:
     def grant_at_most(self, *scopes: str) -> None:
         """Limits later consents to these scopes."""
         with self._lock:
-            self._state.grantable_scopes = check_scopes(scopes)
+            self._state.grantable_scopes = _check_scopes(scopes)
+
+
+def _check_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
+    """Returns the scopes; raises `ValueError` if Withings does not have one of them."""
+    checked = tuple(scopes)
+    if unknown := [scope for scope in checked if scope not in SCOPES]:
+        raise ValueError(f"no such scope: {', '.join(map(str, unknown))}; there are {', '.join(SCOPES)}")
+    return checked

@@ -6,15 +6,9 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field
 
+from . import refusals
 from .http import HttpRequest, Parameters
-from .refusals import (
-    INVALID_CLIENT,
-    WRONG_ACTION,
-    WRONG_NONCE,
-    WRONG_SIGNATURE,
-    RefusedError,
-    invalid_parameter,
-)
+from .refusals import RefusedError
 from .state import State
 
 NONCE_LIFE_SECONDS = 30 * 60
@@ -42,11 +36,11 @@ class SignatureService:
         form = request.form
         action, client_id, timestamp = (form.text(name) for name in ("action", "client_id", "timestamp"))
         if action != "getnonce":
-            raise RefusedError(WRONG_ACTION)
+            raise RefusedError(refusals.WRONG_ACTION)
         if client_id != self.state.client_id:
-            raise RefusedError(INVALID_CLIENT)
+            raise RefusedError(refusals.INVALID_CLIENT)
         if not (timestamp.isascii() and timestamp.isdigit()):
-            raise RefusedError(invalid_parameter("timestamp"))
+            raise RefusedError(refusals.invalid_parameter("timestamp"))
         self._check(form.text("signature"), action, client_id, timestamp)
         nonce = self.state.make_secret()
         self.nonces[nonce] = self.state.clock.now()
@@ -56,15 +50,15 @@ class SignatureService:
     def admit(self, form: Parameters) -> None:
         """Checks a signed call, or raises `RefusedError`. Only a correct signature uses up the nonce."""
         if form.text("client_id") != self.state.client_id:
-            raise RefusedError(INVALID_CLIENT)
+            raise RefusedError(refusals.INVALID_CLIENT)
         nonce = form.text("nonce")
         issued_at = self.nonces.get(nonce)
         if issued_at is None or self.state.clock.now() - issued_at >= NONCE_LIFE_SECONDS:
-            raise RefusedError(WRONG_NONCE)
+            raise RefusedError(refusals.WRONG_NONCE)
         self._check(form.text("signature"), form.text("action"), form.text("client_id"), nonce)
         del self.nonces[nonce]
 
     def _check(self, signature: str, *values: str) -> None:
         expected = sign(self.state.client_secret, *values)
         if not hmac.compare_digest(expected.encode(), signature.encode()):
-            raise RefusedError(WRONG_SIGNATURE)
+            raise RefusedError(refusals.WRONG_SIGNATURE)

@@ -1,11 +1,11 @@
-"""What all services of the sandbox share: the registered app, people, time, chance, and a record of what happened."""
+"""What all services of the sandbox share: the registered app, people, time, randomness and a record of events."""
 
 from __future__ import annotations
 
 import math
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -123,14 +123,6 @@ class State:
         _check_redirect_uri(uri)
         if uri not in self.redirect_uris:
             self.redirect_uris += (uri,)
-
-
-def check_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
-    """Returns the scopes; raises `ValueError` if Withings does not have one of them."""
-    checked = tuple(scopes)
-    if unknown := [scope for scope in checked if scope not in SCOPES]:
-        raise ValueError(f"no such scope: {', '.join(map(str, unknown))}; there are {', '.join(SCOPES)}")
-    return checked
 
 
 def _check_redirect_uri(uri: str) -> None:

@@ -6,25 +6,17 @@ import hmac
 import math
 from dataclasses import dataclass
 
+from . import refusals
 from .authorize import AuthorizePage
 from .data import DataService
 from .http import HttpRequest, Parameters
 from .ledger import Ledger, Pair
-from .refusals import (
-    INVALID_CLIENT,
-    NOT_IMPLEMENTED,
-    PARTNERS_ONLY,
-    UNKNOWN_USERID,
-    WRONG_ACTION,
-    Limits,
-    RefusedError,
-    invalid_parameter,
-)
+from .refusals import Limits, RefusedError
 from .signing import SignatureService
 from .state import DEMO_PERSON, State
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class TokenService:
     """Answers `requesttoken` and `revoke`."""
 
@@ -41,11 +33,11 @@ class TokenService:
         form = request.form
         action = form.text("action")
         if not action:
-            raise RefusedError(WRONG_ACTION)
+            raise RefusedError(refusals.WRONG_ACTION)
         if action not in {"requesttoken", "revoke"}:
-            raise RefusedError(NOT_IMPLEMENTED)
+            raise RefusedError(refusals.NOT_IMPLEMENTED)
         if form.repeated:
-            raise RefusedError(invalid_parameter(form.repeated[0]))
+            raise RefusedError(refusals.invalid_parameter(form.repeated[0]))
         self.limits.refuse_same_arguments(frozenset(form.texts.items()))
         self.limits.refuse_too_many(form.text("client_id"))
         if action == "revoke":
@@ -58,7 +50,7 @@ class TokenService:
             case "refresh_token":
                 return self._refresh(form)
             case _:
-                raise RefusedError(invalid_parameter("grant_type"))
+                raise RefusedError(refusals.invalid_parameter("grant_type"))
 
     def _admit(self, form: Parameters) -> None:
         """Checks that the client is the app: by its secret, or by a signature."""
@@ -68,7 +60,7 @@ class TokenService:
         known = hmac.compare_digest(form.text("client_id").encode(), self.state.client_id.encode())
         proven = hmac.compare_digest(form.text("client_secret").encode(), self.state.client_secret.encode())
         if not (known and proven):
-            raise RefusedError(INVALID_CLIENT)
+            raise RefusedError(refusals.INVALID_CLIENT)
 
     def _exchange(self, form: Parameters) -> dict[str, object]:
         consent = self.authorize_page.redeem(form.text("code"), form.text("redirect_uri"))
@@ -89,11 +81,11 @@ class TokenService:
     def _revoke(self, form: Parameters) -> dict[str, object]:
         """Kills the person's tokens and ends their notifications."""
         if not self.state.switches.revoke_open_to_free_apps:
-            raise RefusedError(PARTNERS_ONLY)
+            raise RefusedError(refusals.PARTNERS_ONLY)
         userids = {str(person.userid): person.userid for person in (*self.state.people, DEMO_PERSON)}
         userid = userids.get(form.text("userid"))
         if userid is None:
-            raise RefusedError(UNKNOWN_USERID)
+            raise RefusedError(refusals.UNKNOWN_USERID)
         self.ledger.revoke_person(userid)
         self.data.unsubscribe(userid)
         self.state.counters.revocations += 1

@@ -30,14 +30,7 @@ class Withings:
         signatures = SignatureService(state)
         limits = Limits(state.clock)
         data = DataService(state, self.ledger, limits)
-        tokens = TokenService(
-            state=state,
-            ledger=self.ledger,
-            limits=limits,
-            authorize_page=page,
-            signatures=signatures,
-            data=data,
-        )
+        tokens = TokenService(state, self.ledger, limits, page, signatures, data)
         fetch = self._envelop(data.answer)
         # By path: what answers each method, and the places by which faults are ordered.
         self._routes: dict[str, tuple[dict[str, Handler], tuple[str, ...]]] = {
