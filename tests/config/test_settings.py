@@ -92,6 +92,10 @@ class TestPrecedence:
         assert read(environ={variable: ""}) == read()
         assert read().endpoints.token_url == "https://wbsapi.withings.net/v2/oauth2"
 
+    def test_a_slash_is_no_address(self, read: Read) -> None:
+        """Slashes after an address mean nothing, so one alone counts as unset."""
+        assert read(environ={"WITHINGS_AUTH_API_URL": "/"}) == read()
+
     def test_an_empty_argument_counts_as_set(self, read: Read) -> None:
         """`--profile ""` is a mistake in a script, not the default profile; it is named as the caller names it."""
         with pytest.raises(ConfigurationError, match=r"^profile is “”"):

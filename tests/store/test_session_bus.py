@@ -79,10 +79,19 @@ class TestCron:
         ran = cron(str(runtime), allow=[access_token(record)])
         assert (ran.returncode, ran.stdout, ran.stderr) == (0, access_token(record) + "\n", "")
 
+    @pytest.mark.parametrize("named_in", ["nothing", "PYTHON_KEYRING_BACKEND", "keyringrc.cfg"])
     def test_a_library_finds_it_and_leaves_the_environment_alone(
-        self, desktop: KeyringStore, secret_service: SecretService, runtime: Path, library: Cli, record: str
+        self, desktop: KeyringStore, secret_service: SecretService, runtime: Path, cli: Cli, record: str, named_in: str
     ) -> None:
-        """The host program and its children see no variable that they did not set."""
+        """The host program and its children see no variable that they did not set, even if the keyring is named."""
+        variables = [f"HOME={os.environ['HOME']}", "PATH=/usr/bin:/bin"]
+        if named_in == "PYTHON_KEYRING_BACKEND":
+            variables.append(f"{named_in}=keyring.backends.SecretService.Keyring")
+        elif named_in == "keyringrc.cfg":
+            file = Path.home() / ".config/python_keyring/keyringrc.cfg"
+            file.parent.mkdir(parents=True)
+            file.write_text("[backend]\ndefault-keyring = keyring.backends.SecretService.Keyring\n")
+        library = cli.using("env", "-i", *variables, sys.executable, "-c", LIBRARY_UNDER_CRON)
         save_record(desktop, TOKEN, record)
         ran = library(str(runtime), allow=[access_token(record)])
         assert ran.stdout.splitlines() == [
@@ -91,27 +100,6 @@ class TestCron:
             "True False",
         ], ran.stderr
         assert secret_service.services() == [SERVICE]
-
-    @pytest.mark.parametrize("place", ["PYTHON_KEYRING_BACKEND", "keyringrc.cfg"])
-    def test_a_library_finds_it_if_the_secret_service_is_named(
-        self, desktop: KeyringStore, runtime: Path, cli: Cli, record: str, place: str
-    ) -> None:
-        """A named Secret Service is given the address too."""
-        save_record(desktop, TOKEN, record)
-        variables = [f"HOME={os.environ['HOME']}", "PATH=/usr/bin:/bin"]
-        if place == "keyringrc.cfg":
-            file = Path.home() / ".config/python_keyring/keyringrc.cfg"
-            file.parent.mkdir(parents=True)
-            file.write_text("[backend]\ndefault-keyring = keyring.backends.SecretService.Keyring\n")
-        else:
-            variables.append(f"{place}=keyring.backends.SecretService.Keyring")
-        library = cli.using("env", "-i", *variables, sys.executable, "-c", LIBRARY_UNDER_CRON)
-        ran = library(str(runtime), allow=[access_token(record)])
-        assert ran.stdout.splitlines() == [
-            access_token(record),
-            "text True None the keyring of this desktop (Secret Service)",
-            "True False",
-        ], ran.stderr
 
     def test_a_library_is_told_that_it_is_locked(
         self, secret_service: SecretService, runtime: Path, library: Cli

@@ -1,8 +1,8 @@
-"""What is known about an app before it is complete: from flags, files, the environment, and what was saved earlier."""
+"""What is known about an app before it is complete: from flags, files, the environment and the store."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 
 from withings_auth.errors import ConfigurationError
 from withings_auth.model import ALL_SCOPES, DEFAULT_REDIRECT_URI, App
@@ -11,7 +11,7 @@ from withings_auth.validation import scope_list
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartialApp:
-    """What one or several places say about an app; None for what they do not say."""
+    """Some of an app's values; None for those that are not known."""
 
     client_id: str | None = None
     client_secret: str | None = field(default=None, repr=False)
@@ -20,12 +20,8 @@ class PartialApp:
 
     def over(self, other: PartialApp | App) -> PartialApp:
         """Returns this app, with the other's values for those that are None."""
-        return PartialApp(
-            client_id=other.client_id if self.client_id is None else self.client_id,
-            client_secret=other.client_secret if self.client_secret is None else self.client_secret,
-            redirect_uri=other.redirect_uri if self.redirect_uri is None else self.redirect_uri,
-            scopes=other.scopes if self.scopes is None else self.scopes,
-        )
+        missing = [each.name for each in fields(self) if getattr(self, each.name) is None]
+        return replace(self, **{name: getattr(other, name) for name in missing})
 
     def complete(self) -> App:
         """Returns the app, with defaults for redirect URI and scopes.
@@ -50,11 +46,11 @@ class PartialApp:
 
 
 def parse_scopes(text: str, place: str) -> tuple[str, ...]:
-    """Returns the scopes in a comma list. Raises `ConfigurationError`, naming the place that the text comes from."""
+    """Returns the scopes in a comma-separated list. Raises `ConfigurationError`, naming the place of the text."""
     try:
         scopes, problem = scope_list(text), f"{place} names no scope"
     except ValueError as error:
         scopes, problem = (), f"{place}: {error}"
     if not scopes:
-        raise ConfigurationError(problem, hint="scopes are a comma list: user.info,user.metrics")
+        raise ConfigurationError(problem, hint="scopes are a comma-separated list: user.info,user.metrics")
     return scopes

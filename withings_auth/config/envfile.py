@@ -1,7 +1,7 @@
-"""Reads an app's credentials from a file of shell variables, as scripts keep them, without a shell and without I/O.
+"""Reads an app's credentials from the text of a file of shell variables, as scripts keep them, without a shell.
 
-Nothing is run or expanded: whatever a shell would take for more than text is refused, so that the value is the one the
-script used. Other variables are ignored.
+Nothing is run or expanded: anything that a shell would expand is refused, so that the value is the one the script
+used. Other variables are ignored.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _FOR_A_SHELL = re.compile(r"[$`\\]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvFile:
-    """What a file says about an app, and whether it sets STATE, which no login uses."""
+    """The app's values in a file, and whether it sets STATE, which no login uses."""
 
     app: PartialApp
     has_state: bool = False
@@ -69,14 +69,14 @@ def read_env_file(text: str) -> EnvFile:
 
 
 def _unquote(written: str, number: int) -> str:
-    """Returns the value without quotes and without the comment behind it."""
+    """Returns the value without its quotes and any comment after it."""
     match = _QUOTED.fullmatch(written.strip()) or _BARE.fullmatch(written.strip())
     if match is not None and match[1] == "'":
         return match[2]
     value = written if match is None else match[2] or ""
     if _FOR_A_SHELL.search(value):
         raise ConfigurationError(
-            f"line {number} of the file needs a shell ($, ` or \\ in the value), and none is run here",
+            f"line {number} of the file needs a shell ($, ` or \\ in the value), but no shell is run",
             hint="write the value itself, in single quotes: NAME='value'",
         )
     if match is None:

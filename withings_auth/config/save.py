@@ -1,4 +1,4 @@
-"""Saves what `configure` was given: the app's record in the store, and config.toml without disturbing the user's edits.
+"""Saves an app for `configure`: its record in the store, and config.toml without disturbing the user's edits.
 
 The secret goes to the store only, and first: config.toml never names an app with an unsaved secret.
 """

@@ -1,4 +1,4 @@
-"""Every setting, from the first place that has it: command line, environment, config.toml, default.
+"""Reads settings, each from the first place that has it: command line, environment, config.toml, default.
 
 The order is the same for every setting and every program. An empty variable counts as unset.
 """
@@ -17,13 +17,7 @@ from withings_auth.errors import ConfigurationError
 from withings_auth.model import Endpoints
 from withings_auth.store import KEYRING, open_named_store
 from withings_auth.store.records import stored_app, stored_grant
-from withings_auth.validation import (
-    is_client_id,
-    is_client_secret,
-    is_profile,
-    is_service_url,
-    printable,
-)
+from withings_auth.validation import is_client_id, is_client_secret, is_profile, is_service_url, printable
 
 if TYPE_CHECKING:
     from withings_auth.store.base import SecretStore
@@ -31,7 +25,7 @@ if TYPE_CHECKING:
 DEFAULT_PROFILE = "default"
 CONFIG_FILE = "config.toml"
 _PROFILE_NAMES = (
-    "use up to 64 letters, digits, dots, hyphens and underscores, beginning with a letter or a digit;"
+    "use up to 64 letters, digits, dots, hyphens and underscores, starting with a letter or a digit;"
     " names of Windows devices, such as con, are not allowed"
 )
 
@@ -55,16 +49,16 @@ class Settings:
     profile: str
     store: str
     endpoints: Endpoints
-    # What the environment alone sets: a stored login is checked against it, not against config.toml or the defaults.
+    # From the environment alone: a stored login is checked against it, not against config.toml or the defaults.
     environment_client_id: str | None
     environment_api_url: str | None
 
     def secret_of(self, client_id: str) -> str | None:
-        """Returns the client secret that is set, if it is this app's: it is sent with no other client id."""
+        """Returns the client secret that is set if it is this app's: it is sent with no other client id."""
         return self.app.client_secret if self.app.client_id == client_id else None
 
     def open_store(self, *, on_a_terminal: bool = False, announce: Callable[[], None] = lambda: None) -> SecretStore:
-        """Opens the store that is set. Raises `ConfigurationError` if its name is not one of a store."""
+        """Opens the store that is set. Raises `ConfigurationError` if its name is invalid."""
         return open_named_store(self.store, state_directory(), on_a_terminal=on_a_terminal, announce=announce)
 
 
@@ -90,7 +84,8 @@ def read_settings(
             hint="copy it again from your app at Withings' dashboard, or unset it: withings-auth configure saves it",
         )
     scopes, scopes_place = sources.find("scopes")
-    api_url = (_read_service_url(environ, "WITHINGS_AUTH_API_URL") or "").rstrip("/") or None
+    api_url = _check_service_url("WITHINGS_AUTH_API_URL", environ.get("WITHINGS_AUTH_API_URL", "").rstrip("/"))
+    authorize_url = _check_service_url("WITHINGS_AUTH_AUTHORIZE_URL", environ.get("WITHINGS_AUTH_AUTHORIZE_URL", ""))
     standard = Endpoints()
     return Settings(
         app=PartialApp(
@@ -104,17 +99,14 @@ def read_settings(
         listen=sources.find("listen")[0],
         profile=(sources.check("profile", is_profile, "profile name", hint=_PROFILE_NAMES) or DEFAULT_PROFILE).lower(),
         store=sources.find("store")[0] or KEYRING,
-        endpoints=Endpoints(
-            authorize_url=_read_service_url(environ, "WITHINGS_AUTH_AUTHORIZE_URL") or standard.authorize_url,
-            api_url=api_url or standard.api_url,
-        ),
+        endpoints=Endpoints(authorize_url=authorize_url or standard.authorize_url, api_url=api_url or standard.api_url),
         environment_client_id=environ.get("WITHINGS_CLIENT_ID") or None,
         environment_api_url=api_url,
     )
 
 
 def known_app(settings: Settings, store: SecretStore, client_id: str | None = None) -> PartialApp:
-    """Returns what settings and store know about the app with this client id, or the one that is set, or the profile's.
+    """Returns what settings and store know about an app: by client id, else the one that is set, else the profile's.
 
     Raises `StoreError`.
     """
@@ -224,7 +216,9 @@ def _read_file(file: Path) -> Mapping[str, str]:
     values: dict[str, str] = {}
     for name, value in read.items():
         if name not in _VARIABLES:
-            raise ConfigurationError(_unknown(name, file), hint=f"the settings are {', '.join(sorted(_VARIABLES))}")
+            raise ConfigurationError(
+                _describe_unknown(name, file), hint=f"the settings are {', '.join(sorted(_VARIABLES))}"
+            )
         if name == "scopes" and isinstance(value, list):
             value = ",".join(map(str, value))  # noqa: PLW2901  a list means the same as a comma list
         if not isinstance(value, str):
@@ -233,17 +227,16 @@ def _read_file(file: Path) -> Mapping[str, str]:
     return values
 
 
-def _unknown(name: str, file: Path) -> str:
+def _describe_unknown(name: str, file: Path) -> str:
     if "secret" in name.lower():
         return f"{printable(str(file))} must not hold a secret: remove “{printable(name, limit=60)}”"
     return f"{printable(str(file))} has “{printable(name, limit=60)}”, which is not a setting"
 
 
-def _read_service_url(environ: Mapping[str, str], variable: str) -> str | None:
-    url = environ.get(variable) or None
-    if url is not None and not is_service_url(url):
+def _check_service_url(variable: str, url: str) -> str | None:
+    if url and not is_service_url(url):
         raise ConfigurationError(
             f"{variable} is “{printable(url, limit=80)}”, and secrets must not be sent there",
             hint="use an https URL, or http on localhost, without a query",
         )
-    return url
+    return url or None

@@ -13,7 +13,7 @@ from typing import Protocol
 
 
 class Notes(Protocol):
-    """A note beside a lock, for whoever holds the lock. It contains no secret and outlives the holder."""
+    """A note beside a lock, for its holder. It contains no secret and outlasts the holder."""
 
     def recall(self) -> str | None:
         """Returns the latest note, or None."""
@@ -23,7 +23,7 @@ class Notes(Protocol):
 
 
 class HeldName(Protocol):
-    """A locked name: what its one holder can do until the lock is released."""
+    """A locked name: what its holder can do until the lock is released."""
 
     @property
     def notes(self) -> Notes:
@@ -44,12 +44,12 @@ class SecretStore(Protocol):
 
     @property
     def description(self) -> str:
-        """What users call this place, to follow “saved in”."""
+        """What users call this place, worded to follow “saved in”."""
 
     def load(self, name: str) -> str | None:
         """Returns the text saved under the name; None only if there is certainly none.
 
-        Raises `StoreUnavailable` if that cannot be found out.
+        Raises `StoreUnavailable` if the store cannot tell.
         """
 
     def names(self) -> list[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -81,7 +80,7 @@ class FileStore:
     def stamp(self, name: str) -> Hashable:
         """Returns the identity and the modification time of the record; a save never gives an earlier time."""
         try:
-            # A Path takes as long again as the look itself, and this is all that a token from memory costs.
+            # A Path would double the cost, and this is all that a token from memory costs.
             status = os.stat(f"{self._directory}/{name}.json", follow_symlinks=False)  # noqa: PTH116
         except OSError:
             return None
@@ -95,7 +94,7 @@ def _load(path: Path) -> str | None:
     try:
         _refuse_unsafe_directories(path.parent.parent, path.parent)
         _refuse_unsafe(path, path.lstat(), RECORD)
-        with open(path, "rb", opener=_open_what_is_there) as file:
+        with open(path, "rb", opener=_open_without_waiting) as file:
             _refuse_unsafe(path, os.fstat(file.fileno()), RECORD)  # it may have been replaced since
             content = file.read(LARGEST_RECORD_BYTES + 1)
     except FileNotFoundError:
@@ -123,12 +122,9 @@ class _HeldFile:
         try:
             _refuse_unsafe_directories(self.path.parent.parent, self.path.parent)
             make_private_directory(self.path.parent)
-            earlier_ns = 0
             with suppress(FileNotFoundError):
-                status = self.path.lstat()
-                _refuse_unsafe(self.path, status, RECORD)
-                earlier_ns = status.st_mtime_ns
-            replace_file(self.path, text, modified_ns=max(time.time_ns(), earlier_ns + 1))
+                _refuse_unsafe(self.path, self.path.lstat(), RECORD)
+            replace_file(self.path, text)
         except OSError as error:
             raise StoreNotDurable(
                 f"cannot save {printable(str(self.path))}: {error.strerror or type(error).__name__}",
@@ -173,8 +169,8 @@ def _refuse_unsafe_directories(*directories: Path) -> None:
             _refuse_unsafe(directory, directory.lstat(), DIRECTORY)
 
 
-def _open_what_is_there(path: str, flags: int) -> int:
-    # A pipe must not hang us before it is refused.
+def _open_without_waiting(path: str, flags: int) -> int:
+    # A pipe must not block us before it is refused.
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
 
 

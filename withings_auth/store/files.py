@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,12 +15,15 @@ PRIVATE_DIRECTORY = 0o700
 PRIVATE_FILE = 0o600
 
 
-def replace_file(path: Path, text: str, *, modified_ns: int | None = None) -> None:
+def replace_file(path: Path, text: str) -> None:
     """Replaces a file in one step by one that only its owner may read, synced to the disk. Raises OSError.
 
-    `modified_ns` is the modification time to give it, in nanoseconds. Called with a lock held.
+    The modification time always grows, even if the clock was set back. Call it with a lock held.
     """
     remove_leftovers(path)
+    earlier_ns = 0
+    with suppress(FileNotFoundError):
+        earlier_ns = path.lstat().st_mtime_ns
     temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
     try:
         descriptor = os.open(
@@ -29,8 +33,8 @@ def replace_file(path: Path, text: str, *, modified_ns: int | None = None) -> No
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        if modified_ns is not None:
-            os.utime(temporary, ns=(modified_ns, modified_ns))
+        modified_ns = max(time.time_ns(), earlier_ns + 1)
+        os.utime(temporary, ns=(modified_ns, modified_ns))
         temporary.replace(path)
     except BaseException:
         with suppress(OSError):
@@ -40,10 +44,7 @@ def replace_file(path: Path, text: str, *, modified_ns: int | None = None) -> No
 
 
 def remove_leftovers(path: Path) -> None:
-    """Removes half-written files that a killed process left. Raises OSError.
-
-    Called with the lock held, so nobody is writing one now.
-    """
+    """Removes half-written files that a killed process left. Raises OSError. Call it with the lock held."""
     for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
         leftover.unlink(missing_ok=True)
 

@@ -1,15 +1,14 @@
 """Secrets in the keyring of the operating system: one service per record, each call with a time limit.
 
-A keyring can ask for a password, wait forever, raise foreign exceptions, or accept a record and forget it. So each
-call runs in its own thread with a time limit, every exception becomes one of ours, and a save counts only after it
-was read back. A keyring cannot list its records: an empty file per name in the state directory is the index, and the
-file's modification time is the stamp.
+A keyring can ask for a password, hang, raise foreign exceptions, or accept a record and forget it. So each call runs
+in a thread with a time limit, every exception becomes one of ours, and a save counts only after it was read back. A
+keyring cannot list its records: an empty file per name in the state directory is the index, and its modification time
+is the stamp.
 """
 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -38,7 +37,7 @@ MOST_COPIES = 10
 class KeyringStore:
     """A `SecretStore` in the keyring.
 
-    `state` is the directory for locks, notes and stamps. `patience_seconds` bounds every wait for the keyring;
+    `state` is the directory for locks, notes and stamps. `patience_seconds` limits every call to the keyring;
     `announce` is called once when a wait becomes noticeable, so that the user looks for the keyring's window.
     """
 
@@ -62,7 +61,7 @@ class KeyringStore:
         stamp, before = self._stamp_path(name), self.stamp(name)
         with closing(_Calls(self._keyring)) as calls:
             text = calls.make("read", lambda backend: _read(backend, name))
-        with suppress(OSError):  # the index repairs itself; a directory that cannot be written is no reason to fail
+        with suppress(OSError):  # the index repairs itself, so a read-only directory is no reason to fail
             if text is None and before == self.stamp(name):  # else somebody saved one in the meantime
                 stamp.unlink(missing_ok=True)
             elif text is not None and not stamp.exists():
@@ -84,7 +83,7 @@ class KeyringStore:
     def stamp(self, name: str) -> Hashable:
         """Returns the identity and the modification time of the name's file in the index."""
         try:
-            # A Path takes as long again as the look itself, and this is all that a token from memory costs.
+            # A Path would double the cost, and this is all that a token from memory costs.
             status = os.stat(f"{self._state}/{name}.stamp")  # noqa: PTH116
         except OSError:
             return None
@@ -201,33 +200,18 @@ def _start_worker() -> Worker:
         ) from error
 
 
-def _refuse_too_large(backend: Backend, text: str) -> None:
+def _write(backend: Backend, name: str, text: str) -> None:
     size, most = len(text.encode("utf-16-le")), backend.largest_record_bytes
     if most is not None and size > most:
         raise StoreNotDurable(
             f"{backend.description} holds at most {most} bytes per record, but this one has {size}",
             hint="the saved record is unchanged; to use files instead: WITHINGS_AUTH_STORE=file:DIRECTORY",
         )
-
-
-def _read(backend: Backend, name: str) -> str | None:
-    services = _services(backend, name)
-    # The record again: between the two looks a save may have put it in its place and removed the spare.
-    for service in [*services, *services[:-1]]:
-        text = backend.keyring.get_password(service, USERNAME)
-        if text is not None:
-            return text
-    return None
-
-
-def _write(backend: Backend, name: str, text: str) -> None:
-    _refuse_too_large(backend, text)
     target, *spares = _services(backend, name)
     before = backend.keyring.get_password(target, USERNAME)
     # A spare is written only beside a record: without one, the spare that a crash left is the only copy.
-    if spares and before is not None:
-        for service in spares:
-            backend.keyring.set_password(service, USERNAME, text)
+    for service in spares if before is not None else []:
+        backend.keyring.set_password(service, USERNAME, text)
     backend.keyring.set_password(target, USERNAME, text)
     if backend.keyring.get_password(target, USERNAME) != text:
         # Half of the new record is worse than the old one, and than none: it would hide a spare.
@@ -243,11 +227,20 @@ def _write(backend: Backend, name: str, text: str) -> None:
         _delete(backend.keyring, service)
 
 
+def _read(backend: Backend, name: str) -> str | None:
+    services = _services(backend, name)
+    # The record again: since the first look a save may have put it in its place and removed the spare.
+    for service in [*services, *services[:-1]]:
+        text = backend.keyring.get_password(service, USERNAME)
+        if text is not None:
+            return text
+    return None
+
+
 def _touch(stamp: Path) -> None:
     try:
         make_private_directory(stamp.parent)
-        earlier_ns = stamp.stat().st_mtime_ns if stamp.exists() else 0
-        replace_file(stamp, "", modified_ns=max(time.time_ns(), earlier_ns + 1))
+        replace_file(stamp, "")
     except OSError as error:
         raise unusable(stamp, error) from error
 

@@ -1,4 +1,4 @@
-"""What a login saves, and to which profiles it may save."""
+"""Saves logins, and refuses profiles that belong to somebody else."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ WAYS_ON = 'use another profile (profile="NAME"), or replace this login (replace=
 
 
 def prove_writable(store: SecretStore, app: App) -> None:
-    """Saves the app's credentials, or the earlier ones again, until the new ones have proved good.
+    """Saves the app's credentials, or the earlier ones again if there are any. Blocks.
 
-    So a login that fails takes no good secret away from existing logins. Blocks. Raises `StoreError` and `LockBusy`.
+    So a login that fails takes no working secret away from existing logins. Raises `StoreError` and `LockBusy`.
     """
     with store.lock(app_name(app.client_id), LOCK_PATIENCE_SECONDS) as held:
         earlier = stored_app(store, app.client_id)
@@ -41,16 +41,29 @@ def forget_refused(store: SecretStore, app: App) -> None:
 
 
 def save_login(store: SecretStore, profile: str, app: App, grant: Grant, *, replace: bool) -> None:
-    """Saves the grant in the profile. Blocks.
+    """Saves the grant under the profile, and the app's credentials. Blocks.
 
     Raises `WrongAccount` if the profile belongs to somebody else and `replace` is False, or if the user already has
     another profile for this app; `LockBusy` and `StoreError`.
     """
     with store.lock(token_name(profile), LOCK_PATIENCE_SECONDS) as login:
-        owner = _owner(store, profile, replace=replace)
+        try:
+            owner = stored_grant(store, profile)
+        except StoreCorrupt:
+            if not replace:
+                raise
+            owner = None
         if owner is not None and not replace:
             refuse_other_owner(profile, owner, grant.client_id, grant.token_url)
-            _refuse_other_user(profile, owner, grant)
+            if owner.userid != grant.userid:
+                raise WrongAccount(
+                    f"user {grant.userid} signed in, but profile {profile} belongs to user {owner.userid}:"
+                    " nothing was saved",
+                    hint=f"{WAYS_ON}, or sign in as user {owner.userid} (with switch_user=True Withings asks who you"
+                    " are)",
+                    userid=grant.userid,
+                    owner=owner.userid,
+                )
         refuse_second_profile(store, profile, grant)
         with store.lock(app_name(app.client_id), LOCK_PATIENCE_SECONDS) as credentials:
             if stored_app(store, app.client_id) != app:
@@ -58,48 +71,26 @@ def save_login(store: SecretStore, profile: str, app: App, grant: Grant, *, repl
             login.save(grant.to_record())
     logger.debug("saved and read back: profile %s, in %s", profile, store.description)
     if owner is not None and owner.client_id != grant.client_id:
-        with suppress(StoreError, LockBusy):  # what counts is that the login is saved
+        with suppress(StoreError, LockBusy):  # the login is saved, which is what matters
             clear_unused_app(store, owner.client_id)
-
-
-def _refuse_other_user(profile: str, owner: Grant, grant: Grant) -> None:
-    if owner.userid != grant.userid:
-        raise WrongAccount(
-            f"user {grant.userid} signed in, but profile {profile} belongs to user {owner.userid}: nothing was saved",
-            hint=f"{WAYS_ON}, or sign in as user {owner.userid} (with switch_user=True Withings asks who you are)",
-            userid=grant.userid,
-            owner=owner.userid,
-        )
 
 
 def refuse_second_profile(store: SecretStore, profile: str, grant: Grant) -> None:
     """Raises `WrongAccount` if the user has another profile for the same app.
 
-    Two profiles would end each other's tokens, if a second consent does that (nobody knows).
+    If a second consent ends the first one's tokens (nobody knows), the profiles would log each other out.
     """
+    login = (grant.userid, grant.client_id, grant.token_url)
     for other in profiles(store):
         if other == profile:
             continue
         with suppress(StoreError):  # an unreadable record of another profile is not for this login to report
             found = stored_grant(store, other)
-            if found is not None and _same_login(found, grant):
+            if found is not None and (found.userid, found.client_id, found.token_url) == login:
                 raise WrongAccount(
                     f"user {grant.userid} is already logged in to this app, as profile {other}: nothing was saved",
                     hint=f'use profile="{other}", or log it out first: withings-auth logout --profile {other}',
                 )
-
-
-def _same_login(one: Grant, other: Grant) -> bool:
-    return (one.userid, one.client_id, one.token_url) == (other.userid, other.client_id, other.token_url)
-
-
-def _owner(store: SecretStore, profile: str, *, replace: bool) -> Grant | None:
-    try:
-        return stored_grant(store, profile)
-    except StoreCorrupt:
-        if replace:
-            return None
-        raise
 
 
 def refuse_other_owner(profile: str, owner: Grant, client_id: str, token_url: str) -> None:

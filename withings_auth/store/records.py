@@ -9,7 +9,7 @@ from withings_auth.errors import ConfigurationError, LoginRequired, StoreCorrupt
 from withings_auth.model import App, Grant
 from withings_auth.store.base import SecretStore
 
-LOCK_PATIENCE_SECONDS = 120.0  # longer than all but the unluckiest renewals: a lost answer and a 601 take 83
+LOCK_PATIENCE_SECONDS = 120.0  # longer than nearly all renewals: a lost answer and a 601 take 83
 
 
 def token_name(profile: str) -> str:
@@ -23,7 +23,7 @@ def app_name(client_id: str) -> str:
 
 
 def stored_grant(store: SecretStore, profile: str) -> Grant | None:
-    """Returns the profile's grant, None if there is none. Raises `StoreError` if that cannot be found out."""
+    """Returns the profile's grant, None if there is none. Raises `StoreError` if the store cannot tell."""
     name = token_name(profile)
     text = store.load(name)
     if text is None:
@@ -36,7 +36,7 @@ def stored_grant(store: SecretStore, profile: str) -> Grant | None:
 
 
 def _debug(message: str, *values: object) -> None:
-    # Importing logging takes 3 ms of a valid token's 60, and nobody can listen who has not imported it.
+    # Importing logging takes 3 ms of a valid token's 60, and without the import nobody can be listening.
     find_logger = getattr(sys.modules.get("logging"), "getLogger", None)  # absent while another thread imports it
     if find_logger is not None:
         find_logger(__name__).debug(message, *values, stacklevel=2)
@@ -61,7 +61,7 @@ def stored_app(store: SecretStore, client_id: str) -> App | None:
     if app is not None and app.client_id != client_id:  # a secret is only ever sent with its own client id
         raise StoreCorrupt(
             "the stored app record belongs to another app",
-            hint="to drop it and start anew: withings-auth logout, then withings-auth login",
+            hint="to remove it and start again: withings-auth logout, then withings-auth login",
         )
     return app
 
@@ -71,7 +71,7 @@ def load_secret(store: SecretStore, client_id: str) -> str:
     app = stored_app(store, client_id)
     if app is None:
         raise ConfigurationError(
-            "the client secret of this login's app is not saved any more",
+            "the client secret of this login's app is no longer saved",
             hint="save it again, without a new login: withings-auth configure; or set WITHINGS_CLIENT_ID and"
             " WITHINGS_CLIENT_SECRET",
         )
