@@ -71,21 +71,21 @@ class Checklist:
 
     def _check_login(self, redact: Redactor, settings: Settings, store: SecretStore | None) -> Iterator[_NamedResult]:
         """Yields the results about app, Withings and login; `store` is None if it does not work."""
-        found = (
+        known = (
             skipped(_STORE_UNKNOWN) if store is None else run_check(lambda: known_app(settings, store), seconds=None)
         )
-        app = settings.app if isinstance(found, Result) else found
+        app = settings.app if isinstance(known, Result) else known
         uri = app.redirect_uri or DEFAULT_REDIRECT_URI
         redact.hide_host_of(uri)
         redact.hide_id(app.client_id)
-        yield "App", found if isinstance(found, Result) else run_check(lambda: setup.check_app(app, settings))
+        yield "App", known if isinstance(known, Result) else run_check(lambda: setup.check_app(app, settings))
         yield "Redirect URI", run_check(lambda: setup.check_redirect_uri(uri, settings.listen))
         yield "Port", run_check(lambda: setup.check_port(uri, settings.listen))
         if self.offline:
             yield from _skip(("Clock", "Credentials"), _OFFLINE)
             not_asked = _OFFLINE
         else:
-            not_asked = yield from _check_service(settings.endpoints.api_url, found)
+            not_asked = yield from _check_service(settings.endpoints.api_url, known)
         if store is None:
             yield from _skip(("Login", "Token"), _STORE_UNKNOWN)
             return

@@ -11,7 +11,6 @@ from withings_auth.cli.options import add_profile, load_settings, open_store
 from withings_auth.cli.ui.terminal import answer, is_terminal, tell
 from withings_auth.provider.calls import body_of, call, envelope, form_of, service_path
 from withings_auth.provider.pages import all_pages, has_more
-from withings_auth.provider.replies import Answer
 from withings_auth.store.records import load_grant
 from withings_auth.tokens.source import TokenSource
 
@@ -46,7 +45,11 @@ def execute(options: argparse.Namespace) -> int:
     source = TokenSource(settings.profile, store=store)
     url = load_grant(store, settings.profile).api_url + path
     if options.raw:
-        _print_raw(call(source, url, form))
+        reply = call(source, url, form)
+        whole = envelope(reply)
+        if whole is not None:
+            _print(whole)
+        body_of(reply)  # raises the error that the answer reports
     elif options.paginate:
         _print(all_pages(lambda page: body_of(call(source, url, page)), form))
     else:
@@ -55,14 +58,6 @@ def execute(options: argparse.Namespace) -> int:
         if has_more(body) and is_terminal():
             tell("There are more pages: --paginate fetches them all.")
     return 0
-
-
-def _print_raw(reply: Answer) -> None:
-    """Prints the whole answer, then raises the error that it reports."""
-    whole = envelope(reply)
-    if whole is not None:
-        _print(whole)
-    body_of(reply)
 
 
 def _print(content: Mapping[str, Any]) -> None:

@@ -69,7 +69,8 @@ def execute(options: argparse.Namespace) -> int:
     if options.check and given == Given() and not options.open_dashboard:
         check(known_app(settings, store).complete(), settings)
         return 0
-    set_up(settings, store, given, open_dashboard=options.open_dashboard, check_first=options.check)
+    app = set_up(settings, store, given, open_dashboard=options.open_dashboard, check_first=options.check)
+    _show_next_step(app, settings, store)
     return 0
 
 
@@ -80,14 +81,12 @@ def set_up(
     *,
     open_dashboard: bool = False,
     check_first: bool = False,
-    for_login: bool = False,
     paste_only: bool = False,
-) -> None:
-    """Saves the given app; on a terminal, asks for what is missing, or for everything if nothing is given.
+) -> App:
+    """Saves the given app; on a terminal, asks for what is missing, or for everything if nothing is given. Returns it.
 
-    `check_first` asks Withings before saving. `for_login` leaves out the next step, since a login follows. With
-    `paste_only` any redirect URI is allowed. Raises `ConfigurationError`, with nothing changed, and what `save_app`
-    and `check` raise.
+    `check_first` asks Withings before saving. With `paste_only` any redirect URI is allowed. Raises
+    `ConfigurationError`, with nothing changed, and what `save_app` and `check` raise.
     """
     given = given or Given()
     listen = given.listen or settings.listen
@@ -109,8 +108,7 @@ def set_up(
     save_app(store, app, file, _config_values(app, given, ask_all=ask_all))
     tell(f"Saved: the client secret in {store.description}, the rest in {printable(str(file))}.")
     _report_consequences(app, settings, store)
-    if not for_login:
-        _show_next_step(app, settings, store)
+    return app
 
 
 def check(app: App, settings: Settings) -> None:

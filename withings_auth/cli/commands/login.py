@@ -87,7 +87,7 @@ def execute(options: argparse.Namespace) -> int:
             if is_terminal() and known_app(settings, store).client_id is None:
                 from withings_auth.cli.commands.configure import set_up  # here, because most logins have an app
 
-                set_up(settings, store, for_login=True, paste_only=options.paste)
+                set_up(settings, store, paste_only=options.paste)
                 settings = _read(options)
             app = _own_app(options, settings, store)
         warn_of_unknown_scopes(app.scopes)

@@ -62,7 +62,8 @@ def execute(options: argparse.Namespace) -> int:
         usable = status.usable and not isinstance(failure, LoginRequired | ConfigurationError)
         answer_json({**status.fields(), "usable": usable, "accepted": accepted, **place})
     else:
-        _print(status, store, accepted)
+        for label, text, is_warning in _rows(status, store, accepted=accepted):
+            answer(f"{label:<14}{coloured(f'warning: {text}', 'yellow', sys.stdout) if is_warning else text}")
     if failure is not None:
         raise failure
     if not status.usable:
@@ -88,13 +89,7 @@ def _check(store: SecretStore, settings: Settings, status: LoginStatus) -> tuple
     return None, None
 
 
-def _print(status: LoginStatus, store: SecretStore, accepted: bool | None) -> None:
-    rows = [*_rows(status, store), *([("Withings", "accepts the access token", False)] if accepted else [])]
-    for label, text, is_warning in rows:
-        answer(f"{label:<14}{coloured(f'warning: {text}', 'yellow', sys.stdout) if is_warning else text}")
-
-
-def _rows(status: LoginStatus, store: SecretStore) -> Iterator[tuple[str, str, bool]]:
+def _rows(status: LoginStatus, store: SecretStore, *, accepted: bool | None) -> Iterator[tuple[str, str, bool]]:
     """Yields the lines: a label, a text, and whether it is a warning."""
     yield "Profile", status.profile, False
     yield "User", status.grant.userid, False
@@ -111,6 +106,8 @@ def _rows(status: LoginStatus, store: SecretStore) -> Iterator[tuple[str, str, b
     yield "App", app if status.secret_known else f"{app}; {SECRET_MISSING}", not status.secret_known
     if status.service != origin(Endpoints().api_url):
         yield "Service", status.service, False
+    if accepted:
+        yield "Withings", "accepts the access token", False
 
 
 def _describe_end(status: LoginStatus) -> str:
