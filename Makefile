@@ -38,7 +38,7 @@ demo: $(RUNTIME) ## see it all: log in, get a token, renew it, log out
 test: system lint types ## install what the tests need, then check style, types, all tests and their coverage (JOBS=3)
 	@rm -rf .coverage
 	@$(BIN)/coverage run -m pytest --quiet --numprocesses=$(JOBS)
-	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage combine --quiet && rm -f .coverage/data.* # left by processes that were killed while they wrote
 	@$(BIN)/coverage report
 
 test-oldest: ## run the tests of code that calls a library with the oldest supported versions

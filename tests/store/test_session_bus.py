@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.programs import bare
 from tests.support.stores import save_record
 from withings_auth.store.keyring_store import KeyringStore
 from withings_auth.store.session_bus import session_bus_address
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 TOKEN = "token/default"
 SERVICE = "withings-auth/token/default"
+CRON_PATH = "/usr/bin:/bin"
 
 
 def access_token(record: str) -> str:
@@ -62,16 +64,14 @@ class TestCron:
         return runtime
 
     @pytest.fixture
-    def cron(self, cli: Cli) -> Cli:
+    def cron(self, cli: Cli, home: Path) -> Cli:
         """Runs code in cron's environment: a home and a path, nothing else."""
-        bare = f"env -i HOME={os.environ['HOME']} PATH=/usr/bin:/bin".split()
-        return cli.using(*bare, sys.executable, "-c", UNDER_CRON)
+        return cli.using(*bare(HOME=str(home), PATH=CRON_PATH), sys.executable, "-c", UNDER_CRON)
 
     @pytest.fixture
-    def library(self, cli: Cli) -> Cli:
+    def library(self, cli: Cli, home: Path) -> Cli:
         """Runs a program that uses the library in that environment."""
-        bare = f"env -i HOME={os.environ['HOME']} PATH=/usr/bin:/bin".split()
-        return cli.using(*bare, sys.executable, "-c", LIBRARY_UNDER_CRON)
+        return cli.using(*bare(HOME=str(home), PATH=CRON_PATH), sys.executable, "-c", LIBRARY_UNDER_CRON)
 
     def test_the_users_own_bus_is_found(self, desktop: KeyringStore, runtime: Path, cron: Cli, record: str) -> None:
         """A cron job and a system service find the desktop's keyring by the socket that systemd keeps."""
@@ -84,14 +84,14 @@ class TestCron:
         self, desktop: KeyringStore, secret_service: SecretService, runtime: Path, cli: Cli, record: str, named_in: str
     ) -> None:
         """The host program and its children see no variable that they did not set, even if the keyring is named."""
-        variables = [f"HOME={os.environ['HOME']}", "PATH=/usr/bin:/bin"]
+        variables = {"HOME": os.environ["HOME"], "PATH": CRON_PATH}
         if named_in == "PYTHON_KEYRING_BACKEND":
-            variables.append(f"{named_in}=keyring.backends.SecretService.Keyring")
+            variables[named_in] = "keyring.backends.SecretService.Keyring"
         elif named_in == "keyringrc.cfg":
             file = Path.home() / ".config/python_keyring/keyringrc.cfg"
             file.parent.mkdir(parents=True)
             file.write_text("[backend]\ndefault-keyring = keyring.backends.SecretService.Keyring\n")
-        library = cli.using("env", "-i", *variables, sys.executable, "-c", LIBRARY_UNDER_CRON)
+        library = cli.using(*bare(**variables), sys.executable, "-c", LIBRARY_UNDER_CRON)
         save_record(desktop, TOKEN, record)
         ran = library(str(runtime), allow=[access_token(record)])
         assert ran.stdout.splitlines() == [

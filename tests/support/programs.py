@@ -285,6 +285,12 @@ class Cli:
                 self._canaries.hear(f"{stream} of {program.name}", text, allowed=may)
 
 
+def bare(**variables: str) -> tuple[str, ...]:
+    """The beginning of a command that runs with these variables only, as cron would; coverage is still measured."""
+    measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+    return ("env", "-i", *(f"{name}={value}" for name, value in {**variables, **measured}.items()))
+
+
 def _environment(changes: Mapping[str, str | None] | None) -> dict[str, str]:
     changed: dict[str, str | None] = {**os.environ, **(changes or {})}
     return {name: value for name, value in changed.items() if value is not None}

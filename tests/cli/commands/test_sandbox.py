@@ -8,6 +8,8 @@ import socket
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.logins import free_port
 from tests.support.programs import Cli, Program
 
@@ -46,6 +48,21 @@ def test_a_taken_port_is_an_error(cli: Cli) -> None:
         finished = cli("sandbox", "--port", str(port))
     assert finished.returncode == 1
     assert f"127.0.0.1:{port}" in finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "message"),
+    [
+        ("--port", "65536", "--port must be from 0 to 65535"),
+        ("--redirect-uri", "localhost", "--redirect-uri is not a URL"),
+        ("--token-life", "0", "--token-life must be positive"),
+    ],
+)
+def test_a_wrong_value_is_an_error_with_an_example(cli: Cli, flag: str, value: str, message: str) -> None:
+    finished = cli("sandbox", flag, value)
+    assert finished.returncode == 2
+    assert message in finished.stderr
+    assert f"hint: withings-auth sandbox {flag} " in finished.stderr
 
 
 def test_login_sandbox_is_a_trial_in_one_command(cli: Cli, home: Path) -> None:
