@@ -119,7 +119,8 @@ def choose_browser() -> dict[str, str]:
         return {}
     why = chosen.why if isinstance(chosen, browser.NotStarted) else "the output is not a terminal"
     say(f"Browser: a scripted one, which clicks Allow ({why}).")
-    return {"BROWSER": f"{shlex.quote(sys.executable)} -m withings_auth.sandbox.visitor %s"}
+    visitor = Path(__file__).parent / "support" / "visitor.py"
+    return {"BROWSER": f"{shlex.join([sys.executable, str(visitor)])} %s"}
 
 
 def choose_store(directory: str) -> dict[str, str]:

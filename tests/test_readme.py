@@ -18,13 +18,13 @@ from tests.support.keyring_daemon import SecretService
 from tests.support.logins import Desk, free_port
 from tests.support.programs import Cli
 from tests.support.readme import README, blocks, recipe_with, rows, section, shown_as
+from tests.support.visitor import VISITOR
 from withings_auth import errors
 from withings_auth.cli import COMMANDS, INTERRUPTED, TERMINATED
 from withings_auth.cli.formats import TOKEN_VARIABLE, USERID_VARIABLE
 from withings_auth.model import ALL_SCOPES, DEFAULT_REDIRECT_URI
 
 ROOT = Path(__file__).parent.parent
-VISITOR = f"{sys.executable} -m withings_auth.sandbox.visitor"
 
 
 def codes() -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.logins import Desk
+from tests.support.visitor import VISITOR
 from withings_auth.authorization.browser import NotStarted, choose, start
 from withings_auth.authorization.environment import Machine, detect_environment
 
@@ -162,7 +163,7 @@ def test_a_program_that_ends_leaves_quietly(command: str, seconds: float) -> Non
 def test_it_cannot_write_to_the_terminal(desk: Desk) -> None:
     """Statement 21: neither a browser's output nor what it writes to the terminal itself appears between our lines."""
     noise = "echo noise; echo noise >&2; echo noise > /dev/tty; exec 3<&0; read line"
-    browser = f"sh -c '{noise}; exec {sys.executable} -m withings_auth.sandbox.visitor $0'"
+    browser = f"sh -c '{noise}; exec {VISITOR} $0'"
     program = desk.cli.on_terminal("login", env={**desk.env, "BROWSER": browser})
     finished = program.wait()
     assert finished.returncode == 0
@@ -173,7 +174,7 @@ def test_it_cannot_write_to_the_terminal(desk: Desk) -> None:
 def test_one_that_is_still_open_does_not_keep_the_login(desk: Desk, home: Path) -> None:
     """Statement 21: the login ends while its browser stays, which holds none of our streams."""
     number = home / "number"
-    browser = f"sh -c 'echo $$ > {number}; {sys.executable} -m withings_auth.sandbox.visitor $0; exec sleep 60'"
+    browser = f"sh -c 'echo $$ > {number}; {VISITOR} $0; exec sleep 60'"
     finished = desk.run("login", BROWSER=browser, PYTHONDEVMODE="1", PYTHONWARNINGS="error")
     try:
         assert finished.returncode == 0

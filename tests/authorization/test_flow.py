@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support.logins import Desk, Switches
+from tests.support.visitor import VISITOR, visit
 from withings_auth import App, errors, login_sync, open_store
 from withings_auth.sandbox import DEMO_PERSON
-from withings_auth.sandbox.visitor import visit
-
-VISITOR = f"{sys.executable} -m withings_auth.sandbox.visitor"
 
 
 def test_the_address_has_a_line_to_itself(desk: Desk) -> None:

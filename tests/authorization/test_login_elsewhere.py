@@ -7,6 +7,7 @@ a test says, and its environment and the programs on its PATH are made for the p
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ import pytest
 
 from tests.support.logins import Desk
 from tests.support.programs import Program
-from withings_auth.sandbox.visitor import visit
+from tests.support.visitor import VISITOR, visit
 
 WSL_KERNEL = "5.15.153.1-microsoft-standard-WSL2"
 SSH = {"SSH_CONNECTION": "198.51.100.4 50312 192.0.2.7 22", "LOGNAME": "alice"}
@@ -41,7 +42,7 @@ print("noise")
 print("noise", file=sys.stderr)
 {action}
 """
-VISIT = f"sys.exit(subprocess.call([{sys.executable!r}, '-m', 'withings_auth.sandbox.visitor', sys.argv[-1]]))"
+VISIT = f"sys.exit(subprocess.call([*{shlex.split(VISITOR)!r}, sys.argv[-1]]))"
 LOOK_FIRST = """
 parts = urllib.parse.urlsplit(sys.argv[-1])
 first = http.client.HTTPConnection(parts.netloc, timeout=10)
@@ -179,7 +180,7 @@ class TestWsl:
         """explorer.exe ends with 1 at once, whatever it did: no failure is reported, and the browser comes later."""
         place.install(
             "explorer.exe",
-            f"later = 'sleep 1; exec {sys.executable} -m withings_auth.sandbox.visitor $0'\n"
+            f"later = 'sleep 1; exec {VISITOR} $0'\n"
             "subprocess.Popen(['/bin/sh', '-c', later, sys.argv[-1]], env={'PATH': '/bin'}, stdout=-3, stderr=-3)\n"
             "sys.exit(1)",
         )

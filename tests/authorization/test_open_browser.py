@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.logins import Desk
-from withings_auth.sandbox.visitor import visit
-
-VISITOR = f"{sys.executable} -m withings_auth.sandbox.visitor"
+from tests.support.visitor import VISITOR, visit
 
 
 def test_a_browser_that_ends_with_an_error_is_noticed(desk: Desk) -> None:

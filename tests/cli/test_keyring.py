@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.visitor import VISITOR
+
 if TYPE_CHECKING:
     from tests.support.keyring_daemon import Bus, SecretService
     from tests.support.logins import Desk
-
-VISITOR = f"{sys.executable} -m withings_auth.sandbox.visitor"
 
 
 def use_keyring(desk: Desk, bus: Bus) -> None:

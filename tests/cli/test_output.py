@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.support.logins import Desk
+from tests.support.visitor import VISITOR
 
 
 def test_the_token_is_alone_on_stdout(desk: Desk) -> None:
@@ -75,7 +76,7 @@ def test_no_secret_is_logged_or_printed(desk: Desk) -> None:
         "from withings_auth.cli import main; sys.exit(main(sys.argv[1:]))"
     )
     loud = desk.cli.using(sys.executable, "-X", "dev", "-c", everything)
-    env = {**desk.env, "BROWSER": f"{sys.executable} -m withings_auth.sandbox.visitor"}
+    env = {**desk.env, "BROWSER": VISITOR}
     assert loud("login", env=env).returncode == 0
     desk.grow_older(10_800)
     shown: list[str] = []

@@ -35,6 +35,7 @@ import pytest
 
 from tests.support.errors import all_errors
 from tests.support.logins import Desk
+from tests.support.visitor import VISITOR
 from withings_auth import errors
 from withings_auth.store.file_store import FileStore
 
@@ -59,7 +60,7 @@ def test_transcript(transcript: Path, desk: Desk, home: Path) -> None:
     """Every command prints exactly what the transcript says."""
     desk.cli = desk.cli.using(sys.executable, "-c", LOGGED)
     desk.env["TRANSCRIPT_LOG"] = str(home / "log")
-    desk.env["BROWSER"] = shlex.join([sys.executable, "-m", "withings_auth.sandbox.visitor"])
+    desk.env["BROWSER"] = VISITOR
     written = transcript.read_text()
     with ExitStack() as held:
         played = "\n".join(_played(written, desk, home, held)) + "\n"
@@ -186,8 +187,7 @@ def _run(command: str, desk: Desk, home: Path, answer: str) -> Iterator[str]:
 
 
 def _filled_in(text: str, desk: Desk, home: Path) -> str:
-    visitor = shlex.join([sys.executable, "-m", "withings_auth.sandbox.visitor"])
-    here = {"VISITOR": visitor, "PORT": str(desk.port), "CLIENT_ID_HERE": desk.sandbox.client_id, "HOME": str(home)}
+    here = {"VISITOR": VISITOR, "PORT": str(desk.port), "CLIENT_ID_HERE": desk.sandbox.client_id, "HOME": str(home)}
     for name, value in here.items():
         text = text.replace(name, value)
     return text

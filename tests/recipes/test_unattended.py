@@ -18,7 +18,7 @@ from tests.recipes.steps import needs_interpreter, weights
 from tests.support.logins import Desk
 from tests.support.programs import Cli, Finished, Program
 from tests.support.readme import blocks, section
-from withings_auth.sandbox.visitor import visit
+from tests.support.visitor import visit
 
 ROOT = Path(__file__).parent.parent.parent
 UNKNOWN_UID = 10_001

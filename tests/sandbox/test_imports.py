@@ -63,14 +63,8 @@ def test_importing_it_loads_no_aiohttp() -> None:
     ]
 
 
-def test_the_visitor_loads_no_aiohttp() -> None:
-    loaded = _loaded_by("import withings_auth.sandbox.visitor")
-
-    assert not [name for name in loaded if not name.startswith("withings")]
-
-
 def test_the_services_do_no_io() -> None:
-    """Only the server opens sockets and only `running` uses threads and loops; the visitor is a program apart."""
+    """Only the server opens sockets and only `running` uses threads and loops."""
     modules = {"socket", "asyncio", "threading", "http", "urllib.request", "subprocess", "pathlib", "ssl", "aiohttp"}
 
     doing_io = {
@@ -79,4 +73,4 @@ def test_the_services_do_no_io() -> None:
         if any(one == name or one.startswith(f"{name}.") for one in _imports(path) for name in modules)
     }
 
-    assert doing_io == {"server.py", "running.py", "visitor.py"}
+    assert doing_io == {"server.py", "running.py"}

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.visitor import VISITOR, VisitError, main, visit
 from withings_auth.sandbox import PEOPLE
-from withings_auth.sandbox.visitor import VisitError, main, visit
 
 if TYPE_CHECKING:
     from tests.sandbox.servers import Callback, Caller, Elsewhere
@@ -129,7 +129,7 @@ class TestTheCommand:
         url = served.authorize_url(served.register(callback))
 
         done = subprocess.run(
-            [sys.executable, "-m", "withings_auth.sandbox.visitor", "--person", "2", url],
+            [*shlex.split(VISITOR), "--person", "2", url],
             capture_output=True,
             text=True,
             timeout=60,

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from tests.support.stores import save_record
+from tests.support.visitor import LastPage, visit
 from withings_auth.model import ALL_SCOPES, App, Grant
 from withings_auth.sandbox import Sandbox, Switches
-from withings_auth.sandbox.visitor import LastPage, visit
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.records import app_name, token_name
 

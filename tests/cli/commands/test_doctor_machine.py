@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import socket
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from tests.cli.commands.doctor_report import (
     verdicts,
     with_keyring,
 )
+from tests.support.visitor import VISITOR
 from withings_auth.doctor.checklist import NAMES
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class TestKeyring:
     def test_a_real_one(self, desk: Desk, secret_service: SecretService, home: Path) -> None:
         """A probe is saved, read and removed; the real records, the index and the home do not change."""
         with_keyring(desk, secret_service)
-        assert desk.run("login", BROWSER=f"{sys.executable} -m withings_auth.sandbox.visitor").returncode == 0
+        assert desk.run("login", BROWSER=VISITOR).returncode == 0
         records, before = secret_service.services(), files(home)
         finished = desk.run("doctor", "--json")
         assert failures(finished) == set()

@@ -5,15 +5,13 @@ from __future__ import annotations
 import shlex
 import signal
 import socket
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.logins import free_port
 from tests.support.programs import Cli, Program
-
-VISITOR = f"{sys.executable} -m withings_auth.sandbox.visitor"
+from tests.support.visitor import VISITOR
 
 
 def variables(program: Program) -> dict[str, str | None]:

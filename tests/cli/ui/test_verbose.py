@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import shlex
 import sys
 import tomllib
 from importlib.metadata import version
@@ -15,6 +14,7 @@ import pytest
 import withings_auth
 from tests.support.keyring_daemon import SecretService
 from tests.support.logins import Desk
+from tests.support.visitor import VISITOR
 from withings_auth.store.memory_store import MemoryStore
 from withings_auth.store.records import stored_grant
 
@@ -28,12 +28,11 @@ def said(stderr: str) -> list[str]:
 
 def test_a_login_is_told_step_by_step(desk: Desk) -> None:
     """Statement 23: from the store to the save, in order, without code, state, tokens and secrets."""
-    browser = shlex.join([sys.executable, "-m", "withings_auth.sandbox.visitor"])
-    finished = desk.run("login", "-v", BROWSER=browser)
+    finished = desk.run("login", "-v", BROWSER=VISITOR)
     assert finished.returncode == 0
     steps = [
         f"cli.options: profile default, store file:{desk.directory}, service {desk.sandbox.url}",
-        f"store.lock: held: {desk.directory}/login/default.lock",
+        f"store.lock: locked: {desk.directory}/login/default.lock",
         f"store.records: token/default: nothing in files in {desk.directory}",
         f"store.ownership: files in {desk.directory} can be written",
         rf"authorization.sockets: listening at 127.0.0.1:{desk.port}( and \[::1\]:{desk.port})?",
@@ -55,7 +54,7 @@ def test_a_renewal_is_told_with_its_waits(desk: Desk) -> None:
     finished = desk.run("token", "--verbose")
     steps = [
         r"store.records: token/default: user \d+, access token for 0 s more",
-        "store.lock: held: .*/token/default.lock",
+        "store.lock: locked: .*/token/default.lock",
         "provider.http: lost after .* ms: the connection was closed before the answer was complete",
         "tokens.renewal: the refresh brought no answer: the connection was closed",
         r"tokens.renewal: waiting 1\d\.\d s: this refresh token was sent just now",

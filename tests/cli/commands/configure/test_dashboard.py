@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 
 from tests.cli.commands.configure.steps import configure
 from tests.support.logins import Desk
-
-VISITOR = shlex.join([sys.executable, "-m", "withings_auth.sandbox.visitor"])
+from tests.support.visitor import VISITOR
 
 
 class TestDashboard:

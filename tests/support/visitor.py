@@ -2,13 +2,14 @@
 
 It opens a login's address, fills in the sandbox's consent form, follows the redirects and reads the last page. It only
 visits loopback addresses: since it can press Allow, it must never meet the real Withings. As a program it can be named
-as a browser: `BROWSER="python -m withings_auth.sandbox.visitor %s"`.
+as a browser: `VISITOR` is the command for that.
 """
 
 from __future__ import annotations
 
 import argparse
 import ipaddress
+import shlex
 import sys
 import urllib.error
 import urllib.request
@@ -17,6 +18,9 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from http.client import HTTPResponse
 from urllib.parse import urlencode, urljoin, urlsplit
+
+VISITOR = shlex.join([sys.executable, "-P", __file__])
+"""The visitor as a command that takes a URL, in the syntax of `BROWSER`."""
 
 MAX_REDIRECTS = 10
 MAX_PAGE_BYTES = 1024 * 1024
@@ -149,9 +153,7 @@ class _Page(HTMLParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns 0 if the last page came with HTTP 200, and 1 otherwise."""
-    parser = argparse.ArgumentParser(
-        prog="python -m withings_auth.sandbox.visitor", description="Go through a login at the sandbox."
-    )
+    parser = argparse.ArgumentParser(prog="visitor", description="Go through a login at the sandbox.")
     parser.add_argument("--person", type=int, default=1, metavar="N", help="log in as the Nth person (default: 1)")
     parser.add_argument("--deny", action="store_true", help="deny access")
     parser.add_argument("url", metavar="URL", help="the login's address, on this machine")
