@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from withings_auth.errors import ConfigurationError, StoreCorrupt
@@ -83,15 +83,9 @@ class App:
     @classmethod
     def from_record(cls, text: str) -> App:
         """Reads what `to_record` wrote. Raises `StoreCorrupt`."""
-        record = _parse(text, "app")
         try:
-            return cls(
-                client_id=_text(record, "client_id"),
-                client_secret=_text(record, "client_secret"),
-                redirect_uri=_text(record, "redirect_uri"),
-                scopes=_texts(record, "scopes"),
-            )
-        except (ValueError, ConfigurationError):
+            return cls(**_read(cls, text, "app"))
+        except ConfigurationError:
             raise _corrupt("app") from None
 
 
@@ -161,20 +155,7 @@ class Grant:
     @classmethod
     def from_record(cls, text: str) -> Grant:
         """Reads what `to_record` wrote. Raises `StoreCorrupt`."""
-        record = _parse(text, "token")
-        try:
-            grant = cls(
-                access_token=_text(record, "access_token"),
-                refresh_token=_text(record, "refresh_token"),
-                expires_at=_seconds(record, "expires_at"),
-                obtained_at=_seconds(record, "obtained_at"),
-                scopes=_texts(record, "scopes"),
-                userid=_text(record, "userid"),
-                client_id=_text(record, "client_id"),
-                token_url=_text(record, "token_url"),
-            )
-        except ValueError:
-            raise _corrupt("token") from None
+        grant = cls(**_read(cls, text, "token"))
         sound = (
             is_opaque_token(grant.access_token)
             and is_opaque_token(grant.refresh_token)
@@ -192,6 +173,16 @@ class Grant:
 def _write(value: App | Grant) -> str:
     # Compact, because a Windows credential holds at most 2,560 bytes of UTF-16.
     return json.dumps({"version": RECORD_VERSION, **asdict(value)}, separators=(",", ":"))
+
+
+def _read(kind: type[App | Grant], text: str, name: str) -> dict[str, Any]:
+    """Returns the values of a record for the fields of its class, each of the field's type."""
+    record = _parse(text, name)
+    readers = {"str": _text, "int": _seconds, "tuple[str, ...]": _texts}
+    try:
+        return {each.name: readers[str(each.type)](record, each.name) for each in fields(kind)}
+    except ValueError:
+        raise _corrupt(name) from None
 
 
 def _parse(text: str, kind: str) -> dict[str, Any]:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from withings_auth.cli.ui.terminal import FLAGS, is_terminal, tell
 from withings_auth.config.settings import Settings, read_settings
+from withings_auth.store.base import SecretStore
 from withings_auth.store.records import profiles
 from withings_auth.store.session_bus import VARIABLE, session_bus_address
 from withings_auth.validation import origin, printable
-
-if TYPE_CHECKING:
-    from withings_auth.store.base import SecretStore
 
 
 def add_profile(parser: argparse.ArgumentParser) -> None:

@@ -10,17 +10,14 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from withings_auth.config.app import PartialApp, parse_scopes
 from withings_auth.errors import ConfigurationError
 from withings_auth.model import Endpoints
 from withings_auth.store import KEYRING, open_named_store
+from withings_auth.store.base import SecretStore
 from withings_auth.store.records import stored_app, stored_grant
 from withings_auth.validation import is_client_id, is_client_secret, is_profile, is_service_url, printable
-
-if TYPE_CHECKING:
-    from withings_auth.store.base import SecretStore
 
 DEFAULT_PROFILE = "default"
 CONFIG_FILE = "config.toml"

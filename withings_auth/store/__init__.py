@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from withings_auth.errors import ConfigurationError
+from withings_auth.store.base import SecretStore
 from withings_auth.validation import printable
-
-if TYPE_CHECKING:
-    from withings_auth.store.base import SecretStore
 
 KEYRING = "keyring"
 

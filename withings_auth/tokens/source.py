@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING
 from withings_auth.config.settings import Settings, checked_profile, read_settings
 from withings_auth.errors import ConfigurationError, ProviderUnavailable
 from withings_auth.model import App, Grant, Token
+from withings_auth.store.base import SecretStore
 from withings_auth.store.records import load_grant, token_name
 from withings_auth.threads import NoThread, in_thread, run_to_its_end
 from withings_auth.tokens.requirement import Requirement
 
 if TYPE_CHECKING:
     import asyncio
-
-    from withings_auth.store.base import SecretStore
 
 DEFAULT_MIN_VALID_SECONDS = 60
 LONGEST_MIN_VALID_SECONDS = 9000  # a new token lives for 10,800: asking for nearly all of it would renew for ever
