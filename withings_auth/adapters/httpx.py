@@ -21,7 +21,6 @@ except ImportError as missing:
     raise ImportError("withings_auth.adapters.httpx needs httpx: pip install 'withings-auth[httpx]'") from missing
 
 from withings_auth.adapters import rules
-from withings_auth.provider.statuses import TOKEN_REFUSED
 
 if TYPE_CHECKING:
     from withings_auth.model import Token
@@ -81,11 +80,8 @@ class AsyncBearerAuth(httpx.Auth):
 
 
 def _place(token: Token, request: httpx.Request) -> bool:
-    url = request.url
-    placed = rules.place(token, request.headers, scheme=url.scheme, host=url.raw_host.decode("ascii"), port=url.port)
-    if placed:
-        rules.refuse_kept_on_upgrade(token, "httpx")
-    return placed
+    url, host = request.url, request.url.raw_host.decode("ascii")
+    return rules.place(token, request.headers, scheme=url.scheme, host=host, port=url.port, keeps_on_upgrade="httpx")
 
 
 def _needs_reading(response: httpx.Response, token: Token) -> bool:
@@ -96,9 +92,9 @@ def _needs_reading(response: httpx.Response, token: Token) -> bool:
 
 def _is_refused(response: httpx.Response, token: Token) -> bool:
     """Whether the API refused the token. After a redirect through another origin, the last request has none."""
-    if _needs_reading(response, token):
-        return rules.body_refuses(response.content)
-    return response.status_code == TOKEN_REFUSED and rules.carries(token, response.request.headers)
+    return rules.carries(token, response.request.headers) and rules.is_refusal(
+        response.status_code, response.headers, lambda: response.content
+    )
 
 
 def _prepare_again(response: httpx.Response, token: Token) -> bool:

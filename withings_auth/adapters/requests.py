@@ -27,7 +27,6 @@ except ImportError as missing:
     ) from missing
 
 from withings_auth.adapters import rules
-from withings_auth.provider.statuses import TOKEN_REFUSED
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
@@ -76,18 +75,15 @@ class BearerAuth(AuthBase):
 
 def _place(token: Token, request: PreparedRequest) -> bool:
     url = urlsplit(request.url or "")  # as requests itself does
-    placed = rules.place(token, request.headers, scheme=url.scheme, host=url.hostname, port=url.port)
-    if placed:
-        rules.refuse_kept_on_upgrade(token, "requests")
-    return placed
+    return rules.place(
+        token, request.headers, scheme=url.scheme, host=url.hostname, port=url.port, keeps_on_upgrade="requests"
+    )
 
 
 def _is_refused(response: Response, token: Token) -> bool:
-    if not rules.carries(token, response.request.headers):
-        return False
-    if rules.needs_reading(response.status_code, response.headers):
-        return rules.body_refuses(response.content)
-    return response.status_code == TOKEN_REFUSED
+    return rules.carries(token, response.request.headers) and rules.is_refusal(
+        response.status_code, response.headers, lambda: response.content
+    )
 
 
 def _rewind(request: PreparedRequest) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -22,12 +22,29 @@ if TYPE_CHECKING:
 LARGEST_REFUSAL_BYTES = 65_536  # a refusal has about 150 bytes; anything larger is data
 
 
-def place(token: Token, headers: MutableMapping[str, str], *, scheme: str, host: str | None, port: int | None) -> bool:
+def place(
+    token: Token,
+    headers: MutableMapping[str, str],
+    *,
+    scheme: str,
+    host: str | None,
+    port: int | None,
+    keeps_on_upgrade: str = "",
+) -> bool:
     """Adds the token to a request to its API's origin, and removes it from a request to any other.
 
-    Returns whether it was added. Other credentials for other origins are left alone.
+    Returns whether it was added. Other credentials for other origins are left alone. `keeps_on_upgrade` names a library
+    that keeps the header if http on port 80 redirects to https on port 443 of the same host, as requests and httpx do:
+    raises `ConfigurationError` if that could carry the token from the API to another origin.
     """
-    at_api = bool(host) and _origin(scheme, host, port) == _api_origin(token)
+    api = urlsplit(token.api_origin)
+    api_origin = _origin(api.scheme, api.hostname, api.port)
+    at_api = bool(host) and _origin(scheme, host, port) == api_origin
+    if at_api and keeps_on_upgrade and (api_origin[0], api_origin[2]) == ("http", 80):
+        raise ConfigurationError(
+            f"{keeps_on_upgrade} would send the access token along if http://{api_origin[1]} redirected to https",
+            hint="use another port than 80 for the API, or https",
+        )
     if at_api:
         headers["Authorization"] = bearer(token)
     elif carries(token, headers):
@@ -43,19 +60,6 @@ def carries(token: Token, headers: Mapping[str, str]) -> bool:
 def bearer(token: Token) -> str:
     """Returns the value of the Authorization header."""
     return f"Bearer {token.access_token}"
-
-
-def refuse_kept_on_upgrade(token: Token, library: str) -> None:
-    """Raises `ConfigurationError` if the library could carry the token from the API to another origin.
-
-    requests and httpx keep the header if http on port 80 redirects to https on port 443 of the same host.
-    """
-    scheme, host, port = _api_origin(token)
-    if (scheme, port) == ("http", 80):
-        raise ConfigurationError(
-            f"{library} would send the access token along if http://{host} redirected to https",
-            hint="use another port than 80 for the API, or https",
-        )
 
 
 def needs_reading(http_status: int, headers: Mapping[str, str]) -> bool:
@@ -78,15 +82,17 @@ def body_refuses(body: bytes) -> bool:
     return type(status) is int and status == TOKEN_REFUSED
 
 
+def is_refusal(http_status: int, headers: Mapping[str, str], read: Callable[[], bytes]) -> bool:
+    """Whether an answer refuses the access token; `read` returns its body, and is called only if it is needed."""
+    if needs_reading(http_status, headers):
+        return body_refuses(read())
+    return http_status == TOKEN_REFUSED
+
+
 def refuse_other_kind(source: TokenSource | AsyncTokenSource, *, awaited: bool, adapter: str) -> None:
     """Raises `TypeError` if a blocking adapter is given an async source, or the other way round."""
     if inspect.iscoroutinefunction(source.token) != awaited:
         raise TypeError(f"{adapter} takes {'an AsyncTokenSource' if awaited else 'a TokenSource'}")
-
-
-def _api_origin(token: Token) -> tuple[str, str, int | None]:
-    parts = urlsplit(token.api_origin)
-    return _origin(parts.scheme, parts.hostname, parts.port)
 
 
 def _origin(scheme: str, host: str | None, port: int | None) -> tuple[str, str, int | None]:

@@ -1,4 +1,4 @@
-"""A coroutine function for code that blocks: callable from anywhere, a notebook included."""
+"""Lets blocking code call a coroutine function, even in a notebook."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INTERRUPT_SECONDS = 2.0
 
 
 def blocking(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
-    """Returns a function that does what the coroutine function does, and blocks meanwhile.
+    """Returns a function that does what the coroutine function does, and blocks until it is done.
 
     If a loop is running (a notebook), the coroutine runs in another thread; an interrupt cancels it there.
     """

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 _DESKTOP_OPENERS = ("xdg-open", "gnome-open", "sensible-browser", "x-www-browser", "firefox", "chromium")
 _WINDOWS_OPENER = "startfile"  # a call, not a program
-# From WSL to the browser of Windows, without cmd.exe and PowerShell, which would read the URL as a command.
+# From WSL to the browser of Windows, without cmd.exe and PowerShell, which would run parts of the URL as commands.
 _OPENERS_UNDER_WSL = (
     "wslview",
     "rundll32.exe url.dll,FileProtocolHandler",
@@ -37,7 +37,7 @@ _EXIT_CODE_MEANS_NOTHING = {"explorer.exe"}  # 1, whatever happened (github.com/
 
 @dataclass(frozen=True, slots=True)
 class NotStarted:
-    """No browser was started; `why` is told in brackets."""
+    """No browser was started; `why` is printed in brackets."""
 
     why: str
 
@@ -61,7 +61,7 @@ def start(
     for command in chosen:
         program = printable(command.strip().partition(" ")[0], limit=80)  # not its arguments, which are private
         if command == _WINDOWS_OPENER and sys.platform == "win32":
-            with suppress(OSError):  # Windows knows no browser
+            with suppress(OSError):  # Windows has no default browser
                 os.startfile(url)  # noqa: S606  no shell is the point, and the URL is ours
                 return None
         elif _run(_arguments(command, url), environ, on_failure):
@@ -109,7 +109,7 @@ def _arguments(command: str, url: str) -> list[str]:
 
 def _run(arguments: list[str], environ: Mapping[str, str], on_failure: Callable[[], None]) -> bool:
     try:
-        process = subprocess.Popen(  # noqa: S603  a vector that we built environment a URL that we built
+        process = subprocess.Popen(  # noqa: S603  a vector that we built around a URL that we built
             arguments,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -1,8 +1,8 @@
 """Which request may end a login: a pure function of the raw parts of one HTTP request.
 
 Any web page, and any program on the machine, can send requests to the listener. Only `state` proves that a request
-belongs to this login (Withings does not support PKCE), so nothing is believed before it was compared, and nothing
-without it changes anything. The order of the checks is part of the promise: Host, path, method, prefetch, state,
+belongs to this login (Withings does not support PKCE), so nothing else is trusted before `state` was compared, and a
+request without it changes nothing. The order of the checks is part of the promise: Host, path, method, prefetch, state,
 repetition, error or code.
 """
 
@@ -67,7 +67,7 @@ class Reason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """It is not the callback: the login goes on as if it had not come."""
+    """Not the callback: the login goes on as if the request had not come."""
 
     reason: Reason
 
@@ -79,7 +79,7 @@ class StartVisited:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The user, or Withings, said no; `error` is the error code, made harmless."""
+    """The user, or Withings, said no; `error` is the error code, made safe to print."""
 
     error: str
 

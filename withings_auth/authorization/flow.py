@@ -14,12 +14,10 @@ from withings_auth.authorization import messages, pages
 from withings_auth.authorization.addresses import resolve_addresses
 from withings_auth.authorization.blocking import blocking
 from withings_auth.authorization.callback import Granted, Refused
-from withings_auth.authorization.countdown import count_down
 from withings_auth.authorization.open_browser import open_browser, watch_browser
-from withings_auth.authorization.options import LoginOptions, takes
+from withings_auth.authorization.options import LoginOptions, LoginRequest, takes
 from withings_auth.authorization.paste import take_pastes
 from withings_auth.authorization.pending import Pending
-from withings_auth.authorization.request import LoginRequest
 from withings_auth.authorization.single_login import reserve_login
 from withings_auth.authorization.sockets import listen
 from withings_auth.config.settings import checked_profile, read_settings
@@ -68,7 +66,11 @@ async def login(options: LoginOptions) -> Token:
         except ConfigurationError:  # Withings does not know the app, so what was saved for it is useless
             await in_thread(lambda: forget_refused(request.store, options.app))
             raise
-    await _tell_devices(request, grant)
+    from withings_auth.authorization.devices import describe_devices
+
+    devices = await in_thread(lambda: describe_devices(grant))
+    if devices is not None:
+        options.tell(devices)
     return grant.token
 
 
@@ -120,19 +122,18 @@ async def _wait_and_finish(request: LoginRequest, sockets: list[socket.socket]) 
 
 async def _decide(request: LoginRequest, pending: Pending) -> Grant:
     options = request.options
-
-    def countdown(seconds_left: float) -> str:
-        pasting, listening = options.pasted is not None, not options.paste_only
-        return messages.countdown(seconds_left, pasting=pasting, listening=listening)
-
+    countdown = asyncio.ensure_future(_count_down(options))
     try:
-        async with asyncio.timeout(options.timeout), count_down(options.timeout, options.show, countdown):
+        async with asyncio.timeout(options.timeout):
             decision = await pending.decision()
     except TimeoutError:
         uri = request.app.redirect_uri
         if options.paste_only:
             raise messages.nothing_pasted(request.profile, uri, options.timeout) from None
         raise messages.nobody_came(request.profile, uri, options.timeout, pending.ignored) from None
+    finally:
+        countdown.cancel()
+        options.show("")
     match decision:
         case Refused(error):
             pending.settle(pages.page(pages.Text.REFUSED))
@@ -142,6 +143,16 @@ async def _decide(request: LoginRequest, pending: Pending) -> Grant:
             )
         case Granted(code):
             return await _finish(request, pending, code)
+
+
+async def _count_down(options: LoginOptions) -> None:
+    """Shows once a second how long the login still waits."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + options.timeout
+    pasting, listening = options.pasted is not None, not options.paste_only
+    while True:
+        options.show(messages.countdown(max(0.0, end - loop.time()), pasting=pasting, listening=listening))
+        await asyncio.sleep(1)
 
 
 async def _finish(request: LoginRequest, pending: Pending, code: str) -> Grant:
@@ -171,19 +182,7 @@ async def _finish(request: LoginRequest, pending: Pending, code: str) -> Grant:
 def _report_success(request: LoginRequest, pending: Pending, grant: Grant) -> None:
     place = request.store.description
     pending.settle(pages.signed_in(userid=grant.userid, profile=request.profile, store=place))
-    for line in messages.signed_in(request.profile, grant, place):
-        request.options.tell(line)
-    warning = messages.missing_scopes(request.app.scopes, grant.scopes)
-    if warning:
-        request.options.tell(warning)
-
-
-async def _tell_devices(request: LoginRequest, grant: Grant) -> None:
-    """Tells by which devices the user may recognise the account, if Withings answers soon."""
-    from withings_auth.authorization.devices import describe_devices
-
-    line = await in_thread(lambda: describe_devices(grant))
-    if line is not None:
+    for line in messages.signed_in(request.profile, grant, place, request.app.scopes):
         request.options.tell(line)
 
 

@@ -1,4 +1,4 @@
-"""What the user reads in the terminal during a login."""
+"""What the terminal shows during a login."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from withings_auth.validation import host_and_port, printable
 from withings_auth.wording import clock_time, span
 
 PASTED = "Thank you; getting the tokens from Withings."
-"""After a paste that was the answer."""
 
 
 def time_limit(timeout: float) -> str:
@@ -101,19 +100,14 @@ def ignored(reason: Reason) -> str:
     return line
 
 
-def signed_in(profile: str, grant: Grant, place: str) -> Iterable[str]:
-    """After the save."""
+def signed_in(profile: str, grant: Grant, place: str, asked: Iterable[str]) -> Iterable[str]:
+    """After the save, with a warning if Withings granted less than was `asked` for."""
     until = clock_time(grant.expires_at)
     yield f"Signed in as Withings user {grant.userid}, profile {profile}."
     yield f"Saved in {place}. The access token is valid until {until} and is renewed when needed."
-
-
-def missing_scopes(asked: Iterable[str], granted: Iterable[str]) -> str | None:
-    """If Withings granted less than was asked for; None if it did not."""
-    missing = [scope for scope in asked if scope not in set(granted)]
-    if not missing:
-        return None
-    return f"withings-auth: warning: not granted: {', '.join(printable(scope, limit=64) for scope in missing)}"
+    missing = [printable(scope, limit=64) for scope in asked if scope not in grant.scopes]
+    if missing:
+        yield f"withings-auth: warning: not granted: {', '.join(missing)}"
 
 
 def nobody_came(profile: str, redirect_uri: str, timeout: float, counted: Counter[Reason]) -> LoginTimeout:
@@ -132,7 +126,7 @@ def nobody_came(profile: str, redirect_uri: str, timeout: float, counted: Counte
 
 
 def nothing_pasted(profile: str, redirect_uri: str, timeout: float) -> LoginTimeout:
-    """Returns the error for a login that was to be answered with a paste, and was not."""
+    """Returns the error for a login that waited for a paste in vain."""
     advice = ["click Allow in the browser and paste the address that it goes to", *_fix_app(redirect_uri)]
     return LoginTimeout(
         f"the answer was not pasted within {span(timeout)}",

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from withings_auth.authorization import browser, messages
 from withings_auth.authorization.addresses import ssh_forwarding
 from withings_auth.authorization.environment import detect_environment
+from withings_auth.authorization.options import LoginRequest
 from withings_auth.authorization.pending import Pending
-from withings_auth.authorization.request import LoginRequest
 
 BROWSER_PATIENCE_SECONDS = 10.0
 

@@ -1,10 +1,11 @@
-"""The options of a login, each written down once: as a field of `LoginOptions`.
+"""The options of a login, and the request that they and the settings make. Does no I/O.
 
-The public functions take them as keywords; inside, they travel as one value.
+Each option is written down once, as a field of `LoginOptions`. The public functions take them as keywords.
 """
 
 from __future__ import annotations
 
+import secrets
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
@@ -13,8 +14,12 @@ from functools import wraps
 from inspect import signature
 from typing import Any, ParamSpec, TypeVar
 
+from withings_auth.authorization.addresses import Addresses
+from withings_auth.authorization.callback import Expectation
 from withings_auth.model import App, Endpoints
+from withings_auth.provider.forms import authorize_url
 from withings_auth.store.base import SecretStore
+from withings_auth.validation import origin
 
 DEFAULT_TIMEOUT_SECONDS = 300.0
 
@@ -32,7 +37,7 @@ def tell_on_stderr(line: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginOptions:
-    """How a login is to run; `login` says what each option means."""
+    """How a login runs; `login` says what each option means."""
 
     app: App = field(kw_only=False)
     profile: str = "default"
@@ -49,6 +54,47 @@ class LoginOptions:
     paste_only: bool = False
     tell: Callable[[str], None] = tell_on_stderr
     show: Callable[[str], None] = lambda _: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginRequest:
+    """One login: its options, what they left to the settings, and the secrets that it makes for itself.
+
+    `store`, `endpoints` and `profile` are final; those of the options may be missing or unchecked.
+    """
+
+    options: LoginOptions
+    profile: str
+    store: SecretStore
+    endpoints: Endpoints
+    addresses: Addresses
+    state: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(32))
+    ticket: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(16))
+
+    @property
+    def app(self) -> App:
+        return self.options.app
+
+    @property
+    def start_path(self) -> str:
+        """The path of the short address on our listener that the browser is given; it does not contain `state`."""
+        return f"/start/{self.ticket}"
+
+    @property
+    def authorize_url(self) -> str:
+        """The page where the user signs in and decides."""
+        demo, switch_user = self.options.demo, self.options.switch_user
+        return authorize_url(self.endpoints, self.app, state=self.state, demo=demo, switch_user=switch_user)
+
+    @property
+    def expectation(self) -> Expectation:
+        return Expectation(
+            hosts=self.addresses.accepted_hosts,
+            path=self.addresses.path,
+            start_path=self.start_path,
+            state=self.state,
+            issuer=origin(self.endpoints.authorize_url),
+        )
 
 
 def takes(

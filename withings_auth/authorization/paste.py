@@ -16,8 +16,8 @@ from urllib.parse import SplitResult, parse_qsl
 
 from withings_auth.authorization import messages
 from withings_auth.authorization.callback import Expectation, Granted, Ignored, Reason, Refused, judge_query
+from withings_auth.authorization.options import LoginRequest
 from withings_auth.authorization.pending import Pending
-from withings_auth.authorization.request import LoginRequest
 from withings_auth.errors import LoginError
 from withings_auth.validation import PORT_OF_SCHEME, is_opaque_token, parsed_url
 
@@ -95,20 +95,16 @@ async def take_pastes(request: LoginRequest, pending: Pending) -> AsyncIterator[
 
 
 async def _take(request: LoginRequest, lines: AsyncIterator[str], pending: Pending) -> None:
+    uri, url = request.app.redirect_uri, request.authorize_url
     async for line in lines:
         is_first = pending.open
-        match judge_paste(
-            request.expectation,
-            redirect_uri=request.app.redirect_uri,
-            authorize_url=request.authorize_url,
-            text=line,
-        ):
-            case Problem() as problem:
-                request.options.tell(messages.wrong_paste(problem.value, request.app.redirect_uri))
-            case answer if not pending.take(answer):
-                request.options.tell(messages.wrong_paste(Problem.TOO_LATE.value, request.app.redirect_uri))
-            case _ if is_first:
-                request.options.tell(messages.PASTED)
+        outcome = judge_paste(request.expectation, redirect_uri=uri, authorize_url=url, text=line)
+        if not isinstance(outcome, Problem) and not pending.take(outcome):
+            outcome = Problem.TOO_LATE
+        if isinstance(outcome, Problem):
+            request.options.tell(messages.wrong_paste(outcome.value, uri))
+        elif is_first:
+            request.options.tell(messages.PASTED)
     if request.options.paste_only:
         pending.fail(
             LoginError("nothing was pasted", hint="nothing was saved; to try again: withings-auth login --paste")

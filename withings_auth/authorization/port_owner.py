@@ -10,6 +10,7 @@ import ipaddress
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from withings_auth.validation import printable
@@ -27,15 +28,16 @@ def find_port_owner(
     Never raises, and takes no longer than `PATIENCE_SECONDS`.
     """
     deadline = clock() + PATIENCE_SECONDS
-    try:
+    with suppress(OSError, ValueError):
         links = {f"socket:[{inode}]" for inode in _listening_inodes(host, port, proc)}
-        for process in _processes(proc) if links else ():
+        # The oldest process first: if several share a socket, it opened it.
+        numbers = sorted(int(path.name) for path in proc.iterdir() if path.name.isdecimal()) if links else []
+        for number in numbers:
             if clock() > deadline:
-                return None
-            if _has_open(process, links):
-                return f"{_short_name(process)} (process {process.name})"
-    except (OSError, ValueError):
-        pass
+                break
+            if any(_link(descriptor) in links for descriptor in _descriptors(proc / str(number))):
+                name = printable(_text(proc / str(number) / "comm", 64).strip(), limit=32)
+                return f"{name or 'a program'} (process {number})"
     return None
 
 
@@ -60,16 +62,11 @@ def _address(digits: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def _processes(proc: Path) -> list[Path]:
-    """Returns the processes' directories, oldest first: if several share a socket, the oldest one opened it."""
-    return sorted((path for path in proc.iterdir() if path.name.isdecimal()), key=lambda path: int(path.name))
-
-
-def _has_open(process: Path, links: set[str]) -> bool:
+def _descriptors(process: Path) -> list[Path]:
     try:
-        return any(_link(descriptor) in links for descriptor in (process / "fd").iterdir())
+        return list((process / "fd").iterdir())
     except OSError:  # another user's process, or one that has just ended
-        return False
+        return []
 
 
 def _link(descriptor: Path) -> str:
@@ -79,16 +76,9 @@ def _link(descriptor: Path) -> str:
         return ""
 
 
-def _short_name(process: Path) -> str:
-    try:
-        return printable(_text(process / "comm", 64).strip(), limit=32) or "a program"
-    except OSError:
-        return "a program"
-
-
 def _text(path: Path, limit: int) -> str:
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             return file.read(limit)
-    except FileNotFoundError:  # not Linux, or without this address family
+    except OSError:  # not Linux, without this address family, or the process has just ended
         return ""

@@ -39,23 +39,19 @@ def reserve_login(store: SecretStore, profile: str, place: str) -> Iterator[None
     threading.Thread(target=call, name="withings-auth login", daemon=True).start()
     entered.wait()
     if call.finished(0):
-        _raise_reason(call, store, profile)
+        try:
+            call.result()
+        except LockBusy:
+            other = _note_place(store, profile)
+            raise LoginError(
+                f"a login for profile {profile} is already pending" + (f" ({printable(other)})" if other else ""),
+                hint="finish it in the browser, or stop it with Ctrl-C, then try again",
+            ) from None
     try:
         yield
     finally:
         over.set()
         call.finished()
-
-
-def _raise_reason(call: Call[None], store: SecretStore, profile: str) -> None:
-    try:
-        call.result()
-    except LockBusy:
-        place = _note_place(store, profile)
-        raise LoginError(
-            f"a login for profile {profile} is already pending" + (f" ({printable(place)})" if place else ""),
-            hint="finish it in the browser, or stop it with Ctrl-C, then try again",
-        ) from None
 
 
 def _note_place(store: SecretStore, profile: str, text: str | None = None) -> str | None:
