@@ -194,8 +194,7 @@ def _parse(text: str, kind: str) -> dict[str, Any]:
     version = record.get("version")
     if type(version) is int and version > RECORD_VERSION:
         raise StoreCorrupt(
-            f"the stored {kind} record was written by a newer withings-auth",
-            hint="upgrade: pipx upgrade withings-auth",
+            f"the stored {kind} record was written by a newer withings-auth", hint="upgrade: pipx upgrade withings-auth"
         )
     if type(version) is not int or version != RECORD_VERSION:
         raise _corrupt(kind)

@@ -48,10 +48,7 @@ class Problem(Enum):
     TOO_LATE = "Another answer came first, so this one was not used."
 
 
-_QUERY_PROBLEMS = {
-    Reason.FOREIGN_STATE: Problem.ANOTHER_LOGIN,
-    Reason.INCOMPLETE: Problem.NOT_AN_ANSWER,
-}
+_QUERY_PROBLEMS = {Reason.FOREIGN_STATE: Problem.ANOTHER_LOGIN, Reason.INCOMPLETE: Problem.NOT_AN_ANSWER}
 
 
 def judge_paste(

@@ -77,11 +77,7 @@ class _Connection(web.RequestHandler):
         super().data_received(data)
 
     def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
         del request, exc, message  # what came over the wire is neither shown nor logged
         self._note_unreadable(Reason.MALFORMED)

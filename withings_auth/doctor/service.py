@@ -68,12 +68,7 @@ def check_clock(reply: Reply) -> Result:
 
 
 def check_credentials(
-    client_id: str,
-    client_secret: str,
-    api_url: str,
-    *,
-    send: Post = _post,
-    wait: Callable[[float], None] = time.sleep,
+    client_id: str, client_secret: str, api_url: str, *, send: Post = _post, wait: Callable[[float], None] = time.sleep
 ) -> Result:
     """Asks Withings whether client id and secret belong together. Raises `ConfigurationError` if they do not."""
     app = App(client_id=client_id, client_secret=client_secret)

@@ -138,8 +138,7 @@ def check_app(app: PartialApp, settings: Settings) -> Result:
         return warning("no app is configured", "set up your app's credentials: withings-auth configure")
     if app.client_secret is None:
         return warning(
-            f"client id {app.client_id}; its client secret is neither saved nor set",
-            "save it: withings-auth configure",
+            f"client id {app.client_id}; its client secret is neither saved nor set", "save it: withings-auth configure"
         )
     place = "in the environment" if app.client_secret == settings.app.client_secret else "saved"
     return ok(f"client id {app.client_id}; its client secret is {place}")

@@ -7,7 +7,7 @@ profile's lock. Whatever it answers, the local copies go. One failure does not s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 
 from withings_auth.errors import LoginRequired, StoreCorrupt, StoreError, WithingsAuthError
 from withings_auth.model import App, Grant
@@ -48,22 +48,21 @@ def read_accesses(store: SecretStore, profiles: Iterable[str]) -> dict[str, Acce
     return {profile: Access.of(grant) for profile, grant in grants.items() if grant is not None}
 
 
+@dataclass(slots=True)
 class Logout:
     """One logout, profile by profile: `tell` is called with what was done, `failures` collects what was not.
 
     `revoke` revokes a grant's access at Withings; None if that was not asked for.
     """
 
-    def __init__(
-        self, store: SecretStore, *, tell: Callable[[str], None], revoke: Callable[[Grant], None] | None = None
-    ) -> None:
-        self.failures: list[WithingsAuthError] = []
-        self._store = store
-        self._tell = tell
-        self._revoke = revoke
-        self._revoked: set[Access] = set()
-        self._grants: list[Grant] = []
-        self._removed_unread = False
+    store: SecretStore
+    _: KW_ONLY
+    tell: Callable[[str], None]
+    revoke: Callable[[Grant], None] | None = None
+    failures: list[WithingsAuthError] = field(default_factory=list)
+    _revoked: set[Access] = field(default_factory=set)
+    _grants: list[Grant] = field(default_factory=list)
+    _removed_unread: bool = False
 
     def remove_profile(self, profile: str) -> bool:
         """Revokes the profile's access once, if asked to, and removes its tokens and the notes beside them.
@@ -72,8 +71,8 @@ class Logout:
         """
         name = printable(profile, limit=80)
         try:
-            with self._store.lock(token_name(profile), LOCK_PATIENCE_SECONDS) as held:
-                grant = _try_to_read(self._store, profile)
+            with self.store.lock(token_name(profile), LOCK_PATIENCE_SECONDS) as held:
+                grant = _try_to_read(self.store, profile)
                 if grant is not None:
                     self._grants.append(grant)
                     self._revoke_once(grant)
@@ -83,10 +82,10 @@ class Logout:
             self.failures.append(error.with_message(f"profile {name} was not completely removed: {error}"))
             return False
         if removed:
-            self._tell(f"Logged out: removed profile {name} from {self._store.description}.")
+            self.tell(f"Logged out: removed profile {name} from {self.store.description}.")
         if removed and grant is None:
             self._removed_unread = True
-            if self._revoke is not None:
+            if self.revoke is not None:
                 message = f"the record of profile {name} could not be read, so its access was not revoked"
                 self.failures.append(StoreCorrupt(message, hint=DISCONNECT))
         return removed
@@ -99,22 +98,22 @@ class Logout:
         client_ids = [*(grant.client_id for grant in self._grants), *([configured] if configured else [])]
         removed = False
         try:
-            client_ids += saved_apps(self._store) if every or self._removed_unread else []
+            client_ids += saved_apps(self.store) if every or self._removed_unread else []
         except StoreError as error:
             self.failures.append(error)
         for client_id in dict.fromkeys(client_ids):
             try:
-                removed = clear_unused_app(self._store, client_id) or removed
+                removed = clear_unused_app(self.store, client_id) or removed
             except WithingsAuthError as error:
                 self.failures.append(error.with_message(f"the app's client secret was not removed: {error}"))
         if removed:
-            self._tell(f"Removed the app's client secret from {self._store.description}.")
+            self.tell(f"Removed the app's client secret from {self.store.description}.")
 
     def finish(self) -> None:
         """Tells what remains at Withings; a revocation that found nobody to revoke is a failure."""
-        if self._revoke is None:
+        if self.revoke is None:
             if any(not is_loopback_url(grant.token_url) for grant in self._grants):
-                self._tell(f"Withings still lists the app; to end its access, {DISCONNECT}.")
+                self.tell(f"Withings still lists the app; to end its access, {DISCONNECT}.")
         elif not self._revoked and not self.failures:
             self.failures.append(
                 LoginRequired(
@@ -125,15 +124,15 @@ class Logout:
 
     def _revoke_once(self, grant: Grant) -> None:
         access = Access.of(grant)
-        if self._revoke is None or access in self._revoked:
+        if self.revoke is None or access in self._revoked:
             return
         self._revoked.add(access)
         try:
-            self._revoke(grant)
+            self.revoke(grant)
         except WithingsAuthError as error:
             self.failures.append(error)
         else:
-            self._tell(f"Withings has revoked the app's access to the data of user {access.userid}.")
+            self.tell(f"Withings has revoked the app's access to the data of user {access.userid}.")
 
 
 def revoke_access(

@@ -53,8 +53,7 @@ def code_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
         )
     if isinstance(failed, AnswerLost):
         return ProviderUnavailable(
-            f"there was no complete answer from Withings: {failed.why}",
-            hint="a code works only once: log in again",
+            f"there was no complete answer from Withings: {failed.why}", hint="a code works only once: log in again"
         )
     return _common_error(failed)
 

@@ -179,11 +179,7 @@ def _read_tokens(body: dict[str, Any]) -> TokenReply | Failure:
     if len(scopes) > MOST_SCOPES:
         return _malformed("there are too many scopes")
     return TokenReply(
-        access_token=access_token,
-        refresh_token=refresh_token,
-        life_seconds=life,
-        scopes=scopes or None,
-        userid=userid,
+        access_token=access_token, refresh_token=refresh_token, life_seconds=life, scopes=scopes or None, userid=userid
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -31,7 +30,7 @@ async def serve(answer: Callable[[HttpRequest], HttpReply], *, port: int) -> Asy
     """
     bugs: list[Exception] = []
 
-    with _listen(port) as listener:
+    with socket.create_server((HOST, port)) as listener:  # it listens, so whoever connects from now on is served
         bound_port: int = listener.getsockname()[1]
 
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
@@ -54,22 +53,6 @@ async def serve(answer: Callable[[HttpRequest], HttpReply], *, port: int) -> Asy
             await runner.cleanup()
     if bugs:
         raise RuntimeError("the sandbox itself failed to answer a request") from bugs[0]
-
-
-def _listen(port: int) -> socket.socket:
-    """Returns a socket that already listens, so that whoever connects from now on is served."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        if sys.platform != "win32":
-            # On Windows this option would let another program listen on the same port.
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
-        listener.listen(128)
-        listener.setblocking(False)
-    except OSError:
-        listener.close()
-        raise
-    return listener
 
 
 async def _stop_accepting(listener: socket.socket) -> None:

@@ -34,10 +34,7 @@ class Person:
     name: str
 
 
-PEOPLE = (
-    Person(userid=38210457, name="Marie Laurent"),
-    Person(userid=38210461, name="Jonas Laurent"),
-)
+PEOPLE = (Person(userid=38210457, name="Marie Laurent"), Person(userid=38210461, name="Jonas Laurent"))
 """Two people of one household, who share a Withings account."""
 
 DEMO_PERSON = Person(userid=1000000, name="Demo user")

@@ -16,13 +16,7 @@ from typing import TYPE_CHECKING
 
 from withings_auth.errors import StoreCorrupt, StoreNotDurable, StoreUnavailable
 from withings_auth.store.base import HeldName
-from withings_auth.store.files import (
-    make_private_directory,
-    remove_leftovers,
-    replace_file,
-    sync_directory,
-    unusable,
-)
+from withings_auth.store.files import make_private_directory, remove_leftovers, replace_file, sync_directory, unusable
 from withings_auth.validation import printable
 
 if TYPE_CHECKING:

@@ -43,10 +43,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Prints a line for each check as soon as its result is known, and how many results there are of each kind."""
     checklist = Checklist(
-        read_settings=lambda: load_settings(options),
-        open_store=open_store,
-        wait=wait_and_tell,
-        offline=options.offline,
+        read_settings=lambda: load_settings(options), open_store=open_store, wait=wait_and_tell, offline=options.offline
     )
     results: list[Result] = []
     for found in checklist.run():

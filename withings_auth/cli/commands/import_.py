@@ -86,8 +86,7 @@ def _read_file(file: Path) -> bytes:
             return opened.read(LARGEST_FILE_BYTES + 1)
     except OSError as error:
         raise ConfigurationError(
-            f"cannot read {shown}: {error.strerror or type(error).__name__}",
-            hint="check its name and its permissions",
+            f"cannot read {shown}: {error.strerror or type(error).__name__}", hint="check its name and its permissions"
         ) from None
 
 

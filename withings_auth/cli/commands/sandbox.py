@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import threading
 
@@ -52,8 +53,9 @@ def execute(options: argparse.Namespace) -> int:
             answer("\n".join(f"export {name}={shlex.quote(value)}" for name, value in sandbox.environment().items()))
             threading.Event().wait()
     except OSError as error:
+        why = os.strerror(error.errno) if error.errno else "the port is taken"
         raise CallbackUnavailable(
-            f"cannot serve on 127.0.0.1:{options.port}: {error.strerror or 'the port is taken'}",
+            f"cannot serve on 127.0.0.1:{options.port}: {why}",
             hint=f"choose another port, or take a free one: {PROGRAM} sandbox --port 0",
         ) from error
     return 0
