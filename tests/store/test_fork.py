@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.elsewhere import Elsewhere, RefusedElsewhere
 from tests.support.waiting import wait_until
+from withings_auth.testing.elsewhere import Elsewhere, RefusedElsewhere
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from tests.store.keyrings import Keyrings, ReplacingKeyring, SlowKeyring
-from tests.support.elsewhere import Elsewhere, RefusedElsewhere
 from tests.support.stores import clear_record, save_record
 from tests.support.waiting import wait_until
 from withings_auth.errors import LockBusy, StoreUnavailable
 from withings_auth.store import backends
 from withings_auth.store.base import SecretStore
 from withings_auth.store.keyring_store import KeyringStore
+from withings_auth.testing.elsewhere import Elsewhere, RefusedElsewhere
 
 TOKEN = "token/default"
 SERVICE = "withings-auth/token/default"

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.elsewhere import Elsewhere, RefusedElsewhere
 from tests.support.stores import clear_record, save_record
 from withings_auth.config.settings import state_directory
 from withings_auth.errors import StoreCorrupt
 from withings_auth.store.keyring_store import KeyringStore
 from withings_auth.store.records import stored_grant
+from withings_auth.testing.elsewhere import Elsewhere, RefusedElsewhere
 
 if TYPE_CHECKING:
     from tests.support.keyring_daemon import Bus, SecretService

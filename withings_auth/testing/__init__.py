@@ -26,7 +26,7 @@ Every promise is a test, and its docstring is the promise. The fixtures:
 
 - `store`: a store that is empty at first. Always needed.
 - `opening`: Python code that opens the same place in another process, under the name `store`. That process has this
-  one's `sys.path`; the code is in its arguments, where others can read it.
+  one's `sys.path`.
 - `unavailable`: a store that cannot be reached: locked, gone, not allowed.
 - `forgetful`: a store that accepts what is saved and does not keep it.
 - `another`: a function that opens the same place again. By default it runs `opening`; override it only if no other
@@ -45,14 +45,13 @@ except ImportError as missing:
     raise ImportError("withings_auth.testing needs pytest: pip install pytest") from missing
 
 # Before they are imported: a failed promise then shows both sides of its comparison, as in a test of your own.
-pytest.register_assert_rewrite(f"{__name__}.keeping", f"{__name__}.holding", f"{__name__}.processes")
+pytest.register_assert_rewrite(f"{__name__}.promises", f"{__name__}.processes")
 
-from withings_auth.testing.holding import HoldingPromises  # noqa: E402
-from withings_auth.testing.keeping import KeepingPromises  # noqa: E402
 from withings_auth.testing.processes import ProcessPromises  # noqa: E402
+from withings_auth.testing.promises import LockPromises, TextPromises  # noqa: E402
 
 __all__ = ["SecretStorePromises"]
 
 
-class SecretStorePromises(KeepingPromises, HoldingPromises, ProcessPromises):
+class SecretStorePromises(TextPromises, LockPromises, ProcessPromises):
     """Everything that a `SecretStore` promises; the module's docstring says what a subclass must provide."""

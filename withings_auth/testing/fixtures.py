@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from typing import ClassVar, NoReturn, TypeVar
 
 import pytest
 
+from withings_auth.errors import LockBusy
 from withings_auth.store.base import SecretStore
+from withings_auth.testing.elsewhere import Elsewhere
 from withings_auth.threads import StillRunning, Worker
 
 T = TypeVar("T")
 Open = Callable[[], SecretStore]
+Start = Callable[[], Elsewhere]
 
-TOKEN = "token/default"  # noqa: S105  a name
-OTHER = "token/of.some-body_2"
-APP = "app/0123456789abcdef"
+TOKEN, OTHER, APP = "token/default", "token/of.some-body_2", "app/0123456789abcdef"
+PATIENCE_SECONDS = 20.0
 
 
 class Fixtures:
@@ -25,22 +29,18 @@ class Fixtures:
 
     @pytest.fixture
     def store(self) -> SecretStore:
-        """A store that is empty at first."""
         pytest.fail(f"{type(self).__name__} needs a fixture `store` that opens the store", pytrace=False)
 
     @pytest.fixture
     def opening(self) -> str | None:
-        """Python code that opens the same place in another process, as `store`."""
         return None if "opening" in self.without else self.missing("opening")
 
     @pytest.fixture
     def unavailable(self) -> SecretStore:
-        """A store that cannot be reached."""
         self.missing("unavailable")
 
     @pytest.fixture
     def forgetful(self) -> SecretStore:
-        """A store that accepts what is saved and does not keep it."""
         self.missing("forgetful")
 
     @pytest.fixture
@@ -54,40 +54,60 @@ class Fixtures:
 
         return open_again
 
+    @pytest.fixture
+    def start(self, opening: str | None, store: SecretStore) -> Iterator[Start]:  # noqa: ARG002  `store` sets it up
+        """A function that starts another process, with a store over the same place."""
+        code = opening or self.missing("opening")
+        with ExitStack() as running:
+            yield lambda: running.enter_context(Elsewhere(code))
+
+    @pytest.fixture
+    def start_to_fork(self, start: Start) -> Start:
+        """The same for a process that forks."""
+        if not hasattr(os, "fork"):
+            pytest.skip("this system has no fork")
+        return self.missing("fork") if "fork" in self.without else start
+
     def missing(self, name: str) -> NoReturn:
         """Skips with the subclass's reason, or fails if it gave none."""
+        own = type(self).__name__
         if name in self.without:
-            pytest.skip(f"{type(self).__name__} is without `{name}`: {self.without[name]}")
-        pytest.fail(
-            f"{type(self).__name__} needs a fixture `{name}`, or a reason: without = {{{name!r}: '…'}}", pytrace=False
-        )
+            pytest.skip(f"{own} is without `{name}`: {self.without[name]}")
+        pytest.fail(f"{own} needs a fixture `{name}`, or a reason: without = {{{name!r}: '…'}}", pytrace=False)
 
 
-def in_thread(function: Callable[[], T], *, seconds: float = 20) -> T:
+def in_thread(function: Callable[[], T]) -> T:
     """Calls the function in another thread and returns its result; fails the test if there is none in time."""
     worker = Worker("a store under test")
     try:
-        return worker.do(function, seconds=seconds)
+        return worker.do(function, seconds=PATIENCE_SECONDS)
     except StillRunning:
-        pytest.fail(f"the store did not return within {seconds:g} seconds", pytrace=False)
+        pytest.fail(f"the store did not return within {PATIENCE_SECONDS:g} seconds", pytrace=False)
     finally:
         worker.close()
 
 
 def save(store: SecretStore, name: str, *texts: str) -> None:
     """Saves the texts, one after another, under the name's lock."""
-    with store.lock(name, 20) as held:
+    with store.lock(name, PATIENCE_SECONDS) as held:
         for text in texts:
             held.save(text)
 
 
 def clear(store: SecretStore, name: str) -> bool:
     """Clears the name under its lock."""
-    with store.lock(name, 20) as held:
+    with store.lock(name, PATIENCE_SECONDS) as held:
         return held.clear()
 
 
-def hold(store: SecretStore, name: str, timeout: float) -> None:
-    """Locks the name and releases it."""
-    with store.lock(name, timeout):
-        pass
+def is_free(store: SecretStore, name: str, timeout: float = 1) -> bool:
+    """Returns whether another thread gets the name's lock in time."""
+
+    def lock() -> bool:
+        try:
+            with store.lock(name, timeout):
+                return True
+        except LockBusy:
+            return False
+
+    return in_thread(lock)

@@ -1,26 +1,30 @@
-"""The promises about what is kept: texts, names and stamps, and errors if it cannot be kept."""
+"""What a `SecretStore` promises: each test is a promise, and its docstring says which."""
 
 from __future__ import annotations
 
 import threading
+import time
 import traceback
 from contextlib import suppress
+from functools import partial
 
 import pytest
 
-from withings_auth.errors import StoreError, StoreNotDurable
+from withings_auth.errors import LockBusy, StoreError, StoreNotDurable
 from withings_auth.store.base import SecretStore
-from withings_auth.testing.fixtures import APP, OTHER, TOKEN, Fixtures, Open, clear, in_thread, save
+from withings_auth.testing.fixtures import APP, OTHER, TOKEN, Fixtures, Open, clear, in_thread, is_free, save
 
 # ruff: noqa: S101  pytest rewrites these asserts, as `__init__` asks it to
 
-TEXTS = ("x", "{}", ' "ä\\€ 🔑" ', "one\r\ntwo\nthree\n", "{" + "a1" * 600 + "}")
 NAMES = sorted([OTHER, TOKEN, APP, "app/a", "token/a", "token/a.b", "token/a.json", "token/a-b", "token/next"])
+TEXTS = ("x", "{}", ' "ä\\€ 🔑" ', "one\r\ntwo\nthree\n", "{" + "a1" * 600 + "}")
+OLD, NEW = "old " * 200, "new " * 250
+HOLDERS = 12
 METHODS = ("description", "load", "names", "lock", "stamp")
 
 
-class KeepingPromises(Fixtures):
-    """What holds within one process."""
+class TextPromises(Fixtures):
+    """What is kept, within one process."""
 
     def test_nothing_is_missing(self, store: SecretStore) -> None:
         """A store has every method of the protocol, and so has what its `lock` yields."""
@@ -31,9 +35,7 @@ class KeepingPromises(Fixtures):
 
     def test_an_empty_store_holds_nothing(self, store: SecretStore) -> None:
         """Before the first save every name holds None; clearing one is no error."""
-        assert store.load(TOKEN) is None
-        assert store.names() == []
-        assert clear(store, TOKEN) is False
+        assert (store.load(TOKEN), store.names(), clear(store, TOKEN)) == (None, [], False)
 
     @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
     def test_a_text_is_kept_to_the_letter(self, store: SecretStore, another: Open, text: str) -> None:
@@ -52,9 +54,7 @@ class KeepingPromises(Fixtures):
         """After a clear nobody finds the text, and only the first clear reports that there was one."""
         save(store, TOKEN, "first", "second")
         assert clear(another(), TOKEN) is True
-        assert store.load(TOKEN) is None
-        assert another().load(TOKEN) is None
-        assert store.names() == []
+        assert (store.load(TOKEN), another().load(TOKEN), store.names()) == (None, None, [])
         assert clear(store, TOKEN) is False
 
     def test_names_do_not_touch_each_other(self, store: SecretStore, another: Open) -> None:
@@ -79,8 +79,7 @@ class KeepingPromises(Fixtures):
 
     def test_nobody_reads_a_half_saved_text(self, store: SecretStore, another: Open) -> None:
         """A load during a save returns the old text or the new one, whole: never a part, never None."""
-        texts = ("old " * 200, "new " * 250)
-        save(store, TOKEN, texts[0])
+        save(store, TOKEN, OLD)
         loaded: set[str | None] = set()
         done = threading.Event()
 
@@ -94,13 +93,14 @@ class KeepingPromises(Fixtures):
         thread = threading.Thread(target=load, daemon=True)
         thread.start()
         try:
-            for turn in range(1, 41):
-                save(store, TOKEN, texts[turn % 2])
+            for _ in range(20):
+                save(store, TOKEN, NEW)
+                save(store, TOKEN, OLD)
         finally:
             done.set()
             thread.join(20)
         assert loaded, "nothing was loaded meanwhile"
-        assert loaded <= set(texts)
+        assert loaded <= {OLD, NEW}
 
     def test_the_stamp_stays_while_nothing_changes(self, store: SecretStore, another: Open) -> None:
         """Loading, locking, noting, and changing another name leave a name's stamp as it is."""
@@ -129,11 +129,10 @@ class KeepingPromises(Fixtures):
 
     def test_the_description_reads_well(self, store: SecretStore) -> None:
         """“saved in …” needs a few words on one line; neither they nor the repr show a secret."""
-        secret = "the secret text"  # noqa: S105  made up
-        save(store, TOKEN, secret)
+        save(store, TOKEN, "the secret text")
         assert store.description.strip()
         assert store.description.isprintable()
-        assert secret not in store.description + repr(store)
+        assert "the secret text" not in store.description + repr(store)
 
     def test_what_cannot_be_found_out_is_an_error(self, unavailable: SecretStore) -> None:
         """A store that cannot be reached raises `StoreError`: None would mean that nobody is logged in."""
@@ -144,12 +143,115 @@ class KeepingPromises(Fixtures):
 
     def test_a_failed_save_does_not_repeat_the_text(self, unavailable: SecretStore) -> None:
         """A save that fails raises `StoreError`, and nothing in the error shows the secret."""
-        secret = "s3cr3t" * 6
         with pytest.raises(StoreError) as failed:
-            save(unavailable, TOKEN, secret)
-        assert secret not in "".join(traceback.format_exception(failed.value)) + failed.value.hint + repr(failed.value)
+            save(unavailable, TOKEN, text := "s3cr3t" * 6)
+        assert text not in "".join(traceback.format_exception(failed.value)) + failed.value.hint + repr(failed.value)
 
     def test_what_is_not_kept_is_not_saved(self, forgetful: SecretStore) -> None:
         """`save` returns only after it read the text back: a store that forgets raises `StoreNotDurable`."""
         with pytest.raises(StoreNotDurable):
             save(forgetful, TOKEN, "text")
+
+
+class LockPromises(Fixtures):
+    """Who holds a name, among the threads of one process, and the notes beside the lock."""
+
+    def test_one_thread_at_a_time_holds_a_name(self, store: SecretStore, another: Open) -> None:
+        """Two threads never hold the same name, whichever object they ask; everyone gets a turn."""
+        inside, seen = 0, list[int]()
+
+        def enter(number: int) -> None:
+            nonlocal inside
+            with (store if number % 2 else another()).lock(TOKEN, 20):
+                inside += 1
+                seen.append(inside)
+                time.sleep(0.005)  # long enough for the others to get in, if they could
+                inside -= 1
+
+        threads = [threading.Thread(target=enter, args=(number,), daemon=True) for number in range(HOLDERS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        assert seen == [1] * HOLDERS
+
+    def test_a_busy_lock_ends_the_wait(self, store: SecretStore, another: Open) -> None:
+        """The wait for a lock ends with `LockBusy` when its time is over, and the holder still holds it."""
+        with store.lock(TOKEN, 1):
+            for waiting in (store, another()):
+                began = time.monotonic()
+                assert not is_free(waiting, TOKEN, 0.3)
+                assert time.monotonic() - began > 0.2
+            assert not is_free(another(), TOKEN, 0)
+        assert is_free(another(), TOKEN)
+
+    def test_the_holder_cannot_enter_twice(self, store: SecretStore, another: Open) -> None:
+        """The holder's own thread does not get in again, through any object: no renewal inside a renewal."""
+
+        def enter_twice(second: SecretStore) -> None:
+            with store.lock(TOKEN, 1):
+                with pytest.raises(LockBusy), second.lock(TOKEN, 0.2):
+                    pass
+                assert not is_free(another(), TOKEN, 0.2)
+
+        in_thread(partial(enter_twice, store))
+        in_thread(partial(enter_twice, another()))
+        assert is_free(another(), TOKEN)
+
+    def test_a_lock_is_held_from_its_entry_on(self, store: SecretStore, another: Open) -> None:
+        """Calling `lock` holds nothing; entering the context that it returns does."""
+        unused = store.lock(TOKEN, 1)
+        assert is_free(another(), TOKEN)
+        del unused
+
+    @pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
+    def test_a_failure_releases_the_lock(self, store: SecretStore, another: Open, error: type[BaseException]) -> None:
+        """An exception under the lock passes through, and releases it."""
+        with pytest.raises(error), store.lock(TOKEN, 1):
+            raise error
+        assert is_free(another(), TOKEN)
+
+    def test_two_names_do_not_wait_for_each_other(self, store: SecretStore, another: Open) -> None:
+        """Both can be held at once, by one thread or by two, and each holder saves under its own name."""
+        with store.lock(TOKEN, 1) as token, store.lock(APP, 1) as app:
+            token.save("of the token")
+            app.save("of the app")
+            assert is_free(another(), OTHER)
+        assert store.names() == [APP, TOKEN]
+        assert (store.load(TOKEN), store.load(APP)) == ("of the token", "of the app")
+
+    def test_a_reader_waits_for_nobody(self, store: SecretStore, another: Open) -> None:
+        """A lock keeps out other holders only: every object can still read."""
+        save(store, TOKEN, "text")
+        with store.lock(TOKEN, 1):
+            for reader in (store, another()):
+                assert in_thread(partial(reader.load, TOKEN)) == "text"
+                assert in_thread(reader.names) == [TOKEN]
+                assert in_thread(partial(reader.stamp, TOKEN)) is not None
+
+    def test_notes_outlive_their_holder(self, store: SecretStore, another: Open) -> None:
+        """The next holder recalls the latest note, to the letter; None removes it, and can be repeated."""
+        with store.lock(TOKEN, 1) as held:
+            assert held.notes.recall() is None
+            held.notes.note("first")
+            held.notes.note("second\r\nline\n")
+            assert held.notes.recall() == "second\r\nline\n"
+        with another().lock(TOKEN, 1) as held:
+            assert held.notes.recall() == "second\r\nline\n"
+            held.notes.note(None)
+            assert held.notes.recall() is None
+            held.notes.note(None)
+        with store.lock(TOKEN, 1) as held:
+            assert held.notes.recall() is None
+
+    def test_notes_are_not_records(self, store: SecretStore, another: Open) -> None:
+        """A note is neither listed nor loaded, belongs to one name, and survives save and clear."""
+        with store.lock(TOKEN, 1) as held, store.lock(OTHER, 1) as other:
+            held.notes.note("of the token")
+            assert other.notes.recall() is None
+            other.notes.note("of the other")
+            assert (store.names(), store.load(TOKEN)) == ([], None)
+            held.save("text")
+            held.clear()
+        with another().lock(TOKEN, 1) as held:
+            assert held.notes.recall() == "of the token"

@@ -1,0 +1,168 @@
+"""A store in another process, which can be told what to do, forked and killed. That process runs this file."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import ExitStack, nullcontext, suppress
+from multiprocessing.connection import Client, Listener
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from withings_auth.store.base import HeldName, SecretStore
+
+PATIENCE_SECONDS = 60.0
+
+
+class RefusedElsewhere(Exception):
+    """An exception in the other process, by its name and text."""
+
+
+class Talk:
+    """Calls methods of `Served` in another process."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._connection = listener.accept()
+
+    def __call__(self, method: str, *arguments: object) -> Any:
+        """Calls a method there and returns its result. Raises `RefusedElsewhere`."""
+        self.begin(method, *arguments)
+        return self.answer()
+
+    def begin(self, method: str, *arguments: object) -> None:
+        """Calls a method there without waiting for the result."""
+        self._connection.send((method, arguments))
+
+    def answer(self, *, seconds: float = PATIENCE_SECONDS) -> Any:
+        """Waits for the result. Raises `RefusedElsewhere`, and `AssertionError` if there is none in time."""
+        if not self._connection.poll(seconds):
+            raise AssertionError(f"the store in another process did not answer within {seconds:g} seconds")
+        result, error = self._connection.recv()
+        if error:
+            raise RefusedElsewhere(error)
+        return result
+
+    def end(self) -> None:
+        """Lets the process end by itself, and waits for that."""
+        with suppress(OSError, EOFError):
+            self("end")
+
+
+class Elsewhere(Talk):
+    """Another process, with the store that `opening` opens: Python code that assigns it to the name `store`."""
+
+    def __init__(self, opening: str) -> None:
+        self._opening = opening
+        self._listener = Listener()
+        self._children: list[Talk] = []
+        # Python 3.12 warns of a fork beside threads.
+        command = [sys.executable, "-P", "-Wignore::DeprecationWarning", __file__, str(self._listener.address)]
+        self._process = subprocess.Popen(command)  # noqa: S603
+        super().__init__(self._listener)
+
+    def __enter__(self) -> Self:
+        self("open", sys.path, self._opening)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        for child in self._children:
+            child.end()
+
+    def fork(self) -> Talk:
+        """Has it call `os.fork`; returns a talk with the child, which outlives it."""
+        self("fork")
+        self._children.append(Talk(self._listener))
+        return self._children[-1]
+
+    def kill(self) -> None:
+        """Ends it at once, as the kernel does when memory is short; a child lives on."""
+        self._process.kill()
+        self._process.wait()
+        self._listener.close()
+        self._connection.close()
+
+
+class Served:
+    """What the other process does, besides the methods of its store."""
+
+    store: SecretStore
+    end = staticmethod(sys.exit)
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._held: dict[str, HeldName] = {}
+        self._locks = ExitStack()
+
+    def open(self, path: list[str], opening: str) -> None:
+        sys.path[:] = path
+        names: dict[str, Any] = {}
+        exec(opening, names)  # noqa: S102  the code comes from the test itself
+        self.store = names["store"]
+
+    def lock(self, name: str, timeout: float) -> None:
+        self._held[name] = self._locks.enter_context(self.store.lock(name, timeout))
+
+    def unlock(self) -> None:
+        self._held.clear()
+        self._locks.close()
+
+    def note(self, name: str, text: str) -> None:
+        self._held[name].notes.note(text)
+
+    def clear(self, name: str) -> bool:
+        with self.store.lock(name, 20) as held:
+            return held.clear()
+
+    def save(self, name: str, *texts: str) -> None:
+        """Saves the texts in turn, under the lock that it holds or under a new one for each."""
+        for text in texts:
+            with nullcontext(self._held[name]) if name in self._held else self.store.lock(name, 20) as held:
+                held.save(text)
+
+    def hold_in_a_thread(self, name: str) -> None:
+        holding = threading.Event()
+
+        def hold() -> None:
+            with self.store.lock(name, 5):
+                holding.set()
+                threading.Event().wait()
+
+        threading.Thread(target=hold, daemon=True).start()
+        holding.wait()
+
+    def save_in_a_thread(self, name: str, *texts: str) -> None:
+        """Saves the texts in turn, again and again."""
+        self.save(name, texts[0])
+
+        def save() -> None:
+            while True:
+                self.save(name, *texts)
+
+        threading.Thread(target=save, daemon=True).start()
+
+    def fork(self) -> None:
+        if os.fork() == 0:
+            self.serve()
+            sys.exit()
+
+    def serve(self) -> None:
+        """Does what it is told, until nobody is there to tell it."""
+        if hasattr(signal, "alarm"):
+            signal.alarm(120)  # it never stays, whatever happens
+        connection = Client(self._address)
+        with suppress(EOFError), self._locks:
+            while True:
+                method, arguments = connection.recv()
+                try:
+                    result = (getattr(self, method, None) or getattr(self.store, method))(*arguments)
+                    connection.send((result, ""))
+                except Exception as error:  # noqa: BLE001  it is reported
+                    connection.send((None, f"{type(error).__name__} {error}"))
+
+
+if __name__ == "__main__":
+    Served(sys.argv[1]).serve()
