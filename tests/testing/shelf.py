@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import filelock
 
 from withings_auth.errors import LockBusy, StoreNotDurable, StoreUnavailable
+
+Book = dict[str, tuple[int, str | None]]
 
 
 class ShelfNotes:
@@ -20,11 +22,9 @@ class ShelfNotes:
         self._path = path
 
     def recall(self) -> str | None:
-        """Returns what was noted last."""
         return self._path.read_bytes().decode() if self._path.exists() else None
 
     def note(self, text: str | None) -> None:
-        """Replaces the notes."""
         if text is None:
             self._path.unlink(missing_ok=True)
         else:
@@ -34,17 +34,15 @@ class ShelfNotes:
 class HeldPlace:
     """A name of the shelf, under its lock."""
 
-    def __init__(self, shelf: Shelf, name: str, notes: ShelfNotes) -> None:
+    def __init__(self, shelf: Shelf, name: str) -> None:
         self._shelf = shelf
         self._name = name
-        self.notes = notes
+        self.notes = ShelfNotes(shelf.beside(name, "note"))
 
     def save(self, text: str) -> None:
-        """Replaces the text, and reads it again."""
         self._shelf.save(self._name, text)
 
     def clear(self) -> bool:
-        """Takes the text away."""
         return self._shelf.clear(self._name)
 
 
@@ -57,64 +55,59 @@ class Shelf:
 
     @property
     def description(self) -> str:
-        """The file."""
         return f"the file {self.path.name}"
 
     def load(self, name: str) -> str | None:
-        """Returns the text."""
         return self.book().get(name, (0, None))[1]
 
+    def names(self) -> list[str]:
+        return sorted(name for name, (_, text) in self.book().items() if text is not None)
+
+    def stamp(self, name: str) -> Hashable:
+        return self.book().get(name, (0, None))[0]
+
+    @contextmanager
+    def lock(self, name: str, timeout: float) -> Iterator[HeldPlace]:
+        release = self.acquire(name, timeout)
+        try:
+            yield self.held(name)
+        finally:
+            release()
+
+    def acquire(self, name: str, timeout: float) -> Callable[[], None]:
+        """Locks a file beside the shelf; returns what releases it."""
+        lock = filelock.FileLock(self.beside(name, "lock"), timeout=timeout, thread_local=False)
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            raise LockBusy(f"{name} is held by another program", hint="try again") from None
+        return lock.release
+
+    def held(self, name: str) -> HeldPlace:
+        """Returns what the holder of the name gets."""
+        return HeldPlace(self, name)
+
     def save(self, name: str, text: str) -> None:
-        """Replaces the text, and reads it again."""
+        """Replaces the text, and reads it back."""
         self.change(name, text)
         if self.load(name) != text:
-            raise StoreNotDurable(f"{self.description} does not hold what was written", hint="look after the disk")
+            raise StoreNotDurable(f"{self.description} does not hold what was written", hint="check the disk")
 
     def clear(self, name: str) -> bool:
-        """Takes the text away."""
         if self.load(name) is None:
             return False
         self.change(name, None)
         return True
 
-    def names(self) -> list[str]:
-        """Returns the names that have a text."""
-        return sorted(name for name, (_, text) in self.book().items() if text is not None)
-
-    def lock(self, name: str, timeout: float) -> AbstractContextManager[HeldPlace]:
-        """Holds a file named like the record."""
-        return self._lock(name, timeout)
-
-    @contextmanager
-    def _lock(self, name: str, timeout: float) -> Iterator[HeldPlace]:
-        path = self.beside(name).with_suffix(".lock")
-        lock = filelock.FileLock(path, timeout=timeout, thread_local=False)
-        try:
-            lock.acquire()
-        except filelock.Timeout:
-            raise LockBusy(f"{path.name} is held by somebody else", hint="try again") from None
-        try:
-            yield self.held(name)
-        finally:
-            lock.release()
-
-    def held(self, name: str) -> HeldPlace:
-        """Returns what the holder of the name gets."""
-        return HeldPlace(self, name, ShelfNotes(self.beside(name).with_suffix(".note")))
-
-    def stamp(self, name: str) -> Hashable:
-        """Returns the number."""
-        return self.book().get(name, (0, None))[0]
-
-    def book(self) -> dict[str, tuple[int, str | None]]:
-        """Reads it all."""
+    def book(self) -> Book:
+        """Reads the whole file."""
         try:
             return dict(json.loads(self.path.read_text("utf-8"))) if self.path.exists() else {}
         except (OSError, ValueError) as error:
             raise StoreUnavailable(f"{self.description} cannot be read: {type(error).__name__}", hint="") from None
 
     def change(self, name: str, text: str | None) -> None:
-        """Writes one entry anew, and all others as they were."""
+        """Replaces one entry and keeps all others."""
         with filelock.FileLock(self.path.with_suffix(".writing"), timeout=20, thread_local=False):
             book = self.book()
             book[name] = (book.get(name, (0, None))[0] + 1, text)
@@ -126,6 +119,6 @@ class Shelf:
         written.write_text(text, "utf-8")
         self._replace(written, self.path)
 
-    def beside(self, name: str) -> Path:
-        """Returns a path of the name's own, to which a suffix is added."""
-        return self.path.with_name(f"{name.replace('/', '+')}.")
+    def beside(self, name: str, suffix: str) -> Path:
+        """Returns the path of a file that belongs to the name."""
+        return self.path.with_name(f"{name.replace('/', '+')}.{suffix}")

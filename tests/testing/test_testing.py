@@ -1,4 +1,4 @@
-"""The published suite, used as somebody else uses it: it passes what is sound, and refuses what breaks a promise."""
+"""The published suite, used as others use it: a sound store passes, and a store that breaks a promise fails."""
 
 from __future__ import annotations
 
@@ -11,75 +11,83 @@ from xml.etree import ElementTree as ET
 import pytest
 
 import withings_auth
-from tests.testing import broken_shelves
-from tests.testing.shelf import Shelf
+from tests.testing import broken_locks, broken_shelves
 from withings_auth.testing import SecretStorePromises
 
 PACKAGE = Path(withings_auth.__file__).parent
 HERE = Path(__file__).parent
 
+FOUND_BY = broken_shelves.FOUND_BY | broken_locks.FOUND_BY
+
 IMPORTS = """
 import pytest
 from shelf import *
 from broken_shelves import *
-from withings_auth.testing import SecretStorePromises
+from broken_locks import *
+from withings_auth.testing import SecretStorePromises, fixtures
 """
 
-# What the module's own docstring tells an author to write.
-GIVEN = """
-class Test{store}(SecretStorePromises):
+# What the docstring of `withings_auth.testing` tells an author to write.
+TEST_SHELF = """
+class TestShelf(SecretStorePromises):
+    kind = Shelf
+
     @pytest.fixture
     def store(self, tmp_path):
-        return {store}(tmp_path / "shelf.json")
+        return self.kind(tmp_path / "shelf.json")
 
     @pytest.fixture
     def opening(self, tmp_path):
         path = str(tmp_path / "shelf.json")
-        return f"from pathlib import Path; from {module} import {store}; store = {store}(Path({{path!r}}))"
+        name = self.kind.__name__
+        return f"from pathlib import Path; from {self.kind.__module__} import {name}; store = {name}(Path({path!r}))"
 
     @pytest.fixture
     def unavailable(self, tmp_path):
         (tmp_path / "unavailable.json").mkdir()
-        return {store}(tmp_path / "unavailable.json")
+        return self.kind(tmp_path / "unavailable.json")
 
     @pytest.fixture
     def forgetful(self, tmp_path):
-        return {store}(tmp_path / "forgetful.json", replace=lambda written, path: None)
+        return self.kind(tmp_path / "forgetful.json", replace=lambda written, path: None)
 """
 
-STORE = """@pytest.fixture
+TEST_BROKEN = """
+class Test{name}(TestShelf):
+    kind = {name}
+"""
+
+# Some mistakes show only in how long a store makes others wait.
+IMPATIENT = "fixtures.PATIENCE_SECONDS = 5\n"
+
+STORE_ONLY = """
+    @pytest.fixture
     def store(self, tmp_path):
         return Shelf(tmp_path / "shelf.json")
 """
 
-BROKEN = [
-    broken
-    for broken in vars(broken_shelves).values()
-    if isinstance(broken, type) and issubclass(broken, Shelf) and broken is not Shelf
-]
-
 
 def promises() -> set[str]:
-    """Every promise of the suite, by the name of its test."""
+    """Returns the names of all promises."""
     return {name for name in dir(SecretStorePromises) if name.startswith("test_")}
 
 
 class Outsider:
-    """A directory in which somebody keeps a store and its tests, and nothing of ours lies."""
+    """A directory with a store and its tests, as somebody else has them."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        for name in ("shelf.py", "broken_shelves.py"):
+        for name in ("shelf.py", "broken_shelves.py", "broken_locks.py"):
             text = (HERE / name).read_text("utf-8").replace("tests.testing.shelf", "shelf")
             (directory / name).write_text(text, "utf-8")
 
-    def run(self, tests: str, *selected: str, at_once: int = 0) -> dict[str, tuple[str, str]]:
-        """Runs pytest; for each test, by class and name, how it ended and what it said."""
+    def run(self, tests: str, *selected: str) -> dict[str, tuple[str, str]]:
+        """Runs pytest; returns for each test, by class and name, how it ended and what it printed."""
         (self.directory / "test_it.py").write_text(IMPORTS + tests, "utf-8")
         report = self.directory / "report.xml"
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
         ran = subprocess.run(
-            [*command, *([f"-n{at_once}"] if at_once else []), *(f"test_it.py::{test}" for test in selected)],
+            [*command, *(f"test_it.py::{test}" for test in selected)],
             cwd=self.directory,
             env=os.environ | {"PYTHONPATH": "", "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,
@@ -104,68 +112,70 @@ def outsider(tmp_path: Path) -> Outsider:
 
 
 def test_a_sound_store_of_somebody_else_passes(outsider: Outsider) -> None:
-    """Whoever keeps the promises passes all of them, none skipped, with pytest and the package alone."""
-    found = outsider.run(GIVEN.format(store="Shelf", module="shelf"))
+    """A store that keeps every promise passes, with nothing skipped, given only pytest and the package."""
+    found = outsider.run(TEST_SHELF)
     assert {name.partition("::")[2] for name in found} == promises()
     assert {name: ended for name, ended in found.items() if ended[0] != "passed"} == {}
 
 
 def test_every_promise_refuses_a_store_that_breaks_it(outsider: Outsider) -> None:
-    """For each promise there is a store that breaks just it, by a mistake that is easily made, and fails its test."""
-    assert {broken.__doc__ for broken in BROKEN} == promises()
-    tests = "".join(GIVEN.format(store=broken.__name__, module="broken_shelves") for broken in BROKEN)
-    # Several at once, since some of them are found out by how long they wait.
-    found = outsider.run(tests, *(f"Test{broken.__name__}::{broken.__doc__}" for broken in BROKEN), at_once=4)
-    assert len(found) == len(BROKEN)
+    """For each promise there is a store that breaks it by an easy mistake, and fails its test."""
+    assert FOUND_BY.keys() == promises()
+    broken = {store.__name__: promise for promise, stores in FOUND_BY.items() for store in stores}
+    tests = "".join(TEST_BROKEN.format(name=name) for name in broken)
+    found = outsider.run(
+        IMPATIENT + TEST_SHELF + tests, *(f"Test{name}::{promise}" for name, promise in broken.items())
+    )
+    assert len(found) == sum(map(len, FOUND_BY.values()))
     assert {name: ended for name, ended in found.items() if ended[0] != "failure"} == {}
 
 
-def test_what_is_not_given_fails_and_says_what_to_do(outsider: Outsider) -> None:
+def test_a_missing_fixture_fails_and_says_what_to_do(outsider: Outsider) -> None:
     """Nothing is skipped in silence: what is missing must be given, or declared with its reason."""
     bare = "class TestBare(SecretStorePromises):\n    pass\n"
-    given = bare.replace("TestBare", "TestGiven").replace("pass", STORE)
+    given = f"class TestGiven(SecretStorePromises):{STORE_ONLY}"
     tests = ("test_what_is_not_kept_is_not_saved", "test_one_process_at_a_time_holds_a_name")
     found = outsider.run(
         bare + given, "TestBare::test_an_empty_store_holds_nothing", *(f"TestGiven::{t}" for t in tests)
     )
-    said = {name: text for name, (ended, text) in found.items() if ended == "error"}
-    assert len(said) == 3
-    assert "TestBare needs a fixture `store`" in said["TestBare::test_an_empty_store_holds_nothing"]
-    assert "or a reason: without = {'forgetful': '…'}" in said[f"TestGiven::{tests[0]}"]
-    assert "or a reason: without = {'opening': '…'}" in said[f"TestGiven::{tests[1]}"]
+    errors = {name: text for name, (ended, text) in found.items() if ended == "error"}
+    assert len(errors) == 3
+    assert "TestBare needs a fixture `store`" in errors["TestBare::test_an_empty_store_holds_nothing"]
+    assert "or a reason: without = {'forgetful': '…'}" in errors[f"TestGiven::{tests[0]}"]
+    assert "or a reason: without = {'opening': '…'}" in errors[f"TestGiven::{tests[1]}"]
 
 
 def test_what_is_declared_is_skipped_and_shows_the_reason(outsider: Outsider) -> None:
     """A store that cannot have another process, an error or a fork says so, and the report repeats it."""
     reasons = dict.fromkeys(("opening", "unavailable", "forgetful"), "it is a toy")
-    toy = f"class TestToy(SecretStorePromises):\n    without = {reasons}\n"
-    found = outsider.run(f"{toy}    {STORE}\n")
+    toy = f"class TestToy(SecretStorePromises):\n    without = {reasons}\n{STORE_ONLY}"
+    found = outsider.run(toy)
     assert {ended for ended, _ in found.values()} == {"passed", "skipped"}
     skipped = [text for ended, text in found.values() if ended == "skipped"]
     assert len(skipped) == 12
     assert all("it is a toy" in text for text in skipped)
-    forking = GIVEN.format(store="Shelf", module="shelf") + "    without = {'fork': 'its library cannot'}\n"
-    found = outsider.run(forking, "TestShelf::test_a_child_does_not_keep_the_lock")
+    no_fork = f"{TEST_SHELF}    without = {{'fork': 'its library cannot'}}\n"
+    found = outsider.run(no_fork, "TestShelf::test_a_child_does_not_keep_the_lock")
     assert "its library cannot" in next(iter(found.values()))[1]
 
 
 def test_a_failure_shows_both_sides(outsider: Outsider) -> None:
     """pytest explains the suite's comparisons, as it does those in a test of one's own."""
-    test = "test_a_save_replaces_the_whole_text"
-    found = outsider.run(GIVEN.format(store="Overwriting", module="broken_shelves"), f"TestOverwriting::{test}")
-    assert "assert 'shortlong " in found[f"TestOverwriting::{test}"][1]
+    test = "TestNotTruncated::test_a_save_replaces_the_whole_text"
+    found = outsider.run(TEST_SHELF + TEST_BROKEN.format(name="NotTruncated"), test)
+    assert "assert 'shortlong " in found[test][1]
 
 
-def test_every_promise_is_told() -> None:
-    """The docstring of a test is the promise: a sentence, without numbers of our own papers."""
+def test_every_promise_has_a_sentence() -> None:
+    """The docstring of a test is the promise: a sentence, without the numbers of our own documents."""
     for name in promises():
-        told = getattr(SecretStorePromises, name).__doc__
-        assert told.endswith("."), name
-        assert "Statement" not in told, name
+        promise = getattr(SecretStorePromises, name).__doc__
+        assert promise.endswith("."), name
+        assert "Statement" not in promise, name
 
 
-def test_without_pytest_it_says_so(tmp_path: Path) -> None:
-    """The one thing that the suite needs is named; nothing else in the package needs it."""
+def test_without_pytest_the_error_names_it(tmp_path: Path) -> None:
+    """The suite needs pytest and says so; nothing else in the package needs it."""
     (tmp_path / "pytest.py").write_text("raise ImportError('there is none')")
     code = "import withings_auth.store, withings_auth.testing"
     ran = subprocess.run(
@@ -180,7 +190,7 @@ def test_without_pytest_it_says_so(tmp_path: Path) -> None:
 
 
 def test_the_package_itself_never_loads_it() -> None:
-    """Only who names the suite gets it, and pytest with it."""
+    """Only a program that imports the suite loads it, and pytest with it."""
     users = [path for path in PACKAGE.rglob("*.py") if path.parent.name != "testing"]
     assert [path.name for path in users if "store.testing" in path.read_text("utf-8")] == []
     assert [path.name for path in users if "import pytest" in path.read_text("utf-8")] == []

@@ -9,6 +9,7 @@ import pytest
 
 from withings_auth.errors import StoreError
 from withings_auth.store.base import SecretStore
+from withings_auth.testing import fixtures
 from withings_auth.testing.elsewhere import RefusedElsewhere, Talk
 from withings_auth.testing.fixtures import OTHER, TOKEN, Fixtures, Start, is_free, save
 
@@ -61,7 +62,7 @@ class ProcessPromises(Fixtures):
         with store.lock(TOKEN, 1):
             process.begin("lock", TOKEN, 50)
             time.sleep(0.3)  # by now it should be waiting; the promise holds either way
-        process.answer(seconds=20)
+        process.answer(seconds=fixtures.PATIENCE_SECONDS)
 
     def test_a_killed_holder_leaves_a_free_lock(self, store: SecretStore, start: Start) -> None:
         """A process that is killed under the lock blocks nobody; what it saved and noted is there."""
