@@ -1,4 +1,4 @@
-"""What the tests of our stores share, and the promises that each of these stores is declared to be without."""
+"""What the tests of our stores share, and which promises are left out for a store that cannot keep them."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from tests.support.canaries import Canaries
     from tests.support.keyring_daemon import SecretService
 
-# What a store can be without, by the fixture that cannot do without it.
+# The key of `without` that each fixture depends on.
 NEEDS = {"unavailable": "unavailable", "forgetful": "forgetful", "start": "opening", "start_to_fork": "fork"}
 
 
 def declared_without(item: pytest.Item) -> bool:
-    """Whether the published suite would skip this promise, since its class is without what it needs."""
+    """Returns whether the published suite would skip this promise because of its class's `without`."""
     if not isinstance(item, pytest.Function) or not isinstance(item.instance, SecretStorePromises):
         return False
     return any(NEEDS.get(name) in item.instance.without for name in item.fixturenames)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what our stores are declared to be without, so that a skipped test is always one to look after."""
+    """Deselects what `without` declares, so that a skipped test always deserves a look."""
     left_out = [item for item in items if declared_without(item)]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)

@@ -1,4 +1,4 @@
-"""Keyrings that behave as real ones do on their bad days, all in memory."""
+"""Keyrings in memory that fail as real ones do."""
 
 from __future__ import annotations
 
@@ -52,21 +52,21 @@ class ForgettingKeyring(MemoryKeyring):
 
 
 class CuttingKeyring(MemoryKeyring):
-    """Keeps the beginning only."""
+    """Keeps only the beginning of a text."""
 
     def set_password(self, service: str, username: str, password: str) -> None:
         super().set_password(service, username, password[:20])
 
 
 class StubbornKeyring(MemoryKeyring):
-    """Says that it has removed a record, and keeps it."""
+    """Reports that it has removed a record, but keeps it."""
 
     def delete_password(self, service: str, username: str) -> None:
         pass
 
 
 class FailingKeyring(MemoryKeyring):
-    """Raises what it is told to, on every call."""
+    """Raises an error on every call."""
 
     def __init__(self, make: Callable[[str], Exception]) -> None:
         super().__init__()
@@ -77,14 +77,14 @@ class FailingKeyring(MemoryKeyring):
 
 
 class SlowKeyring(MemoryKeyring):
-    """While it `hangs`, a call waits until `go`; then it goes on, and what it saves lands late."""
+    """While `hangs` is set, a call waits for `go` and then goes on, so that a save lands late."""
 
     def __init__(self) -> None:
         super().__init__()
         self.hangs = False
         self.go = threading.Event()
 
-    def happens(self, secret: str = "") -> None:  # noqa: ARG002  it is all the same here
+    def happens(self, secret: str = "") -> None:  # noqa: ARG002
         if self.hangs:
             self.go.wait(20)
 

@@ -1,4 +1,4 @@
-"""Which keyring is used: one that protects what it keeps, or the one that a person named."""
+"""Which keyring is used: one that protects its contents, or the one that the user named."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.support.programs import Cli
 
 PLUGIN = '''
-"""A keyring that keeps everything in a plain file and thinks highly of itself."""
+"""A keyring that keeps everything in a plain file and claims the highest priority."""
 import json, pathlib
 from keyring.backend import KeyringBackend
 
@@ -57,7 +57,7 @@ print(*sorted(name for name in sys.modules if name.startswith("keyring.backends.
 
 @pytest.fixture
 def plugin(tmp_path: Path) -> dict[str, str | None]:
-    """An installed distribution whose keyring does not protect anything, and what leads a program to it."""
+    """An installed distribution with a keyring that protects nothing; returns the variables that make it importable."""
     (tmp_path / "plainkeyring.py").write_text(PLUGIN)
     info = tmp_path / "plainkeyring-1.0.dist-info"
     info.mkdir()
@@ -75,17 +75,17 @@ class TestChoice:
     def test_a_plain_keyring_is_not_chosen_but_named(
         self, bus_without_secret_service: Bus, plugin: dict[str, str | None], run: Cli
     ) -> None:
-        """Statement 39: where only an unprotected keyring is there, the error says which, and what allows it."""
-        said = run(env=bus_without_secret_service.environ | plugin).stdout
-        assert said.startswith("5 no usable keyring: ")
-        assert "plainkeyring.PlainKeyring: not known to protect its records" in said
-        assert "PYTHON_KEYRING_BACKEND" in said
+        """Statement 39: if there is only an unprotected keyring, the error names it and says how to allow it."""
+        printed = run(env=bus_without_secret_service.environ | plugin).stdout
+        assert printed.startswith("5 no usable keyring: ")
+        assert "plainkeyring.PlainKeyring: not known to protect its records" in printed
+        assert "PYTHON_KEYRING_BACKEND" in printed
         assert not (Path.home() / "plain.json").exists()
 
     def test_a_plain_keyring_of_the_highest_priority_is_not_even_loaded(
         self, secret_service: SecretService, plugin: dict[str, str | None], run: Cli
     ) -> None:
-        """Statement 39: beside a Secret Service no plug-in's code runs, whatever it says of itself."""
+        """Statement 39: beside a Secret Service no plug-in's code runs, whatever priority it claims."""
         first, modules = run(env=secret_service.environ | plugin).stdout.splitlines()
         assert first == "text the keyring of this desktop (Secret Service)"
         assert "plain" not in modules
@@ -94,7 +94,7 @@ class TestChoice:
     def test_a_keyring_that_was_named_is_used(
         self, secret_service: SecretService, plugin: dict[str, str | None], run: Cli
     ) -> None:
-        """Statement 39: a person may choose it, and the command says so by its name."""
+        """Statement 39: the user may choose it, and the description names it."""
         named = secret_service.environ | plugin | {"PYTHON_KEYRING_BACKEND": "plainkeyring.PlainKeyring"}
         assert run(env=named).stdout.startswith("text the keyring plainkeyring.PlainKeyring\n")
         assert (Path.home() / "plain.json").exists()
@@ -103,7 +103,7 @@ class TestChoice:
     def test_a_keyring_named_in_keyrings_own_file_is_used(
         self, secret_service: SecretService, plugin: dict[str, str | None], run: Cli
     ) -> None:
-        """keyring's configuration file is a person's choice too."""
+        """keyring's configuration file is the user's choice too."""
         file = Path.home() / ".config/python_keyring/keyringrc.cfg"
         file.parent.mkdir(parents=True)
         file.write_text("[backend]\ndefault-keyring=plainkeyring.PlainKeyring\n")
@@ -116,7 +116,7 @@ class TestChoice:
     def test_a_keyring_that_is_not_there_is_never_replaced(
         self, secret_service: SecretService, monkeypatch: pytest.MonkeyPatch, name: str
     ) -> None:
-        """Statement 39: where the named keyring cannot be used, no other one is; the error says who named it."""
+        """Statement 39: if the named keyring cannot be used, no other one is; the error says what named it."""
         secret_service.enter(monkeypatch)
         monkeypatch.setenv("PYTHON_KEYRING_BACKEND", name)
         with pytest.raises(StoreUnavailable, match="PYTHON_KEYRING_BACKEND") as failed:
@@ -124,7 +124,7 @@ class TestChoice:
         assert str(failed.value).isprintable()
 
     def test_only_this_platforms_backends_are_loaded(self, secret_service: SecretService, run: Cli) -> None:
-        """The way of a token does not load the keyrings of other platforms, which is slow, nor start discovery."""
+        """Getting a token does not load other platforms' keyrings, which is slow, and starts no discovery."""
         _, modules = run(env=secret_service.environ).stdout.splitlines()
         assert set(modules.split()) == {
             f"keyring.backends.{name}" for name in ("SecretService", "fail", "kwallet", "libsecret")

@@ -37,7 +37,7 @@ def save(text):
     with store.lock("token/default", 1) as held:
         held.save(text)
 def without_lock():
-    # A name that is held although its lock cannot be written.
+    # Holds the name although its lock cannot be written.
     from withings_auth.store import lock
     lock.file_lock = lambda path, timeout: contextlib.nullcontext(lock.FileNotes(path))
     return store.lock("token/default", 1).__enter__()
@@ -57,7 +57,7 @@ def directory(tmp_path: Path) -> Path:
 
 
 def files(directory: Path) -> list[str]:
-    """Everything beside the lock."""
+    """Returns the names of all files but the lock."""
     return sorted(path.name for path in (directory / "token").iterdir() if path.name != "default.lock")
 
 
@@ -96,7 +96,7 @@ save("{NEW}")
 
 
 def test_a_leftover_goes_with_a_logout_too(directory: Path) -> None:
-    """Statement 34: half a record that a killed process left is a local copy as well."""
+    """Statement 34: half a record left by a killed process is a local copy as well."""
     leftover = directory / "token" / ".default.json.0123456789abcdef.tmp"
     leftover.write_text("half a record")
     other = directory / "token" / ".default2.json.0123456789abcdef.tmp"
@@ -106,7 +106,7 @@ def test_a_leftover_goes_with_a_logout_too(directory: Path) -> None:
 
 
 def test_a_full_disk_keeps_the_old_record(directory: Path) -> None:
-    """Statement 29: where there is no room the save fails with exit code 5, and what was saved before is intact."""
+    """Statement 29: if there is no room, the save fails with exit code 5, and what was saved before is intact."""
     ran = child(
         f"""
 resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
@@ -134,7 +134,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_disk_that_is_really_full(small_disk: Path) -> None:
-    """Statement 29: ENOSPC in the middle of a save leaves the old record, alone; with room again the save succeeds."""
+    """Statement 29: ENOSPC during a save leaves only the old record; once there is room, a save succeeds."""
     store = FileStore(small_disk / "secrets")
     save_record(store, TOKEN, OLD)
     ballast = small_disk / "ballast"
@@ -160,8 +160,8 @@ attempt(lambda: without_lock().clear())
 """
 
 
-def test_a_read_only_disk_gives_what_it_has(small_disk: Path) -> None:
-    """From a read-only disk a record is read; all that would change it is an error with exit code 5."""
+def test_a_read_only_disk_can_be_read(small_disk: Path) -> None:
+    """A record can be read from a read-only disk; every change is an error with exit code 5."""
     save_record(FileStore(small_disk / "secrets"), TOKEN, "old")
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     loaded, names, locked, saved, cleared = child(USES, small_disk / "secrets").stdout.splitlines()
@@ -208,8 +208,8 @@ def test_a_directory_that_cannot_be_written(anybodys: Path, mode: int) -> None:
 
 
 @pytest.mark.parametrize("error", ["ENOSYS", "ENOLCK", "EOPNOTSUPP", "EIO"])
-def test_a_disk_that_knows_no_locks_is_an_error(directory: Path, error: str) -> None:
-    """Statement 28: where the file system refuses flock, nobody goes on without it: exit code 5."""
+def test_a_disk_without_locks_is_an_error(directory: Path, error: str) -> None:
+    """Statement 28: if the file system refuses flock, nobody goes on without it: exit code 5."""
     ran = child(
         f"""
 import errno, fcntl
@@ -225,7 +225,7 @@ attempt(lambda: store.lock("{TOKEN}", 1).__enter__())
 
 
 def test_the_lock_file_is_never_removed(directory: Path) -> None:
-    """Statement 28: the lock file stays, through save and logout, so that all wait for the same one."""
+    """Statement 28: the lock file survives saves and logouts, so that everybody waits for the same one."""
     store = FileStore(directory)
     path = directory / "token" / "default.lock"
     with store.lock(TOKEN, 1) as held:
@@ -238,7 +238,7 @@ def test_the_lock_file_is_never_removed(directory: Path) -> None:
 
 
 def test_a_lock_that_is_a_link_is_refused(directory: Path) -> None:
-    """Statement 24: a lock file that leads elsewhere is neither followed nor made."""
+    """Statement 24: a lock file that is a link is not followed, and its target is not created."""
     target = directory.parent / "elsewhere"
     (directory / "token/default.lock").unlink()
     (directory / "token/default.lock").symlink_to(target)
@@ -247,7 +247,7 @@ def test_a_lock_that_is_a_link_is_refused(directory: Path) -> None:
 
 
 def test_the_stamp_changes_though_the_clock_was_set_back(directory: Path) -> None:
-    """A save after the clock was set back still gives a later time than the record before it had."""
+    """A save after the clock was set back still gives the record a later time than before."""
     store = FileStore(directory)
     record = directory / "token/default.json"
     ahead = 4_000_000_000 * 10**9

@@ -1,4 +1,4 @@
-"""Secrets in files: only their owner reads them, and what is not safe is refused and left alone."""
+"""Secrets in files: only their owner can read them; an unsafe place is refused and left unchanged."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def modes(root: Path) -> dict[str, str]:
 
 
 def pictures(root: Path) -> dict[str, tuple[int, int, int, bytes | str]]:
-    """Everything about everything below a directory that a refused store must not have changed."""
+    """Returns everything below a directory that a refused store must not change."""
     seen: dict[str, tuple[int, int, int, bytes | str]] = {}
     for path in sorted(root.rglob("*")):
         status = path.lstat()
@@ -73,7 +73,7 @@ class TestModes:
         assert set(found.values()) <= {"700", "600", "500", "400"}
 
     def test_a_record_is_private_from_the_moment_it_is_made(self, tmp_path: Path) -> None:
-        """Statement 24: no moment passes in which the file that becomes the record lets others in."""
+        """Statement 24: the file that becomes the record is never readable by others, not even for a moment."""
         seen: list[int] = []
         made: list[str] = []
 
@@ -92,7 +92,7 @@ class TestModes:
             save_record(FileStore(tmp_path / "secrets"), TOKEN, "text")
         finally:
             os.umask(earlier)
-            made.append("an audit hook cannot be removed, only told to look away")
+            made.append("an audit hook cannot be removed, only switched off")
         assert seen == [0o600, 0o600]
 
 
@@ -171,7 +171,7 @@ UNSAFE = [
 class TestUnsafe:
     @pytest.mark.parametrize(("spoil", "why"), UNSAFE)
     def test_it_is_refused_and_left_as_it_was(self, directory: Path, spoil: Callable[[Path], None], why: str) -> None:
-        """Statement 24: what others could read or have put there is neither read nor written over; exit code 5."""
+        """Statement 24: what others could read or could have put there is neither read nor overwritten; exit code 5."""
         spoil(directory)
         before = pictures(directory.parent)
         store = FileStore(directory)
@@ -186,7 +186,7 @@ class TestUnsafe:
     def test_an_unsafe_directory_is_not_even_locked_or_cleared(
         self, directory: Path, spoil: Callable[[Path], None]
     ) -> None:
-        """Statement 24: nothing is made or removed in a directory that is somebody else's, or leads there."""
+        """Statement 24: nothing is created or removed in somebody else's directory, or through a link."""
         spoil(directory)
         before = pictures(directory.parent)
         store = FileStore(directory)
@@ -198,7 +198,7 @@ class TestUnsafe:
 
     @pytest.mark.parametrize("spoil", [_link_record, _pipe, _mode(0o644, "token/default.json")])
     def test_an_unsafe_record_can_be_removed(self, directory: Path, spoil: Callable[[Path], None]) -> None:
-        """Statement 34: logging out removes the record itself, whatever it is, and nothing that it leads to."""
+        """Statement 34: logging out removes the record itself, whatever it is, but not the target of a link."""
         spoil(directory)
         assert clear_record(FileStore(directory), TOKEN) is True
         assert not (directory / "token/default.json").is_symlink()
@@ -206,7 +206,7 @@ class TestUnsafe:
         assert (directory.parent / "elsewhere").exists() == (spoil is _link_record)
 
     def test_the_command_line_refuses_it_too(self, directory: Path, cli: Cli) -> None:
-        """Statement 24: `withings-auth token` ends with exit code 5 and says which file lets others in."""
+        """Statement 24: `withings-auth token` ends with exit code 5 and names the file that others can read."""
         (directory / "token/default.json").chmod(0o644)
         ran = cli("token", env={"WITHINGS_AUTH_STORE": f"file:{directory}"})
         assert (ran.returncode, ran.stdout) == (5, "")
@@ -220,8 +220,8 @@ class TestForeignContent:
         [b"\xff\xfe{}", b"{}" + b" " * LARGEST_RECORD_BYTES, b"\x00" * (LARGEST_RECORD_BYTES + 1)],
         ids=["not UTF-8", "too large", "zeros"],
     )
-    def test_what_is_not_text_of_ours_is_corrupt_and_stays(self, directory: Path, content: bytes) -> None:
-        """A record that cannot be one of ours is an error with exit code 5; its content is not touched or repeated."""
+    def test_a_foreign_record_is_corrupt_and_stays(self, directory: Path, content: bytes) -> None:
+        """A record that cannot be ours is an error with exit code 5; its content is neither changed nor shown."""
         record = directory / "token/default.json"
         record.write_bytes(content)
         with pytest.raises(StoreCorrupt) as corrupt:
@@ -233,15 +233,15 @@ class TestForeignContent:
 
 class TestNames:
     @pytest.mark.parametrize("name", ["file:", "file:relative", "file:./x", "file", "files:/x", "", "keyring:", "/x"])
-    def test_what_is_no_store_is_refused(self, name: str, tmp_path: Path) -> None:
-        """Statement 24: a directory is used only if it was named from the root on, or from the home."""
+    def test_other_names_are_refused(self, name: str, tmp_path: Path) -> None:
+        """Statement 24: a directory is used only if its path is absolute or begins with the home."""
         with pytest.raises(ConfigurationError) as refused:
             open_named_store(name, tmp_path)
         assert refused.value.exit_code == 2
         assert list(tmp_path.iterdir()) == []
 
     def test_the_tilde_is_the_home(self, home: Path) -> None:
-        """`file:~/x` lies in the home, and the record where the documentation says."""
+        """`file:~/x` is in the home, and the record has the documented path."""
         save_record(open_named_store("file:~/x", home / "state"), TOKEN, "text")
         assert (home / "x/token/default.json").read_text() == "text"
         assert not (home / "state").exists()
@@ -261,7 +261,7 @@ class TestNames:
         assert (str(unsafe.value) + unsafe.value.hint).isprintable()
 
     def test_other_files_are_no_records(self, directory: Path) -> None:
-        """What lies about in the directory is not taken for a login."""
+        """Other files in the directory are not taken for logins."""
         (directory / "note.json").touch()
         (directory / "token/.hidden.json").touch()
         (directory / "token/default.json~").touch()

@@ -1,4 +1,4 @@
-"""What a forked child has of its parent's store: nothing that other threads were doing, and no lock of theirs."""
+"""Stores in a forked child: it waits for no thread of its parent, and holds none of its parent's locks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OTHER = "token/other"
 
 IN_MEMORY = "from withings_auth.store.memory_store import MemoryStore; store = MemoryStore()"
 
-# Only the process that opened the keyring hangs in it, at a text that says so, and touches a file when it does.
+# Only the process that opened the keyring hangs in it, when it saves “hang”, and touches a file when it does.
 HANGING = """
 import os, sys, threading
 from pathlib import Path
@@ -50,7 +50,7 @@ def parent() -> Iterator[Elsewhere]:
 
 class TestMemory:
     def test_a_child_has_a_copy_with_free_locks(self, parent: Elsewhere) -> None:
-        """A thread that held the lock is not in the child, so nobody there waits for it; the parent's stays held."""
+        """The child does not wait for a lock that a thread of its parent holds; the parent's stays held."""
         parent("save", TOKEN, "text")
         parent("hold_in_a_thread", TOKEN)
         child = parent.fork()
@@ -80,7 +80,7 @@ class TestMemory:
 
 class TestKeyring:
     def test_a_fork_in_the_middle_of_a_call(self, tmp_path: Path) -> None:
-        """While a thread of the parent waits for the keyring, with the lock held, the child asks and is answered."""
+        """While a thread of the parent waits for the keyring under the lock, the child can use the keyring."""
         with Elsewhere(hanging(tmp_path, patience=30)) as parent:
             parent("save_in_a_thread", TOKEN, "first", "hang")
             wait_until((tmp_path / "hangs").exists)
@@ -94,7 +94,7 @@ class TestKeyring:
             assert time.monotonic() - began < 25  # the parent would wait for 30
 
     def test_a_fork_behind_a_call_that_was_given_up(self, tmp_path: Path) -> None:
-        """What is stuck in the parent is not stuck in the child, and stays the parent's when the child goes."""
+        """A call that hangs in the parent does not hang in the child; its lock stays held when the child ends."""
         with Elsewhere(hanging(tmp_path, patience=0.5)) as parent:
             parent("save", TOKEN, "first")
             parent("lock", TOKEN, 1)

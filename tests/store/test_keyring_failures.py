@@ -1,4 +1,4 @@
-"""A keyring that fails, lies, hangs or is somebody's plug-in: a clear error in time, and nothing lost or let out."""
+"""A keyring that fails, lies or hangs, or is a plug-in: a clear error in time; nothing is lost or leaked."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ every_use = pytest.mark.parametrize("use", USES.values(), ids=USES)
 
 
 class ItemNotFoundException(Exception):
-    """What secretstorage raises where an item has just gone."""
+    """What secretstorage raises if an item has just gone."""
 
 
 class ForeignError(Exception):
-    """What pywintypes raises is no OSError and no KeyringError."""
+    """Like an error of pywintypes: neither an OSError nor a KeyringError."""
 
 
 FOREIGN: dict[str, Callable[[str], Exception]] = {
@@ -72,7 +72,7 @@ class TestFailing:
     def test_every_foreign_error_becomes_ours(
         self, tmp_path: Path, make: Callable[[str], Exception], use: Callable[[SecretStore, HeldName], object]
     ) -> None:
-        """Statements 23, 35: exit code 5, one escaped line, a remedy, and the cause kept for who debugs."""
+        """Statements 23, 35: exit code 5, one escaped line, a remedy, and the cause kept for debugging."""
         store = Keyrings(tmp_path, FailingKeyring(make))()
         with pytest.raises(StoreUnavailable) as failed, store.lock(TOKEN, 1) as held:
             use(store, held)
@@ -82,7 +82,7 @@ class TestFailing:
         assert type(failed.value.__cause__) is type(make(""))
 
     def test_a_keyrings_own_time_out_is_not_taken_for_a_call_that_still_runs(self, tmp_path: Path) -> None:
-        """A call that ended by a TimeoutError has ended: the next one is made."""
+        """A call that raised a TimeoutError has ended: the next one is made."""
         keyring = FailingKeyring(lambda _: TimeoutError("the bus did not answer"))
         store = Keyrings(tmp_path, keyring)()
         with store.lock(TOKEN, 1):
@@ -100,7 +100,7 @@ class TestFailing:
         ],
     )
     def test_a_foreign_error_cannot_let_the_record_out(self, tmp_path: Path, make: Callable[[str], Exception]) -> None:
-        """Statement 23: where a plug-in's error repeats what it was to save, neither message nor traceback shows it."""
+        """Statement 23: if a plug-in's error repeats the secret, neither our message nor the traceback shows it."""
 
         class FailsToSave(FailingKeyring):
             def happens(self, secret: str = "") -> None:
@@ -114,7 +114,7 @@ class TestFailing:
         assert SECRET not in "".join(traceback.format_exception(failed.value))
 
     def test_a_state_directory_that_cannot_be_written_is_named(self, tmp_path: Path) -> None:
-        """Where the index cannot be written, the error says so instead of blaming the keyring."""
+        """If the index cannot be written, the error says so instead of blaming the keyring."""
         (tmp_path / "token").write_text("a file where a directory must be")
         with pytest.raises(StoreUnavailable, match=r"cannot use .*token") as failed:
             save_record(Keyrings(tmp_path)(), TOKEN, RECORD)
@@ -132,14 +132,14 @@ class TestFailing:
 class TestLying:
     @pytest.mark.parametrize("keyring", [ForgettingKeyring, NULL, CuttingKeyring])
     def test_a_save_counts_only_when_it_reads_back(self, tmp_path: Path, keyring: Callable[[], KeyringBackend]) -> None:
-        """Statement 29: a keyring that accepts and forgets, or keeps a part, is found out at once; exit code 5."""
+        """Statement 29: a keyring that forgets or truncates a record is noticed at once; exit code 5."""
         with pytest.raises(StoreNotDurable) as failed:
             save_record(Keyrings(tmp_path, keyring())(), TOKEN, RECORD)
         assert failed.value.exit_code == 5
 
     @pytest.mark.parametrize("spare", [None, RECORD])
     def test_half_a_record_does_not_stay_where_there_was_none(self, tmp_path: Path, spare: str | None) -> None:
-        """Statement 30: it would hide the spare, which after a crash is the only copy."""
+        """Statement 30: it would hide the spare record, which is the only copy after a crash."""
         keyring = CuttingKeyring()
         keyring.held = {} if spare is None else {f"{SERVICE}.next": spare}
         keyrings = Keyrings(tmp_path, keyring, replaces_by_deleting=True)
@@ -148,7 +148,7 @@ class TestLying:
         assert keyrings().load(TOKEN) == spare
 
     def test_a_removal_counts_only_when_it_is_gone(self, tmp_path: Path) -> None:
-        """Statement 34: a logout from a keyring that keeps the record all the same is an error."""
+        """Statement 34: a logout is an error if the keyring still has the record."""
         keyrings = Keyrings(tmp_path, StubbornKeyring())
         save_record(keyrings(), TOKEN, RECORD)
         with pytest.raises(StoreUnavailable, match="still holds"):
@@ -156,7 +156,7 @@ class TestLying:
         assert keyrings().names() == [TOKEN]
 
     def test_the_backend_that_refuses_all_is_no_usable_keyring(self, tmp_path: Path) -> None:
-        """keyring's fail backend is told as what it is."""
+        """keyring's fail backend counts as no keyring."""
         with pytest.raises(StoreUnavailable, match="no usable keyring"):
             Keyrings(tmp_path, FAIL())().load(TOKEN)
 
@@ -164,15 +164,15 @@ class TestLying:
         "error", [InitError("Failed to create the collection: Prompt dismissed.."), ItemNotFoundException("no item")]
     )
     @every_use
-    def test_what_is_missing_for_a_moment_is_asked_for_again(
+    def test_a_call_is_repeated_if_the_keyring_was_rewriting(
         self, tmp_path: Path, use: Callable[[SecretStore, HeldName], object], error: Exception
     ) -> None:
-        """GNOME's keyring is without its collection while it writes it anew; a save must not be lost to that."""
+        """GNOME's keyring has no collection while it rewrites it; no save may be lost to that."""
 
         class Rewriting(MemoryKeyring):
             missing = False
 
-            def happens(self, secret: str = "") -> None:  # noqa: ARG002  it is all the same here
+            def happens(self, secret: str = "") -> None:  # noqa: ARG002
                 if self.missing:
                     self.missing = False
                     raise error
@@ -187,7 +187,7 @@ class TestLying:
         assert store.load(TOKEN) == (None if use is USES["clear"] else RECORD)
 
     def test_each_save_asks_the_keyring_once(self, tmp_path: Path) -> None:
-        """One set_password per save, so that a person is asked at most once."""
+        """One set_password per save, so that the user is asked at most once."""
         keyring = MemoryKeyring()
         store = Keyrings(tmp_path, keyring)()
         for number in range(3):
@@ -197,8 +197,10 @@ class TestLying:
 
 class TestHanging:
     @every_use
-    def test_no_wait_is_longer_than_said(self, tmp_path: Path, use: Callable[[SecretStore, HeldName], object]) -> None:
-        """Statement 32: a keyring that hangs is an error within the time limit, under the lock and without it."""
+    def test_no_wait_is_longer_than_its_limit(
+        self, tmp_path: Path, use: Callable[[SecretStore, HeldName], object]
+    ) -> None:
+        """Statement 32: a keyring that hangs is an error within the time limit, with and without the lock."""
         keyring = SlowKeyring()
         keyring.hangs = True
         store = Keyrings(tmp_path, keyring, patience_seconds=0.2)()
@@ -222,26 +224,26 @@ class TestHanging:
         assert time.monotonic() - began < 8.5
         keyring.go.set()
 
-    def test_a_person_is_told_once_when_the_wait_is_noticeable(self, tmp_path: Path) -> None:
+    def test_a_noticeable_wait_is_announced_once(self, tmp_path: Path) -> None:
         """On a terminal: not for a quick answer, and not twice for a slow one."""
-        told: list[float] = []
+        announced: list[float] = []
         keyring = SlowKeyring()
-        keyrings = Keyrings(tmp_path, keyring, patience_seconds=20, announce=lambda: told.append(time.monotonic()))
+        keyrings = Keyrings(tmp_path, keyring, patience_seconds=20, announce=lambda: announced.append(time.monotonic()))
         store = keyrings()
         store.load(TOKEN)
-        assert told == []
+        assert announced == []
         keyring.hangs = True
         began = time.monotonic()
         threading.Timer(2.5, keyring.go.set).start()
         store.load(TOKEN)
-        assert len(told) == 1
-        assert told[0] - began > 1.9
+        assert len(announced) == 1
+        assert announced[0] - began > 1.9
 
 
 def test_a_program_that_is_ending_gets_an_error_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From Python 3.12 on no thread can be started once the main one has ended: exit code 5, and no lock is kept.
 
-    What is held by then can still be saved and cleared.
+    A name that is held by then can still be saved and cleared.
     """
     keyrings = Keyrings(tmp_path)
 

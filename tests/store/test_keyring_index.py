@@ -1,4 +1,4 @@
-"""The index of a keyring's names: it repairs itself, tells of every save, and holds no secret."""
+"""The index of a keyring's names: it repairs itself, changes with every save, and holds no secret."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RECORD = '{"version":1,"access_token":"0123456789abcdef0123456789abcdef01234567"
 
 
 def test_it_repairs_itself_by_reading(tmp_path: Path) -> None:
-    """A record that the index does not know is in it after one load; one that is gone leaves it."""
+    """A load adds a record that the index lacks; a record that is gone leaves the index."""
     keyring = MemoryKeyring()
     keyrings = Keyrings(tmp_path, keyring)
     keyring.held[SERVICE] = RECORD
@@ -27,7 +27,7 @@ def test_it_repairs_itself_by_reading(tmp_path: Path) -> None:
 
 
 def test_the_stamp_changes_though_the_clock_was_set_back(tmp_path: Path) -> None:
-    """A save after the clock was set back still gives a later time than the one before it had."""
+    """A save after the clock was set back still gives a later time than before."""
     store = Keyrings(tmp_path)()
     save_record(store, TOKEN, RECORD)
     stamp = tmp_path / "token/default.stamp"
@@ -40,7 +40,7 @@ def test_the_stamp_changes_though_the_clock_was_set_back(tmp_path: Path) -> None
 
 
 def test_a_save_during_a_read_stays_in_it(tmp_path: Path) -> None:
-    """A reader that found nothing takes no name away that was saved while it was reading."""
+    """A reader that found nothing does not remove a name that was saved while it was reading."""
     keyring = MemoryKeyring()
     keyrings = Keyrings(tmp_path, keyring)
     save_record(keyrings(), TOKEN, RECORD)
@@ -57,7 +57,7 @@ def test_a_save_during_a_read_stays_in_it(tmp_path: Path) -> None:
 
 
 def test_it_holds_no_secret(tmp_path: Path) -> None:
-    """Statement 24: nothing of the record lies in the state directory, which is private all the same."""
+    """Statement 24: nothing of the record is in the state directory, which is private anyway."""
     store = Keyrings(tmp_path / "state")()
     with store.lock(TOKEN, 1) as held:
         held.save(RECORD)

@@ -1,4 +1,4 @@
-"""A save that lands late, and a keyring that loses a record when it is cut off: nothing newer is ever overwritten."""
+"""Saves that land late, and keyrings that replace by deleting: a newer record is never overwritten or lost."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def entered(store: SecretStore, timeout: float) -> bool:
 
 class TestLateSave:
     def test_it_keeps_the_lock_until_it_has_landed(self, tmp_path: Path) -> None:
-        """Statement 28: who comes after a save that hangs waits for it, and saves on top of it, never below."""
+        """Statement 28: the next holder waits for a save that hangs, so the late save never overwrites a newer one."""
         keyring = SlowKeyring()
         keyrings = Keyrings(tmp_path, keyring, patience_seconds=0.2)
         store = keyrings()
@@ -65,7 +65,7 @@ class TestLateSave:
         assert keyring.held[SERVICE] == "third"
 
     def test_a_lock_within_it_does_not_let_the_outer_one_go(self, tmp_path: Path) -> None:
-        """A call that hangs under an inner lock keeps that one alone; the outer name can go on."""
+        """A call that hangs under an inner lock keeps only that one held; the outer name can go on."""
         keyring = SlowKeyring()
         keyrings = Keyrings(tmp_path, keyring, patience_seconds=0.2)
         store = keyrings()
@@ -101,7 +101,7 @@ class TestReplacedByDeleting:
             assert after().names() == [TOKEN]
             save_record(after(), TOKEN, "newer")
             assert held == {SERVICE: "newer"}
-        # the new one lies beside | the old one is deleted | the new one is added | what lies beside is removed
+        # the spare is written | the old record is deleted | the new one is added | the spare is removed
         assert left == ["old", "old", "new", "new"]
 
     def test_a_second_cut_cannot_bring_back_what_is_older(self, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ class TestReplacedByDeleting:
             assert Keyrings(state, ReplacingKeyring(held), replaces_by_deleting=True)().load(TOKEN) == "new"
 
     def test_a_load_between_delete_and_add_finds_the_record(self, tmp_path: Path) -> None:
-        """A record that was not there at the first look, and its spare no more at the second, is found at the third."""
+        """If the record is missing and then its spare is gone too, a third look finds the record."""
 
         class SavedMeanwhile(ReplacingKeyring):
             def get_password(self, service: str, username: str) -> str | None:
@@ -170,7 +170,7 @@ class TestReplacedByDeleting:
 
 
 def test_no_thread_is_left_behind(tmp_path: Path) -> None:
-    """The threads that ask the keyring end with the call or the lock that they were for."""
+    """The threads that call the keyring end with their call or lock."""
     import threading
 
     store: KeyringStore = Keyrings(tmp_path)()

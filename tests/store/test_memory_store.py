@@ -1,4 +1,4 @@
-"""What only memory could get wrong: nothing in it happens in one step for other threads."""
+"""What only memory could get wrong: other threads see each of its steps."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ TOKEN = "token/default"
 
 
 def test_a_stamp_that_was_seen_beside_a_record_changes_when_the_record_goes() -> None:
-    """Statement 34: whoever looks while it is being removed does not hold it with the stamp of an empty place."""
+    """Statement 34: a reader during a removal never gets the record with the stamp of an empty place."""
     seen: list[tuple[Hashable, str | None]] = []
 
     class Looking(dict[str, str]):
-        """Another thread's look, at the moment before the record goes."""
+        """Reads as another thread might, just before the record goes."""
 
         def pop(self, name: str, *default: object) -> object:  # type: ignore[override]
             seen.append((store.stamp(TOKEN), store.load(TOKEN)))
             return super().pop(name, *default)
 
     store = MemoryStore()
-    store._records = Looking()  # there is no other way to come in between
+    store._records = Looking()  # there is no other way to get between the steps
     save_record(store, TOKEN, "text")
     assert clear_record(store, TOKEN)
     assert [text for _, text in seen] == ["text"]

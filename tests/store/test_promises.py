@@ -1,4 +1,4 @@
-"""Each of our places for secrets keeps the promises of a `SecretStore`, by the suite that the package publishes."""
+"""Each of our stores keeps the promises of a `SecretStore`, tested by the published suite."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OPEN = "from pathlib import Path; from withings_auth.store import open_named_sto
 class TestMemory(SecretStorePromises):
     without: ClassVar = {
         "opening": "it ends with its process",
-        "unavailable": "a dictionary can always be asked",
+        "unavailable": "a dictionary is always there",
         "forgetful": "a dictionary keeps what it is given",
     }
 
@@ -36,7 +36,7 @@ class TestMemory(SecretStorePromises):
 class TestFiles(SecretStorePromises):
     """Statement 28: one holder at a time among threads and processes, forked and killed ones too."""
 
-    without: ClassVar = {"forgetful": "no file system at hand does; full disks have tests of their own"}
+    without: ClassVar = {"forgetful": "no file system here forgets; full disks have tests of their own"}
 
     @pytest.fixture
     def store(self, tmp_path: Path) -> SecretStore:
@@ -82,14 +82,14 @@ class TestKeyringThatReplacesByDeleting(TestKeyringInMemory):
         return Keyrings(tmp_path, ReplacingKeyring({}), replaces_by_deleting=True)
 
 
-# Asked beside a save, GNOME's keyring may be without its collection, and keyring then leaves a connection open.
+# During a save GNOME's keyring may have no collection, and keyring then leaves a connection open.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 class TestSecretService(SecretStorePromises):
     """Statement 28: one holder at a time among threads and processes, forked and killed ones too."""
 
     without: ClassVar = {
         "unavailable": "locked, stopped, killed and missing ones have tests of their own",
-        "forgetful": "no real one does; keyrings in memory play it",
+        "forgetful": "no real keyring forgets; keyrings in memory do",
     }
 
     @pytest.fixture

@@ -42,7 +42,7 @@ class TestOtherPrograms:
     def test_secret_tool_finds_the_record_under_its_name(
         self, desktop: KeyringStore, secret_service: SecretService, record: str
     ) -> None:
-        """Statement 24: the record rests in the Secret Service as the documentation says, and nowhere on the disk."""
+        """Statement 24: the record is in the Secret Service as documented, and nowhere on the disk."""
         save_record(desktop, TOKEN, record)
         assert secret_service.services() == [SERVICE]
         assert secret_service.lookup(SERVICE, USER) == record
@@ -102,7 +102,7 @@ class TestTrouble:
         assert desktop.load(TOKEN) == record
 
     def test_locked_and_nobody_answers_its_window(self, desktop: KeyringStore, secret_service: SecretService) -> None:
-        """Statement 32: a keyring that asks for its password is waited for no longer than the time limit."""
+        """Statement 32: the wait for a keyring that asks for its password ends at the time limit."""
         save_record(desktop, TOKEN, "text")
         secret_service.lock()
         with secret_service.deaf_prompter(), elsewhere(patience_seconds=2) as process:
@@ -113,7 +113,7 @@ class TestTrouble:
             assert time.monotonic() - began < 30
 
     def test_stopped(self, desktop: KeyringStore, secret_service: SecretService, cli: Cli, record: str) -> None:
-        """Statement 32: a keyring that hangs ends the command after ten seconds with exit 5, and at once then."""
+        """Statement 32: a keyring that hangs ends the command after ten seconds, and only once, with exit code 5."""
         save_record(desktop, TOKEN, record)
         secret_service.stop()
         ran = cli("token", env=secret_service.environ, seconds=30)
@@ -124,7 +124,7 @@ class TestTrouble:
         assert desktop.load(TOKEN) == record
 
     def test_killed_and_started_again(self, desktop: KeyringStore, secret_service: SecretService) -> None:
-        """A keyring that went away is an error; nothing of it is remembered when another one is there."""
+        """A keyring that has gone is an error, again and again; nothing of it is remembered."""
         save_record(desktop, TOKEN, "text")
         with elsewhere() as process:
             assert process("load", TOKEN) == "text"
@@ -136,7 +136,7 @@ class TestTrouble:
                 other("load", TOKEN)
 
     def test_missing(self, bus_without_secret_service: Bus, cli: Cli) -> None:
-        """Statement 39: a bus where nobody keeps secrets is an error with remedies, never a silent file."""
+        """Statement 39: a bus without a Secret Service is an error with remedies; no file is used instead."""
         ran = cli("token", env=bus_without_secret_service.environ)
         assert (ran.returncode, ran.stdout) == (5, "")
         assert "no usable keyring: SecretService: " in ran.stderr
@@ -145,7 +145,7 @@ class TestTrouble:
         assert not list(Path.home().rglob("*.json"))
 
     def test_no_bus(self, cli: Cli) -> None:
-        """Statement 39: no bus at all is an error with remedies too; its address leads nowhere."""
+        """Statement 39: no bus at all is an error with remedies too."""
         ran = cli("token", env={"PYTHON_KEYRING_BACKEND": None})
         assert (ran.returncode, ran.stdout) == (5, "")
         assert "no usable keyring" in ran.stderr
@@ -154,7 +154,7 @@ class TestTrouble:
 
 class TestLateSave:
     def test_a_save_that_hung_lands_before_the_next(self, desktop: KeyringStore, secret_service: SecretService) -> None:
-        """Statement 28: while a save hangs in a living process nobody else gets in, and then saves on top of it."""
+        """Statement 28: while a save hangs in a living process nobody else gets the lock; the next save comes after it."""
         with elsewhere(patience_seconds=3) as process:
             process("lock", TOKEN, 1)
             process("save", TOKEN, "first")
@@ -175,7 +175,7 @@ class TestLateSave:
     def test_a_save_of_a_process_that_is_gone_cannot_land_on_a_newer_one(
         self, desktop: KeyringStore, secret_service: SecretService
     ) -> None:
-        """Statement 28: what a killed process had asked for is answered before what anybody asks afterwards."""
+        """Statement 28: what a killed process asked for is done before what anybody asks afterwards."""
         save_record(desktop, TOKEN, "first")
         with elsewhere() as process:
             process("lock", TOKEN, 1)

@@ -24,7 +24,7 @@ APP = app_name(LONGEST_CLIENT_ID)
 
 
 class CredentialManager(MemoryKeyring):
-    """Windows' keyring as far as its limit goes: it raises what is no exception of keyring's."""
+    """Windows' keyring with its limit, beyond which it raises an error that is not one of keyring's."""
 
     priority = 5
 
@@ -38,7 +38,7 @@ CredentialManager.__module__, CredentialManager.__name__ = Windows.__name__, "Wi
 
 @pytest.fixture
 def backend(monkeypatch: pytest.MonkeyPatch) -> Backend:
-    """What is found where Windows' own keyring is."""
+    """The backend that is found if Windows' own keyring is there."""
     monkeypatch.setattr(Windows, "WinVaultKeyring", CredentialManager)
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.Windows.WinVaultKeyring")
     return find_backend()
@@ -56,7 +56,7 @@ def store(backend: Backend, tmp_path: Path) -> KeyringStore:
 
 
 def grant(*, token_characters: int = 40) -> str:
-    """The largest login at Withings: what we bound is at its bound, and every scope was granted."""
+    """The largest login at Withings: everything is as long as we accept, and every scope was granted."""
     return Grant(
         access_token="a" * token_characters,
         refresh_token="r" * token_characters,
@@ -101,14 +101,14 @@ def test_the_largest_records_fit_and_are_written_once(
     ("name", "record"),
     [
         pytest.param(TOKEN, grant(token_characters=416), id="longer tokens"),
-        pytest.param(TOKEN, grant(token_characters=2048), id="the longest tokens that we take"),
+        pytest.param(TOKEN, grant(token_characters=2048), id="the longest tokens that we accept"),
         pytest.param(APP, app(redirect_uri_characters=2000), id="the longest redirect URI"),
     ],
 )
 def test_a_larger_record_is_refused_before_anything_is_written(
     store: KeyringStore, keyring: MemoryKeyring, name: str, record: str
 ) -> None:
-    """What is saved stays, and the words name the limit and a way out."""
+    """The saved record stays, and the error names the limit and a way out."""
     save_record(store, name, "what was there")
     with pytest.raises(StoreNotDurable, match="holds at most 2560 bytes per record, but this one has ") as refused:
         save_record(store, name, record)
@@ -118,6 +118,6 @@ def test_a_larger_record_is_refused_before_anything_is_written(
 
 
 def test_other_keyrings_have_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What fits elsewhere is not refused for Windows' sake."""
+    """Other keyrings do not refuse what only Windows cannot hold."""
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     assert find_backend().largest_record_bytes is None

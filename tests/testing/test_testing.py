@@ -136,11 +136,11 @@ def test_a_missing_fixture_fails_and_says_what_to_do(outsider: Outsider) -> None
     given = f"class TestGiven(SecretStorePromises):{STORE_ONLY}"
     tests = ("test_what_is_not_kept_is_not_saved", "test_one_process_at_a_time_holds_a_name")
     found = outsider.run(
-        bare + given, "TestBare::test_an_empty_store_holds_nothing", *(f"TestGiven::{t}" for t in tests)
+        bare + given, "TestBare::test_a_clear_removes_and_says_so", *(f"TestGiven::{t}" for t in tests)
     )
     errors = {name: text for name, (ended, text) in found.items() if ended == "error"}
     assert len(errors) == 3
-    assert "TestBare needs a fixture `store`" in errors["TestBare::test_an_empty_store_holds_nothing"]
+    assert "TestBare needs a fixture `store`" in errors["TestBare::test_a_clear_removes_and_says_so"]
     assert "or a reason: without = {'forgetful': '…'}" in errors[f"TestGiven::{tests[0]}"]
     assert "or a reason: without = {'opening': '…'}" in errors[f"TestGiven::{tests[1]}"]
 
@@ -152,7 +152,7 @@ def test_what_is_declared_is_skipped_and_shows_the_reason(outsider: Outsider) ->
     found = outsider.run(toy)
     assert {ended for ended, _ in found.values()} == {"passed", "skipped"}
     skipped = [text for ended, text in found.values() if ended == "skipped"]
-    assert len(skipped) == 12
+    assert len(skipped) == 11
     assert all("it is a toy" in text for text in skipped)
     no_fork = f"{TEST_SHELF}    without = {{'fork': 'its library cannot'}}\n"
     found = outsider.run(no_fork, "TestShelf::test_a_child_does_not_keep_the_lock")

@@ -1,4 +1,4 @@
-"""A store in another process, which can be told what to do, forked and killed. That process runs this file."""
+"""A store in another process, which can be called, forked and killed. That process runs this file as a script."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Elsewhere(Talk):
 
 
 class Served:
-    """What the other process does, besides the methods of its store."""
+    """What can be called in the other process, besides the methods of its store."""
 
     store: SecretStore
     end = staticmethod(sys.exit)
@@ -124,25 +124,14 @@ class Served:
                 held.save(text)
 
     def hold_in_a_thread(self, name: str) -> None:
-        holding = threading.Event()
-
-        def hold() -> None:
-            with self.store.lock(name, 5):
-                holding.set()
-                threading.Event().wait()
-
-        threading.Thread(target=hold, daemon=True).start()
-        holding.wait()
+        thread = threading.Thread(target=self.lock, args=(name, 5))
+        thread.start()
+        thread.join()
 
     def save_in_a_thread(self, name: str, *texts: str) -> None:
         """Saves the texts in turn, again and again."""
         self.save(name, texts[0])
-
-        def save() -> None:
-            while True:
-                self.save(name, *texts)
-
-        threading.Thread(target=save, daemon=True).start()
+        threading.Thread(target=self.save, args=(name, *texts * 10_000), daemon=True).start()
 
     def fork(self) -> None:
         if os.fork() == 0:
@@ -150,9 +139,9 @@ class Served:
             sys.exit()
 
     def serve(self) -> None:
-        """Does what it is told, until nobody is there to tell it."""
+        """Answers calls until the other side has gone."""
         if hasattr(signal, "alarm"):
-            signal.alarm(120)  # it never stays, whatever happens
+            signal.alarm(120)  # no process is left behind, even if pytest is killed
         connection = Client(self._address)
         with suppress(EOFError), self._locks:
             while True:

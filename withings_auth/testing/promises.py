@@ -33,10 +33,6 @@ class TextPromises(Fixtures):
             assert [m for m in ("save", "clear", "notes") if not hasattr(held, m)] == [], "what `lock` yields lacks"
             assert [m for m in ("recall", "note") if not hasattr(held.notes, m)] == [], "its `notes` lack"
 
-    def test_an_empty_store_holds_nothing(self, store: SecretStore) -> None:
-        """Before the first save every name holds None; clearing one is no error."""
-        assert (store.load(TOKEN), store.names(), clear(store, TOKEN)) == (None, [], False)
-
     @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
     def test_a_text_is_kept_to_the_letter(self, store: SecretStore, another: Open, text: str) -> None:
         """Every object, opened before or after a save, loads the same text: line ends, blanks and every script."""
@@ -51,7 +47,8 @@ class TextPromises(Fixtures):
         assert store.load(TOKEN) == another().load(TOKEN) == "short"
 
     def test_a_clear_removes_and_says_so(self, store: SecretStore, another: Open) -> None:
-        """After a clear nobody finds the text, and only the first clear reports that there was one."""
+        """Before a save and after a clear nobody finds a text; a clear reports whether there was one."""
+        assert (store.load(TOKEN), store.names(), clear(store, TOKEN)) == (None, [], False)
         save(store, TOKEN, "first", "second")
         assert clear(another(), TOKEN) is True
         assert (store.load(TOKEN), another().load(TOKEN), store.names()) == (None, None, [])
@@ -134,15 +131,12 @@ class TextPromises(Fixtures):
         assert store.description.isprintable()
         assert "the secret text" not in store.description + repr(store)
 
-    def test_what_cannot_be_found_out_is_an_error(self, unavailable: SecretStore) -> None:
-        """A store that cannot be reached raises `StoreError`: None would mean that nobody is logged in."""
+    def test_a_store_out_of_reach_is_an_error(self, unavailable: SecretStore) -> None:
+        """A store that cannot be reached raises `StoreError`, which does not show the text that it could not save."""
         with pytest.raises(StoreError):
-            unavailable.load(TOKEN)
+            unavailable.load(TOKEN)  # None would mean that nobody is logged in
         with pytest.raises(StoreError):
             clear(unavailable, TOKEN)
-
-    def test_a_failed_save_does_not_repeat_the_text(self, unavailable: SecretStore) -> None:
-        """A save that fails raises `StoreError`, and nothing in the error shows the secret."""
         with pytest.raises(StoreError) as failed:
             save(unavailable, TOKEN, text := "s3cr3t" * 6)
         assert text not in "".join(traceback.format_exception(failed.value)) + failed.value.hint + repr(failed.value)
@@ -176,7 +170,10 @@ class LockPromises(Fixtures):
         assert seen == [1] * HOLDERS
 
     def test_a_busy_lock_ends_the_wait(self, store: SecretStore, another: Open) -> None:
-        """The wait for a lock ends with `LockBusy` when its time is over, and the holder still holds it."""
+        """From its entry to its exit a lock is held: others wait, and get `LockBusy` when their time is over."""
+        unused = store.lock(TOKEN, 1)
+        assert is_free(another(), TOKEN), "calling `lock` must not hold the name: entering what it returns does"
+        del unused
         with store.lock(TOKEN, 1):
             for waiting in (store, another()):
                 began = time.monotonic()
@@ -197,12 +194,6 @@ class LockPromises(Fixtures):
         in_thread(partial(enter_twice, store))
         in_thread(partial(enter_twice, another()))
         assert is_free(another(), TOKEN)
-
-    def test_a_lock_is_held_from_its_entry_on(self, store: SecretStore, another: Open) -> None:
-        """Calling `lock` holds nothing; entering the context that it returns does."""
-        unused = store.lock(TOKEN, 1)
-        assert is_free(another(), TOKEN)
-        del unused
 
     @pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
     def test_a_failure_releases_the_lock(self, store: SecretStore, another: Open, error: type[BaseException]) -> None:
