@@ -154,7 +154,7 @@ class TestTrouble:
 
 class TestLateSave:
     def test_a_save_that_hung_lands_before_the_next(self, desktop: KeyringStore, secret_service: SecretService) -> None:
-        """Statement 28: while a save hangs in a living process nobody else gets the lock; the next save comes after it."""
+        """Statement 28: while a save hangs in a living process, nobody else gets the lock; the next save is later."""
         with elsewhere(patience_seconds=3) as process:
             process("lock", TOKEN, 1)
             process("save", TOKEN, "first")

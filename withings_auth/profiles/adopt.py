@@ -49,7 +49,13 @@ def adopt(
     `LoginRequired` after a definite refusal, `ProviderUnavailable` and `LockBusy` if trying again helps,
     `ConfigurationError`, `ProviderError` and `StoreError`. None of these changes the profile's login.
     """
-    old = _as_grant(login, app, token_url)
+    old = dataclasses.replace(
+        empty_grant(app, token_url),
+        access_token=login.access_token,
+        refresh_token=login.refresh_token,
+        scopes=login.scopes or app.scopes,
+        userid=login.userid or "",
+    )
     _refuse_conflicts(store, profile, old, replace=replace)
     prove_writable(store, app)
     with store.lock(_lock_name(login), LOCK_PATIENCE_SECONDS) as held:
@@ -71,17 +77,6 @@ def adopt(
         with suppress(StoreError):  # the login is saved, and that is what counts
             held.notes.note(None)
     return grant
-
-
-def _as_grant(login: ForeignLogin, app: App, token_url: str) -> Grant:
-    """Returns the login as an expired grant; its userid is empty if the file does not name one."""
-    return dataclasses.replace(
-        empty_grant(app, token_url),
-        access_token=login.access_token,
-        refresh_token=login.refresh_token,
-        scopes=login.scopes or app.scopes,
-        userid=login.userid or "",
-    )
 
 
 def _lock_name(login: ForeignLogin) -> str:
