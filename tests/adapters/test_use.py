@@ -40,10 +40,10 @@ class TestPairing:
         blocking, awaited = TokenSource(store=store), AsyncTokenSource(store=store)
         # The types are wrong on purpose: this is what a program without a type checker would do.
         wrong: list[tuple[str, Callable[[], object]]] = [
-            ("BearerAuth takes a TokenSource", lambda: BearerAuth(awaited)),  # type: ignore[arg-type]
-            ("BearerAuth takes a TokenSource", lambda: RequestsBearerAuth(awaited)),  # type: ignore[arg-type]
-            ("AsyncBearerAuth takes an AsyncTokenSource", lambda: AsyncBearerAuth(blocking)),  # type: ignore[arg-type]
-            ("BearerMiddleware takes an AsyncTokenSource", lambda: BearerMiddleware(blocking)),  # type: ignore[arg-type]
+            ("BearerAuth takes a TokenSource", lambda: BearerAuth(awaited)),  # type: ignore[arg-type]  # on purpose
+            ("BearerAuth takes a TokenSource", lambda: RequestsBearerAuth(awaited)),  # type: ignore[arg-type]  # on purpose
+            ("AsyncBearerAuth takes an AsyncTokenSource", lambda: AsyncBearerAuth(blocking)),  # type: ignore[arg-type]  # on purpose
+            ("BearerMiddleware takes an AsyncTokenSource", lambda: BearerMiddleware(blocking)),  # type: ignore[arg-type]  # on purpose
         ]
         for words, make in wrong:
             with pytest.raises(TypeError, match=words):

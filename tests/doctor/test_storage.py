@@ -73,7 +73,7 @@ class TestRoundTrip:
         """Any `SecretStore` is judged by what it does."""
 
         class Keeping(Wrapped):
-            def clear(self, held: HeldName, name: str) -> bool:  # noqa: ARG002
+            def clear(self, held: HeldName, name: str) -> bool:  # noqa: ARG002  the hook gives it
                 return self.load(name) is not None
 
         result = check_round_trip(Keeping(MemoryStore()), tmp_path)
@@ -81,7 +81,7 @@ class TestRoundTrip:
 
     def test_a_store_that_truncates_is_detected(self, tmp_path: Path) -> None:
         class Truncating(Wrapped):
-            def save(self, held: HeldName, name: str, text: str) -> None:  # noqa: ARG002
+            def save(self, held: HeldName, name: str, text: str) -> None:  # noqa: ARG002  the hook gives it
                 held.save(text[:5])
 
         result = check_round_trip(Truncating(MemoryStore()), tmp_path)
@@ -100,7 +100,7 @@ class TestRoundTrip:
                     pressed.append("Ctrl-C")
                     raise KeyboardInterrupt
 
-            def save(self, held: HeldName, name: str, text: str) -> None:  # noqa: ARG002
+            def save(self, held: HeldName, name: str, text: str) -> None:  # noqa: ARG002  the hook gives it
                 self._strike("save", "before")
                 held.save(text)
                 self._strike("save", "after")
@@ -111,7 +111,7 @@ class TestRoundTrip:
                 self._strike("load", "after")
                 return text
 
-            def clear(self, held: HeldName, name: str) -> bool:  # noqa: ARG002
+            def clear(self, held: HeldName, name: str) -> bool:  # noqa: ARG002  the hook gives it
                 self._strike("clear", "before")
                 cleared = held.clear()
                 self._strike("clear", "after")

@@ -19,7 +19,6 @@ TERMINATED = 143
 
 def main(arguments: Sequence[str]) -> int:
     """Runs one command and returns its exit code. Raises nothing but argparse's own SystemExit."""
-    options = None
     try:
         raise_on_signals()
         options = parse(arguments)

@@ -19,6 +19,7 @@ Open = Callable[[], SecretStore]
 Start = Callable[[], Elsewhere]
 
 TOKEN, OTHER, APP = "token/default", "token/of.some-body_2", "app/0123456789abcdef"
+OLD, NEW = "old " * 200, "new " * 250
 PATIENCE_SECONDS = 20.0
 
 

@@ -11,11 +11,9 @@ from withings_auth.errors import StoreError
 from withings_auth.store.base import SecretStore
 from withings_auth.testing import fixtures
 from withings_auth.testing.elsewhere import RefusedElsewhere, Talk
-from withings_auth.testing.fixtures import OTHER, TOKEN, Fixtures, Start, is_free, save
+from withings_auth.testing.fixtures import NEW, OLD, OTHER, TOKEN, Fixtures, Start, is_free, save
 
 # ruff: noqa: S101  pytest rewrites these asserts, as `__init__` asks it to
-
-OLD, NEW = "old " * 200, "new " * 250
 
 
 def is_kept_out(process: Talk) -> bool:

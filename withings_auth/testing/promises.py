@@ -12,13 +12,12 @@ import pytest
 
 from withings_auth.errors import LockBusy, StoreError, StoreNotDurable
 from withings_auth.store.base import SecretStore
-from withings_auth.testing.fixtures import APP, OTHER, TOKEN, Fixtures, Open, clear, in_thread, is_free, save
+from withings_auth.testing.fixtures import APP, NEW, OLD, OTHER, TOKEN, Fixtures, Open, clear, in_thread, is_free, save
 
 # ruff: noqa: S101  pytest rewrites these asserts, as `__init__` asks it to
 
 NAMES = sorted([OTHER, TOKEN, APP, "app/a", "token/a", "token/a.b", "token/a.json", "token/a-b", "token/next"])
 TEXTS = ("x", "{}", ' "ä\\€ 🔑" ', "one\r\ntwo\nthree\n", "{" + "a1" * 600 + "}")
-OLD, NEW = "old " * 200, "new " * 250
 HOLDERS = 12
 METHODS = ("description", "load", "names", "lock", "stamp")
 
@@ -204,10 +203,14 @@ class LockPromises(Fixtures):
 
     def test_two_names_do_not_wait_for_each_other(self, store: SecretStore, another: Open) -> None:
         """Both can be held at once, by one thread or by two, and each holder saves under its own name."""
-        with store.lock(TOKEN, 1) as token, store.lock(APP, 1) as app:
-            token.save("of the token")
-            app.save("of the app")
-            assert is_free(another(), OTHER)
+
+        def hold_both() -> None:
+            with store.lock(TOKEN, 1) as token, store.lock(APP, 1) as app:
+                token.save("of the token")
+                app.save("of the app")
+                assert is_free(another(), OTHER)
+
+        in_thread(hold_both)
         assert store.names() == [APP, TOKEN]
         assert (store.load(TOKEN), store.load(APP)) == ("of the token", "of the app")
 

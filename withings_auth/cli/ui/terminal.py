@@ -35,7 +35,7 @@ FLAGS = {name: f"--{name.replace('_', '-')}" for name in _SAME_NAMES.split()} | 
     "paste_only": "--paste",
     "scopes": "--scope",
 }
-_PARAMETER = re.compile(rf"""(?<![\w?&])({"|".join(FLAGS)})=(?:"([^"\s]+)"|True\b|False\b|([0-9]+)\b)""")
+_PARAMETER = rf"""(?<![\w?&])({"|".join(FLAGS)})=(?:"([^"\s]+)"|True\b|False\b|([0-9]+)\b)"""
 
 _showing = threading.Lock()
 _shown = ""  # the line that `show` has on the terminal now
@@ -122,7 +122,7 @@ def hint_line(hint: str, stream: TextIO | None) -> str:
 
 def as_flags(text: str) -> str:
     """Returns the text with the library's parameters as flags: `profile="mum"` becomes `--profile mum`."""
-    return _PARAMETER.sub(lambda found: " ".join(filter(None, (FLAGS[found[1]], found[2], found[3]))), text)
+    return re.sub(_PARAMETER, lambda found: " ".join(filter(None, (FLAGS[found[1]], found[2], found[3]))), text)
 
 
 def coloured(text: str, colour: Colour, stream: TextIO | None) -> str:
