@@ -1,4 +1,4 @@
-"""The four libraries' clients behind one face, so that each promise is tested with all of them."""
+"""The clients of all libraries behind one interface, so that each promise is tested with all of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from withings_auth.store.base import SecretStore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Got:
-    """What the caller has in hand: the answer, and the library's own object."""
+    """What the caller gets: the answer, and the library's own object."""
 
     http_status: int
     body: bytes
@@ -33,7 +33,7 @@ class Got:
 
 
 class Client(Protocol):
-    """A session with the adapter in it."""
+    """A session that uses the adapter."""
 
     def send(self, method: str, url: str, **details: Any) -> Got:
         """Sends one request and reads the answer; `details` are those of `Call`.
@@ -42,7 +42,7 @@ class Client(Protocol):
         """
 
     def send_together(self, count: int, method: str, url: str, **details: Any) -> list[Got]:
-        """Sends the same request so many times at once."""
+        """Sends the same request several times at once."""
 
     def one_shot(self, *chunks: bytes) -> Iterator[bytes] | AsyncIterator[bytes]:
         """Returns a body that can be sent only once."""
@@ -53,7 +53,7 @@ class Client(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """What is to be sent, and how the answer is to be read."""
+    """What to send, and how to read the answer."""
 
     method: str
     url: str
@@ -65,7 +65,7 @@ class Call:
 
 
 class Blocking:
-    """A client for blocking code; together means in threads."""
+    """A client for blocking code; “together” means in threads."""
 
     def _sent(self, call: Call) -> Got:
         raise NotImplementedError
@@ -83,7 +83,7 @@ class Blocking:
 
 
 class Awaited:
-    """A client for asyncio, in a loop of its own; together means in tasks."""
+    """A client for asyncio, in its own loop; “together” means in tasks."""
 
     def __init__(self) -> None:
         self.runner = asyncio.Runner()
@@ -210,7 +210,7 @@ CLIENTS = (Aiohttp, AsyncHttpx, Httpx, Requests)
 
 
 def trusting(authority: Path | None) -> ssl.SSLContext:
-    """A context that trusts this certificate alone, or nobody."""
+    """Returns a context that trusts this certificate alone, or none."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if authority is not None:
         context.load_verify_locations(authority)

@@ -1,4 +1,4 @@
-"""Fixtures: each client in turn, a store, and a Withings to be logged in at."""
+"""Fixtures: each client in turn, a store, and a Withings to log in to."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ LIFE = 10_800
 
 
 class Login:
-    """The login whose record the sources read."""
+    """The login that the sources read."""
 
     def __init__(self, store: SecretStore, canaries: Canaries) -> None:
         self.store = store
         self._canaries = canaries
 
     def at(self, api_url: str, *, age: int = 120) -> Grant:
-        """Somebody logged in so many seconds ago, at a service that is no sandbox."""
+        """Saves a login of some age at a service other than the sandbox."""
         pair = (self._canaries.plant("access token"), self._canaries.plant("refresh token"))
         return self._save(*pair, "38210457", "an-app", self._canaries.plant("client secret"), api_url, age)
 
     def at_sandbox(self, sandbox: Sandbox, *, age: int = 120) -> Grant:
-        """Somebody logged in at the sandbox so many seconds ago."""
+        """Saves a login of some age at the sandbox."""
         pair = sandbox.issue_pair()
         self._canaries.plant("access token", pair.access_token)
         secret, url = sandbox.client_secret, sandbox.url
@@ -43,7 +43,7 @@ class Login:
 
     @property
     def access_token(self) -> str:
-        """What the store holds now."""
+        """The record in the store now."""
         return load_grant(self.store, "default").access_token
 
     def _save(
@@ -79,7 +79,7 @@ class Api(Place):
 
     @property
     def calls(self) -> list[Seen]:
-        """What came, besides renewals."""
+        """The requests that arrived, without renewals."""
         return [seen for seen in self.seen if seen.target != TOKEN_PATH]
 
     def _answer(self, seen: Seen) -> Reply:

@@ -1,4 +1,4 @@
-"""Servers on this machine that remember what they were sent: an API that answers as it is told, and other origins."""
+"""Local servers that remember what they were sent: an API with set answers, and other origins."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Seen:
 
     @property
     def authorization(self) -> str | None:
-        """The header that matters here."""
+        """The Authorization header."""
         return self.headers.get("authorization")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What a place answers; with `hold` the second half of the body comes only once that is set."""
+    """An answer; with `hold`, the second half of the body is sent only once that is set."""
 
     http_status: int = 200
     media_type: str = "application/json"
@@ -46,12 +46,12 @@ class Reply:
 
 
 def envelope(status: int, **body: object) -> Reply:
-    """An answer as Withings gives it: HTTP 200, and what it amounts to inside."""
+    """An answer as Withings gives it: HTTP 200, with the real status inside."""
     return Reply(body=json.dumps({"status": status, "body": body}).encode())
 
 
 def sent_to(url: str, http_status: int = 307) -> Reply:
-    """A redirect; with 307, method and body stay."""
+    """A redirect; 307 keeps method and body."""
     return Reply(http_status=http_status, media_type="text/plain", headers={"Location": url})
 
 
@@ -60,7 +60,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class Place:
-    """One origin, over http, or over https with a certificate that it made for itself."""
+    """One origin, over http, or over https with a self-signed certificate."""
 
     def __init__(self, *, host: str = "127.0.0.1", certificate: Path | None = None) -> None:
         self.seen: list[Seen] = []
@@ -111,7 +111,7 @@ class Place:
                 if reply.hold is None or reply.hold.wait(5):
                     self.wfile.write(reply.body[half:])
 
-            do_GET = do_POST = do_PUT = handle_any  # noqa: N815  the names are the library's
+            do_GET = do_POST = do_PUT = handle_any  # noqa: N815  the library's names
 
             def _body(self) -> bytes:
                 if self.headers.get("Transfer-Encoding") != "chunked":
@@ -130,7 +130,7 @@ class Place:
 
 
 def own_certificate(directory: Path) -> Path:
-    """A file with a key and a certificate for `localhost`, signed by itself."""
+    """A file with a key and a self-signed certificate for `localhost`."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = dt.datetime.now(dt.UTC)

@@ -1,4 +1,4 @@
-"""What is sent twice is the same twice, what can be sent once is sent once, and what came can be read as ever."""
+"""A repeated request is identical, a body that can be sent only once is sent once, and answers read as usual."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ OCTETS = "application/octet-stream"
 
 
 def as_sent(seen: Seen) -> tuple[object, ...]:
-    """All of a request but its credential."""
+    """Everything in a request but its credential."""
     return seen.method, seen.target, seen.body, {**seen.headers, "authorization": ""}
 
 
 class Unseekable(io.BytesIO):
-    """A file as a pipe is one."""
+    """A file that cannot be rewound, like a pipe."""
 
     def seekable(self) -> bool:
         return False
@@ -42,7 +42,7 @@ class Unseekable(io.BytesIO):
 
 
 class TestRequests:
-    """The way there."""
+    """What is sent."""
 
     @pytest.mark.parametrize(
         ("method", "details"),
@@ -57,7 +57,7 @@ class TestRequests:
     def test_a_repeated_request_is_the_same(
         self, client: Client, login: Login, api: Api, method: str, details: dict[str, Any]
     ) -> None:
-        """Byte for byte, with the same method, address and headers, but for the token."""
+        """Byte for byte, with the same method, address and headers; only the token differs."""
         old = login.at(api.url).access_token
         assert client.send(method, f"{api.url}/v2/user?x=%2C&y=1#part", **details).http_status == 200
         first, second = api.calls
@@ -65,7 +65,7 @@ class TestRequests:
         assert (first.authorization, second.authorization) == (f"Bearer {old}", f"Bearer {api.good}")
 
     def test_what_can_be_sent_once_is_sent_once(self, client: Client, login: Login, api: Api) -> None:
-        """The caller gets the refusal, never a half request; and the source knows, so that the next one goes well."""
+        """The caller gets the refusal, never half a request; the source is told, so the next request succeeds."""
         login.at(api.url)
         headers = {"Content-Type": OCTETS}
         got = client.send("POST", f"{api.url}/v2/user", content=client.one_shot(b"one", b"two"), headers=headers)
@@ -79,7 +79,7 @@ class TestRequests:
     def test_requests_winds_a_file_back(
         self, login: Login, api: Api, store: SecretStore, made: type[io.BytesIO], times: int
     ) -> None:
-        """To its earlier position; one that cannot be rewound is sent once."""
+        """A file is rewound to its earlier position; one that cannot be is sent once."""
         login.at(api.url)
         file = made(b"before, after")
         file.read(8)
@@ -97,7 +97,7 @@ class TestRequests:
         assert ([seen.body for seen in api.calls], api.refreshes) == ([b"file"], 1)
 
     def test_the_connection_is_used_again(self, client: Client, login: Login, api: Api) -> None:
-        """The refused answer was read to its end and let go."""
+        """The refused answer is read to its end and released."""
         login.at(api.url)
         client.send("POST", f"{api.url}/v2/user", form={"action": "getdevice"})
         client.send("POST", f"{api.url}/v2/user", form={"action": "getdevice"})
@@ -106,7 +106,7 @@ class TestRequests:
 
 
 class TestAnswers:
-    """The way back."""
+    """What is received."""
 
     @pytest.mark.parametrize("stream", [False, True])
     @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ class TestAnswers:
     def test_an_answer_is_read_as_ever(
         self, client: Client, login: Login, api: Api, reply: Reply, stream: bool, refused: bool
     ) -> None:
-        """At once or in pieces, looked into or not, at the first try or the second."""
+        """Whole or in pieces, inspected or not, at the first try or the second."""
         grant = login.at(api.url)
         api.good = None if refused else grant.access_token
         api.accept = lambda _: reply
@@ -142,7 +142,7 @@ class TestAnswers:
     def test_data_is_not_read_before_the_caller_does(
         self, client: Client, login: Login, api: Api, media_type: str, size: int
     ) -> None:
-        """The server sends the second half only when the caller has the answer in hand."""
+        """The server sends the second half only once the caller has the answer."""
         api.good = login.at(api.url).access_token
         in_hand = threading.Event()
         reply = Reply(media_type=media_type, body=b"1" * size, hold=in_hand)
@@ -160,7 +160,7 @@ class TestAnswers:
 
 
 class TestConnections:
-    """A session with a single connection: whoever keeps it stops the next request."""
+    """A session with a single connection, which blocks the next request unless it is released."""
 
     @pytest.fixture(params=CLIENTS, ids=lambda made: made.__name__)
     def narrow(self, request: pytest.FixtureRequest, store: SecretStore) -> Iterator[Client]:
@@ -183,7 +183,7 @@ class TestConnections:
 
 
 class TestSessions:
-    """What else a session does goes on."""
+    """The session's other features go on working."""
 
     def test_requests_knows_both_answers_and_calls_the_hooks_with_the_last(
         self, login: Login, api: Api, store: SecretStore

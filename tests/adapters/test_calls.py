@@ -1,4 +1,4 @@
-"""A session with the adapter in it: it works, it goes on working when a token dies, and it says why when it cannot."""
+"""A session with the adapter works, goes on working when a token dies, and says why if it cannot."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ DEVICES = {"action": "getdevice"}
 
 
 def status(body: bytes) -> int:
-    """What the envelope says."""
+    """The status in the envelope."""
     found = json.loads(body)["status"]
     assert isinstance(found, int)
     return found
 
 
 class TestAtTheSandbox:
-    """The provider that answers as Withings does, worst case."""
+    """A provider that answers as Withings does at its worst."""
 
     def test_a_call_carries_the_token(self, client: Client, login: Login, sandbox: Sandbox) -> None:
         login.at_sandbox(sandbox)
@@ -41,7 +41,7 @@ class TestAtTheSandbox:
     def test_a_token_that_died_early_is_renewed_and_the_call_repeated(
         self, client: Client, login: Login, sandbox: Sandbox
     ) -> None:
-        """The first answer says 401 inside HTTP 200; the caller sees the second one only.
+        """The first answer is a 401 inside HTTP 200; the caller sees only the second.
 
         The sandbox refuses the same arguments for ten seconds: a call refused for its token is not among them.
         """
@@ -73,7 +73,7 @@ class TestAtTheSandbox:
             client.send("POST", f"{sandbox.url}/v2/user", form=DEVICES)
 
     def test_a_renewal_that_fails_for_now_says_so(self, client: Client, login: Login, sandbox: Sandbox) -> None:
-        """Not the refusal, which would look as if somebody had to log in; and nothing of the session is lost."""
+        """The error is not the refusal, which would look like a dead login, and the session is still usable."""
         sandbox.expire_access_token(login.at_sandbox(sandbox).access_token)
         sandbox.fail_next("bad_gateway", where="token")
         with pytest.raises(ProviderUnavailable, match="HTTP 502"):
@@ -87,7 +87,7 @@ def test_without_a_login_nothing_is_sent(client: Client, api: Api) -> None:
 
 
 class TestRefusals:
-    """What counts as a refusal and what happens then, with an API that does what the test says."""
+    """What counts as a refusal and what follows, with an API that the test controls."""
 
     def test_a_true_http_401_is_one_too(self, client: Client, login: Login, api: Api) -> None:
         login.at(api.url)
@@ -96,7 +96,7 @@ class TestRefusals:
         assert (len(api.calls), api.refreshes) == (2, 1)
 
     def test_many_at_once_renew_once(self, client: Client, login: Login, api: Api) -> None:
-        """Twenty have been sent with the dead token before the first of them is refused."""
+        """Twenty requests are sent with the dead token before the first is refused."""
         login.at(api.url)
         all_there = threading.Barrier(20)
 
@@ -110,7 +110,7 @@ class TestRefusals:
         assert (len(api.calls), api.refreshes) == (40, 1)
 
     def test_a_second_refusal_is_the_answer(self, client: Client, login: Login, api: Api) -> None:
-        """Once is enough: a third try would be refused too, and the caller sees Withings' answer."""
+        """A third try would be refused too, so the caller sees Withings' answer."""
         login.at(api.url)
         api.accept = lambda _: envelope(401, which="second")
         assert json.loads(client.send("GET", f"{api.url}/v2/user").body)["body"] == {"which": "second"}

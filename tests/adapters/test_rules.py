@@ -1,4 +1,4 @@
-"""What the adapters have in common, case by case."""
+"""The rules that all adapters share, case by case."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from withings_auth.store.base import SecretStore
 
 
 def test_a_few_lines_are_all_there_is(login: Login, api: Api, store: SecretStore) -> None:
-    """One object for any number of clients, and for one request alone."""
+    """One object serves any number of clients, or a single request."""
     api.good = login.at(api.url).access_token
     auth = RequestsBearerAuth(TokenSource(store=store))
     session = requests.Session()
@@ -36,9 +36,9 @@ class TestPairing:
     """A blocking client takes a TokenSource, an async one an AsyncTokenSource; mypy says so too."""
 
     def test_a_source_of_the_other_kind_is_refused(self, store: SecretStore) -> None:
-        """At once, not as a coroutine that nobody awaits."""
+        """The error comes at once, not as a coroutine that nobody awaits."""
         blocking, awaited = TokenSource(store=store), AsyncTokenSource(store=store)
-        # The types are wrong on purpose: this is what a program without a type checker would do.
+        # The types are wrong on purpose, as in a program without a type checker.
         wrong: list[tuple[str, Callable[[], object]]] = [
             ("BearerAuth takes a TokenSource", lambda: BearerAuth(awaited)),  # type: ignore[arg-type]  # on purpose
             ("BearerAuth takes a TokenSource", lambda: RequestsBearerAuth(awaited)),  # type: ignore[arg-type]  # on purpose
@@ -50,7 +50,7 @@ class TestPairing:
                 make()
 
     def test_a_client_of_the_other_kind_is_refused(self, store: SecretStore) -> None:
-        """httpx has one type for both, so this shows with the first request."""
+        """httpx has one type for both, so the error comes with the first request."""
         auth = AsyncBearerAuth(AsyncTokenSource(store=store))
         with (
             httpx.Client(auth=auth) as client,
@@ -68,7 +68,7 @@ class TestPairing:
 
 @pytest.mark.parametrize("library", ["httpx", "requests"])
 def test_a_library_that_is_missing_is_named(cli: Cli, library: str) -> None:
-    """With the command that installs it."""
+    """The error names the command that installs it."""
     ran = cli.using(sys.executable, "-c")(
         f"import sys; sys.modules[{library!r}] = None\nfrom withings_auth.adapters.{library} import BearerAuth"
     )

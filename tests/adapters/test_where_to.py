@@ -1,4 +1,4 @@
-"""Where the token goes, and where it does not: other origins, and every redirect there is."""
+"""Where the token goes and where it does not: other origins, and every kind of redirect."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 
 def tokens(seen: Iterable[Seen]) -> list[str | None]:
-    """The credentials of each request, in order."""
+    """The Authorization header of each request, in order."""
     return [one.authorization for one in seen]
 
 
 def nowhere_else(token: str, seen: Iterable[Seen]) -> bool:
-    """Whether the token is in no other header, no URL and no body."""
+    """Whether the token is in no other header, URL or body."""
     others = [(one.target, one.body, {**one.headers, "authorization": ""}) for one in seen]
     return token not in repr(others)
 
@@ -39,14 +39,14 @@ class TestStraight:
     """Without a redirect."""
 
     def test_the_api_gets_it_in_the_header(self, client: Client, login: Login, api: Api) -> None:
-        """Statement 26: the access token travels in the Authorization header, and in nothing else."""
+        """Statement 26: the access token is sent in the Authorization header and nowhere else."""
         api.good = login.at(api.url).access_token
         client.send("POST", f"{api.url}/measure?a=b", form={"action": "getmeas"})
         assert tokens(api.seen) == [f"Bearer {api.good}"]
         assert nowhere_else(api.good, api.seen)
 
     def test_another_origin_does_not(self, client: Client, login: Login, api: Api, elsewhere: Place) -> None:
-        """Statement 26: neither another port nor another name of the same machine, and its 401 renews nothing."""
+        """Statement 26: another port or name of the same machine gets no token, and its 401 renews nothing."""
         api.good = login.at(api.url).access_token
         elsewhere.answer = lambda _: Reply(http_status=401)
         client.send("GET", f"{elsewhere.url}/v2/user")
@@ -69,7 +69,7 @@ class TestStraight:
     def test_our_token_for_another_origin_does_not(
         self, client: Client, login: Login, api: Api, elsewhere: Place
     ) -> None:
-        """Statement 26: a header that was copied from a request to the API is taken out."""
+        """Statement 26: a header that was copied from a request to the API is removed."""
         token = login.at(api.url).access_token
         client.send("GET", f"{elsewhere.url}/", headers={"Authorization": f"Bearer {token}"})
         assert tokens(elsewhere.seen) == [None]
@@ -77,7 +77,7 @@ class TestStraight:
     def test_a_login_that_moves_takes_its_token_along(
         self, client: Client, login: Login, api: Api, elsewhere: Place
     ) -> None:
-        """Statement 26: what was refused is not repeated with the token of another service."""
+        """Statement 26: a refused request is not repeated with the token of another service."""
         login.at(api.url)
         moved: list[str] = []
 
@@ -93,7 +93,7 @@ class TestStraight:
 
 
 class TestRedirects:
-    """With one, or two."""
+    """With one redirect, or two."""
 
     def test_within_the_origin_it_stays(self, client: Client, login: Login, api: Api) -> None:
         api.good = login.at(api.url).access_token
@@ -106,7 +106,7 @@ class TestRedirects:
     def test_another_port_does_not_get_it(
         self, client: Client, login: Login, api: Api, elsewhere: Place, http_status: int
     ) -> None:
-        """Statement 26: whichever redirect it is; and that place's 401 renews nothing."""
+        """Statement 26: no redirect takes the token elsewhere, and that origin's 401 renews nothing."""
         api.good = login.at(api.url).access_token
         api.accept = lambda _: sent_to(f"{elsewhere.url}/there", http_status)
         elsewhere.answer = lambda _: envelope(401)
@@ -124,7 +124,7 @@ class TestRedirects:
         assert tokens(elsewhere.seen) == [None]
 
     def test_another_host_does_not_get_it(self, client: Client, login: Login, api: Api) -> None:
-        """Statement 26: `localhost` is not `127.0.0.1`, though it is the same server here."""
+        """Statement 26: `localhost` is not `127.0.0.1`, even if it is the same server."""
         api.good = login.at(api.url).access_token
         api.accept = lambda _: sent_to(f"http://localhost:{api.port}/there")
         api.refuse = lambda _: envelope(0, here="localhost")
@@ -132,7 +132,7 @@ class TestRedirects:
         assert tokens(api.seen) == [f"Bearer {api.good}", None]
 
     def test_another_scheme_does_not_get_it(self, client: Client, login: Login, api: Api, certificate: Path) -> None:
-        """Statement 26: not even a safer one."""
+        """Statement 26: not even https instead of http keeps the token."""
         api.good = login.at(f"http://localhost:{api.port}").access_token
         with Place(host="localhost", certificate=certificate) as encrypted:
             api.accept = lambda _: sent_to(f"{encrypted.url}/there")
@@ -140,7 +140,7 @@ class TestRedirects:
         assert tokens(encrypted.seen) == [None]
 
     def test_there_and_back(self, client: Client, login: Login, api: Api, elsewhere: Place) -> None:
-        """Statement 26: the place between never sees it.
+        """Statement 26: the origin in between never sees the token.
 
         aiohttp gives each hop to the adapter, and so the last one has the token again; httpx and requests have dropped
         it for good, and the refusal of a request without a token says nothing about the token.
@@ -156,7 +156,7 @@ class TestRedirects:
         assert api.refreshes == 0
 
     def test_a_refusal_behind_one_repeats_that_hop(self, client: Client, login: Login, api: Api) -> None:
-        """What went well before it is not done twice."""
+        """A request that succeeded before the redirect is not sent twice."""
         login.at(api.url)
         api.refuse = lambda seen: sent_to("/new") if seen.target == "/old" else envelope(401)
         assert json.loads(client.send("POST", f"{api.url}/old", form={"a": "b"}).body)["status"] == 0

@@ -1,4 +1,4 @@
-"""What happens around a client while it lives, the same for each: a story stops wherever the client makes a call.
+"""What happens around a running client, the same for each: a story pauses for each call that the client makes.
 
 ```python
 for _ in across_an_expiry(desk):
@@ -28,7 +28,7 @@ Story = Callable[[Desk], Iterator[None]]
 
 
 def across_an_expiry(desk: Desk) -> Iterator[None]:
-    """Three hours pass between two calls: one refresh, before the second call and not because it was refused."""
+    """Three hours pass between two calls: one refresh, before the second call is sent."""
     before = desk.sandbox.counters
     yield
     desk.grow_older(LIFE)
@@ -38,20 +38,20 @@ def across_an_expiry(desk: Desk) -> Iterator[None]:
 
 
 def across_a_renewal_by_another_process(desk: Desk) -> Iterator[None]:
-    """The command renews between two calls, which kills the token in the client's hands: no call is refused."""
+    """The command renews between two calls, which kills the client's token: no call is refused."""
     desk.grow_older(HOUR)
     before = desk.sandbox.counters
     yield
     assert desk.run("token", "--min-valid", "9000").returncode == 0
     _happened(desk, since=before, refreshes=1, refusals=0)
     yield
-    desk.sandbox.advance(11)  # Withings does not like the same question twice within ten seconds
+    desk.sandbox.advance(11)  # Withings refuses the same request twice within ten seconds
     yield
     _happened(desk, since=before, refreshes=1, refusals=0)
 
 
 def across_a_refusal(desk: Desk) -> Iterator[None]:
-    """Withings ends a token before its time: the next call is refused once, and goes well after one refresh."""
+    """Withings ends a token early: the next call is refused once, and succeeds after one refresh."""
     desk.grow_older(HOUR)
     before = desk.sandbox.counters
     yield
@@ -63,12 +63,12 @@ def across_a_refusal(desk: Desk) -> Iterator[None]:
 def run(recipe: str) -> dict[str, Any]:
     """Runs the README's recipe that contains these words, unchanged; returns the names that it defines."""
     defined: dict[str, Any] = {"__name__": "recipe"}
-    exec(compile(recipe_with(recipe), "README.md", "exec"), defined)  # noqa: S102  its readers do the same
+    exec(compile(recipe_with(recipe), "README.md", "exec"), defined)  # noqa: S102  as a reader would
     return defined
 
 
 def secrets_in(client: object, desk: Desk) -> set[str]:
-    """The sandbox's secrets that the client holds, however deep; a source is not looked into, it is our own."""
+    """The sandbox's secrets that the client holds at any depth; our own sources are not searched."""
     border = (TokenSource, AsyncTokenSource, AbstractEventLoop, FunctionType, ModuleType, type)
     seen: dict[int, object] = {}
     coming = [client]
@@ -84,5 +84,5 @@ def secrets_in(client: object, desk: Desk) -> set[str]:
 def _happened(desk: Desk, *, since: Counters, refreshes: int, refusals: int) -> None:
     now = desk.sandbox.counters
     assert now.refreshes - since.refreshes == refreshes
-    assert now.token_requests - since.token_requests == refreshes  # the client asks the token service for nothing
+    assert now.token_requests - since.token_requests == refreshes  # the client sends nothing to the token service
     assert now.refusals - since.refusals == refusals

@@ -1,4 +1,4 @@
-"""aiowithings, as published, with a login of ours."""
+"""The published aiowithings, on a shared login."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 @pytest.fixture
 def logged_in(logged_in: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    """The client reaches the sandbox: it has no setting for a scheme or port, so its way to build URLs is replaced."""
+    """The client talks to the sandbox: it has no setting for a scheme or port, so its URL builder is replaced."""
 
     def build(*, scheme: str, host: str, port: int) -> URL:
         assert (f"{scheme}://{host}", port) == (Endpoints().api_url, 443)
@@ -51,7 +51,7 @@ def test_the_recipe_runs(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("story", [across_an_expiry, across_a_renewal_by_another_process, across_a_refusal])
 def test_the_recipes_client_goes_on(logged_in: Desk, story: Story) -> None:
-    """The one client lives through an expiry, a renewal by another process and a token's early end."""
+    """One client survives an expiry, a renewal by another process and the early end of a token."""
     recipe = run(RECIPE)
 
     async def show(withings: WithingsClient) -> None:
@@ -63,7 +63,7 @@ def test_the_recipes_client_goes_on(logged_in: Desk, story: Story) -> None:
 
 @pytest.mark.parametrize("story", [across_an_expiry, across_a_renewal_by_another_process])
 def test_the_function_alone_is_enough(logged_in: Desk, story: Story) -> None:
-    """With nothing of ours but `refresh_token_function`, a token's time and other processes are no concern."""
+    """With `refresh_token_function` alone, the client survives an expiry and renewals by other processes."""
 
     async def main() -> None:
         async with WithingsClient(refresh_token_function=AsyncTokenSource().access_token) as withings:
@@ -73,7 +73,7 @@ def test_the_function_alone_is_enough(logged_in: Desk, story: Story) -> None:
 
 
 def test_without_the_middleware_a_refusal_is_the_clients_error(logged_in: Desk) -> None:
-    """The reason for the middleware in the recipe."""
+    """Why the recipe has the middleware."""
 
     async def main() -> None:
         async with WithingsClient(refresh_token_function=AsyncTokenSource().access_token) as withings:
@@ -84,7 +84,7 @@ def test_without_the_middleware_a_refusal_is_the_clients_error(logged_in: Desk) 
 
 
 def test_it_never_holds_the_refresh_token(logged_in: Desk) -> None:
-    """Statement 27: the client has the access token, and neither a refresh token nor the client secret."""
+    """Statement 27: the client has the access token, but no refresh token and no client secret."""
     recipe = run(RECIPE)
 
     async def show(withings: WithingsClient) -> None:

@@ -1,4 +1,4 @@
-"""legnoh-withings, as published, with a login of ours."""
+"""The published legnoh-withings, on a shared login."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from withings_auth import Endpoints
 
 @pytest.fixture
 def logged_in(logged_in: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    """The client reaches the sandbox: the base of its URLs is an attribute of the class."""
+    """The client talks to the sandbox: the base of its URLs is an attribute of the class."""
     published = import_module("withings").WithingsClient
     assert Endpoints().api_url == published.API_BASE_URL
     monkeypatch.setattr(published, "API_BASE_URL", logged_in.sandbox.url)
@@ -30,7 +30,7 @@ def logged_in(logged_in: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
 
 @pytest.fixture
 def withings(logged_in: Desk, capsys: pytest.CaptureFixture[str]) -> Any:
-    """The client of the README's recipe, which has run unchanged and printed the user's devices."""
+    """The client of the README's recipe, which ran unchanged and printed the user's devices."""
     client = run("from withings import")["withings"]
     assert capsys.readouterr().out.split("\n") == ["Body+", "Steel HR", ""]
     assert logged_in.sandbox.counters.refusals == 0
@@ -44,12 +44,12 @@ def _go_through(story: Story, desk: Desk, withings: Any) -> None:
 
 @pytest.mark.parametrize("story", [across_an_expiry, across_a_renewal_by_another_process])
 def test_the_recipes_client_goes_on(logged_in: Desk, withings: Any, story: Story) -> None:
-    """The one client lives through an expiry and a renewal by another process."""
+    """One client survives an expiry and a renewal by another process."""
     _go_through(story, logged_in, withings)
 
 
 def test_a_refusal_is_the_clients_error_until_it_is_reported(logged_in: Desk, withings: Any) -> None:
-    """A token's early end: what the README says to do about it is enough."""
+    """The README's advice is enough to survive the early end of a token."""
     error = import_module("withings").WithingsApiError
     with pytest.raises(error) as caught:
         _go_through(across_a_refusal, logged_in, withings)
@@ -59,7 +59,7 @@ def test_a_refusal_is_the_clients_error_until_it_is_reported(logged_in: Desk, wi
 
 
 def test_it_never_holds_the_refresh_token(logged_in: Desk, withings: Any) -> None:
-    """Statement 27: the client has the access token, and neither a refresh token nor the client secret."""
+    """Statement 27: the client has the access token, but no refresh token and no client secret."""
     _go_through(across_an_expiry, logged_in, withings)
     assert secrets_in(withings, logged_in) == {logged_in.sandbox.live_access_tokens[-1]}
     with pytest.raises(ValueError, match="refresh_token is required"):

@@ -1,4 +1,4 @@
-"""withings-api, as published, with a login of ours."""
+"""The published withings-api, on a shared login."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(sys.version_info >= (3, 14), reason="its pydanti
 
 @pytest.fixture
 def logged_in(logged_in: Desk, monkeypatch: pytest.MonkeyPatch, require: Require) -> Desk:
-    """The client reaches the sandbox: the base of its URLs is an attribute of the class."""
+    """The client talks to the sandbox: the base of its URLs is an attribute of the class."""
     require("withings-api", find_spec("withings_api"), "the README has a recipe for it")
     published = import_module("withings_api").AbstractWithingsApi
     assert Endpoints().api_url == published.URL
@@ -36,7 +36,7 @@ def logged_in(logged_in: Desk, monkeypatch: pytest.MonkeyPatch, require: Require
 
 @pytest.fixture
 def withings(logged_in: Desk, capsys: pytest.CaptureFixture[str]) -> Any:
-    """The client of the README's recipe, which has run unchanged and printed the user's devices."""
+    """The client of the README's recipe, which ran unchanged and printed the user's devices."""
     client = run("import AbstractWithingsApi")["withings"]
     assert capsys.readouterr().out.split("\n") == ["Body+", "Steel HR", ""]
     assert logged_in.sandbox.counters.refusals == 0
@@ -50,11 +50,11 @@ def _go_through(story: Story, desk: Desk, withings: Any) -> None:
 
 @pytest.mark.parametrize("story", [across_an_expiry, across_a_renewal_by_another_process, across_a_refusal])
 def test_the_recipes_client_goes_on(logged_in: Desk, withings: Any, story: Story) -> None:
-    """The one client lives through an expiry, a renewal by another process and a token's early end."""
+    """One client survives an expiry, a renewal by another process and the early end of a token."""
     _go_through(story, logged_in, withings)
 
 
 def test_it_never_holds_a_secret(logged_in: Desk, withings: Any) -> None:
-    """Statement 27: no refresh token and no client secret is in the client, and here not even an access token."""
+    """Statement 27: the client has no refresh token, no client secret and, here, not even an access token."""
     _go_through(across_an_expiry, logged_in, withings)
     assert secrets_in(withings, logged_in) == set()

@@ -1,4 +1,4 @@
-"""The desktop's keyring under cron, whose environment names no session bus: found by its socket, or not used."""
+"""The desktop's keyring under cron, which names no session bus: found by its socket, or not used."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ print(before == dict(os.environ), "DBUS_SESSION_BUS_ADDRESS" in before)
 class TestCron:
     @pytest.fixture
     def runtime(self, secret_service: SecretService) -> Path:
-        """A stand-in for /run/user, in which the bus is this user's."""
+        """A stand-in for /run/user that holds this user's bus."""
         runtime = secret_service.directory / "user"
         (runtime / str(os.getuid())).mkdir(parents=True)
         os.link(secret_service.directory / "bus", runtime / str(os.getuid()) / "bus")
@@ -65,7 +65,7 @@ class TestCron:
 
     @pytest.fixture
     def cron(self, cli: Cli, home: Path) -> Cli:
-        """Runs code in cron's environment: a home and a path, nothing else."""
+        """Runs code in cron's environment, which has a home and a path."""
         return cli.using(*bare(HOME=str(home), PATH=CRON_PATH), sys.executable, "-c", UNDER_CRON)
 
     @pytest.fixture
@@ -104,7 +104,7 @@ class TestCron:
     def test_a_library_is_told_that_it_is_locked(
         self, secret_service: SecretService, runtime: Path, library: Cli
     ) -> None:
-        """As with a bus that the environment names."""
+        """The same as with a bus that the environment names."""
         secret_service.lock()
         ran = library(str(runtime))
         assert ran.returncode == 1
@@ -114,7 +114,7 @@ class TestCron:
     def test_a_foreign_socket_is_not_spoken_to(
         self, desktop: KeyringStore, runtime: Path, cron: Cli, record: str
     ) -> None:
-        """Statement 39: a bus that belongs to somebody else is not asked for secrets, and gets none."""
+        """Statement 39: a bus that belongs to somebody else is not asked for secrets and gets none."""
         save_record(desktop, TOKEN, record)
         os.chown(runtime / str(os.getuid()) / "bus", 12345, 12345)
         ran = cron(str(runtime))
@@ -123,7 +123,7 @@ class TestCron:
 
     @pytest.mark.parametrize("kind", ["missing", "file", "link"])
     def test_what_is_no_socket_is_not_used(self, runtime: Path, cron: Cli, kind: str) -> None:
-        """Statement 39: nothing, a file or a link in the socket's place leads to no bus."""
+        """Statement 39: if the socket is missing, or is a file or a link, no bus is used."""
         bus = runtime / str(os.getuid()) / "bus"
         bus.unlink()
         if kind == "file":

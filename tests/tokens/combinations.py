@@ -1,4 +1,4 @@
-"""Every answer to what no source settles about Withings: a promise must hold under each, so each is tried.
+"""Every possible answer to what no source settles about Withings: a promise must hold under each of them.
 
 The switches that are left out bear on consents alone (`denial`, `redirect_uri_prefix_matches`, …), or on services
 that a renewal does not use (`revoke_open_to_free_apps`). `second_consent` acts only
@@ -39,7 +39,7 @@ OF_REFUSALS = ("wait_seconds_told", "failures_carry_body")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Combinations:
-    """`for combination in combinations: with combination as scene: …`; in each somebody has yet to log in."""
+    """`for combination in combinations: with combination as scene: …`; each scene starts without a login."""
 
     sandbox: Sandbox
     clock: Clock
@@ -47,11 +47,11 @@ class Combinations:
     answers: Mapping[str, tuple[object, ...]] = field(default_factory=lambda: ANSWERS)
 
     def and_consents(self) -> Combinations:
-        """The same, times the answers to what a second consent does."""
+        """The same, for each possible effect of a second consent."""
         return replace(self, answers={**self.answers, **CONSENTS})
 
     def without(self, *names: str) -> Combinations:
-        """Fewer, for a promise that these switches cannot bear on; they stay as they are by default."""
+        """Fewer combinations, for a promise that these switches cannot affect; they keep their defaults."""
         return replace(self, answers={name: answers for name, answers in self.answers.items() if name not in names})
 
     def __iter__(self) -> Iterator[AbstractContextManager[Scene]]:
@@ -63,7 +63,7 @@ class Combinations:
         self.sandbox.clear_faults()
         self.sandbox.revoke_person()
         self.sandbox.switch(**{**asdict(Switches()), **turned})
-        self.clock.at += 60  # by then no request of the combination before counts any more
+        self.clock.at += 60  # so that no request of the previous combination counts any more
         self.clock.waits.clear()
         try:
             yield Scene(self.open_store(), self.sandbox, self.clock)

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-import filelock  # noqa: F401  the product imports it when it first takes a lock, which must not cost each fork
+import filelock  # noqa: F401  loaded with the first lock: once here, not in each fork
 from keyring.backend import KeyringBackend
 
 from tests.support.stores import Wrapped
@@ -36,7 +36,7 @@ from withings_auth.tokens.requirement import Requirement
 
 Reach = Callable[[str], None]
 
-# Within a save or a note of the file store: which call of the system, and the how manyeth, does not come about.
+# The system call during a save or a note of the file store before which the process dies, and its number.
 IN_A_CALL = {
     "noting: no name yet": ("replace", 1),
     "saving: not synced": ("fsync", 1),
@@ -47,7 +47,7 @@ IN_A_CALL = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What a process is to do: `store` is `file:DIRECTORY`, `keyring:STATE` or `replacing:DIRECTORY`."""
+    """What a process should do; `store` is `file:DIRECTORY`, `keyring:STATE` or `replacing:DIRECTORY`."""
 
     store: str
     now: float
@@ -60,7 +60,7 @@ class Order:
 
 
 def serve() -> None:
-    """Forks for each order on standard input, and tells when the process has ended."""
+    """Forks a process for each order on standard input, and reports its end."""
     post("http://127.0.0.1:1/", {})  # imports what the first request imports
     for line in sys.stdin:
         child = os.fork()
@@ -129,7 +129,7 @@ def _open_store(order: Order, reach: Reach) -> SecretStore:
 
 
 class Mortal(Wrapped):
-    """A store that lets its process die before, during and after each call."""
+    """A store that can kill its process before, during and after each call."""
 
     def __init__(self, inner: SecretStore, reach: Reach) -> None:
         super().__init__(inner)
@@ -145,7 +145,7 @@ class Mortal(Wrapped):
     def notes(self, held: HeldName) -> Notes:
         return MortalNotes(held.notes, self._reach)
 
-    def save(self, held: HeldName, name: str, text: str) -> None:  # noqa: ARG002  there is one name
+    def save(self, held: HeldName, name: str, text: str) -> None:  # noqa: ARG002  there is only one
         self._reach("before the save")
         _die_within("saving", self._reach)
         held.save(text)
@@ -153,7 +153,7 @@ class Mortal(Wrapped):
 
 
 class MortalNotes:
-    """Notes that their writer does not survive."""
+    """Notes that kill their writer."""
 
     def __init__(self, inner: Notes, reach: Reach) -> None:
         self._inner = inner
@@ -168,7 +168,7 @@ class MortalNotes:
 
 
 def _die_within(doing: str, reach: Reach) -> None:
-    """Lets the system's calls end the process, if one of these steps is where it dies."""
+    """Makes a system call kill the process if the step to die at is one of these."""
     for step, (name, nth) in IN_A_CALL.items():
         if step.startswith(doing):
             setattr(os, name, _mortal(getattr(os, name), nth, partial(reach, step)))
@@ -188,7 +188,7 @@ def _mortal(call: Callable[..., object], nth: int, die: Callable[[], None]) -> C
 
 
 class ReplacingKeyring(KeyringBackend):
-    """Keeps each record in a file and replaces it by delete, then add; every change is a step to die at."""
+    """Keeps each record in a file and replaces it by deleting and adding; each change is a step to die at."""
 
     def __init__(self, directory: Path, reach: Reach) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # keyring has no type for it
@@ -196,7 +196,7 @@ class ReplacingKeyring(KeyringBackend):
         self._reach = reach
         self._changes = 0
 
-    def get_password(self, service: str, username: str) -> str | None:  # noqa: ARG002  there is one user
+    def get_password(self, service: str, username: str) -> str | None:  # noqa: ARG002  there is only one
         path = self._path(service)
         return path.read_text() if path.exists() else None
 
@@ -206,7 +206,7 @@ class ReplacingKeyring(KeyringBackend):
         self._change()
         self._path(service).write_text(password)
 
-    def delete_password(self, service: str, username: str) -> None:  # noqa: ARG002  there is one user
+    def delete_password(self, service: str, username: str) -> None:  # noqa: ARG002  there is only one
         self._change()
         self._path(service).unlink()
 
@@ -219,7 +219,7 @@ class ReplacingKeyring(KeyringBackend):
 
 
 def replacing_store(directory: Path, reach: Reach = lambda _: None) -> KeyringStore:
-    """Opens a keyring that replaces by deleting, and that several processes share."""
+    """Opens a keyring that replaces by deleting and that several processes share."""
     records = directory / "records"
     records.mkdir(parents=True, exist_ok=True)
     backend = Backend(

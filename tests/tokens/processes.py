@@ -15,7 +15,7 @@ from typing import Self
 from tests.tokens.scene import Clock
 from withings_auth.sandbox import Sandbox
 
-# Among the installed packages there may be one that is called tests.
+# An installed package may be called tests too.
 _SERVE = """
 import sys, types
 tests = sys.modules["tests"] = types.ModuleType("tests")
@@ -27,7 +27,7 @@ serve()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """How a process ended, and what it said before: a digest of its token, or its error."""
+    """How a process ended, and what it reported: a digest of its token, or its error."""
 
     returncode: int
     digest: str | None = None
@@ -37,7 +37,7 @@ class Ended:
 
 
 class Processes:
-    """Starts one process at a time, a fork of one that has imported everything.
+    """Starts one process at a time, forked from one that has imported everything.
 
     `store` is `file:DIRECTORY`, `keyring:STATE` or `replacing:DIRECTORY`; `die_at` is the step at which the process is
     killed. Its clock moves only while it waits.
@@ -56,23 +56,23 @@ class Processes:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.killpg(self._server.pid, signal.SIGKILL)  # whoever still waits for something, too
+        os.killpg(self._server.pid, signal.SIGKILL)  # with everything that still waits
         self._server.communicate()
 
     def __call__(self, store: str, clock: Clock, **order: object) -> Ended:
-        """Lets a process ask for a token and waits for its end; the rest of the order is as in `mortal.Order`."""
+        """Starts a process that asks for a token, and waits for its end; see `mortal.Order` for the other fields."""
         self.begin(store, clock, **order)
         return self.end(clock)
 
     def begin(self, store: str, clock: Clock, **order: object) -> int:
-        """Lets a process begin and returns its id."""
+        """Starts a process and returns its id."""
         self._write(json.dumps({"store": store, "now": clock(), **order}))
         pid = self._read()["pid"]
         assert isinstance(pid, int)
         return pid
 
     def end(self, clock: Clock) -> Ended:
-        """Waits for the end of the process that was begun; meanwhile its waits move the clock."""
+        """Waits for the process to end; meanwhile its waits move the clock."""
         said: dict[str, object] = {}
         while "returncode" not in said:
             told = self._read()
@@ -106,7 +106,7 @@ class Processes:
 
 
 def await_refresh(sandbox: Sandbox, before: int = 0) -> None:
-    """Waits until Withings has made one more refresh than so many."""
+    """Waits until Withings has made more refreshes than the given number."""
     deadline = time.monotonic() + 60
     while sandbox.counters.refreshes == before:
         assert time.monotonic() < deadline, "nobody renews"

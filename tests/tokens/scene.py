@@ -1,4 +1,4 @@
-"""One login, one store, one Withings and one clock, with which a transaction runs without sleeping."""
+"""One login, one store, one Withings and one clock: a transaction runs on them without sleeping."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOT_SENT = NotSent(why="Connection refused")
 
 
 class Clock:
-    """The only clock there is, for us and for the sandbox; waiting moves it."""
+    """The only clock, for us and for the sandbox; waiting moves it."""
 
     def __init__(self) -> None:
         self.at = START
@@ -43,13 +43,13 @@ class Clock:
 
     @property
     def waited(self) -> float:
-        """How long all waits together were."""
+        """The length of all waits together."""
         return sum(self.waits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """A request as it left."""
+    """A request as it was sent."""
 
     at: float
     url: str
@@ -57,7 +57,7 @@ class Sent:
 
 
 class Scene:
-    """Somebody is logged in; the token is three hours old and has expired, unless `age` says otherwise."""
+    """A login with a token that is three hours old and expired, unless `age` is given."""
 
     def __init__(self, store: SecretStore, sandbox: Sandbox, clock: Clock) -> None:
         self.store = store
@@ -67,7 +67,7 @@ class Scene:
         self._numbers = itertools.count()
 
     def log_in(self, *, age: float = LIFE, profile: str = "default") -> Grant:
-        """Saves a login that is so many seconds old."""
+        """Saves a login of the given age in seconds."""
         pair = self.sandbox.issue_pair()
         grant = Grant(
             access_token=pair.access_token,
@@ -86,12 +86,12 @@ class Scene:
         return grant
 
     def save(self, grant: Grant, *, profile: str = "default") -> None:
-        """Puts a record there, as another program does."""
+        """Saves a record, as another program would."""
         save_record(self.store, token_name(profile), grant.to_record())
 
     @property
     def stored(self) -> Grant:
-        """What the store holds now."""
+        """The record in the store now."""
         return load_grant(self.store, "default")
 
     def post(self, url: str, form: Mapping[str, str], **_: object) -> Outcome:
@@ -100,7 +100,7 @@ class Scene:
         return post(url, form)
 
     def script(self, *outcomes: Outcome | BaseException) -> Post:
-        """A Withings that answers just this, one after another, and nothing more."""
+        """Returns a `post` with just these answers, in this order."""
         coming: Iterator[Outcome | BaseException] = iter(outcomes)
 
         def scripted(url: str, form: Mapping[str, str], **_: object) -> Outcome:
@@ -124,7 +124,7 @@ class Scene:
         wait: Callable[[float], None] | None = None,
         now: Callable[[], float] | None = None,
     ) -> Grant:
-        """What a process does that asks for a token; `now` is a wall clock that goes wrong, `Clock` is right."""
+        """Does what a process does to get a token; `now` may be a wrong wall clock, `Clock` is right."""
         return renew(
             store or self.store,
             profile,
@@ -137,12 +137,12 @@ class Scene:
 
     @property
     def way_left(self) -> bool:
-        """Whether Withings' rules leave a way to a token: the stored refresh token is alive."""
+        """Whether the stored refresh token is still alive at Withings."""
         return self.stored.refresh_token in self.sandbox.live_refresh_tokens
 
     def works(self, grant: Grant) -> bool:
-        """Whether Withings takes the access token; this is its first use."""
-        form = urlencode({"action": "getdevice", "number": next(self._numbers)})  # no request is the same twice
+        """Whether Withings accepts the access token; this counts as its first use."""
+        form = urlencode({"action": "getdevice", "number": next(self._numbers)})  # so that no two requests are the same
         headers = {
             "Authorization": f"Bearer {grant.access_token}",
             "Content-Type": "application/x-www-form-urlencoded",
@@ -164,7 +164,7 @@ class Scene:
 
 
 def digest(grant: Grant) -> str:
-    """What can be told of an access token without telling it."""
+    """A digest that identifies an access token without revealing it."""
     return hashlib.sha256(grant.access_token.encode()).hexdigest()
 
 
@@ -174,7 +174,7 @@ def answer(content: object, http_status: int = 200) -> Answer:
 
 
 def tokens(**changes: object) -> Answer:
-    """An answer that brings the tokens access-2 and refresh-2."""
+    """An answer with the tokens access-2 and refresh-2."""
     body = {
         "userid": 38210457,
         "access_token": "access-2",
@@ -187,5 +187,5 @@ def tokens(**changes: object) -> Answer:
 
 
 def refusal(status: int, error: str = "", /, **body: object) -> Answer:
-    """An answer with another status than 0."""
+    """An answer with a status other than 0."""
     return answer({"status": status, "body": body, "error": error})

@@ -1,4 +1,4 @@
-"""Wall clocks that are set forward or back, and computers that sleep for a day: between renewals and within one."""
+"""Clocks that are set forward or back, and computers that sleep for a day, between renewals and during one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ JUMPS = (-400 * DAY, -DAY, -HOUR, -5, 5, HOUR, DAY, 400 * DAY)
 
 
 class Wrong:
-    """This computer's wall clock: ahead of the true one, or behind it, by a number of seconds that can be set."""
+    """This computer's wall clock, a settable number of seconds ahead of the true one or behind it."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -37,7 +37,7 @@ def wrong(clock: Clock) -> Wrong:
 
 
 def works_in_the_end(scene: Scene, now: Callable[[], float], **how: object) -> Grant:
-    """Does what a program does: asks, tries the token, and reports it once if it is rejected."""
+    """Does what a program does: asks for a token, uses it, and reports it once if it is rejected."""
     grant = scene.renew(now=now, **how)  # type: ignore[arg-type]  # as `Scene.renew` takes them
     if not scene.works(grant):
         grant = scene.renew(rejected=grant.access_token, now=now, **how)  # type: ignore[arg-type]  # as above
@@ -49,9 +49,9 @@ class TestBetweenRenewals:
     @pytest.mark.parametrize("age", [0, HOUR, LIFE - 61, LIFE, DAY + 600])
     @pytest.mark.parametrize("jump", JUMPS)
     def test_set_forward_or_back(self, scene: Scene, wrong: Wrong, age: int, jump: int) -> None:
-        """Statement 33: whatever the clock says, who asks, and reports what is rejected, has a token that works.
+        """Statement 33: whatever the clock says, a caller that reports a rejected token gets one that works.
 
-        One renewal at most is what a jump costs, and none when the clock goes right again.
+        A jump costs one renewal at most, and none once the clock is right again.
         """
         scene.log_in(age=age)
         wrong.ahead = jump
@@ -62,7 +62,7 @@ class TestBetweenRenewals:
 
     @pytest.mark.parametrize("jump", JUMPS)
     def test_and_set_right_again(self, scene: Scene, wrong: Wrong, jump: int) -> None:
-        """A pair that was noted by a wrong clock is no trap once the clock is right."""
+        """A pair that was saved with a wrong clock does no harm once the clock is right."""
         scene.log_in()
         wrong.ahead = jump
         works_in_the_end(scene, wrong)
@@ -72,7 +72,7 @@ class TestBetweenRenewals:
         assert scene.stored.seconds_left(scene.clock()) > 0
 
     def test_a_clock_that_slept_with_the_computer(self, scene: Scene, wrong: Wrong) -> None:
-        """Statement 33: after a suspend that the clock missed, a dead token looks alive, and is renewed once."""
+        """Statement 33: after a suspend that the clock missed, a dead token looks alive; it is renewed once."""
         old = scene.log_in(age=HOUR)
         scene.clock.at += DAY
         wrong.ahead = -DAY
@@ -95,7 +95,7 @@ class TestBetweenRenewals:
     def test_a_process_whose_clock_is_wrong(
         self, file_scene: Scene, processes: Processes, directory: Path, wrong: Wrong, clock: Clock
     ) -> None:
-        """What one process saved by a clock that is a day ahead is renewed by one whose clock is right."""
+        """One process saves with a clock that is a day ahead; another, with the right time, renews what it saved."""
         file_scene.log_in()
         wrong.ahead = DAY
         ahead = file_scene.renew(now=wrong)
@@ -107,7 +107,7 @@ class TestBetweenRenewals:
 class TestWithinARenewal:
     @pytest.mark.parametrize("jump", JUMPS)
     def test_between_the_request_and_the_save(self, scene: Scene, wrong: Wrong, jump: int) -> None:
-        """“Life left never exceeds life granted; a clock before `obtained_at` means expired”: it is renewed again."""
+        """No token outlives its grant, and a clock before `obtained_at` means expired: it is renewed again."""
         scene.log_in()
 
         new = scene.renew(now=wrong, post=setting(scene, wrong, jump))
@@ -118,7 +118,7 @@ class TestWithinARenewal:
         assert scene.nobody_was_hasty()
 
     def test_a_suspend_of_a_day_between_the_answer_and_the_save(self, scene: Scene) -> None:
-        """The pair that arrived a day ago is saved, and renewed: its refresh token lives for a year."""
+        """The day-old pair is saved and then renewed, since its refresh token lives for a year."""
         scene.log_in()
 
         def post(url: str, form: Mapping[str, str], **_: object) -> Outcome:
@@ -131,7 +131,7 @@ class TestWithinARenewal:
 
     @pytest.mark.parametrize("jump", JUMPS)
     def test_while_the_guard_is_waited_out(self, scene: Scene, wrong: Wrong, jump: int) -> None:
-        """The wait is one of seconds, not until a time of day: it is neither cut short nor drawn out."""
+        """The wait counts seconds and ignores the time of day, so a jump neither shortens nor extends it."""
         scene.log_in()
         scene.sandbox.fail_next("lost")
 
@@ -145,7 +145,7 @@ class TestWithinARenewal:
 
     @pytest.mark.parametrize("jump", JUMPS)
     def test_while_an_answer_is_lost(self, scene: Scene, wrong: Wrong, jump: int) -> None:
-        """“The same refresh token is never sent twice within 10 seconds”, though the clock jumps meanwhile."""
+        """A refresh token is never sent twice within ten seconds, even if the clock jumps in between."""
         scene.log_in()
         scene.sandbox.fail_next("lost")
 
@@ -154,7 +154,7 @@ class TestWithinARenewal:
         assert scene.nobody_was_hasty()
 
     def test_a_suspend_of_a_day_while_the_guard_is_waited_out(self, scene: Scene) -> None:
-        """After more than eight hours Withings' rules leave nothing; its refusal says so, and what is stored stays."""
+        """After more than eight hours Withings refuses for good: the error quotes it, and the record stays."""
         old = scene.log_in()
         scene.sandbox.fail_next("lost")
 
@@ -167,7 +167,7 @@ class TestWithinARenewal:
 
     @pytest.mark.parametrize("jump", JUMPS)
     def test_while_waiting_for_the_lock(self, scene: Scene, wrong: Wrong, jump: int) -> None:
-        """The patience for a lock is counted by a clock that nobody sets."""
+        """The wait for a lock is timed by a clock that nobody can set."""
         scene.log_in(age=LIFE + DAY)
         began = scene.clock()
 
@@ -180,7 +180,7 @@ class TestWithinARenewal:
         assert LOCK_PATIENCE_SECONDS <= scene.clock() - began <= LOCK_PATIENCE_SECONDS + 1
 
     def test_a_suspend_of_a_day_while_waiting_for_the_lock(self, scene: Scene) -> None:
-        """The token is judged by the time at which the lock is had: it was good when the wait began."""
+        """The token is judged when the lock is acquired, although it was still valid when the wait began."""
         old = scene.log_in(age=HOUR)
 
         def wait(_: float) -> None:
@@ -192,7 +192,7 @@ class TestWithinARenewal:
 
     @pytest.mark.parametrize("jump", JUMPS)
     def test_between_two_processes(self, scene: Scene, wrong: Wrong, jump: int) -> None:
-        """A guard written with a wrong clock lasts eleven seconds at most; if it is missed, there is a 601."""
+        """A guard written with a wrong clock lasts eleven seconds at most; without it, Withings answers 601."""
         scene.log_in(age=LIFE + DAY)
         wrong.ahead = jump
         scene.sandbox.fail_next("lost", times=2)
@@ -205,7 +205,7 @@ class TestWithinARenewal:
 
 class TestUnderEveryCombination:
     def test_between_renewals(self, everywhere: Combinations, clock: Clock) -> None:
-        """Statement 33: forward, back, and a suspend that the clock missed; each ends in a token that works."""
+        """Statement 33: forward, back, and a suspend that the clock missed all end with a token that works."""
         for combination in everywhere:
             with combination as scene:
                 wrong = Wrong(clock)
@@ -216,7 +216,7 @@ class TestUnderEveryCombination:
                     scene.clock.at += LIFE
 
     def test_within_a_renewal(self, everywhere: Combinations, clock: Clock) -> None:
-        """An answer is lost, and the clock is set meanwhile, back or forward; the repetition brings a token."""
+        """An answer is lost while the clock is set back or forward; the second try gets a token."""
         for combination in everywhere:
             with combination as scene:
                 for jump in (-DAY, DAY):
@@ -229,7 +229,7 @@ class TestUnderEveryCombination:
 
 
 def setting(scene: Scene, wrong: Wrong, jump: int) -> Post:
-    """A `post` during which the clock is set."""
+    """Returns a `post` during which the clock jumps."""
 
     def post(url: str, form: Mapping[str, str], **_: object) -> Outcome:
         outcome = scene.post(url, form)

@@ -1,4 +1,4 @@
-"""A real process is killed at each step of a renewal, and another one asks after a while."""
+"""A real process is killed at each step of a renewal, and another one asks for a token later."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ Kill = Callable[[str], None]
 
 @pytest.fixture
 def kill_at(processes: Processes, sandbox: Sandbox, clock: Clock, directory: Path) -> Kill:
-    """`kill_at(step)`: a process begins to renew and is killed at the step."""
+    """`kill_at(step)` starts a process that renews, and kills it at that step."""
     store = f"file:{directory}"
 
     def kill(step: str) -> None:
@@ -59,12 +59,12 @@ def kill_at(processes: Processes, sandbox: Sandbox, clock: Clock, directory: Pat
 
 @pytest.fixture
 def ask(processes: Processes, clock: Clock, directory: Path) -> Callable[[], Ended]:
-    """`ask()`: a fresh process asks for a token."""
+    """`ask()` starts a process that asks for a token."""
     return lambda: processes(f"file:{directory}", clock)
 
 
 def test_every_step_is_one(file_scene: Scene, kill_at: Kill, ask: Callable[[], Ended]) -> None:
-    """The steps come in the order in which they are listed: what a killed one leaves tells how far it came."""
+    """The steps come in the order of the list, as what a killed process leaves behind shows."""
     refreshes = []
     for step in (*HARMLESS[:4], *AT_STAKE, *HARMLESS[4:]):
         old = file_scene.log_in()
@@ -80,13 +80,13 @@ def test_every_step_is_one(file_scene: Scene, kill_at: Kill, ask: Callable[[], E
 def test_killed_where_nothing_is_at_stake(
     file_scene: Scene, kill_at: Kill, ask: Callable[[], Ended], step: str, later: int
 ) -> None:
-    """Before the request nothing was used up, after the save nothing is missing; the lock is free again."""
+    """Before the request nothing is spent, and after the save nothing is missing; the lock is free again."""
     file_scene.log_in()
     kill_at(step)
     file_scene.clock.at += later
     assert ask().digest == digest(file_scene.stored)
     assert file_scene.works(file_scene.stored)
-    # Where an attempt was noted, the guard is kept though nothing was sent.
+    # If an attempt was noted, the guard is respected even though nothing was sent.
     assert file_scene.clock.waited == (11 if (step, later) == ("before the request", 0) else 0)
     assert file_scene.sandbox.counters.refusals == 0
 
@@ -96,9 +96,9 @@ def test_killed_where_nothing_is_at_stake(
 def test_killed_between_renewal_and_save(
     file_scene: Scene, kill_at: Kill, ask: Callable[[], Ended], step: str, later: int
 ) -> None:
-    """“A process killed between the answer and the save loses nothing, if somebody asks again within eight hours.”
+    """A process killed between the answer and the save loses nothing if somebody asks again within eight hours.
 
-    The guard of the dead process is kept, and its lock is free.
+    The dead process's guard is respected, and its lock is free.
     """
     file_scene.log_in()
     kill_at(step)
@@ -113,7 +113,7 @@ def test_killed_between_renewal_and_save(
 def test_killed_between_renewal_and_save_and_nobody_asks_for_eight_hours(
     file_scene: Scene, kill_at: Kill, ask: Callable[[], Ended], step: str
 ) -> None:
-    """Withings' own limit: then only a new login helps, what is stored stays, and Withings' words say so.
+    """Past Withings' own limit only a new login helps: the error quotes Withings, and the record stays.
 
     Statement 30.
     """
@@ -138,7 +138,7 @@ class TestUnderEveryCombination:
 
     @pytest.mark.parametrize("later", LATER[1:3])
     def test_killed_between_renewal_and_save(self, everywhere_on_disk: Combinations, kill_at: Kill, later: int) -> None:
-        """Within the eight hours there is a token, and it works."""
+        """Within eight hours, the next caller gets a token that works."""
         for combination in everywhere_on_disk.without(*OF_REFUSALS):
             with combination as scene:
                 scene.log_in()
@@ -148,7 +148,7 @@ class TestUnderEveryCombination:
                 assert scene.sandbox.counters.refusals == 0
 
     def test_and_nobody_asks_for_eight_hours(self, everywhere_on_disk: Combinations, kill_at: Kill) -> None:
-        """Withings' rules leave nothing: “log in”, and nothing is touched."""
+        """After that the answer is “log in”, and the record is left alone."""
         for combination in everywhere_on_disk:
             with combination as scene:
                 old = scene.log_in()
@@ -160,7 +160,7 @@ class TestUnderEveryCombination:
                 assert scene.stored == old
 
     def test_killed_twice(self, everywhere_on_disk: Combinations, kill_at: Kill) -> None:
-        """The second victim repeats the first one's refresh; the eight hours count from the first."""
+        """The second process to die repeats the first one's refresh; the eight hours count from the first."""
         for combination in everywhere_on_disk.without(*OF_REFUSALS):
             with combination as scene:
                 scene.log_in()
@@ -177,7 +177,7 @@ class TestUnderEveryCombination:
     def test_a_token_that_died_of_a_renewal_nobody_knows_of(
         self, everywhere_on_disk: Combinations, processes: Processes, directory: Path
     ) -> None:
-        """Statement 33: it looks alive and may be dead at Withings; once it is rejected it is renewed."""
+        """Statement 33: it looks valid and may be dead at Withings; once rejected, it is renewed."""
         # What is refused here is a data call, whose answer the renewal does not read.
         for combination in everywhere_on_disk.without(*OF_REFUSALS):
             with combination as scene:
@@ -189,7 +189,7 @@ class TestUnderEveryCombination:
                     assert scene.works(scene.renew(rejected=old.access_token))
 
 
-# Runs the command by a clock that is ahead by so many seconds.
+# Runs the command with a clock that is ahead by a number of seconds.
 LATER_ON = """
 import sys, time
 real_time, ahead = time.time, float(sys.argv.pop(1))
@@ -201,7 +201,7 @@ sys.exit(main(sys.argv[1:]))
 
 @pytest.mark.parametrize(("later", "returncode"), [(11, 0), (7 * HOUR, 0), (9 * HOUR, 3)])
 def test_the_command_is_killed_and_run_again(cli: Cli, directory: Path, later: int, returncode: int) -> None:
-    """The whole program, as people start it: `withings-auth token` dies while the answer is on its way."""
+    """The real command: `withings-auth token` is killed while the answer is on its way."""
     with Sandbox() as sandbox:
         clock = Clock()
         clock.at = sandbox.now() - LIFE
@@ -241,7 +241,7 @@ class TestKeyrings:
         step: str,
         later: int,
     ) -> None:
-        """The record in the keyring, lock and notes in the state directory: the same promises."""
+        """The record is in the keyring, lock and notes are in the state directory, and the same holds."""
         secret_service.enter(monkeypatch)
         store = f"keyring:{state_directory()}"
         scene = Scene(KeyringStore(state_directory()), sandbox, clock)
@@ -261,7 +261,7 @@ class TestKeyrings:
     def test_killed_between_delete_and_add(
         self, home: Path, sandbox: Sandbox, clock: Clock, processes: Processes, change: int, later: int
     ) -> None:
-        """Statement 30: a keyring that replaces by deleting (macOS) has no moment in which a login can be lost.
+        """Statement 30: even if a keyring replaces by deleting (macOS), a login can be lost at no moment.
 
         The changes of a save: the new record is put beside, the old one is deleted, the new one is added in its
         place, and what lies beside is deleted.
@@ -276,7 +276,7 @@ class TestKeyrings:
         told = processes(store, clock)
         assert told.digest == digest(scene.stored)
         assert scene.works(scene.stored)
-        # From the deletion on the new pair is what is read: until it has expired, nobody is asked again.
+        # After the deletion the new pair is what is read, so nothing is sent until it expires.
         assert sandbox.counters.refreshes == (1 if change >= 2 and later < LIFE else 2)
         clock.at = scene.stored.expires_at
         assert processes(store, clock).returncode == 0

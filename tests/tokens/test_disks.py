@@ -1,6 +1,6 @@
-"""Disks that are full, read-only or without locks: an error before any request, or a renewal that is not lost.
+"""Full disks, read-only disks and disks without locks: an error before any request, or a renewal that survives.
 
-“It cannot be had: exit 5 before any request.” Real processes ask, and what they leave works when there is room again.
+Real processes ask for a token, and what they leave behind works as soon as there is room again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ROOM_FOR_A_NOTE_BYTES = 200  # a note has about 100, a record more than 400
 
 
 class Disk:
-    """A file system of its own on which somebody is logged in."""
+    """A separate file system that holds a login."""
 
     def __init__(self, place: Path, sandbox: Sandbox, clock: Clock, processes: Processes) -> None:
         self.place = place
@@ -38,7 +38,7 @@ class Disk:
             pytest.skip("a file system of its own can be mounted by root only")
 
     def fill(self, *, but_pages: int = 0) -> None:
-        """Leaves so many pages of room."""
+        """Fills the disk but for a number of pages."""
         ballast = self.place / "ballast"
         with suppress(OSError), ballast.open("wb", buffering=0) as file:
             while True:
@@ -47,23 +47,23 @@ class Disk:
             file.truncate(ballast.stat().st_size - 4096 * but_pages)
 
     def fill_with_empty_files(self) -> None:
-        """Leaves room for content, and for no file to put it in."""
+        """Leaves room for data but not for another file."""
         self.mount("remount,nr_inodes=100")
         with suppress(OSError):
             for number in range(100):
                 (self.place / f"ballast {number}").touch()
 
     def make_room(self) -> None:
-        """Takes the ballast away."""
+        """Removes the ballast."""
         for path in self.place.glob("ballast*"):
             path.unlink()
 
     def ask(self, **order: object) -> Ended:
-        """Lets a fresh process ask for a token."""
+        """Starts a process that asks for a token."""
         return self._processes(f"file:{self.place / 'store'}", self.scene.clock, **order)
 
     def works_again(self) -> bool:
-        """Whether a fresh process now gets a token that is stored and works."""
+        """Whether a new process gets a token that is stored and works."""
         return self.ask().digest == digest(self.scene.stored) and self.scene.works(self.scene.stored)
 
 
@@ -80,14 +80,14 @@ def disk(tmp_path: Path, sandbox: Sandbox, clock: Clock, processes: Processes) -
 
 
 def is_exit_5(ended: Ended, error: str, words: str) -> bool:
-    """Whether a process said so, and gave no token."""
+    """Whether a process ended with this error, exit code 5 and no token."""
     return (ended.error, ended.exit_code, ended.digest) == (error, 5, None) and words in ended.words
 
 
 class TestLock:
     @pytest.mark.parametrize("had_before", [False, True])
     def test_a_read_only_disk(self, disk: Disk, had_before: bool) -> None:
-        """Whether or not the lock file is there already: exit 5, nothing is asked, and nothing is lost."""
+        """With or without an existing lock file: exit 5, no request, and nothing is lost."""
         disk.scene.log_in()
         if had_before:
             disk.scene.renew()
@@ -100,7 +100,7 @@ class TestLock:
         assert disk.works_again()
 
     def test_a_read_only_disk_hands_out_a_good_token(self, disk: Disk, cli: Cli) -> None:
-        """A token that needs no renewal needs no lock, by the command either."""
+        """A valid token needs no lock, so the command prints it."""
         with Sandbox() as sandbox:
             clock = Clock()
             clock.at = sandbox.now()
@@ -112,7 +112,7 @@ class TestLock:
             disk.mount("remount,rw")
 
     def test_no_room_for_a_lock_file(self, disk: Disk) -> None:
-        """A disk without a single inode left."""
+        """A disk that has run out of inodes."""
         disk.scene.log_in()
         disk.fill_with_empty_files()
         assert is_exit_5(disk.ask(), "StoreUnavailable", "No space left on device")
@@ -121,7 +121,7 @@ class TestLock:
         assert disk.works_again()
 
     def test_a_directory_in_its_place(self, file_scene: Scene, directory: Path, processes: Processes) -> None:
-        """Something that is no lock file is an error, and never a renewal without a lock."""
+        """Anything but a lock file is an error, and never leads to a renewal without a lock."""
         file_scene.log_in()
         lock = directory / "token" / "default.lock"
         lock.unlink()
@@ -134,7 +134,7 @@ class TestLock:
 
 class TestNotes:
     def test_no_room_for_a_note(self, disk: Disk) -> None:
-        """An attempt that the next process would not know of is not made."""
+        """No request is sent if the next process could not know about it."""
         old = disk.scene.log_in()
         disk.fill()
         assert is_exit_5(disk.ask(), "StoreUnavailable", "No space left on device")
@@ -144,7 +144,7 @@ class TestNotes:
         assert disk.works_again()
 
     def test_no_room_for_a_note_by_quota(self, file_scene: Scene, directory: Path, processes: Processes) -> None:
-        """A limit on the size of files is another kind of full disk, which needs no root to be tried."""
+        """A limit on file sizes acts like a full disk, and can be tested without root."""
         old = file_scene.log_in()
         told = processes(f"file:{directory}", file_scene.clock, largest_file_bytes=0)
         assert is_exit_5(told, "StoreUnavailable", "File too large")
@@ -156,7 +156,7 @@ class TestNotes:
 class TestSave:
     @pytest.mark.parametrize("later", [0, 7 * HOUR])
     def test_no_room_for_the_new_pair(self, disk: Disk, later: int) -> None:
-        """Statements 29, 30: the note fits, the record does not; no token, and the old record stays and is good."""
+        """Statements 29 and 30: the note fits, the record does not: no token, and the old record is still good."""
         old = disk.scene.log_in()
         disk.fill(but_pages=1)
         told = disk.ask()
@@ -169,7 +169,7 @@ class TestSave:
         assert disk.works_again()
 
     def test_no_room_for_the_new_pair_by_quota(self, file_scene: Scene, directory: Path, processes: Processes) -> None:
-        """The same by a limit on the size of files."""
+        """The same with a limit on file sizes."""
         old = file_scene.log_in()
         told = processes(f"file:{directory}", file_scene.clock, largest_file_bytes=ROOM_FOR_A_NOTE_BYTES)
         assert is_exit_5(told, "StoreNotDurable", "File too large")
@@ -180,7 +180,7 @@ class TestSave:
 
 
 class TestStateDirectory:
-    """The records rest in a keyring; lock, notes and index lie on the disk."""
+    """The records are in a keyring; the lock, the notes and the index are on disk."""
 
     def test_it_is_read_only(self, disk: Disk, sandbox: Sandbox, clock: Clock) -> None:
         """Exit 5 before any request, as for files."""
@@ -197,7 +197,7 @@ class TestStateDirectory:
     def test_it_has_no_room_for_the_index_once_the_keyring_has_the_new_pair(
         self, disk: Disk, sandbox: Sandbox, clock: Clock
     ) -> None:
-        """A save that cannot be told to others does not count; yet it is there, and the next one asks nobody."""
+        """A save that the index misses does not count; but it is there, and the next caller sends nothing."""
 
         class Filling(MemoryKeyring):
             def set_password(self, service: str, username: str, password: str) -> None:

@@ -1,4 +1,4 @@
-"""Withings has renewed, and the new pair cannot be saved: the save fails, lies, cuts, hangs, or lands late.
+"""Withings has renewed, and the new pair cannot be saved: the save fails, lies, truncates, hangs or lands late.
 
 “The save is read back before it counts”: nothing is handed out that is not durable, and the previous refresh token
 brings another pair as soon as the store is well.
@@ -34,14 +34,14 @@ PATIENCE_SECONDS = 0.2
 
 
 class FaultyKeyring(MemoryKeyring):
-    """Does what `fault` says with a record that it is to save; one that hangs lands when it may `go`."""
+    """Treats each record to be saved as `fault` says; one that hangs is saved once `go` is set."""
 
     def __init__(self) -> None:
         super().__init__()
         self.fault = ""
         self.go = threading.Event()
 
-    def happens(self, secret: str = "") -> None:  # noqa: ARG002  it is all the same here
+    def happens(self, secret: str = "") -> None:  # noqa: ARG002  only whether there is one matters
         if self.fault == "cannot be read":
             assert self.go.wait(20)
 
@@ -52,7 +52,7 @@ class FaultyKeyring(MemoryKeyring):
             case "forgets":
                 return
             case "cuts":
-                self.fault = ""  # what had room before has it again
+                self.fault = ""  # the old record still fits
                 super().set_password(service, username, password[:100])
             case "saves, and fails":
                 super().set_password(service, username, password)
@@ -65,7 +65,7 @@ class FaultyKeyring(MemoryKeyring):
 
 
 class Desk:
-    """Somebody is logged in with a keyring that can be told to fail; each store over it is another program's."""
+    """A login in a keyring that fails on demand; each store opened over it stands for another program."""
 
     def __init__(self, scene: Scene, state: Path) -> None:
         self.keyring = FaultyKeyring()
@@ -76,7 +76,7 @@ class Desk:
         scene.log_in()
 
     def fail_to_renew(self, fault: str) -> StoreNotDurable:
-        """Asks while the keyring has the fault, and returns what is raised."""
+        """Asks while the keyring has the fault, and returns the error."""
         self.keyring.fault = fault
         with pytest.raises(StoreNotDurable, match="renewed but could not be saved") as caught:
             self.scene.renew(store=self.open_impatient_store())
@@ -93,7 +93,7 @@ def desk(directory: Path, sandbox: Sandbox, clock: Clock) -> Desk:
 class TestUnderEveryCombination:
     @pytest.mark.parametrize("fault", ["forgets", "cuts"])
     def test_it_lied(self, everywhere: Combinations, directory: Path, fault: str) -> None:
-        """Statements 29, 30: the old record is still there, and brings another pair when the keyring is well."""
+        """Statements 29 and 30: the old record is still there, and is renewed once the keyring works."""
         for combination in everywhere:
             with combination as scene:
                 desk = Desk(scene, directory)
@@ -107,7 +107,7 @@ class TestUnderEveryCombination:
 
     @pytest.mark.parametrize("fault", ["saves, and fails", "hangs"])
     def test_it_landed_all_the_same(self, everywhere: Combinations, directory: Path, fault: str) -> None:
-        """Whoever comes next finds the new pair, and asks nobody; so nothing is repeated, and nothing refused."""
+        """The next caller finds the new pair and sends nothing, so nothing is repeated or refused."""
         for combination in everywhere.without(*OF_REPETITIONS, *OF_REFUSALS):
             with combination as scene:
                 desk = Desk(scene, directory)
@@ -121,12 +121,12 @@ class TestUnderEveryCombination:
 class TestWhatIsTold:
     @pytest.mark.parametrize("fault", ["fails", "forgets", "cuts", "saves, and fails", "hangs"])
     def test_until_when_nothing_is_lost(self, desk: Desk, fault: str) -> None:
-        """Statement 29: exit 5, no token, and the time until which another try can save the login."""
+        """Statement 29: exit 5, no token, and the error says until when another try can save the login."""
         assert "before 2023-11-15 09:13" in desk.fail_to_renew(fault).hint
         desk.keyring.go.set()
 
     def test_a_token_with_life_is_not_handed_out_for_it(self, desk: Desk) -> None:
-        """After a renewal the old access token may be dead: it would be a token that nobody can vouch for."""
+        """After a renewal the old access token may be dead, so it is not handed out."""
         desk.scene.clock.at = desk.scene.stored.expires_at - 600
         desk.keyring.fault = "fails"
         with pytest.raises(StoreNotDurable):
@@ -135,7 +135,7 @@ class TestWhatIsTold:
 
 class TestHanging:
     def test_who_asks_meanwhile_waits_for_it_and_gets_what_it_saved(self, desk: Desk) -> None:
-        """“It can never land on top of a newer pair”: until it has landed nobody else is let in to renew."""
+        """A save that hangs never overwrites a newer pair: nobody else can renew until it has returned."""
         desk.fail_to_renew("hangs")
         with pytest.raises(LockBusy), desk.open_store().lock(TOKEN, 0):
             pass
@@ -160,7 +160,7 @@ class TestHanging:
         assert desk.scene.works(found[0])
 
     def test_nothing_older_lands_on_top_of_what_is_newer(self, desk: Desk) -> None:
-        """Generation after generation hangs and lands late; each is renewed from the one before it."""
+        """Several saves in a row hang and land late; each pair is renewed from the one before it."""
         refresh_tokens = [desk.scene.stored.refresh_token]
         for _ in range(4):
             desk.keyring.go.clear()
@@ -174,7 +174,7 @@ class TestHanging:
         assert desk.scene.works(desk.scene.renew())
 
     def test_a_keyring_that_hangs_before_the_request_is_told_before_it(self, desk: Desk) -> None:
-        """Statement 32: if the record cannot be read, nothing is sent and nothing is used up."""
+        """Statement 32: if the record cannot be read, nothing is sent and nothing is spent."""
         desk.keyring.fault = "cannot be read"
         with pytest.raises(StoreUnavailable) as caught:
             desk.scene.renew(store=desk.open_impatient_store())
@@ -184,7 +184,7 @@ class TestHanging:
         assert desk.scene.works(desk.scene.renew(store=desk.open_store()))
 
 
-# Asks for a token with a keyring that it does not wait long for, prints the result, and ends.
+# Asks for a token, does not wait long for the keyring, prints the error and ends.
 IMPATIENT = """
 import sys
 from pathlib import Path
@@ -210,21 +210,21 @@ class TestSecretService:
         return scene
 
     def begin(self, scene: Scene, processes: Processes, service: SecretService) -> int:
-        """Lets a process begin to renew, and returns when Withings has renewed and its answer is on its way."""
+        """Starts a process that renews; returns when Withings has renewed and its answer is on its way."""
         scene.sandbox.fail_next("slow", seconds=1.0)
         pid = processes.begin(store(), scene.clock, environ=service.environ, patience_seconds=1.5)
         await_refresh(scene.sandbox)
         return pid
 
     def ask(self, scene: Scene, processes: Processes, service: SecretService) -> Ended:
-        """Lets a fresh process ask."""
+        """Starts a new process that asks for a token."""
         return processes(store(), scene.clock, environ=service.environ, patience_seconds=5)
 
     @pytest.mark.parametrize("later", [0, 7 * HOUR])
     def test_it_hangs_and_goes_on_when_the_process_is_gone(
         self, scene: Scene, processes: Processes, secret_service: SecretService, later: int
     ) -> None:
-        """What a process asked for that has ended since may land or not: who comes next has a token that works."""
+        """A save by a process that has ended may land or not: the next caller gets a token that works."""
         self.begin(scene, processes, secret_service)
         secret_service.stop()
         told = processes.end(scene.clock)
@@ -239,7 +239,7 @@ class TestSecretService:
     def test_the_process_is_killed_while_it_hangs(
         self, scene: Scene, processes: Processes, secret_service: SecretService
     ) -> None:
-        """“… or the process is gone”: then the lock is free, and the next one waits for the keyring alone."""
+        """Once the process is gone the lock is free, and the next one waits for the keyring alone."""
         pid = self.begin(scene, processes, secret_service)
         secret_service.stop()
         os.kill(pid, signal.SIGKILL)
@@ -253,7 +253,7 @@ class TestSecretService:
     def test_it_keeps_no_process_from_ending(
         self, secret_service: SecretService, monkeypatch: pytest.MonkeyPatch, cli: Cli
     ) -> None:
-        """“None keeps a process from ending”: a save that hangs for ever is told, and the end of the program comes."""
+        """A save that hangs for ever is reported, and does not keep the program from ending."""
         secret_service.enter(monkeypatch)
         with Sandbox() as sandbox:
             clock = Clock()

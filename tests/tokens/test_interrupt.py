@@ -1,4 +1,4 @@
-"""A caller that goes away in the middle: what Withings answers is saved all the same."""
+"""If a caller goes away in the middle, what Withings answers is saved all the same."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def await_refresh(sandbox: Sandbox) -> None:
 def test_a_signal_in_the_middle_of_a_slow_answer_lets_the_new_pair_be_saved(
     cli: Cli, expired: Scene, directory: Path, number: signal.Signals, returncode: int
 ) -> None:
-    """Ctrl-C ends `withings-auth token` with nothing printed, after the save: the login is whole."""
+    """Ctrl-C ends `withings-auth token` after the save, with nothing printed and the login intact."""
     program = cli.start("token", env={"WITHINGS_AUTH_STORE": f"file:{directory}"})
     await_refresh(expired.sandbox)
     program.signal(number)
@@ -76,7 +76,7 @@ def test_a_signal_in_the_middle_of_a_slow_answer_lets_the_new_pair_be_saved(
     assert expired.works(expired.stored)
 
 
-# Asks for a token, is interrupted while it waits, and again while it waits for the end, and then ends.
+# Asks for a token, and is interrupted while it waits and again while it ends.
 IMPATIENT = """
 import signal, sys
 from pathlib import Path
@@ -100,7 +100,7 @@ except KeyboardInterrupt:
 
 
 def test_not_even_a_second_interrupt_comes_between_answer_and_save(cli: Cli, expired: Scene, directory: Path) -> None:
-    """The interpreter, which ends right after the abandoned wait, still waits for the save."""
+    """The interpreter ends right after the abandoned wait, but not before the save."""
     old = expired.stored
     program = cli.using(sys.executable, "-c").start(IMPATIENT, str(directory))
     await_refresh(expired.sandbox)
@@ -114,7 +114,7 @@ def test_not_even_a_second_interrupt_comes_between_answer_and_save(cli: Cli, exp
 
 
 def test_an_interrupt_while_waiting_for_the_lock_ends_the_wait(cli: Cli, expired: Scene, directory: Path) -> None:
-    """Before anything was sent, there is nothing to wait for: the process ends at once."""
+    """Before anything is sent there is nothing to wait for, and the process ends at once."""
     with file_lock(directory / "token" / "default.lock", 5):
         program = cli.start("token", env={"WITHINGS_AUTH_STORE": f"file:{directory}"})
         tasks = Path(f"/proc/{program.pid}/task")  # the second one is the renewal, which waits for the lock
@@ -145,7 +145,7 @@ class TestRunToItsEnd:
             run_to_its_end(fail, threading.Event())
 
     def test_an_interrupt_waits_for_what_is_under_way(self) -> None:
-        """The caller is let go when the transaction has come to its end, and not before."""
+        """The caller continues when the transaction is over, not before."""
         ended: list[str] = []
 
         def transaction(_: Callable[[float], None]) -> Grant:
@@ -159,7 +159,7 @@ class TestRunToItsEnd:
         assert ended == ["saved"]
 
     def test_an_interrupt_ends_a_wait(self) -> None:
-        """The guard, a 601 and the lock are not waited out for somebody who has gone away."""
+        """Nobody waits for the guard, a 601 or the lock once the caller has gone."""
 
         def transaction(wait: Callable[[float], None]) -> Grant:
             wait(0)
@@ -181,7 +181,7 @@ class TestRunToItsEnd:
             run_to_its_end(lambda _: GRANT, threading.Event())
 
     def test_no_reference_to_a_grant_is_left_behind(self) -> None:
-        """Statement 23: nothing that the transaction held stays alive in the thread or in a cycle."""
+        """Statement 23: nothing from the transaction stays alive in the thread or in a reference cycle."""
         before = threading.active_count()
         run_to_its_end(lambda _: GRANT, threading.Event())
         deadline = time.monotonic() + 60
@@ -191,7 +191,7 @@ class TestRunToItsEnd:
 
 
 def test_a_source_can_be_asked_again_after_an_interrupt(expired: Scene) -> None:
-    """The pair that was saved for nobody is there for the next one."""
+    """The next caller gets the pair that was saved."""
     source = TokenSource(store=expired.store)
 
     def interrupt() -> None:

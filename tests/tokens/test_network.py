@@ -1,4 +1,4 @@
-"""A service that is silent, unreachable or without a name: the outcome is known, or it is unknown and treated so."""
+"""A service that is silent, unreachable or unresolvable: the outcome is known, or treated as unknown."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ PATIENCE_SECONDS = 0.05
 
 
 def impatient(scene: Scene, *, times: int) -> Post:
-    """Asks a Withings that acts and stays silent, so many times, and then one that answers."""
+    """Asks a Withings that acts without answering a number of times, and then one that answers."""
 
     def impatiently(url: str, form: Mapping[str, str], **_: object) -> Outcome:
         if len(scene.sent) >= times:
             return scene.post(url, form)
         scene.sent.append(Sent(at=scene.clock(), url=url, form=form))
         scene.sandbox.fail_next("slow", seconds=HANGS_SECONDS)
-        # On a busy machine not even the connection may be there in so short a time, or nothing but the connection.
+        # On a busy machine so short a time may not be enough for a connection, or for more than that.
         while isinstance(outcome := post(url, form, time_limit_seconds=PATIENCE_SECONDS), NotSent):
             pass
         scene.sandbox.clear_faults()
@@ -36,7 +36,7 @@ def impatient(scene: Scene, *, times: int) -> Post:
 
 class TestHanging:
     def test_under_every_combination(self, everywhere: Combinations) -> None:
-        """“When a request was sent and its answer was lost: wait out the guard and repeat that refresh once.”"""
+        """If the answer to a request is lost, the guard is waited out and the refresh repeated once."""
         for combination in everywhere:
             with combination as scene:
                 scene.log_in()
@@ -47,7 +47,7 @@ class TestHanging:
 
     @pytest.mark.parametrize("later", [0, 7 * HOUR])
     def test_the_repetition_hangs_too(self, scene: Scene, later: int) -> None:
-        """“If that fails too, exit 4, and the message names the time, eight hours after the first try.”"""
+        """If that fails too: exit 4, and the message names the deadline, eight hours after the first try."""
         old = scene.log_in()
         with pytest.raises(ProviderUnavailable, match="only before 2023-11-15 09:13") as caught:
             scene.renew(post=impatient(scene, times=2))
@@ -58,20 +58,20 @@ class TestHanging:
         assert scene.nobody_was_hasty()
 
     def test_who_can_be_served_is_served(self, scene: Scene) -> None:
-        """“A temporary failure hands out the stored token while it has life.”"""
+        """A temporary failure hands out the stored token while it is valid."""
         old = scene.log_in(age=LIFE - 600)
         assert scene.renew(min_valid=900, post=impatient(scene, times=2)) == old
 
 
 class TestNoName:
-    """A request that never left is nothing that Withings knows of: no switch can matter here."""
+    """Withings does not know about a request that never left, so no switch matters here."""
 
     def nowhere(self, _url: str, form: Mapping[str, str], **_: object) -> Outcome:
-        """Asks a service whose name cannot be resolved."""
+        """Asks a service that has no address."""
         return post("https://withings-auth.invalid/v2/oauth2", {**form, "client_secret": "kept"})
 
     def test_it_is_temporary_and_leaves_nothing_unknown(self, scene: Scene) -> None:
-        """Statement 31: exit 4 at once, no guard and no deadline; with the name back the renewal follows at once."""
+        """Statement 31: exit 4 at once, no guard, no deadline; once the name resolves, the renewal succeeds."""
         old = scene.log_in()
         with pytest.raises(ProviderUnavailable, match="cannot be resolved") as caught:
             scene.renew(post=self.nowhere)
@@ -82,7 +82,7 @@ class TestNoName:
         assert scene.clock.waited == 0
 
     def test_days_later(self, scene: Scene) -> None:
-        """A computer that was without a network for a month has its login still."""
+        """A computer that had no network for a month still has its login."""
         scene.log_in()
         for _ in range(3):
             with pytest.raises(ProviderUnavailable):
@@ -91,7 +91,7 @@ class TestNoName:
         assert scene.works(scene.renew())
 
     def test_the_repetition_of_a_lost_answer_finds_no_name(self, scene: Scene) -> None:
-        """The network is gone in the middle: the outcome of the first try stays unknown, and its deadline is told."""
+        """If the network goes away in between, the first outcome stays unknown, and the error names its deadline."""
         scene.log_in()
         scene.sandbox.fail_next("lost")
 
@@ -104,7 +104,7 @@ class TestNoName:
         assert scene.works(scene.renew())
 
     def test_who_can_be_served_is_served(self, scene: Scene) -> None:
-        """“A temporary failure hands out the stored token while it has life, unless it is the rejected one.”"""
+        """A temporary failure hands out the stored token while it is valid, unless it is the rejected one."""
         old = scene.log_in(age=LIFE - 600)
         assert scene.renew(min_valid=900, post=self.nowhere) == old
         with pytest.raises(ProviderUnavailable):

@@ -1,7 +1,7 @@
-"""Login, logout and renewal at the same time on one profile, each in a process of its own: whoever wins, it is honest.
+"""Login, logout and renewal race for one profile, each in its own process: whoever wins, every result is true.
 
-A login that was made stays, until a logout that comes later. A logout that was told as done is not undone by a renewal.
-Who was given a token was given one that Withings had made; who was given none is told to log in.
+A new login stays until a later logout. A renewal never undoes a logout that was reported as done.
+A caller gets a token that Withings issued, or is told to log in.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PLACES = [
     ("file", "kills_nothing"),
     ("Secret Service", "kills_at_consent"),
 ]
-ROUNDS = 3  # of what runs free
+ROUNDS = 3  # of each test without a fixed order
 
 
 @dataclass(kw_only=True)
@@ -49,7 +49,7 @@ class Household:
     before: Grant = field(init=False)
 
     def log_in(self) -> None:
-        """The login that everything begins with; it has fewer scopes than one that is made later."""
+        """Saves the first login, which has fewer scopes than any later one."""
         sandbox = self.desk.sandbox
         pair = sandbox.issue_pair(scopes=("user.info",))
         sandbox.expire_access_token(pair.access_token)
@@ -68,7 +68,7 @@ class Household:
         save_record(self.store, app_name(app.client_id), app.to_record())
 
     def begin(self, command: str) -> tuple[Program, list[str]]:
-        """Starts a command; what it may show is told to the canaries later."""
+        """Starts a command; the canaries learn later which secrets it may print."""
         shown: list[str] = []
         return self.desk.cli.start(command, env=self.desk.env, allow=shown), shown
 
@@ -84,7 +84,7 @@ class Household:
 
     @contextmanager
     def allowing(self, pending: PendingLogin) -> Iterator[None]:
-        """The user clicks Allow, and watches the page until it shows the outcome."""
+        """The user clicks Allow and watches the page until it shows the outcome."""
         looking = threading.Thread(target=pending.allow, kwargs={"person": 1})
         looking.start()
         yield
@@ -95,7 +95,7 @@ class Household:
         return stored_grant(self.store, "default")
 
     def assert_logged_in_anew(self) -> None:
-        """What is stored is the new login, whole: its tokens belong together, and it can be renewed."""
+        """The new login is stored whole: its tokens belong together, and it can be renewed."""
         stored = self.stored
         assert stored is not None
         assert stored.scopes == ALL_SCOPES
@@ -109,7 +109,7 @@ class Household:
         assert self.scene.works(self.stored)
 
     def assert_logged_out(self) -> None:
-        """No record is left, of the app neither, and nobody gets a token."""
+        """Neither the login's nor the app's record is left, and nobody gets a token."""
         assert self.store.load(NAME) is None
         assert self.store.load(app_name(self.desk.sandbox.client_id)) is None
         assert self.store.names() == []
@@ -117,7 +117,7 @@ class Household:
         assert (refused.returncode, refused.stdout) == (3, "")
 
     def assert_honest(self, token: Finished) -> None:
-        """A token, which Withings has made, or the advice to log in, and nothing else."""
+        """The result is a token that Withings issued, or the advice to log in."""
         if token.returncode == 0:
             assert token.stdout.strip() in self.desk.sandbox.secrets
             assert token.stdout.strip() != self.before.access_token
@@ -151,7 +151,7 @@ def household(request: pytest.FixtureRequest, make_desk: MakeDesk, monkeypatch: 
 
 class TestLoginAndRenewal:
     def test_a_login_during_a_slow_renewal(self, household: Household) -> None:
-        """The login waits for the renewal and is saved after it. Who got the renewed token can report it, and go on."""
+        """The login waits for the renewal and is saved after it. Callers with the renewed token can report it."""
         sandbox = household.desk.sandbox
         pending = household.desk.start()
         sandbox.fail_next("slow", seconds=1.5)
@@ -170,7 +170,7 @@ class TestLoginAndRenewal:
         household.assert_logged_in_anew()
 
     def test_a_renewal_during_a_slow_exchange(self, household: Household) -> None:
-        """The code is traded, the answer is on its way: the old login may be dead now, and a program is told so."""
+        """The code is spent and the answer on its way: if the old login is dead now, programs are told."""
         sandbox = household.desk.sandbox
         pending = household.desk.start()
         sandbox.fail_next("slow", seconds=2.5)
@@ -183,7 +183,7 @@ class TestLoginAndRenewal:
         household.assert_logged_in_anew()
 
     def test_both_wait_for_the_lock(self, household: Household) -> None:
-        """Whoever is let in first: the new login is the one that stays, and nobody is given a token that is dead."""
+        """Whoever gets the lock first, the new login stays, and nobody gets a dead token."""
         sandbox = household.desk.sandbox
         pending = household.desk.start()
         with household.allowing(pending):
@@ -202,7 +202,7 @@ class TestLoginAndRenewal:
 @pytest.mark.parametrize("household", [PLACES[0], PLACES[-1]], ids="-".join, indirect=True)
 class TestLogoutAndRenewal:
     def test_a_logout_during_a_slow_renewal(self, household: Household) -> None:
-        """The token is handed out, and then the login is removed; nothing comes back."""
+        """The token is handed out, then the login is removed, and nothing brings it back."""
         sandbox = household.desk.sandbox
         sandbox.fail_next("slow", seconds=1.0)
         asking = household.begin("token")
@@ -215,10 +215,10 @@ class TestLogoutAndRenewal:
         household.assert_logged_out()
 
     def test_a_renewal_that_waited_while_somebody_logged_out(self, household: Household) -> None:
-        """It looks again before it sends anything: no request is made for a login that is gone."""
+        """It reads the record again first, and sends no request for a login that is gone."""
         with household.store.lock(NAME, 5) as held:
             asking = [household.begin("token") for _ in range(3)]
-            for program, _ in asking:  # a second thread: it has seen that there is a login, and begun to renew it
+            for program, _ in asking:  # a second thread means that it has found a login and begun to renew it
                 household.desk.wait_for(partial(has_two_threads, program))
             held.clear()
         for one in asking:
@@ -230,7 +230,7 @@ class TestLogoutAndRenewal:
         household.assert_logged_out()
 
     def test_at_will(self, household: Household) -> None:
-        """Free-running: in each round all is gone afterwards, and one refresh was made at most."""
+        """In any order: each round leaves nothing behind and makes one refresh at most."""
         for _ in range(ROUNDS):
             household.log_in()
             refreshes = household.desk.sandbox.counters.refreshes
@@ -245,7 +245,7 @@ class TestLogoutAndRenewal:
 
 class TestLoginAndLogout:
     def test_a_logout_during_a_slow_exchange(self, household: Household) -> None:
-        """It takes away the login that was; the new one is saved after it, with the app that it needs."""
+        """It removes the old login; the new one is saved after it, together with its app."""
         pending = household.desk.start()
         household.desk.sandbox.fail_next("slow", seconds=1.5)
         with household.allowing(pending):
@@ -256,7 +256,7 @@ class TestLoginAndLogout:
         assert_all_or_nothing(household)  # nothing only if the machine is so slow that the logout came last
 
     def test_both_wait_for_the_lock(self, household: Household) -> None:
-        """Whoever is let in last decides, and leaves all or nothing."""
+        """Whoever gets the lock last decides, and leaves all or nothing."""
         pending = household.desk.start()
         with household.allowing(pending):
             with household.store.lock(NAME, 5):
@@ -269,7 +269,7 @@ class TestLoginAndLogout:
 
 @pytest.mark.parametrize("consent_first", [False, True])
 def test_all_three_at_will(household: Household, consent_first: bool) -> None:
-    """Free-running: a login, a logout and two programs; in the end there is the new login, whole, or none."""
+    """A login, a logout and two programs in any order leave the new login whole, or none."""
     sandbox = household.desk.sandbox
     pending = household.desk.start()
     with household.allowing(pending):

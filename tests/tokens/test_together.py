@@ -1,4 +1,4 @@
-"""Real processes, threads and tasks that all want a token at once."""
+"""Real processes, threads and tasks that all ask for a token at once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from withings_auth.sandbox.faults import FaultKind
 from withings_auth.store.base import SecretStore
 
 PROGRAMS = 16
-CALLERS = 16  # in each of them: four threads of four tasks
+CALLERS = 16  # each with four threads of four tasks
 FORKS = 3
 THREADS = 6
 STARTS = pytest.mark.parametrize("rejected", [False, True], ids=["expired", "rejected"])
@@ -42,7 +42,7 @@ def busy(canaries: Canaries) -> Iterator[Sandbox]:
 
 @pytest.fixture(params=["file", "Secret Service"])
 def store(request: pytest.FixtureRequest, directory: Path, monkeypatch: pytest.MonkeyPatch) -> SecretStore:
-    """A store that processes share; the environment names it."""
+    """A store that processes share, named by the environment."""
     name = f"file:{directory}"
     if request.param != "file":
         service: SecretService = request.getfixturevalue("secret_service")
@@ -53,7 +53,7 @@ def store(request: pytest.FixtureRequest, directory: Path, monkeypatch: pytest.M
 
 
 def log_in(scene: Scene, *, rejected: bool) -> Grant:
-    """A login in real time; its access token has expired, or Withings alone knows that it is dead."""
+    """A login in real time with an access token that has expired, or that only Withings knows is dead."""
     obtained_at = int(time.time()) - (LIFE // 2 if rejected else LIFE)
     grant = replace(scene.log_in(age=0), obtained_at=obtained_at, expires_at=obtained_at + LIFE)
     scene.save(grant)
@@ -69,9 +69,9 @@ def start(cli: Cli, *arguments: str) -> Program:
 def test_sixteen_programs_of_sixteen_callers_cause_exactly_one_refresh(
     busy: Sandbox, store: SecretStore, cli: Cli, rejected: bool
 ) -> None:
-    """Statement 28: everybody gets the same token, the stored one, and it works; also when all report one as rejected.
+    """Statement 28: everybody gets the stored token, and it works, even if all report one as rejected.
 
-    Each program is started by itself, as people and cron start programs, and has four threads of four tasks.
+    Each program is started separately, as people and cron do, and has four threads of four tasks.
     """
     scene = Scene(store, busy, Clock())
     grant = log_in(scene, rejected=rejected)
@@ -99,9 +99,9 @@ def test_a_crowd_under_every_combination_of_answers(
     monkeypatch: pytest.MonkeyPatch,
     rejected: bool,
 ) -> None:
-    """Statement 28: exactly one refresh, whatever Withings does that nobody knows; forks of one program ask.
+    """Statement 28: exactly one refresh for forks of one program, however Withings behaves.
 
-    Nothing is refused here; what is refused or lost is the next test's.
+    Nothing is refused here; the next test covers what is refused or lost.
     """
     monkeypatch.setenv("WITHINGS_AUTH_STORE", f"file:{directory}")
     program = start(cli, str(FORKS))
@@ -122,7 +122,7 @@ def test_a_crowd_under_every_combination_of_answers(
 
 @pytest.mark.parametrize("fault", ["lost", "truncated", "too_many"])
 def test_threads_whose_first_answer_is_of_no_use(everywhere: Combinations, fault: FaultKind) -> None:
-    """Statement 28: one asks, and one repeats it, whoever that is; the others wait, and all have the same token."""
+    """Statement 28: one process sends the refresh and one repeats it; the others wait, and all get the same token."""
     for combination in everywhere:
         with combination as scene, ThreadPoolExecutor(THREADS) as threads:
             scene.log_in()
