@@ -109,6 +109,20 @@ class TestChoice:
         file.write_text("[backend]\ndefault-keyring=plainkeyring.PlainKeyring\n")
         assert run(env=secret_service.environ | plugin).stdout.startswith("text the keyring plainkeyring")
 
+    @pytest.mark.parametrize("in_file", [True, False])
+    def test_an_empty_variable_counts_as_unset(
+        self, secret_service: SecretService, plugin: dict[str, str | None], run: Cli, in_file: bool
+    ) -> None:
+        """As `env PYTHON_KEYRING_BACKEND= …` and systemd's `Environment=` leave it; the file still counts."""
+        if in_file:
+            file = Path.home() / ".config/python_keyring/keyringrc.cfg"
+            file.parent.mkdir(parents=True)
+            file.write_text("[backend]\ndefault-keyring=plainkeyring.PlainKeyring\n")
+        printed = run(env=secret_service.environ | plugin | {"PYTHON_KEYRING_BACKEND": ""}).stdout
+        assert printed.startswith(
+            f"text the keyring {'plainkeyring' if in_file else 'of this desktop (Secret Service)'}"
+        )
+
     @pytest.mark.parametrize(
         "name",
         ["no.such.Keyring", "keyring.backends.SecretService.Nothing", "nodots", "\x1b[31m.x"],

@@ -32,6 +32,7 @@ T = TypeVar("T")
 
 MISSING_SECONDS = 0.1
 
+_VARIABLE = "PYTHON_KEYRING_BACKEND"  # an empty one counts as unset, which keyring itself would try to load
 _SECRET_SERVICE = "keyring.backends.SecretService"  # noqa: S105  a module
 _SECRET_SERVICE_PRIORITY = 5.0  # keyring's own, which can be read only if the environment names the bus
 _DESKTOP_KEYRING = "the keyring of this desktop (Secret Service)"
@@ -68,7 +69,7 @@ def find_backend() -> Backend:
     try:
         if address is not None and _read_name() == f"{_SECRET_SERVICE}.Keyring":
             return _log(_chosen(secret_service_at(address), named=True))
-        named = keyring_core.load_env() or keyring_core.load_config()
+        named = (keyring_core.load_env() if os.environ.get(_VARIABLE) else None) or keyring_core.load_config()
     except Exception as error:  # the keyring's edge: a backend may raise anything
         raise StoreUnavailable(
             f"the keyring that PYTHON_KEYRING_BACKEND or keyringrc.cfg names cannot be used: {described(error)}",
@@ -154,7 +155,7 @@ def _read_name() -> str:
     config = RawConfigParser()
     config.read(config_root() / "keyringrc.cfg", encoding="utf-8")
     in_file = config.get("backend", "default-keyring", fallback="").strip()
-    return os.environ.get("PYTHON_KEYRING_BACKEND", in_file)
+    return os.environ.get(_VARIABLE) or in_file
 
 
 def _protecting(address: str | None) -> tuple[list[Backend], list[str]]:
