@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import json
 import os
@@ -10,6 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 from typing import IO, ClassVar
 
 import filelock
@@ -175,6 +177,12 @@ class HeldByThreadsThatAreGone(LocksThreadsOnly):
         return super().load(name)
 
 
+class AbortsAtTheEndOfAChild(Shelf):
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        os.register_at_fork(after_in_child=lambda: atexit.register(os._exit, 1))
+
+
 class LosesUpdates(Shelf):
     def change(self, name: str, text: str | None) -> None:
         book = self.book()
@@ -198,6 +206,6 @@ FOUND_BY: dict[str, list[type[Shelf]]] = {
     "test_a_killed_holder_leaves_a_free_lock": [LockFileThatStays],
     "test_a_forked_child_does_not_hold_the_lock": [FlockThatAChildUnlocks],
     "test_a_child_does_not_keep_the_lock": [FlockOfTheFamily],
-    "test_a_child_waits_for_no_thread": [HeldByThreadsThatAreGone],
+    "test_a_child_waits_for_no_thread": [HeldByThreadsThatAreGone, AbortsAtTheEndOfAChild],
     "test_many_processes_lose_no_save": [LosesUpdates],
 }

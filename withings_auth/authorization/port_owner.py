@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 
 from withings_auth.validation import printable
@@ -32,10 +33,8 @@ def find_port_owner(
         links = {f"socket:[{inode}]" for inode in _listening_inodes(host, port, proc)}
         # The oldest process first: if several share a socket, it opened it.
         numbers = sorted(int(path.name) for path in proc.iterdir() if path.name.isdecimal()) if links else []
-        for number in numbers:
-            if clock() > deadline:
-                break
-            if any(_link(descriptor) in links for descriptor in _descriptors(proc / str(number))):
+        for number in takewhile(lambda _: clock() <= deadline, numbers):
+            if any(file in links for file in _open_files(proc / str(number))):
                 name = printable(_text(proc / str(number) / "comm", 64).strip(), limit=32)
                 return f"{name or 'a program'} (process {number})"
     return None
@@ -62,18 +61,11 @@ def _address(digits: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def _descriptors(process: Path) -> list[Path]:
-    try:
-        return list((process / "fd").iterdir())
-    except OSError:  # another user's process, or one that has just ended
-        return []
-
-
-def _link(descriptor: Path) -> str:
-    try:
-        return str(descriptor.readlink())
-    except OSError:  # closed by now
-        return ""
+def _open_files(process: Path) -> Iterator[str]:
+    with suppress(OSError):  # another user's process, or one that has just ended
+        for descriptor in (process / "fd").iterdir():
+            with suppress(OSError):  # closed by now
+                yield str(descriptor.readlink())
 
 
 def _text(path: Path, limit: int) -> str:

@@ -56,11 +56,10 @@ def secret_service_at(address: str) -> KeyringBackend:
     def open_collection() -> secretstorage.Collection:
         connection = connect()
         try:
-            path = getattr(keyring, "preferred_collection", None)  # a user's KEYRING_PROPERTY_PREFERRED_COLLECTION
-            if path is None:
-                collection = secretstorage.get_default_collection(connection)
-            else:
+            if path := getattr(keyring, "preferred_collection", None):  # KEYRING_PROPERTY_PREFERRED_COLLECTION
                 collection = secretstorage.Collection(connection, path)
+            else:
+                collection = secretstorage.get_default_collection(connection)
         except secretstorage.SecretStorageException as error:
             connection.close()
             raise InitError(f"Failed to create the collection: {error}.") from error
@@ -71,12 +70,9 @@ def secret_service_at(address: str) -> KeyringBackend:
                 raise KeyringLocked("Failed to unlock the collection!")
         return collection
 
-    connection = connect()
-    try:
+    with connect() as connection:
         if not secretstorage.check_service_availability(connection):
             raise RuntimeError("The Secret Service daemon is neither running nor activatable through D-Bus")
-    finally:
-        connection.close()
     keyring = Keyring()  # type: ignore[no-untyped-call]
     # No subclass: keyring would list it among the backends that the host program can choose from.
     keyring.get_preferred_collection = open_collection  # type: ignore[method-assign]

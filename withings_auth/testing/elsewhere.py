@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import reprlib
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack, nullcontext, suppress
+from functools import partial
 from multiprocessing.connection import Client, Listener
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,10 +25,12 @@ class RefusedElsewhere(Exception):
 
 
 class Talk:
-    """Calls methods of `Served` in another process."""
+    """Calls methods of `Served` in another process; `exit_code` waits for its end."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener, who: str, exit_code: Callable[[], int]) -> None:
         self._connection = listener.accept()
+        self._who = who
+        self.exit_code = exit_code
 
     def __call__(self, method: str, *arguments: object) -> Any:
         """Calls a method there and returns its result. Raises `RefusedElsewhere`."""
@@ -34,21 +39,27 @@ class Talk:
 
     def begin(self, method: str, *arguments: object) -> None:
         """Calls a method there without waiting for the result."""
-        self._connection.send((method, arguments))
+        self._call = f"{method}({', '.join(map(reprlib.repr, arguments))})"
+        with suppress(ConnectionError):  # it has ended, which `answer` reports
+            self._connection.send((method, arguments))
 
     def answer(self, *, seconds: float = PATIENCE_SECONDS) -> Any:
         """Waits for the result. Raises `RefusedElsewhere`, and `AssertionError` if there is none in time."""
         if not self._connection.poll(seconds):
-            raise AssertionError(f"the store in another process did not answer within {seconds:g} seconds")
-        result, error = self._connection.recv()
+            raise AssertionError(f"{self._who} did not answer {self._call} within {seconds:g} seconds")
+        try:
+            result, error = self._connection.recv()
+        except (EOFError, ConnectionError):
+            raise AssertionError(f"{self._who} ended during {self._call}, with exit code {self.exit_code()}") from None
         if error:
             raise RefusedElsewhere(error)
         return result
 
     def end(self) -> None:
         """Lets the process end by itself, and waits for that."""
-        with suppress(OSError, EOFError):
-            self("end")
+        self.begin("end")
+        with suppress(EOFError, ConnectionError):
+            self._connection.recv()
 
 
 class Elsewhere(Talk):
@@ -61,7 +72,7 @@ class Elsewhere(Talk):
         # Python 3.12 warns of a fork beside threads.
         command = [sys.executable, "-P", "-Wignore::DeprecationWarning", __file__, str(self._listener.address)]
         self._process = subprocess.Popen(command)  # noqa: S603
-        super().__init__(self._listener)
+        super().__init__(self._listener, f"process {self._process.pid}", partial(self._process.wait, PATIENCE_SECONDS))
 
     def __enter__(self) -> Self:
         self("open", sys.path, self._opening)
@@ -74,8 +85,8 @@ class Elsewhere(Talk):
 
     def fork(self) -> Talk:
         """Has it call `os.fork`; returns a talk with the child, which outlives it."""
-        self("fork")
-        self._children.append(Talk(self._listener))
+        number = self("fork")
+        self._children.append(Talk(self._listener, f"forked child {number}", partial(self, "exit_code_of", number)))
         return self._children[-1]
 
     def kill(self) -> None:
@@ -83,7 +94,6 @@ class Elsewhere(Talk):
         self._process.kill()
         self._process.wait()
         self._listener.close()
-        self._connection.close()
 
 
 class Served:
@@ -96,6 +106,8 @@ class Served:
         self._address = address
         self._held: dict[str, HeldName] = {}
         self._locks = ExitStack()
+        self._stop = threading.Event()
+        self.end_threads = self._stop.set
 
     def open(self, path: list[str], opening: str) -> None:
         sys.path[:] = path
@@ -124,25 +136,42 @@ class Served:
                 held.save(text)
 
     def hold_in_a_thread(self, name: str) -> None:
-        thread = threading.Thread(target=self.lock, args=(name, 5))
-        thread.start()
-        thread.join()
+        """Holds the name in a thread that lives until `end_threads`."""
+        holding = threading.Event()
+
+        def hold() -> None:
+            with self.store.lock(name, 5):
+                holding.set()
+                self._stop.wait()
+
+        threading.Thread(target=hold, daemon=True).start()
+        holding.wait()
 
     def save_in_a_thread(self, name: str, *texts: str) -> None:
-        """Saves the texts in turn, again and again."""
+        """Saves the texts in turn, again and again, until `end_threads`."""
         self.save(name, texts[0])
-        threading.Thread(target=self.save, args=(name, *texts * 10_000), daemon=True).start()
 
-    def fork(self) -> None:
-        if os.fork() == 0:
+        def save() -> None:
+            while not self._stop.is_set():
+                self.save(name, *texts)
+
+        threading.Thread(target=save, daemon=True).start()
+
+    def fork(self) -> int:
+        if (child := os.fork()) == 0:
+            self._connection.close()  # or the end of its parent would not be noticed
             self.serve()
             sys.exit()
+        return child
+
+    def exit_code_of(self, child: int) -> int:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
     def serve(self) -> None:
         """Answers calls until the other side has gone."""
         if hasattr(signal, "alarm"):
             signal.alarm(120)  # no process is left behind, even if pytest is killed
-        connection = Client(self._address)
+        connection = self._connection = Client(self._address)
         with suppress(EOFError), self._locks:
             while True:
                 method, arguments = connection.recv()

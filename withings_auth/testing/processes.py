@@ -130,10 +130,12 @@ class ProcessPromises(Fixtures):
             assert child("load", TOKEN) == "text"
             assert child("load", OTHER) in {"one", "two"}
             assert is_kept_out(child)
-            process.kill()
+            process("end_threads")
             for name in (TOKEN, OTHER):
                 child("save", name, "of the child")
                 assert store.load(name) == "of the child"
+            child.end()
+            assert child.exit_code() == 0
 
     def test_many_processes_lose_no_save(self, store: SecretStore, start: Start) -> None:
         """When processes save under different names at once, every text is kept and every name is listed."""

@@ -29,108 +29,17 @@ DEFAULT_MIN_VALID_SECONDS = 60
 LONGEST_MIN_VALID_SECONDS = 9000  # a new token lives for 10,800: asking for nearly all of it would renew for ever
 
 
-class TokenSource:
-    """Returns valid access tokens of one profile, for blocking code; threads and forked children may share it.
-
-    `min_valid` is how many seconds each token must still be valid (at most 9,000). `store` and `app` override the
-    settings. Raises `ConfigurationError`.
-    """
-
-    def __init__(
-        self,
-        profile: str = "default",
-        *,
-        min_valid: float = DEFAULT_MIN_VALID_SECONDS,
-        store: SecretStore | None = None,
-        app: App | None = None,
-    ) -> None:
-        self._login = _Login(profile, min_valid, store, app)
-
-    def access_token(self) -> str:
-        """Returns only the text of `token`, and raises what that raises."""
-        return self.token().access_token
-
-    def token(self, *, rejected: str | None = None) -> Token:
-        """Returns a token that works, renewed if necessary.
-
-        `rejected` is an access token that a server has just refused: it is not returned again. Raises `LoginRequired`
-        if the user must log in, `ProviderUnavailable` or `LockBusy` if trying again helps, `StoreError`,
-        `ConfigurationError`, `ProviderError` if Withings refuses, and `ProtocolViolation` if its answer makes no sense.
-        """
-        requirement = self._login.requirement(rejected)
-        grant = self._login.recall(requirement) or self._login.fetch(
-            requirement, threading.Event(), threading.current_thread()
-        )
-        return grant.token
-
-
-class AsyncTokenSource:
-    """Returns valid access tokens of one profile, for asyncio; takes and raises the same as `TokenSource`.
-
-    The event loop is never blocked: everything but a look at memory happens in threads. Callers that want the same
-    token share one task. If a caller is cancelled, the task goes on, and the next caller gets its result.
-    """
-
-    def __init__(
-        self,
-        profile: str = "default",
-        *,
-        min_valid: float = DEFAULT_MIN_VALID_SECONDS,
-        store: SecretStore | None = None,
-        app: App | None = None,
-    ) -> None:
-        self._login = _Login(profile, min_valid, store, app)
-        # One entry per loop: this needs no lock, and neither another thread's loop nor a forked child waits in vain.
-        self._tasks: dict[tuple[asyncio.AbstractEventLoop, Requirement], asyncio.Task[Grant]] = {}
-
-    async def access_token(self) -> str:
-        """Returns only the text of `token`; a client library can call it before each request."""
-        return (await self.token()).access_token
-
-    async def token(self, *, rejected: str | None = None) -> Token:
-        """Returns a token that works, renewed if necessary; see `TokenSource.token`."""
-        requirement = self._login.requirement(rejected)
-        grant = self._login.recall(requirement) or await self._join_task(requirement)
-        return grant.token
-
-    async def _join_task(self, requirement: Requirement) -> Grant:
-        """Returns the result of the task that fetches this, which is started unless it is running."""
-        import asyncio  # here, because blocking code gets a valid token without loading it
-
-        key = asyncio.get_running_loop(), requirement
-        while True:
-            task = self._tasks.get(key)
-            if task is None:
-                task = asyncio.create_task(self._fetch(requirement), name="withings-auth token")
-                task.add_done_callback(partial(self._forget, key))
-                self._tasks[key] = task
-            try:
-                await asyncio.wait([task])  # if this is cancelled, the task is not, unlike with `await task`
-                # If somebody cancelled every task there is, this one too, this caller may still want a token.
-                if not task.cancelled():
-                    return task.result()
-            finally:
-                del task  # an error's traceback refers to this frame: the cycle would keep secrets in memory
-
-    def _forget(self, key: tuple[asyncio.AbstractEventLoop, Requirement], done: asyncio.Task[Grant]) -> None:
-        del self._tasks[key]
-        if not done.cancelled():
-            done.exception()  # or asyncio would complain about it if all callers are gone
-
-    async def _fetch(self, requirement: Requirement) -> Grant:
-        abandoned, asker = threading.Event(), threading.current_thread()
-        try:
-            return await in_thread(lambda: self._login.fetch(requirement, abandoned, asker))
-        except NoThread as error:
-            raise _no_thread_error() from error
-        finally:
-            abandoned.set()  # if the loop ends before the thread does, the thread waits no longer for lock or guard
-
-
-class _Login:
+class _Source:
     """One profile's grant as both sources see it: in memory, in the store, renewed."""
 
-    def __init__(self, profile: str, min_valid: float, store: SecretStore | None, app: App | None) -> None:
+    def __init__(
+        self,
+        profile: str = "default",
+        *,
+        min_valid: float = DEFAULT_MIN_VALID_SECONDS,
+        store: SecretStore | None = None,
+        app: App | None = None,
+    ) -> None:
         if not (math.isfinite(min_valid) and 0 <= min_valid <= LONGEST_MIN_VALID_SECONDS):
             raise ConfigurationError(
                 f"a token cannot be required to be valid for {min_valid:g} more seconds",
@@ -141,22 +50,19 @@ class _Login:
         self._store = self._settings.open_store() if store is None else store
         self._app = app
         self._min_valid = min_valid
-        self._memory: tuple[Hashable, Grant] | None = None
+        self._memory: tuple[Hashable, Grant | None] = None, None
+        # One entry per loop: this needs no lock, and neither another thread's loop nor a forked child waits in vain.
+        self._tasks: dict[tuple[asyncio.AbstractEventLoop, Requirement], asyncio.Task[Grant]] = {}
 
-    def requirement(self, rejected: str | None) -> Requirement:
-        return Requirement(min_valid=self._min_valid, rejected=rejected)
-
-    def recall(self, requirement: Requirement) -> Grant | None:
+    def _recall(self, requirement: Requirement) -> Grant | None:
         """Returns the grant in memory if it is good enough and the store has not changed; costs one `stat`."""
-        memory = self._memory
-        if memory is None:
-            return None
-        stamp, grant = memory
+        stamp, grant = self._memory
         # Without a stamp, the store cannot tell whether it has changed.
-        unchanged = stamp is not None and stamp == self._store.stamp(token_name(self._profile))
-        return grant if unchanged and requirement.met_by(grant, time.time()) else None
+        if grant is None or stamp is None or stamp != self._store.stamp(token_name(self._profile)):
+            return None
+        return grant if requirement.met_by(grant, time.time()) else None
 
-    def fetch(self, requirement: Requirement, abandoned: threading.Event, asker: threading.Thread) -> Grant:
+    def _fetch(self, requirement: Requirement, abandoned: threading.Event, asker: threading.Thread) -> Grant:
         """Returns the stored grant if it is good enough, or else renews it for `asker`; `abandoned` ends all waits."""
         stamp = self._store.stamp(token_name(self._profile))
         grant = self._check(load_grant(self._store, self._profile))
@@ -189,6 +95,80 @@ class _Login:
         if self._app is not None:
             return self._app.client_secret
         return self._settings.secret_of(grant.client_id)
+
+
+class TokenSource(_Source):
+    """Returns valid access tokens of one profile, for blocking code; threads and forked children may share it.
+
+    `min_valid` is how many seconds each token must still be valid (at most 9,000). `store` and `app` override the
+    settings. Raises `ConfigurationError`.
+    """
+
+    def access_token(self) -> str:
+        """Returns only the text of `token`, and raises what that raises."""
+        return self.token().access_token
+
+    def token(self, *, rejected: str | None = None) -> Token:
+        """Returns a token that works, renewed if necessary.
+
+        `rejected` is an access token that a server has just refused: it is not returned again. Raises `LoginRequired`
+        if the user must log in, `ProviderUnavailable` or `LockBusy` if trying again helps, `StoreError`,
+        `ConfigurationError`, `ProviderError` if Withings refuses, and `ProtocolViolation` if its answer makes no sense.
+        """
+        requirement = Requirement(min_valid=self._min_valid, rejected=rejected)
+        grant = self._recall(requirement) or self._fetch(requirement, threading.Event(), threading.current_thread())
+        return grant.token
+
+
+class AsyncTokenSource(_Source):
+    """Returns valid access tokens of one profile, for asyncio; takes and raises the same as `TokenSource`.
+
+    The event loop is never blocked: everything but a look at memory happens in threads. Callers that want the same
+    token share one task. If a caller is cancelled, the task goes on, and the next caller gets its result.
+    """
+
+    async def access_token(self) -> str:
+        """Returns only the text of `token`; a client library can call it before each request."""
+        return (await self.token()).access_token
+
+    async def token(self, *, rejected: str | None = None) -> Token:
+        """Returns a token that works, renewed if necessary; see `TokenSource.token`."""
+        requirement = Requirement(min_valid=self._min_valid, rejected=rejected)
+        grant = self._recall(requirement) or await self._join_task(requirement)
+        return grant.token
+
+    async def _join_task(self, requirement: Requirement) -> Grant:
+        """Returns the result of the task that fetches this, which is started unless it is running."""
+        import asyncio  # here, because blocking code gets a valid token without loading it
+
+        key = asyncio.get_running_loop(), requirement
+        while True:
+            task = self._tasks.get(key)
+            if task is None:
+                task = asyncio.create_task(self._fetch_in_thread(requirement), name="withings-auth token")
+                task.add_done_callback(partial(self._forget, key))
+                self._tasks[key] = task
+            try:
+                await asyncio.wait([task])  # if this is cancelled, the task is not, unlike with `await task`
+                # If somebody cancelled every task there is, this one too, this caller may still want a token.
+                if not task.cancelled():
+                    return task.result()
+            finally:
+                del task  # an error's traceback refers to this frame: the cycle would keep secrets in memory
+
+    def _forget(self, key: tuple[asyncio.AbstractEventLoop, Requirement], done: asyncio.Task[Grant]) -> None:
+        del self._tasks[key]
+        if not done.cancelled():
+            done.exception()  # or asyncio would complain about it if all callers are gone
+
+    async def _fetch_in_thread(self, requirement: Requirement) -> Grant:
+        abandoned, asker = threading.Event(), threading.current_thread()
+        try:
+            return await in_thread(lambda: self._fetch(requirement, abandoned, asker))
+        except NoThread as error:
+            raise _no_thread_error() from error
+        finally:
+            abandoned.set()  # if the loop ends before the thread does, the thread waits no longer for lock or guard
 
 
 def _no_thread_error() -> ProviderUnavailable:
