@@ -108,7 +108,14 @@ class StoreUnavailable(StoreError):
 
 
 class StoreCorrupt(StoreError):
-    """A stored record is damaged, or was written by another program or a newer version."""
+    """A stored record is damaged, or was written by another program or a newer version.
+
+    A record of a `newer` version is never replaced.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", newer: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.newer = newer
 
 
 class StoreNotDurable(StoreError):

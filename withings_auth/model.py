@@ -27,6 +27,10 @@ ALL_SCOPES = ("user.info", "user.metrics", "user.activity", "user.sleepevents")
 DEFAULT_REDIRECT_URI = "http://localhost:8000"
 TOKEN_PATH = "/v2/oauth2"  # noqa: S105  a path, not a password
 RECORD_VERSION = 1
+REMEDIES = {  # of a damaged record, by its kind
+    "app": "to replace it, without a new login: withings-auth configure",
+    "token": "to remove it and start again: withings-auth logout, then withings-auth login",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +198,9 @@ def _parse(text: str, kind: str) -> dict[str, Any]:
     version = record.get("version")
     if type(version) is int and version > RECORD_VERSION:
         raise StoreCorrupt(
-            f"the stored {kind} record was written by a newer withings-auth", hint="upgrade: pipx upgrade withings-auth"
+            f"the stored {kind} record was written by a newer withings-auth",
+            hint="upgrade: pipx upgrade withings-auth",
+            newer=True,
         )
     if type(version) is not int or version != RECORD_VERSION:
         raise _corrupt(kind)
@@ -204,7 +210,7 @@ def _parse(text: str, kind: str) -> dict[str, Any]:
 def _corrupt(kind: str) -> StoreCorrupt:
     return StoreCorrupt(
         f"the stored {kind} record is not one that withings-auth wrote",
-        hint="it was left in place; to remove it and start again: withings-auth logout, then withings-auth login",
+        hint=f"it was left in place; {REMEDIES[kind]}",
     )
 
 

@@ -16,7 +16,7 @@ from withings_auth.errors import ConfigurationError
 from withings_auth.model import Endpoints
 from withings_auth.store import KEYRING, open_named_store
 from withings_auth.store.base import SecretStore
-from withings_auth.store.records import stored_app, stored_grant
+from withings_auth.store.records import sound_app, stored_app, stored_grant
 from withings_auth.validation import is_client_id, is_client_secret, is_profile, is_service_url, printable
 
 DEFAULT_PROFILE = "default"
@@ -102,10 +102,12 @@ def read_settings(
     )
 
 
-def known_app(settings: Settings, store: SecretStore, client_id: str | None = None) -> PartialApp:
+def known_app(
+    settings: Settings, store: SecretStore, client_id: str | None = None, *, to_save: bool = False
+) -> PartialApp:
     """Returns what settings and store know about an app: by client id, else the one that is set, else the profile's.
 
-    Raises `StoreError`.
+    Raises `StoreError`; with `to_save`, not for a damaged record of the app, which is about to be replaced.
     """
     client_id = client_id or settings.app.client_id
     if client_id is None:
@@ -115,7 +117,8 @@ def known_app(settings: Settings, store: SecretStore, client_id: str | None = No
     # A secret in the environment belongs to the app that is set, and is sent with no other client id.
     if not {settings.environment_client_id, settings.app.client_id} <= {None, client_id}:
         known = replace(known, client_secret=None)
-    saved = stored_app(store, client_id) if client_id else None
+    load = sound_app if to_save else stored_app
+    saved = load(store, client_id) if client_id else None
     return known if saved is None else known.over(saved)
 
 

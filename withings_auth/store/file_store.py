@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from withings_auth.errors import StoreCorrupt, StoreNotDurable, StoreUnavailable
+from withings_auth.model import REMEDIES
 from withings_auth.store.base import HeldName
 from withings_auth.store.files import make_private_directory, remove_leftovers, replace_file, sync_directory, unusable
 from withings_auth.validation import printable
@@ -100,7 +101,7 @@ def _load(path: Path) -> str | None:
             return content.decode("utf-8")
     raise StoreCorrupt(
         f"{printable(str(path))} is not a withings-auth record",
-        hint="it was left unchanged; move it away, then: withings-auth login",
+        hint=f"it was left in place; {REMEDIES.get(path.parent.name, 'move it away')}",
     )
 
 

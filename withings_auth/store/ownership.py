@@ -13,7 +13,7 @@ from withings_auth.store.records import (
     app_name,
     clear_unused_app,
     profiles,
-    stored_app,
+    sound_app,
     stored_grant,
     token_name,
 )
@@ -29,14 +29,14 @@ def prove_writable(store: SecretStore, app: App) -> None:
     So a login that fails takes no working secret away from existing logins. Raises `StoreError` and `LockBusy`.
     """
     with store.lock(app_name(app.client_id), LOCK_PATIENCE_SECONDS) as held:
-        earlier = stored_app(store, app.client_id)
+        earlier = sound_app(store, app.client_id)
         held.save((earlier or app).to_record())
     logger.debug("%s can be written", store.description)
 
 
 def forget_refused(store: SecretStore, app: App) -> None:
     """Removes credentials that Withings has just refused, unless other ones are saved or a login needs them. Blocks."""
-    if stored_app(store, app.client_id) == app:
+    if sound_app(store, app.client_id) == app:
         clear_unused_app(store, app.client_id)
 
 
@@ -66,7 +66,7 @@ def save_login(store: SecretStore, profile: str, app: App, grant: Grant, *, repl
                 )
         refuse_second_profile(store, profile, grant)
         with store.lock(app_name(app.client_id), LOCK_PATIENCE_SECONDS) as credentials:
-            if stored_app(store, app.client_id) != app:
+            if sound_app(store, app.client_id) != app:
                 credentials.save(app.to_record())
             login.save(grant.to_record())
     logger.debug("saved and read back: profile %s, in %s", profile, store.description)

@@ -61,9 +61,22 @@ def stored_app(store: SecretStore, client_id: str) -> App | None:
     if app is not None and app.client_id != client_id:  # a secret is only ever sent with its own client id
         raise StoreCorrupt(
             "the stored app record belongs to another app",
-            hint="to remove it and start again: withings-auth logout, then withings-auth login",
+            hint="to replace it, without a new login: withings-auth configure",
         )
     return app
+
+
+def sound_app(store: SecretStore, client_id: str) -> App | None:
+    """Returns the app's credentials; None if they are not saved or damaged, so that new ones may be saved.
+
+    Raises `StoreCorrupt` for a record of a newer version, and `StoreUnavailable`.
+    """
+    try:
+        return stored_app(store, client_id)
+    except StoreCorrupt as error:
+        if error.newer:
+            raise
+        return None
 
 
 def load_secret(store: SecretStore, client_id: str) -> str:

@@ -25,12 +25,12 @@ from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, tell
 from withings_auth.config.app import PartialApp
 from withings_auth.config.save import save_app
 from withings_auth.config.settings import CONFIG_FILE, Settings, config_directory, known_app
-from withings_auth.errors import ConfigurationError, LockBusy, ProviderError, StoreError, profile_flag
+from withings_auth.errors import ConfigurationError, LockBusy, ProviderError, StoreCorrupt, StoreError, profile_flag
 from withings_auth.model import ALL_SCOPES, DEFAULT_REDIRECT_URI, App
 from withings_auth.provider.failures import DASHBOARD
 from withings_auth.provider.statuses import lacks_permission
 from withings_auth.store.base import SecretStore
-from withings_auth.store.records import clear_unused_app, stored_grant
+from withings_auth.store.records import clear_unused_app, sound_app, stored_grant
 from withings_auth.validation import printable, scope_list
 
 EXAMPLE = (
@@ -94,7 +94,8 @@ def set_up(
     if given.app.redirect_uri is not None:
         resolve_addresses(given.app.redirect_uri, listen, paste_only=paste_only)
     ask_all = is_terminal() and given == Given()
-    known = given.app.over(_known(given.app.client_id, settings, store))
+    lost = _app_without_secret(settings, store) if ask_all else None
+    known = given.app.over(_known(given.app.client_id, settings, store, lost))
     if open_dashboard or (ask_all and known.client_id is None):
         _show_dashboard(known.redirect_uri or DEFAULT_REDIRECT_URI, open_it=open_dashboard)
     if is_terminal():
@@ -105,6 +106,10 @@ def set_up(
     if check_first:
         check(app, settings)
     file = config_directory() / CONFIG_FILE
+    if app.client_id == lost and settings.app.client_id not in {None, lost}:
+        save_app(store, app, file, {})
+        tell(f"Saved in {store.description}: the app of profile {settings.profile}. {CONFIG_FILE} names another one.")
+        return app
     save_app(store, app, file, _config_values(app, given, ask_all=ask_all))
     tell(f"Saved: the client secret in {store.description}, the rest in {printable(str(file))}.")
     _report_consequences(app, settings, store)
@@ -144,10 +149,25 @@ def _config_values(app: App, given: Given, *, ask_all: bool) -> dict[str, str]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _known(client_id: str | None, settings: Settings, store: SecretStore) -> PartialApp:
-    """Returns what is known about the app that the user names; a secret in the environment counts as this app's."""
+def _known(client_id: str | None, settings: Settings, store: SecretStore, lost: str | None = None) -> PartialApp:
+    """Returns what is known about the app that the user names; a secret in the environment counts as this app's.
+
+    `lost` is the app to begin with if the user names none.
+    """
+    if lost is not None:
+        return known_app(settings, store, lost, to_save=True)
     app = replace(settings.app, client_id=client_id or settings.app.client_id)
-    return known_app(replace(settings, app=app), store)
+    return known_app(replace(settings, app=app), store, to_save=True)
+
+
+def _app_without_secret(settings: Settings, store: SecretStore) -> str | None:
+    """Returns the client id of the profile's login if its client secret is lost: that app comes first."""
+    if settings.environment_client_id is None:
+        with suppress(StoreCorrupt):
+            grant = stored_grant(store, settings.profile)
+            if grant is not None and sound_app(store, grant.client_id) is None:
+                return grant.client_id
+    return None
 
 
 def _ask(known: PartialApp, settings: Settings, store: SecretStore, check_uri: Check, *, ask_all: bool) -> PartialApp:

@@ -98,7 +98,7 @@ def _find_app(login: ForeignLogin, flag: str | None, settings: Settings, store: 
             "the file belongs to another app than " + ("--client-id" if flag else "WITHINGS_CLIENT_ID"),
             hint="leave it out: the file names its app",
         )
-    known = known_app(settings, store, login.client_id)
+    known = known_app(settings, store, login.client_id, to_save=True)
     if known.client_id is None:
         if not is_terminal():
             raise ConfigurationError(
@@ -106,7 +106,7 @@ def _find_app(login: ForeignLogin, flag: str | None, settings: Settings, store: 
                 hint=f"name the app that the other tool used with --client-id ID, or run {PROGRAM} configure first",
             )
         client_id = ask("Client id of the app that the other tool used", check=check_client_id)
-        known = known_app(settings, store, client_id)
+        known = known_app(settings, store, client_id, to_save=True)
     return replace(known, client_secret=known.client_secret or login.client_secret or ask_for_secret()).complete()
 
 

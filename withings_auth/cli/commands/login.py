@@ -84,7 +84,7 @@ def execute(options: argparse.Namespace) -> int:
         if options.sandbox:
             app, settings = _sandbox_app(options, settings, store, held)
         else:
-            if is_terminal() and known_app(settings, store).client_id is None:
+            if is_terminal() and known_app(settings, store, to_save=True).client_id is None:
                 from withings_auth.cli.commands.configure import set_up  # here, because most logins have an app
 
                 set_up(settings, store, paste_only=options.paste)
@@ -130,7 +130,7 @@ def _read(options: argparse.Namespace) -> Settings:
 
 def _own_app(options: argparse.Namespace, settings: Settings, store: SecretStore) -> App:
     """Returns the app from flags, environment, configuration and what an earlier login saved."""
-    known = known_app(settings, store)
+    known = known_app(settings, store, to_save=True)
     if known.client_id is None:
         raise ConfigurationError(
             "no app to log in with: the client id is not set",
