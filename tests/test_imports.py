@@ -48,8 +48,8 @@ TABLE: dict[str, set[str]] = {
 
 # Which modules may import a library; importing one of them loads the library.
 LIBRARIES: dict[str, set[str]] = {
-    "aiohttp": {"adapters/aiohttp.py", "authorization/server.py", "provider/http.py", "sandbox/server.py"},
-    "yarl": {"provider/http.py"},
+    "aiohttp": {"adapters/aiohttp.py", "authorization/server.py", "provider/session.py", "sandbox/server.py"},
+    "yarl": {"provider/session.py"},
     "httpx": {"adapters/httpx.py"},
     "requests": {"adapters/requests.py"},
     "keyring": {"store/backends.py", "store/session_bus.py"},

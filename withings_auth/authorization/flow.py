@@ -31,6 +31,7 @@ from withings_auth.errors import (
     login_hint,
 )
 from withings_auth.model import Grant, Token
+from withings_auth.provider.variables import UnusableVariable, refuse_unusable_variables
 from withings_auth.store.ownership import forget_refused, prove_writable, refuse_other_owner, save_login
 from withings_auth.store.records import stored_grant
 from withings_auth.threads import in_thread
@@ -63,6 +64,8 @@ async def login(options: LoginOptions) -> Token:
         sockets = [held.enter_context(listening) for listening in opened]
         try:
             grant = await _wait_and_finish(request, sockets)
+        except UnusableVariable:  # which says nothing about the app
+            raise
         except ConfigurationError:  # Withings does not know the app, so what was saved for it is useless
             await in_thread(lambda: forget_refused(request.store, options.app))
             raise
@@ -92,7 +95,8 @@ def _request(options: LoginOptions) -> LoginRequest:
 
 
 def _prepare(request: LoginRequest) -> None:
-    """Checks who owns the profile, and that the store can be written to. Blocks."""
+    """Checks variables, who owns the profile, and that the store can be written to. Blocks."""
+    refuse_unusable_variables(request.endpoints.token_url)
     owner = None if request.options.replace else stored_grant(request.store, request.profile)
     if owner is not None:
         refuse_other_owner(request.profile, owner, request.app.client_id, request.endpoints.token_url)

@@ -16,7 +16,7 @@ from withings_auth.provider.check import check
 from withings_auth.provider.failures import signed_error
 from withings_auth.provider.http import post
 from withings_auth.provider.repeat_guard import ask_past_guard
-from withings_auth.provider.replies import Answer, Outcome, Post
+from withings_auth.provider.replies import CHECK_NETWORK, Answer, NotSent, Outcome, Post
 from withings_auth.provider.signed import SIGNATURE_PATH, check_app
 from withings_auth.provider.statuses import lacks_permission
 from withings_auth.store.base import SecretStore
@@ -50,7 +50,9 @@ def check_clock(reply: Reply) -> Result:
     """Compares our clock with the date of the reply."""
     if not isinstance(reply.outcome, Answer):
         error = signed_error(reply.outcome)
-        return failed(str(error), f"{error.hint}; if you need a proxy, name it in HTTPS_PROXY")
+        nothing_found = not isinstance(reply.outcome, NotSent) or reply.outcome.remedy == CHECK_NETWORK
+        more = "; if you need a proxy, name it in HTTPS_PROXY" if nothing_found else ""
+        return failed(str(error), f"{error.hint}{more}")
     if reply.outcome.date is None:
         return warning("cannot tell: the answer from Withings has no date")
     # The date is truncated to whole seconds, and was taken at some time between the two.

@@ -34,6 +34,9 @@ _OTHER_VARIABLES = {
     "HTTPS_PROXY",
     "https_proxy",
     "PYTHON_KEYRING_BACKEND",
+    "REQUESTS_CA_BUNDLE",
+    "SSLKEYLOGFILE",
+    "SSL_CERT_DIR",
     "SSL_CERT_FILE",
 }
 

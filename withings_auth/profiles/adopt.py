@@ -24,6 +24,7 @@ from withings_auth.model import App, Grant
 from withings_auth.profiles.foreign import ForeignLogin
 from withings_auth.provider.failures import import_error
 from withings_auth.provider.replies import TokenReply
+from withings_auth.provider.variables import UnusableVariable
 from withings_auth.store.base import SecretStore
 from withings_auth.store.ownership import (
     WAYS_ON,
@@ -64,6 +65,8 @@ def adopt(
         try:
             if not isinstance(result, TokenReply):
                 raise import_error(result, deadline=journal.deadline)
+        except UnusableVariable:  # which says nothing about the app
+            raise
         except ConfigurationError:  # Withings does not know the app, so its credentials are not kept
             forget_refused(store, app)
             raise

@@ -16,6 +16,7 @@ from withings_auth.errors import (
 )
 from withings_auth.provider.replies import AnswerLost, Failure, NotSent
 from withings_auth.provider.statuses import TOKEN_REFUSED, FailureKind, lacks_permission, refuses_the_signature
+from withings_auth.provider.variables import UnusableVariable
 from withings_auth.wording import local_time
 
 DASHBOARD = "https://developer.withings.com/dashboard/"
@@ -96,8 +97,10 @@ def _with_deadline(error: WithingsAuthError, deadline: float | None, again: str)
 
 def _common_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
     match failed:
-        case NotSent(why=why):
-            return ProviderUnavailable(f"Withings cannot be reached: {why}", hint="check the network and try again")
+        case NotSent(misconfigured=True, why=why, remedy=remedy):
+            return UnusableVariable(why, hint=remedy)
+        case NotSent(why=why, remedy=remedy):
+            return ProviderUnavailable(f"Withings cannot be reached: {why}", hint=remedy)
         case AnswerLost(why=why):
             return ProviderUnavailable(f"there was no complete answer from Withings: {why}", hint="try again")
         case Failure():

@@ -18,6 +18,7 @@ from withings_auth.validation import is_opaque_token, is_userid, printable, scop
 DEFAULT_LIFE_SECONDS = 10_800  # as documented
 LONGEST_LIFE_SECONDS = 366 * 86_400
 LONGEST_RETRY_AFTER_SECONDS = 86_400
+CHECK_NETWORK = "check the network and try again"
 MOST_SCOPES = 32  # Withings has four; a record must stay small enough to be saved
 
 
@@ -35,9 +36,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotSent:
-    """The request was never sent, so Withings did nothing."""
+    """The request was never sent, so Withings did nothing; `misconfigured` if trying again cannot help."""
 
     why: str
+    remedy: str = field(default=CHECK_NETWORK, repr=False, compare=False)
+    misconfigured: bool = field(default=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

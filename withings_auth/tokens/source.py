@@ -77,8 +77,10 @@ class _Source:
 
     def _renew(self, requirement: Requirement, abandoned: threading.Event, asker: threading.Thread) -> Grant:
         # Imported here, because a valid token is returned without loading aiohttp.
-        from withings_auth.provider.http import post
+        from withings_auth.provider.http import load_aiohttp, post
         from withings_auth.tokens.renewal import Effects, renew
+
+        load_aiohttp()
 
         def transaction(wait: Callable[[float], None]) -> Grant:
             effects = Effects(post=post, wait=wait)

@@ -19,7 +19,8 @@ BROWSER = sys.executable
 
 def steady_environment() -> dict[str, str | None]:
     """Sets what differs between machines: the browser, the certificates and the proxy."""
-    return {"BROWSER": BROWSER, "SSL_CERT_FILE": None, "HTTPS_PROXY": None, "https_proxy": None}
+    variables = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "REQUESTS_CA_BUNDLE", "HTTPS_PROXY", "https_proxy")
+    return {"BROWSER": BROWSER, **dict.fromkeys(variables)}
 
 
 def findings(finished: Finished) -> dict[str, dict[str, str]]:

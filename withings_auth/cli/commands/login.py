@@ -19,6 +19,7 @@ from withings_auth.config.settings import Settings, known_app
 from withings_auth.errors import ConfigurationError, profile_flag
 from withings_auth.model import DEFAULT_REDIRECT_URI, App
 from withings_auth.provider.failures import DASHBOARD
+from withings_auth.provider.variables import refuse_unusable_files
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import stored_grant
 from withings_auth.validation import is_loopback_url
@@ -146,6 +147,7 @@ def _sandbox_app(
     options: argparse.Namespace, settings: Settings, store: SecretStore, held: ExitStack
 ) -> tuple[App, Settings]:
     """Starts the sandbox, which runs as long as `held`. Returns its app, and settings that point to it."""
+    refuse_unusable_files()
     from withings_auth.sandbox import Sandbox
 
     if options.profile or options.client_id:

@@ -10,6 +10,7 @@ import threading
 from withings_auth.cli.ui.terminal import PROGRAM, answer, tell
 from withings_auth.errors import CallbackUnavailable, ConfigurationError
 from withings_auth.model import DEFAULT_REDIRECT_URI
+from withings_auth.provider.variables import refuse_unusable_files
 from withings_auth.validation import parsed_url
 
 EXAMPLE = (
@@ -36,6 +37,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Serves until interrupted. Raises `ConfigurationError` and `CallbackUnavailable`."""
+    refuse_unusable_files()
     from withings_auth.sandbox import Sandbox
 
     if not 0 <= options.port < 65536:
