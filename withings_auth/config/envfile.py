@@ -1,4 +1,4 @@
-"""Reads an app's credentials from the text of a file of shell variables, as scripts keep them, without a shell.
+"""Reads values from the text of a file of shell variables, as scripts keep them, without a shell.
 
 Nothing is run or expanded: anything that a shell would expand is refused, so that the value is the one the script
 used. Other variables are ignored.
@@ -7,10 +7,13 @@ used. Other variables are ignored.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from withings_auth.config.app import PartialApp, parse_scopes
 from withings_auth.errors import ConfigurationError
+
+PREFIX = "WITHINGS_"
 
 # The names that scripts and client libraries use, each also with the prefix WITHINGS_. Withings' own pages first said
 # consumer key and consumer secret, later client id and client secret.
@@ -21,8 +24,8 @@ _NAMES = {
     "scopes": ("SCOPES", "SCOPE"),
     "state": ("STATE",),
 }
-_FIELD_OF = {name: field for field, names in _NAMES.items() for name in names}
-_ASSIGNMENT = re.compile(r"\s*(?:export\s+)?(?:WITHINGS_)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
+_FIELD_OF = {f"{prefix}{name}": field for field, names in _NAMES.items() for name in names for prefix in ("", PREFIX)}
+_ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 _QUOTED = re.compile(r"""(['"])((?:(?!\1).)*)\1\s*(?:[#;].*)?""")
 _BARE = re.compile(r"""()([^\s'"#;][^\s'";]*)?\s*(?:;.*|(?<!\S)#.*)?""")
 _FOR_A_SHELL = re.compile(r"[$`\\]")
@@ -42,10 +45,27 @@ def read_env_file(text: str) -> EnvFile:
     Raises `ConfigurationError`, naming lines but never a value, if a line needs a shell, if two lines contradict each
     other, or if a scope is invalid.
     """
+    found = read_variables(text, _FIELD_OF)
+    scopes, number = found.pop("scopes", (None, 0))
+    has_state = found.pop("state", None) is not None
+    return EnvFile(
+        app=PartialApp(
+            scopes=None if scopes is None else parse_scopes(scopes, f"line {number} of the file"),
+            **{field: value for field, (value, _) in found.items()},
+        ),
+        has_state=has_state,
+    )
+
+
+def read_variables(text: str, field_of: Mapping[str, str]) -> dict[str, tuple[str, int]]:
+    """Returns the values of the fields that the text gives by variables, each with the number of its line.
+
+    `field_of` maps the names of variables to fields. Raises what `read_env_file` raises.
+    """
     found: dict[str, tuple[str, int]] = {}
     for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):
         assignment = _ASSIGNMENT.fullmatch(line)
-        field = _FIELD_OF.get(assignment[1]) if assignment else None
+        field = field_of.get(assignment[1]) if assignment else None
         if assignment is None or field is None:
             continue
         value = _unquote(assignment[2], number)
@@ -57,15 +77,7 @@ def read_env_file(text: str) -> EnvFile:
                 f"lines {earlier_number} and {number} of the file give two values for the {field.replace('_', ' ')}",
                 hint="remove the wrong line",
             )
-    scopes, number = found.pop("scopes", (None, 0))
-    has_state = found.pop("state", None) is not None
-    return EnvFile(
-        app=PartialApp(
-            scopes=None if scopes is None else parse_scopes(scopes, f"line {number} of the file"),
-            **{field: value for field, (value, _) in found.items()},
-        ),
-        has_state=has_state,
-    )
+    return found
 
 
 def _unquote(written: str, number: int) -> str:

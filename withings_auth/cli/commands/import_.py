@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import stat
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,10 +31,11 @@ EXAMPLE = (
     "  withings-auth import ~/.withings_user.json\n"
     "  withings-auth import --remove tokens.json    (then removes the file)\n"
     "  pass withings-token | withings-auth import -\n\n"
-    "Files of withings-sync, withings-mcp, withings-health-cli, Withings2Garmin and\n"
-    "withings_api are recognised, and so is Withings' own answer. The refresh token\n"
-    "is used once, which replaces it: the copy in the file stops working. The app\n"
-    "must be the one that the tool used."
+    "Files of Home Assistant, withings-sync, withings-mcp, withings-cli,\n"
+    "withings-health-cli, Withings2Garmin and withings_api are recognised, and so are\n"
+    "Withings' own answer and .env files. Of several logins in a file you choose one.\n"
+    "The refresh token is used once, which replaces it: the copy in the file stops\n"
+    "working. The app must be the one that the tool used."
 )
 
 
@@ -55,8 +58,13 @@ def execute(options: argparse.Namespace) -> int:
         content = sys.stdin.buffer.read(LARGEST_FILE_BYTES + 1) if sys.stdin is not None else b""
     else:
         content = _read_file(Path(options.file))
-    login = read_foreign(content)
+    login = read_foreign(content, partial(_choose, options.file))
     tell(f"File format: {login.tool}.")
+    if options.remove and login.holds_more:
+        raise ConfigurationError(
+            f"{printable(options.file)} holds more than this login, so it must not be removed",
+            hint=f"leave out --remove: {PROGRAM} import {shlex.quote(options.file)}",
+        )
     store = open_store(settings)
     app = _find_app(login, options.client_id, settings, store)
     grant = _adopt(login, app, settings, store, replace=options.replace)
@@ -74,6 +82,22 @@ def _adopt(login: ForeignLogin, app: App, settings: Settings, store: SecretStore
 
     renew = partial(adopt, store, settings.profile, login, app, settings.endpoints.token_url, replace=replace)
     return run_to_its_end(lambda wait: renew(effects=Effects(post=post, wait=wait)), threading.Event())
+
+
+def _choose(file: str, names: Sequence[str]) -> int:
+    """Asks which of the logins to import; returns its index."""
+    if not is_terminal():
+        command = f"{PROGRAM} import {'FILE' if file == STDIN else shlex.quote(file)}"
+        raise ConfigurationError(
+            f"the file holds {len(names)} logins: {', '.join(names)}",
+            hint=f"in a terminal you can choose one: {command}",
+        )
+    tell(f"The file holds {len(names)} logins:")
+    for number, name in enumerate(names, start=1):
+        tell(f"  {number}. {name}")
+    numbers = [str(number) for number in range(1, len(names) + 1)]
+    answer = ask("Number of the one to import", check=lambda text: None if text in numbers else "it is not in the list")
+    return int(answer) - 1
 
 
 def _read_file(file: Path) -> bytes:
@@ -125,10 +149,10 @@ def _remove_file(file: Path, content: bytes, login: ForeignLogin, options: argpa
     """Removes the file if a flag or an answer says so. Returns the exit code."""
     shown = printable(str(file))
     with_secret = " with the client secret" if login.client_secret is not None else ""
-    may_ask = is_terminal() and not options.keep
+    may_ask = is_terminal() and not options.keep and not login.holds_more
     if not (options.remove or (may_ask and confirm(f"Remove {shown}{with_secret}?"))):
         if not options.keep:
-            tell(f"Kept {shown}, which is no longer needed.")
+            tell(f"Kept {shown}, which {'holds more' if login.holds_more else 'is no longer needed'}.")
         return 0
     try:
         if _read_file(file) != content:

@@ -98,7 +98,7 @@ def test_a_client_secret_in_it_is_mentioned(desk: Desk, file: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"\xff", "is not a JSON object"),
+        (b"\xff", "is not text in UTF-8 or UTF-16"),
         (b"{}", "no login in a supported format"),
         (b'{"client_id": "a", "consumer_secret": "hush"}', "an app's credentials but no login"),
         (b'{"access_token": "a", "refresh_token": "r;\\u001b[31m"}', "is not a token"),
