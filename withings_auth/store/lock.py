@@ -6,14 +6,19 @@ The lock file is never removed: a program waiting for a removed file would hold 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from withings_auth.errors import LockBusy
 from withings_auth.store.files import PRIVATE_FILE, make_private_directory, replace_file, unusable
 from withings_auth.validation import printable
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 logger = logging.getLogger(__name__)
 
@@ -48,15 +53,22 @@ def file_lock(
 ) -> Iterator[FileNotes]:
     """Holds an advisory lock on the file and yields the notes beside it.
 
-    `finish` gets the function that releases the lock, which any thread may call. Raises `LockBusy` after `timeout`
-    seconds and `StoreUnavailable` if the file cannot be locked.
+    `finish` gets the function that releases the lock, which any thread may call and which never fails. Raises
+    `LockBusy` after `timeout` seconds and `StoreUnavailable` if the file cannot be locked.
     """
     import filelock  # here, because a valid token is returned without the lock
 
     # A new instance for each acquisition, since a shared one lets several threads in; no soft lock if the file system
     # refuses flock, since a soft lock stays behind when its holder is killed.
+    descriptors: list[int] = []
     lock = filelock.FileLock(
-        path, timeout=timeout, mode=PRIVATE_FILE, thread_local=False, fallback_to_soft=False, preserve_lock_file=True
+        path,
+        timeout=timeout,
+        mode=PRIVATE_FILE,
+        thread_local=False,
+        fallback_to_soft=False,
+        preserve_lock_file=True,
+        on_acquired=descriptors.append,
     )
     try:
         make_private_directory(path.parent)
@@ -73,4 +85,22 @@ def file_lock(
     try:
         yield FileNotes(path.with_suffix(".attempt"))
     finally:
-        finish(lock.release)
+        finish(lambda: _release(lock, descriptors[0]))
+
+
+def _release(lock: BaseFileLock, descriptor: int) -> None:
+    """Frees the lock even if the system refuses to unlock the file, as on a share that has gone away.
+
+    What was done under the lock is done, so nothing is raised.
+    """
+    try:
+        lock.release()
+    except OSError as error:
+        logger.debug("freed by closing, because unlocking failed: %s", printable(str(error)))
+        with suppress(OSError):
+            # Another file takes the descriptor's place, which closes the locked one. Closing it here would leave
+            # filelock with a number that it closes later, when it may be anybody's.
+            nothing = os.open(os.devnull, os.O_RDONLY)
+            os.dup2(nothing, descriptor, inheritable=False)
+            os.close(nothing)
+            lock.release()
