@@ -21,6 +21,7 @@ from withings_auth.validation import (
     parsed_url,
     printable,
     scope_list,
+    whole_number,
 )
 
 HOSTILE = {
@@ -244,3 +245,16 @@ class TestScopeLists:
         with pytest.raises(ValueError, match="cannot be a scope") as wrong:
             scope_list(text)
         assert str(wrong.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        *((spelled, 7) for spelled in (7, 7.0, "7", "7.0", " 7 ", "07")),
+        *((spelled, -7) for spelled in (-7, -7.0, "-7")),
+        (10**300, 10**300),
+        *((odd, None) for odd in (True, None, 7.5, "7.5", "", "seven", "\u0667", 1e300, float("nan"), [7], "9" * 16)),
+    ],
+)
+def test_whole_numbers_however_they_are_spelled(value: object, number: int | None) -> None:
+    assert whole_number(value) == number

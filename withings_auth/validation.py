@@ -119,3 +119,31 @@ def scope_list(text: str) -> tuple[str, ...]:
         if not is_scope(name):
             raise ValueError(f"“{printable(name, limit=60)}” cannot be a scope")
     return names
+
+
+def whole_number(value: object) -> int | None:
+    """Returns the whole number in a JSON value, however it is spelled (7, 7.0, "7", "7.0"); None if it is not one."""
+    if isinstance(value, str):
+        found = re.fullmatch(r"\s*(-?[0-9]{1,15})(?:\.0{1,15})?\s*", value, re.ASCII)
+        return int(found[1]) if found else None
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53:
+        return int(value)
+    return value if type(value) is int else None
+
+
+def readable_userid(value: object) -> str | None:
+    """Returns the userid in a JSON value, which is text or a number (Withings sends both); None if it is not one."""
+    if isinstance(value, str) and is_userid(value.strip()):
+        return value.strip()
+    number = whole_number(value)
+    return str(number) if number is not None and is_userid(str(number)) else None
+
+
+def usable_scopes(value: object) -> tuple[str, ...]:
+    """Returns the scopes in a JSON value, which may be a list or text, without what cannot be one.
+
+    Withings separates them by commas, in small letters; the standard separates them by blanks (RFC 6749, 3.3).
+    """
+    texts = value if isinstance(value, list) else [value]
+    names = [name for text in texts if isinstance(text, str) for name in re.split(r"[\s,]+", text.lower())]
+    return tuple(dict.fromkeys(filter(is_scope, names)))

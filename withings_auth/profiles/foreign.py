@@ -20,7 +20,8 @@ from withings_auth.validation import (
     is_opaque_token,
     is_userid,
     printable,
-    scope_list,
+    readable_userid,
+    usable_scopes,
 )
 
 LARGEST_FILE_BYTES = 16 * 1024 * 1024  # Home Assistant keeps the entries of all its integrations in one file
@@ -264,15 +265,15 @@ def _read_token(part: Mapping[str, Any], name: str) -> str:
 
 def _read_userid(part: Mapping[str, Any]) -> str | None:
     value = part.get("userid", part.get("user_id"))
-    return _check(str(value) if type(value) is int else value, is_userid, "userid")
+    return _check(readable_userid(value) or value, is_userid, "userid")
 
 
 def _read_scopes(part: Mapping[str, Any]) -> tuple[str, ...]:
     value = part.get("scope")
-    try:
-        return scope_list(value.replace(" ", ",")) if isinstance(value, str) else ()
-    except ValueError:
-        raise _invalid("scope") from None
+    scopes = usable_scopes(value)
+    if not scopes and isinstance(value, str) and value.strip():
+        raise _invalid("scope")
+    return scopes
 
 
 def _check(value: object, is_valid: Callable[[str], bool], what: str) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from withings_auth.errors import ProtocolViolation
+from withings_auth.validation import whole_number
 
 MOST_PAGES = 1000
 _PAGING = ("more", "offset")
@@ -24,11 +25,11 @@ def all_pages(fetch: Callable[[Mapping[str, str]], dict[str, Any]], form: Mappin
     """
     page = fetch(form)
     whole = {name: value for name, value in page.items() if name not in _PAGING}
-    offset = _number(form.get("offset")) or 0
+    offset = whole_number(form.get("offset")) or 0
     for _ in range(MOST_PAGES - 1):
         if not has_more(page):
             return whole
-        following = _number(page.get("offset"))
+        following = whole_number(page.get("offset"))
         if following is None or following <= offset:
             raise _endless("the offset does not grow")
         offset = following
@@ -39,12 +40,6 @@ def all_pages(fetch: Callable[[Mapping[str, str]], dict[str, Any]], form: Mappin
     if has_more(page):
         raise _endless(f"there are more than {MOST_PAGES} pages")
     return whole
-
-
-def _number(value: object) -> int | None:
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 12:
-        return int(value)
-    return value if type(value) is int else None
 
 
 def _endless(why: str) -> ProtocolViolation:

@@ -8,12 +8,13 @@ raises.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from withings_auth.provider.statuses import TIMED_OUT, TOO_MANY_REQUESTS, FailureKind, kind_of
-from withings_auth.validation import is_opaque_token, is_userid, printable, scope_list
+from withings_auth.validation import is_opaque_token, printable, readable_userid, usable_scopes, whole_number
 
 DEFAULT_LIFE_SECONDS = 10_800  # as documented
 LONGEST_LIFE_SECONDS = 366 * 86_400
@@ -95,14 +96,18 @@ def describe(result: TokenResult) -> str:
 
 
 def read_token_reply(answer: Answer) -> TokenReply | Failure:
-    """Reads an answer of the token service, in an envelope or in the flat shape of the old endpoint."""
+    """Reads an answer of the token service, in an envelope or in the flat shape of the old endpoint.
+
+    A pair that is thrown away is lost, so an odd spelling beside the tokens is no reason to refuse it: what cannot be
+    read counts as left out. Only the tokens themselves, and whom they are for, must be beyond doubt.
+    """
     content = _content(answer)
     if isinstance(content, Failure):
         return content
-    if "status" not in content:
+    if content.get("status") is None:
         return _read_flat(content, answer)
     body = _body(content, answer)
-    return body if isinstance(body, Failure) else _read_tokens(body)
+    return body if isinstance(body, Failure) else _read_tokens(_tokens_in(content) or body)
 
 
 def read_body(answer: Answer) -> dict[str, Any] | Failure:
@@ -119,7 +124,8 @@ def _content(answer: Answer) -> dict[str, Any] | Failure:
     if answer.http_status >= 500:
         return _unavailable(f"HTTP {answer.http_status}", answer)
     try:
-        content = json.loads(answer.body)
+        # A wrong character beside the tokens is no reason to lose them.
+        content = json.loads(answer.body.decode(json.detect_encoding(answer.body), "replace"))
     except (ValueError, RecursionError):
         if answer.http_status == 429:
             return _too_many("HTTP 429", answer)
@@ -131,10 +137,10 @@ def _content(answer: Answer) -> dict[str, Any] | Failure:
 
 
 def _body(content: dict[str, Any], answer: Answer) -> dict[str, Any] | Failure:
-    status = content.get("status")
+    status = whole_number(content.get("status"))
     body = content.get("body")
     body = body if isinstance(body, dict) else {}
-    if type(status) is not int or abs(status) > 999_999:
+    if status is None or abs(status) > 999_999:
         return _malformed("the status is not a number")
     if status == 0:
         return body
@@ -147,8 +153,9 @@ def _body(content: dict[str, Any], answer: Answer) -> dict[str, Any] | Failure:
 
 
 def _read_flat(content: dict[str, Any], answer: Answer) -> TokenReply | Failure:
-    if "access_token" in content:
-        return _read_tokens(content)
+    tokens = _tokens_in(content)
+    if tokens is not None:
+        return _read_tokens(tokens)
     words = _words(content.get("error_description") or content.get("error"))
     errors = content.get("errors")
     if isinstance(errors, list) and errors and isinstance(errors[0], dict):
@@ -160,37 +167,50 @@ def _read_flat(content: dict[str, Any], answer: Answer) -> TokenReply | Failure:
     return Failure(kind=kind_of(None, words), words=words)
 
 
+def _tokens_in(content: dict[str, Any]) -> dict[str, Any] | None:
+    """Returns the object with the tokens: the envelope's body, or the answer itself."""
+    for part in (content.get("body"), content):
+        if isinstance(part, dict) and "access_token" in part:
+            return part
+    return None
+
+
 def _read_tokens(body: dict[str, Any]) -> TokenReply | Failure:
-    access_token, refresh_token = body.get("access_token"), body.get("refresh_token")
-    if not (isinstance(access_token, str) and is_opaque_token(access_token)):
+    access_token, refresh_token = _token(body.get("access_token")), _token(body.get("refresh_token"))
+    if access_token is None:
         return _malformed("the access token is missing or malformed")
-    if refresh_token is not None and not (isinstance(refresh_token, str) and is_opaque_token(refresh_token)):
+    if refresh_token is None and body.get("refresh_token") is not None:
         return _malformed("the refresh token is malformed")
-    life = _seconds(body.get("expires_in", DEFAULT_LIFE_SECONDS), at_most=LONGEST_LIFE_SECONDS)
-    if life is None:
-        return _malformed("the access token's life is not a number of seconds")
-    # The real service sends text for a code and a number for a refresh.
-    userid = body.get("userid")
-    userid = str(userid) if type(userid) is int else userid
-    if userid is not None and not (isinstance(userid, str) and is_userid(userid)):
+    userid = readable_userid(body.get("userid"))
+    if userid is None and body.get("userid") not in (None, ""):
         return _malformed("the userid is malformed")
-    scope = body.get("scope")
-    try:
-        scopes = scope_list(scope) if isinstance(scope, str) else ()
-    except ValueError:
-        return _malformed("a scope has invalid characters")
-    if len(scopes) > MOST_SCOPES:
-        return _malformed("there are too many scopes")
     return TokenReply(
-        access_token=access_token, refresh_token=refresh_token, life_seconds=life, scopes=scopes or None, userid=userid
+        access_token=access_token,
+        refresh_token=refresh_token,
+        life_seconds=_life(body.get("expires_in")),
+        scopes=usable_scopes(body.get("scope"))[:MOST_SCOPES] or None,
+        userid=userid,
     )
+
+
+def _token(value: object) -> str | None:
+    """Returns a token without the white space around it; None if it is not one."""
+    text = value.strip() if isinstance(value, str) else ""
+    return text if is_opaque_token(text) else None
+
+
+def _life(value: object) -> int:
+    """Returns the life of an access token in whole seconds; the documented one if the value is not believable."""
+    if isinstance(value, float) and math.isfinite(value):
+        value = math.floor(value)
+    seconds = _seconds(value, at_most=LONGEST_LIFE_SECONDS)
+    return DEFAULT_LIFE_SECONDS if seconds is None else seconds
 
 
 def _seconds(value: object, *, at_most: int) -> int | None:
     """Reads a whole number of seconds, given as a number or as text; None if it is not one, or out of bounds."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 12:
-        value = int(value)
-    return value if type(value) is int and 0 <= value <= at_most else None
+    seconds = whole_number(value)
+    return seconds if seconds is not None and 0 <= seconds <= at_most else None
 
 
 def _words(text: object) -> str:

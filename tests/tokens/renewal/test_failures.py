@@ -129,7 +129,7 @@ class TestRefusal:
         before = [scene.store.load(name) for name in names]
         for outcome in (
             *(LOST, NOT_SENT, refusal(503, "invalid refresh_token"), refusal(503, "invalid client id/secret")),
-            *(refusal(601), refusal(522), refusal(2554), refusal(0), tokens(userid=666), tokens(expires_in="soon")),
+            *(refusal(601), refusal(522), refusal(2554), refusal(0), tokens(userid=666), tokens(refresh_token=7)),
             *(Answer(http_status=502, body=b""), Answer(http_status=200, body=b"<html>"), answer([])),
         ):
             with pytest.raises(WithingsAuthError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -13,7 +15,7 @@ from tests.support.stores import (
     clear_record,
     save_record,
 )
-from tests.tokens.scene import LOST, NOT_SENT, Scene, tokens
+from tests.tokens.scene import LIFE, LOST, NOT_SENT, Scene, tokens
 from withings_auth.errors import (
     ConfigurationError,
     ProtocolViolation,
@@ -23,6 +25,7 @@ from withings_auth.errors import (
     StoreUnavailable,
 )
 from withings_auth.model import App
+from withings_auth.provider.replies import Answer, Outcome
 from withings_auth.store.base import HeldName
 from withings_auth.store.records import app_name, token_name
 
@@ -39,6 +42,22 @@ class TestReply:
         new = scene.renew(post=scene.script(tokens(userid=None, scope=None, refresh_token=None)))
         assert (new.userid, new.scopes, new.refresh_token) == (old.userid, old.scopes, old.refresh_token)
         assert scene.stored == new
+
+    def test_an_odd_spelling_is_saved_all_the_same(self, scene: Scene) -> None:
+        """Thrown away, it would be a login lost: the old refresh token dies within eight hours."""
+        old = scene.log_in()
+
+        def respelled(url: str, form: Mapping[str, str], **_: object) -> Outcome:
+            answer = scene.post(url, form)
+            assert isinstance(answer, Answer)
+            body = json.loads(answer.body)["body"]
+            body |= {"scope": body["scope"].upper().replace(",", " "), "userid": float(body["userid"])}
+            body["expires_in"] = None
+            return replace(answer, body=json.dumps({"status": "0", "body": body}).encode())
+
+        new = scene.renew(post=respelled)
+        assert (scene.stored, scene.works(new)) == (new, True)
+        assert (new.userid, new.scopes, new.seconds_left(scene.clock())) == (old.userid, old.scopes, LIFE)
 
     def test_after_a_reply_without_a_refresh_token_nothing_is_unknown(self, scene: Scene) -> None:
         """The refresh token stays, and the saved tokens settle what the journal has about it."""
@@ -67,7 +86,7 @@ class TestReply:
         scene.log_in()
         assert scene.renew(post=scene.script(tokens(scope="user.info"))).scopes == ("user.info",)
 
-    @pytest.mark.parametrize("changes", [{"access_token": "a\nb"}, {"scope": "\x1b[2J"}, {"userid": "../x"}])
+    @pytest.mark.parametrize("changes", [{"access_token": "a\nb"}, {"refresh_token": "\x1b[2J"}, {"userid": "../x"}])
     def test_what_matches_no_alphabet_is_not_saved(self, scene: Scene, changes: dict[str, object]) -> None:
         """Statement 36: a reply that cannot be believed changes nothing, and the record stays readable."""
         old = scene.log_in()
