@@ -77,3 +77,19 @@ def test_a_keyring_that_is_locked_during_the_login(desk: Desk, secret_service: S
     assert page.http_status == 500
     assert "could not be saved" in page.text
     assert login.wait().returncode == 5
+
+
+def test_a_keyring_that_forgets_costs_nobody_a_login(desk: Desk, secret_service: SecretService) -> None:
+    """Statement 50: asked with keyring's null backend, anna's login stays listed, and stays renewable."""
+    use_keyring(desk, secret_service)
+    for person, profile in enumerate(("default", "anna"), start=1):
+        assert desk.log_in("--profile", profile, person=person).returncode == 0
+    app = f"withings-auth/app/{desk.sandbox.client_id}"
+    for command in ("token", "status", "logout"):
+        asked = desk.run(command, "--profile", "anna", PYTHON_KEYRING_BACKEND="keyring.backends.null.Keyring")
+        assert (asked.returncode, asked.stdout) == (5, "")
+        assert "it keeps nothing" in asked.stderr
+    assert desk.run("logout").returncode == 0
+    assert secret_service.services() == [app, "withings-auth/token/anna"]
+    assert desk.run("logout", "--all").returncode == 0
+    assert secret_service.services() == []

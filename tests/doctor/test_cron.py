@@ -11,6 +11,7 @@ import pytest
 
 from withings_auth.doctor.cron import check_session_bus
 from withings_auth.doctor.results import Verdict, ok
+from withings_auth.errors import StoreUnavailable
 from withings_auth.store import session_bus as bus_of_user
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.keyring_store import KeyringStore
@@ -53,8 +54,9 @@ class TestWithABus:
     ) -> None:
         """A job does not see a keyring that only the desktop's environment names."""
         keep_at_run_user(secret_service, monkeypatch)
-        monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
-        store.load("token/default")
+        monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+        with pytest.raises(StoreUnavailable):
+            store.load("token/default")
         result = check_session_bus(store, works=True)
         assert result.verdict is Verdict.WARNING
         assert "another keyring: the keyring of this desktop (Secret Service)" in result.words

@@ -177,10 +177,10 @@ class TestBackend:
     ) -> None:
         """A known one is fine; about any other it is not known whether it protects what it keeps."""
         secret_service.enter(monkeypatch)
-        monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+        monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
         result = storage.check_backend(KeyringStore(tmp_path))
         assert result.verdict is Verdict.WARNING
-        assert "the keyring keyring.backends.null.Keyring, named by PYTHON_KEYRING_BACKEND" in result.words
+        assert "the keyring keyring.backends.fail.Keyring, named by PYTHON_KEYRING_BACKEND" in result.words
         monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.SecretService.Keyring")
         result = storage.check_backend(KeyringStore(tmp_path))
         assert result == ok(

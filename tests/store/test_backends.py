@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from keyring.backends import chainer
 
 from withings_auth.errors import StoreUnavailable
 from withings_auth.store.backends import find_backend
@@ -136,6 +137,23 @@ class TestChoice:
         with pytest.raises(StoreUnavailable, match="PYTHON_KEYRING_BACKEND") as failed:
             find_backend()
         assert str(failed.value).isprintable()
+
+    @pytest.mark.parametrize("name", ["null.Keyring", "chainer.ChainerBackend"])
+    def test_a_keyring_that_keeps_nothing_is_no_place_to_look(
+        self, bus_without_secret_service: Bus, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        """Statement 50: nobody is told to log in because keyring's null, or a chain of no keyrings, has no record."""
+        bus_without_secret_service.enter(monkeypatch)
+        monkeypatch.setattr(chainer.ChainerBackend, "backends", [])
+        monkeypatch.setenv("PYTHON_KEYRING_BACKEND", f"keyring.backends.{name}")
+        with pytest.raises(StoreUnavailable, match="was named, but it keeps nothing"):
+            find_backend()
+
+    def test_a_chain_of_keyrings_is_used(self, secret_service: SecretService, run: Cli) -> None:
+        """With a keyring behind it, keyring's chainer is one like any other that the user named."""
+        named = secret_service.environ | {"PYTHON_KEYRING_BACKEND": "keyring.backends.chainer.ChainerBackend"}
+        assert run(env=named).stdout.startswith("text the keyring keyring.backends.chainer.ChainerBackend\n")
+        assert secret_service.lookup("withings-auth/token/default", "withings-auth") == "text"
 
     def test_only_this_platforms_backends_are_loaded(self, secret_service: SecretService, run: Cli) -> None:
         """Getting a token does not load other platforms' keyrings, which is slow, and starts no discovery."""

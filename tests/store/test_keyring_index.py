@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.store.keyrings import Keyrings, MemoryKeyring
-from tests.support.stores import save_record
+from tests.support.stores import clear_record, save_record
+from withings_auth.store.base import SecretStore
 
 TOKEN = "token/default"
 SERVICE = "withings-auth/token/default"
@@ -14,7 +19,7 @@ RECORD = '{"version":1,"access_token":"0123456789abcdef0123456789abcdef01234567"
 
 
 def test_it_repairs_itself_by_reading(tmp_path: Path) -> None:
-    """A load adds a record that the index lacks; a record that is gone leaves the index."""
+    """A load adds a record that the index lacks; a name without a record is not listed."""
     keyring = MemoryKeyring()
     keyrings = Keyrings(tmp_path, keyring)
     keyring.held[SERVICE] = RECORD
@@ -23,7 +28,44 @@ def test_it_repairs_itself_by_reading(tmp_path: Path) -> None:
     assert keyrings().names() == [TOKEN]
     keyring.held.clear()
     assert keyrings().names() == []
-    assert not list(tmp_path.rglob("*.stamp"))
+
+
+@pytest.mark.parametrize("use", [SecretStore.load, clear_record])
+def test_a_keyring_without_the_record_removes_no_name(
+    tmp_path: Path, use: Callable[[SecretStore, str], object]
+) -> None:
+    """Statement 50: two desktops that share a home directory have an index for two keyrings."""
+    here, there = Keyrings(tmp_path), Keyrings(tmp_path)
+    save_record(here(), TOKEN, RECORD)
+    save_record(there(), "token/anna", RECORD)
+    for name in (TOKEN, "token/anna"):
+        use(there(), name)
+        there().names()
+    assert here().names() == [TOKEN]
+
+
+def test_a_logout_on_one_desktop_leaves_the_other_its_name(tmp_path: Path) -> None:
+    """Statement 50: the same profile is logged in on both, and one of them logs out."""
+    here, there = Keyrings(tmp_path), Keyrings(tmp_path)
+    for desktop in (here, there):
+        save_record(desktop(), TOKEN, RECORD)
+    assert clear_record(there(), TOKEN) is True
+    assert (here().names(), there().names()) == ([TOKEN], [])
+
+
+def test_a_logout_changes_the_stamp_even_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token in another program's memory is dropped; only the name cannot be kept."""
+    store = Keyrings(tmp_path)()
+    save_record(store, TOKEN, RECORD)
+    stamp = store.stamp(TOKEN)
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with store.lock(TOKEN, 1) as held, monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        assert held.clear() is True
+    assert store.stamp(TOKEN) != stamp
 
 
 def test_the_stamp_changes_though_the_clock_was_set_back(tmp_path: Path) -> None:

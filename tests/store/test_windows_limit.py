@@ -119,5 +119,5 @@ def test_a_larger_record_is_refused_before_anything_is_written(
 
 def test_other_keyrings_have_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other keyrings do not refuse what only Windows cannot hold."""
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
     assert find_backend().largest_record_bytes is None

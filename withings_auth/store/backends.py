@@ -76,7 +76,13 @@ def find_backend() -> Backend:
             hint=f"name another one, or none; {remedies()}",
         ) from error
     if named is not None:
-        return _log(_chosen(named, named=True))
+        chosen = _chosen(named, named=True)
+        if _forgets(named):  # to find nothing in it would mean that nobody is logged in
+            raise StoreUnavailable(
+                f"{chosen.description} was named, but it keeps nothing",
+                hint="name another one in PYTHON_KEYRING_BACKEND or keyringrc.cfg, or none; " + remedies(),
+            )
+        return _log(chosen)
     usable, reasons = _protecting(address)
     if not usable:
         raise StoreUnavailable(f"no usable keyring: {'; '.join([*reasons, *_refused()])}", hint=remedies())
@@ -186,6 +192,16 @@ def _chosen(keyring: keyring_backend.KeyringBackend, *, named: bool = False) -> 
         named=named,
         protects=(module, name) in known,
     )
+
+
+def _forgets(keyring: keyring_backend.KeyringBackend) -> bool:
+    """Whether it accepts every record and keeps none, as keyring's null does, and its chainer if it has no other."""
+    match type(keyring).__module__:
+        case "keyring.backends.null":
+            return True
+        case "keyring.backends.chainer":
+            return not keyring.backends  # type: ignore[attr-defined]  # of this class only
+    return False
 
 
 def _refused() -> list[str]:

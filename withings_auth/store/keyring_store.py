@@ -3,7 +3,8 @@
 A keyring can ask for a password, hang, raise foreign exceptions, or accept a record and forget it. So each call runs
 in a thread with a time limit, every exception becomes one of ours, and a save counts only after it was read back. A
 keyring cannot list its records: an empty file per name in the state directory is the index, and its modification time
-is the stamp.
+is the stamp. A name stays in the index, because what is missing here may be in the keyring of another desktop that
+shares the home directory.
 """
 
 from __future__ import annotations
@@ -58,18 +59,17 @@ class KeyringStore:
 
     def load(self, name: str) -> str | None:
         """Returns the record, even one that a crash left half replaced."""
-        stamp, before = self._stamp_path(name), self.stamp(name)
         with closing(_Calls(self._keyring)) as calls:
             text = calls.make("read", lambda backend: _read(backend, name))
-        with suppress(OSError):  # the index repairs itself, so a read-only directory is no reason to fail
-            if text is None and before == self.stamp(name):  # else somebody saved one in the meantime
-                stamp.unlink(missing_ok=True)
-            elif text is not None and not stamp.exists():
+        if text is not None and self.stamp(name) is None:
+            with suppress(OSError):  # the index repairs itself, so a read-only directory is no reason to fail
+                stamp = self._stamp_path(name)
                 make_private_directory(stamp.parent)
-                stamp.touch(PRIVATE_FILE)
+                stamp.touch(PRIVATE_FILE, exist_ok=False)
         return text
 
     def names(self) -> list[str]:
+        """Returns the names in the index that this keyring has a record for."""
         known = sorted(f"{path.parent.name}/{path.stem}" for path in self._state.glob("*/*.stamp"))
         return [name for name in known if self.load(name) is not None]
 
@@ -115,12 +115,10 @@ class _HeldRecord:
         def remove(backend: Backend) -> bool:
             # The spare first: a crash in between must not bring an old record back.
             removed = [_delete(backend.keyring, service) for service in reversed(_services(backend, self.name))]
+            _change(self.stamp)
             return any(removed)
 
-        removed = self.calls.make("remove", remove)
-        with suppress(OSError):
-            self.stamp.unlink(missing_ok=True)
-        return removed
+        return self.calls.make("remove", remove)
 
 
 @dataclass(slots=True)
@@ -243,6 +241,16 @@ def _touch(stamp: Path) -> None:
         replace_file(stamp, "")
     except OSError as error:
         raise unusable(stamp, error) from error
+
+
+def _change(stamp: Path) -> None:
+    """Changes the stamp of a name that is in the index; its name stays there unless the disk is full."""
+    with suppress(OSError):
+        if stamp.exists():
+            try:
+                replace_file(stamp, "")
+            except OSError:  # other programs must notice the change, whatever becomes of the name
+                stamp.unlink()
 
 
 def _services(backend: Backend, name: str) -> list[str]:
