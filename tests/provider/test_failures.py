@@ -56,6 +56,11 @@ TABLE: list[tuple[Failed, type[WithingsAuthError], int, bool, str, str, type[Wit
         *(ProviderUnavailable, "try again later"),
     ),
     (
+        said(FailureKind.TOO_MANY_REQUESTS, 601, "Too many", 3600.0),
+        *(ProviderUnavailable, 4, True, "Withings asks to wait 1 h (status 601: Too many)", "try again later"),
+        *(ProviderUnavailable, "try again later"),
+    ),
+    (
         said(FailureKind.REFRESH_TOKEN_REFUSED),
         *(LoginRequired, 3, False, "Withings has ended the login of profile work (status 503: their words)"),
         "log in: withings-auth login --profile work",

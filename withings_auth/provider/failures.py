@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import assert_never
 
 from withings_auth.errors import (
@@ -14,10 +15,17 @@ from withings_auth.errors import (
     WithingsAuthError,
     login_hint,
 )
+from withings_auth.provider.repeat_guard import LONGEST_GUARD_WAIT_SECONDS
 from withings_auth.provider.replies import AnswerLost, Failure, NotSent
-from withings_auth.provider.statuses import TOKEN_REFUSED, FailureKind, lacks_permission, refuses_the_signature
+from withings_auth.provider.statuses import (
+    TOKEN_REFUSED,
+    FailureKind,
+    lacks_permission,
+    lacks_scope,
+    refuses_the_signature,
+)
 from withings_auth.provider.variables import UnusableVariable
-from withings_auth.wording import local_time
+from withings_auth.wording import local_time, span
 
 DASHBOARD = "https://developer.withings.com/dashboard/"
 
@@ -75,6 +83,9 @@ def call_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
         case Failure(status=status) if status == TOKEN_REFUSED:
             hint = "a new one was refused too; log in again: withings-auth login"
             return _refusal(failed, "Withings refuses the access token", hint)
+        case Failure(words=words) if lacks_scope(words):
+            hint = "withings-auth status lists the granted scopes; to get more, log in again"
+            return _refusal(failed, "the login does not have the scope that this call needs", hint)
         case Failure(status=status) if lacks_permission(status):
             hint = "a scope may be missing: withings-auth status lists the granted ones; to get more, log in again"
             return _refusal(failed, "Withings does not allow this call", hint)
@@ -114,7 +125,13 @@ def _answered_error(failed: Failure) -> WithingsAuthError:
             return _refusal(failed, "Withings is not available", "try again in a few minutes", ProviderUnavailable)
         case FailureKind.TOO_MANY_REQUESTS:
             hint = "there were too many requests, or the same one twice in 10 seconds: try again later"
-            return _refusal(failed, "Withings asks to wait", hint, ProviderUnavailable)
+            seconds = math.ceil(failed.retry_after or 0)
+            what = (
+                f"Withings asks to wait {span(seconds)}"
+                if seconds > LONGEST_GUARD_WAIT_SECONDS
+                else "Withings asks to wait"
+            )
+            return _refusal(failed, what, hint, ProviderUnavailable)
         case FailureKind.APP_REFUSED:
             return _unknown_app(failed)
         case FailureKind.REDIRECT_URI_REFUSED:

@@ -223,6 +223,9 @@ def _unavailable(what: str, answer: Answer) -> Failure:
 
 def _too_many(words: str, answer: Answer, *, status: int | None = None, wait_seconds: object = None) -> Failure:
     seconds = _seconds(wait_seconds, at_most=LONGEST_RETRY_AFTER_SECONDS)
+    number = whole_number(wait_seconds)
+    if seconds is None and number is not None:  # not believed, but a person may know better
+        words = "; ".join(filter(None, (words, f"wait_seconds {printable(str(number), limit=20)}")))
     return Failure(
         kind=FailureKind.TOO_MANY_REQUESTS,
         words=words,

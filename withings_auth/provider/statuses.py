@@ -76,6 +76,11 @@ def lacks_permission(status: int | None) -> bool:
     return status in _UNAUTHORIZED
 
 
+def lacks_scope(words: str) -> bool:
+    """Whether Withings' words name a missing scope, as beside a status 403, which has no family."""
+    return "insufficient_scope" in words.lower().replace(" ", "_")
+
+
 def refuses_the_signature(status: int | None) -> bool:
     """Whether this number means that the signature was not made with the client secret."""
     return status == _WRONG_SIGNATURE

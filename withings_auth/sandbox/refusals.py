@@ -38,9 +38,14 @@ WRONG_NONCE = Refusal(343, "Invalid Params: invalid nonce")
 UNKNOWN_USERID = Refusal(353, "Unknown userid")
 DEAD_ACCESS_TOKEN = Refusal(401, "XRequestID: Not provided invalid_token: The access token provided is invalid")
 
-# Withings' list of statuses has 214 in the family "unauthorized". Which status of that family it sends when a scope
-# is missing, or to a free app at a service for partners, is not documented; a client has to go by the family.
-MISSING_SCOPE = Refusal(214, "Unauthorized: insufficient_scope")
+# As a user of a data service has reported it; the number is in no documented family.
+MISSING_SCOPE = Refusal(
+    403,
+    "XRequestID: [Not provided] - Insufficient_scope: The request requires higher privileges than provided by the"
+    " access token",
+)
+# Withings' list of statuses has 214 in the family "unauthorized". Which status of that family it sends to a free app at
+# a service for partners is not documented; a client has to go by the family.
 PARTNERS_ONLY = Refusal(214, "Unauthorized: this service is not open to your application")
 
 

@@ -147,7 +147,14 @@ class TestRefusals:
             ("lost", {}, 4, "there was no complete answer from Withings"),
             ("huge", {"size": LARGEST_DATA_BYTES}, 1, "Withings' answer makes no sense"),
             ("status", {"status": 503, "error": "Invalid Params: no meastype"}, 1, "status 503: Invalid Params"),
-            ("status", {"status": 214, "error": "insufficient_scope"}, 1, "Withings does not allow this call"),
+            ("too_many", {"wait_seconds": 300}, 4, "Withings asks to wait 5 min (status 601"),
+            ("status", {"status": 214, "error": "Unauthorized"}, 1, "Withings does not allow this call"),
+            (
+                "status",
+                {"status": 214, "error": "insufficient_scope"},
+                1,
+                "does not have the scope that this call needs",
+            ),
             ("status", {"status": 2554, "error": "Not implemented"}, 1, "Withings refused the call (status 2554"),
             ("status", {"status": 9999, "error": "?"}, 1, "an error occurred at Withings (status 9999"),
         ],
@@ -162,6 +169,14 @@ class TestRefusals:
         assert (finished.returncode, message in finished.stderr, "hint: " in finished.stderr) == (code, True, True)
         if form != "--raw":
             assert finished.stdout == ""
+
+    def test_a_scope_that_was_not_granted(self, desk: Desk) -> None:
+        """Withings answers 403, a number of no family, which is no outage: only another login helps."""
+        desk.put_login(scopes=["user.info"])
+        finished = desk.run("api", *WEIGHTS)
+        assert finished.returncode == 1
+        assert "does not have the scope that this call needs (status 403: XRequestID: [Not prov" in finished.stderr
+        assert "withings-auth status lists the granted scopes; to get more, log in again" in finished.stderr
 
     def test_raw_prints_the_envelope_of_a_refusal_too(self, desk: Desk) -> None:
         desk.put_login()

@@ -179,6 +179,13 @@ class TestFailures:
         assert isinstance(result, Failure)
         assert result.retry_after == seconds
 
+    @pytest.mark.parametrize(
+        ("told", "words"),
+        [(86_400, "Same"), (86_401, "Same; wait_seconds 86401"), (-1, "Same; wait_seconds -1"), ("soon", "Same")],
+    )
+    def test_a_number_that_is_not_believed_is_told(self, told: object, words: str) -> None:
+        assert read_failure({"status": 601, "body": {"wait_seconds": told}, "error": "Same"}).words == words
+
     def test_an_outage_says_when_to_come_back(self) -> None:
         result = read_token_reply(Answer(http_status=503, body=b"", retry_after=30.0))
         assert isinstance(result, Failure)
