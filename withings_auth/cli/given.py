@@ -8,12 +8,12 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from withings_auth.cli.files import STDIN, read_named, shown
 from withings_auth.cli.ui.prompts import ask_for_secret, check_client_id, check_client_secret
 from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, tell
 from withings_auth.config.app import PartialApp, parse_scopes
 from withings_auth.config.envfile import read_env_file
 from withings_auth.errors import ConfigurationError
-from withings_auth.validation import printable
 
 LARGEST_INPUT_BYTES = 64 * 1024
 
@@ -28,7 +28,7 @@ class Given:
 
 def read_given(options: argparse.Namespace) -> Given:
     """Returns what is given; flags come before the file. Raises `ConfigurationError` if something is invalid."""
-    in_file = PartialApp() if options.env_file is None else _read_file(Path(options.env_file))
+    in_file = PartialApp() if options.env_file is None else _read_file(options.env_file)
     flags = PartialApp(
         client_id=options.client_id,
         client_secret=_read_stdin() if options.secret_stdin else None,
@@ -48,30 +48,29 @@ def read_given(options: argparse.Namespace) -> Given:
     return Given(app=app, listen=options.listen)
 
 
-def _read_file(file: Path) -> PartialApp:
-    shown = printable(str(file))
+def _read_file(name: str) -> PartialApp:
     try:
-        with file.open("rb") as opened:
-            data = opened.read(LARGEST_INPUT_BYTES)
-            others_can_read = os.name == "posix" and bool(os.fstat(opened.fileno()).st_mode & 0o044)
-        content = read_env_file(data.decode("utf-8"))
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot read {shown}: {error.strerror}", hint="check its name and its permissions"
-        ) from None
+        content = read_env_file(read_named(name, "configure --env-file").decode("utf-8"))
     except UnicodeDecodeError:
         raise ConfigurationError(
-            f"{shown} is not a UTF-8 text file", hint="save it as one, or use --client-id ID and --secret-stdin"
+            f"{shown(name)} is not a UTF-8 text file", hint="save it as one, or use --client-id ID and --secret-stdin"
         ) from None
     if content.has_state:
         tell("STATE is ignored: a fixed one protects nothing, and every login makes its own.")
-    if content.app.client_secret and others_can_read:
-        tell(f"{PROGRAM}: warning: other users of this machine can read {shown}, which holds the client secret")
+    if content.app.client_secret and name != STDIN and _others_can_read(name):
+        tell(f"{PROGRAM}: warning: other users of this machine can read {shown(name)}, which holds the client secret")
     if content.app == PartialApp():
         raise ConfigurationError(
-            f"{shown} says nothing about an app", hint="it needs lines such as: export CLIENT_ID=…"
+            f"{shown(name)} says nothing about an app", hint="it needs lines such as: export CLIENT_ID=…"
         )
     return content.app
+
+
+def _others_can_read(name: str) -> bool:
+    try:
+        return os.name == "posix" and bool(Path(name).stat().st_mode & 0o044)
+    except OSError:  # it was removed just now
+        return False
 
 
 def _read_stdin() -> str:

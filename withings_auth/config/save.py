@@ -12,7 +12,7 @@ from pathlib import Path
 from withings_auth.errors import ConfigurationError
 from withings_auth.model import App
 from withings_auth.store.base import SecretStore
-from withings_auth.store.files import make_private_directory, replace_file
+from withings_auth.store.files import make_private_directory, read_plain, replace_file
 from withings_auth.store.records import LOCK_PATIENCE_SECONDS, app_name
 from withings_auth.validation import printable, scope_list
 
@@ -45,7 +45,7 @@ def write_config(file: Path, values: Mapping[str, str]) -> None:
 
     target = Path(os.path.realpath(file))
     try:
-        before = target.read_bytes().decode("utf-8")
+        before = read_plain(target).decode("utf-8")
     except FileNotFoundError:
         before = ""
     document = tomlkit.parse(before)

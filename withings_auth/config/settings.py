@@ -16,6 +16,7 @@ from withings_auth.errors import ConfigurationError
 from withings_auth.model import Endpoints
 from withings_auth.store import KEYRING, open_named_store
 from withings_auth.store.base import SecretStore
+from withings_auth.store.files import read_plain
 from withings_auth.store.records import sound_app, stored_app, stored_grant
 from withings_auth.validation import is_client_id, is_client_secret, is_profile, is_service_url, printable
 
@@ -198,12 +199,12 @@ class _Sources:
 
 def _read_file(file: Path) -> Mapping[str, str]:
     try:
-        content = file.read_bytes()
+        content = read_plain(file)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         raise ConfigurationError(
-            f"cannot read {printable(str(file))}: {error.strerror}", hint="make it a file that you can read"
+            f"cannot read {printable(str(file))}: {error.strerror}", hint="make it a small text file that you can read"
         ) from error
     import tomllib
 

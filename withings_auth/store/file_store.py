@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING
 from withings_auth.errors import StoreCorrupt, StoreNotDurable, StoreUnavailable
 from withings_auth.model import REMEDIES
 from withings_auth.store.base import HeldName
-from withings_auth.store.files import make_private_directory, remove_leftovers, replace_file, sync_directory, unusable
+from withings_auth.store.files import (
+    make_private_directory,
+    open_without_waiting,
+    remove_leftovers,
+    replace_file,
+    sync_directory,
+    unusable,
+)
 from withings_auth.validation import printable
 
 if TYPE_CHECKING:
@@ -89,7 +96,7 @@ def _load(path: Path) -> str | None:
     try:
         _refuse_unsafe_directories(path.parent.parent, path.parent)
         _refuse_unsafe(path, path.lstat(), RECORD)
-        with open(path, "rb", opener=_open_without_waiting) as file:
+        with open(path, "rb", opener=_open) as file:
             _refuse_unsafe(path, os.fstat(file.fileno()), RECORD)  # it may have been replaced since
             content = file.read(LARGEST_RECORD_BYTES + 1)
     except FileNotFoundError:
@@ -164,9 +171,8 @@ def _refuse_unsafe_directories(*directories: Path) -> None:
             _refuse_unsafe(directory, directory.lstat(), DIRECTORY)
 
 
-def _open_without_waiting(path: str, flags: int) -> int:
-    # A pipe must not block us before it is refused.
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+def _open(path: str, flags: int) -> int:
+    return open_without_waiting(path, flags | getattr(os, "O_NOFOLLOW", 0))
 
 
 def _refuse_unsafe(path: Path, status: os.stat_result, kind: _Kind) -> None:

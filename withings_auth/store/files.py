@@ -1,9 +1,14 @@
-"""Small private files that are replaced in one step: a crash leaves the old content or the new one."""
+"""Small files, private and replaced in one step: a crash leaves the old content or the new one.
+
+Reading one never waits and has a limit: what lies under its name may be a pipe, a device or a film.
+"""
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
+import stat
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +18,37 @@ from withings_auth.validation import printable
 
 PRIVATE_DIRECTORY = 0o700
 PRIVATE_FILE = 0o600
+LARGEST_FILE_BYTES = 64 * 1024  # of settings, credentials and notes, which are far smaller
+
+
+class NotPlain(OSError):
+    """A pipe, a device, a socket or a directory is where a file should be."""
+
+
+def read_plain(path: Path, *, most_bytes: int = LARGEST_FILE_BYTES) -> bytes:
+    """Returns the content of a plain file. Raises OSError, `NotPlain` among others, and if it has more than that."""
+    _refuse_special(path.stat())  # before it is opened, which a device may notice
+    with open(path, "rb", opener=open_without_waiting) as file:
+        _refuse_special(os.fstat(file.fileno()))  # it may have been replaced since
+        content = file.read(most_bytes + 1)
+    refuse_larger(content, most_bytes)
+    return content
+
+
+def refuse_larger(content: bytes, most_bytes: int) -> None:
+    """Raises OSError if there is more content than that."""
+    if len(content) > most_bytes:
+        raise OSError(errno.EFBIG, f"it has more than {most_bytes:,} bytes")
+
+
+def open_without_waiting(path: str, flags: int) -> int:
+    """Opens a file for `open`, even a pipe without a writer, at once. Raises OSError."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
+
+
+def _refuse_special(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise NotPlain(errno.EINVAL, "it is not a regular file")
 
 
 def replace_file(path: Path, text: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from withings_auth.errors import LockBusy
-from withings_auth.store.files import PRIVATE_FILE, make_private_directory, replace_file, unusable
+from withings_auth.store.files import PRIVATE_FILE, make_private_directory, read_plain, replace_file, unusable
 from withings_auth.validation import printable
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class FileNotes:
 
     def recall(self) -> str | None:
         try:
-            return self.path.read_bytes().decode("utf-8")  # read_text would change line ends
+            return read_plain(self.path).decode("utf-8")  # read_text would change line ends
         except (OSError, UnicodeDecodeError):
             return None
 

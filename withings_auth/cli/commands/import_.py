@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
-import stat
-import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from withings_auth.cli.files import STDIN, read_named
 from withings_auth.cli.options import add_profile, add_replace, load_settings, open_store
 from withings_auth.cli.ui.prompts import ask, ask_for_secret, check_client_id, confirm
 from withings_auth.cli.ui.terminal import PROGRAM, complain, is_terminal, tell
@@ -25,7 +23,6 @@ from withings_auth.threads import run_to_its_end
 from withings_auth.validation import printable
 from withings_auth.wording import clock_time
 
-STDIN = "-"
 EXAMPLE = (
     "examples:\n"
     "  withings-auth import ~/.withings_user.json\n"
@@ -54,10 +51,7 @@ def execute(options: argparse.Namespace) -> int:
     if options.file == STDIN and options.remove:
         raise ConfigurationError("--remove cannot remove standard input", hint=f"leave it out: {PROGRAM} import -")
     settings = load_settings(options, {"client_id": options.client_id})
-    if options.file == STDIN:
-        content = sys.stdin.buffer.read(LARGEST_FILE_BYTES + 1) if sys.stdin is not None else b""
-    else:
-        content = _read_file(Path(options.file))
+    content = _read(options.file)
     login = read_foreign(content, partial(_choose, options.file))
     tell(f"File format: {login.tool}.")
     if options.remove and login.holds_more:
@@ -72,6 +66,10 @@ def execute(options: argparse.Namespace) -> int:
     if options.file == STDIN:
         return 0
     return _remove_file(Path(options.file), content, login, options)
+
+
+def _read(file: str) -> bytes:
+    return read_named(file, "import", most_bytes=LARGEST_FILE_BYTES)
 
 
 def _adopt(login: ForeignLogin, app: App, settings: Settings, store: SecretStore, *, replace: bool) -> Grant:
@@ -98,20 +96,6 @@ def _choose(file: str, names: Sequence[str]) -> int:
     numbers = [str(number) for number in range(1, len(names) + 1)]
     answer = ask("Number of the one to import", check=lambda text: None if text in numbers else "it is not in the list")
     return int(answer) - 1
-
-
-def _read_file(file: Path) -> bytes:
-    shown = printable(str(file))
-    no_wait = getattr(os, "O_NONBLOCK", 0)  # opening a pipe would wait for a writer
-    try:
-        with open(file, "rb", opener=lambda path, flags: os.open(path, flags | no_wait)) as opened:
-            if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
-                raise ConfigurationError(f"{shown} is not a regular file", hint=f"to read a pipe: {PROGRAM} import -")
-            return opened.read(LARGEST_FILE_BYTES + 1)
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot read {shown}: {error.strerror or type(error).__name__}", hint="check its name and its permissions"
-        ) from None
 
 
 def _find_app(login: ForeignLogin, flag: str | None, settings: Settings, store: SecretStore) -> App:
@@ -155,7 +139,7 @@ def _remove_file(file: Path, content: bytes, login: ForeignLogin, options: argpa
             tell(f"Kept {shown}, which {'holds more' if login.holds_more else 'is no longer needed'}.")
         return 0
     try:
-        if _read_file(file) != content:
+        if _read(str(file)) != content:
             return complain(f"{shown} has changed in the meantime, so it was kept", "check what is in it now", 1)
         target = file.resolve() if file.is_symlink() else None
         file.unlink()
