@@ -10,7 +10,7 @@ from tests.simulation.processes import AbandonedError, KilledError, Process, Tok
 from tests.simulation.promises import BrokenPromiseError, Promises
 from tests.simulation.schedule import Action, Event, Schedule
 from tests.simulation.service import APP, Service
-from tests.simulation.user import begin_login, begin_logout, start_logged_in
+from tests.simulation.user import begin_holding, begin_login, begin_logout, begin_overtaking, start_logged_in
 from withings_auth.errors import LoginRequired, WithingsAuthError
 from withings_auth.model import Grant
 from withings_auth.store.base import Notes
@@ -137,6 +137,10 @@ class Simulation:
                 self.counts["logins"] += self._start(process, begin_login(self), "logs in")
             case Action.LOG_OUT:
                 self.counts["logouts"] += self._start(process, begin_logout(self), "logs out")
+            case Action.HOLD:
+                self._start(process, begin_holding(self, event.amount), "hangs under the lock")
+            case Action.OVERTAKE:
+                self._start(process, begin_overtaking(self, event.amount), "renews without the lock")
             case Action.EXPIRE:
                 self.service.withings.ledger.expire_access_token()
                 self.log(None, "Withings ends all access tokens")

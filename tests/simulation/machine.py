@@ -87,6 +87,15 @@ class Machine:
             error: type[StoreError] = StoreUnavailable if how == "unavailable" else StoreNotDurable
             raise error("the disk is full", hint="make room")
 
+    def overwrite(self, grant: Grant) -> None:
+        """Replaces the record without the lock, as another program does."""
+        self._simulation.log(self._simulation.active, f"saves {short(grant.access_token)} without the lock")
+        self._simulation.promises.login_saved(grant)
+        self.record = grant.to_record()
+        for process in self._simulation.processes:
+            if process.ask is not None:
+                process.ask.overtaken = True
+
     def _report_save(self, process: Process, grant: Grant) -> None:
         self._simulation.log(process, f"saves {short(grant.access_token)} with {short(grant.refresh_token)}")
         if process.ask is None:
@@ -168,7 +177,7 @@ class Machine:
             raise StoreUnavailable("no space left on device")
         self.slip = text
         if process.ask is not None:
-            self._simulation.promises.noted(process.ask)
+            self._simulation.promises.noted(process.ask, text)
 
     # The clocks, waiting, and the network
 
@@ -177,6 +186,7 @@ class Machine:
         ask = self._simulation.active.ask
         if ask is not None:
             ask.looked_at = self._simulation.now
+            ask.clock = self._simulation.jumps, self._simulation.wall
         return self._simulation.wall
 
     def steady(self) -> float:
@@ -206,6 +216,7 @@ class Machine:
         outcome, seconds = self._reach_withings(process, form, fault)
         self._stop(seconds)
         process.in_flight = False
+        self._simulation.promises.heard(process.ask, outcome)
         return outcome
 
     def _reach_withings(

@@ -119,6 +119,36 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        name="fails during an outage although the token still lives",
+        promise="it fails although the stored token still lives: ProviderUnavailable",
+        renewal=(("    except (ProviderUnavailable, LockBusy):\n", "    except LockBusy:\n"),),
+    ),
+    Mutation(
+        name="fails when the lock is busy although the token still lives",
+        promise="it fails although the stored token still lives: LockBusy",
+        renewal=(("    except (ProviderUnavailable, LockBusy):\n", "    except ProviderUnavailable:\n"),),
+    ),
+    Mutation(
+        name="does not look whether a program without the lock has saved a newer login",
+        promise="another program has saved a newer login",
+        renewal=(("load_grant(store, profile) if isinstance(error, LoginRequired) else grant", "grant"),),
+    ),
+    Mutation(
+        name="takes the tokens of another user",
+        promise="a renewal changes whose login it is",
+        renewal=(("    if reply.userid not in {None, grant.userid}:\n", "    if False:\n"),),
+    ),
+    Mutation(
+        name="waits after a 601 only as long as its own guard",
+        promise="before the wait is over that a 601 asked for",
+        renewal=(("effects.wait(seconds or 0)", "effects.wait(0)"),),
+    ),
+    Mutation(
+        name="takes the notes of another pair for its own",
+        promise="too early",
+        journal=(('if entry["digest"] != self._digest:', "if False:"),),
+    ),
+    Mutation(
         name="renews a token again that is not a minute old",
         promise="a token is renewed that is not a minute old",
         renewal=(("    _refuse_futile_renewal(grant, requirement, effects.now())\n", ""),),
@@ -192,7 +222,7 @@ MUTATIONS = (
     ),
     Mutation(
         name="counts the guard from when the request left",
-        promise="a refresh token is sent again after 5 seconds",
+        promise="a refresh token is sent again after 0 seconds",
         journal=(("last_at=now, unknown_since=self._entry", "last_at=self._entry.last_at, unknown_since=self._entry"),),
     ),
     Mutation(

@@ -35,8 +35,10 @@ class Sent:
 class TokenRequest:
     """What a process has done, and what has happened to it, since it asked for a token.
 
-    Refresh tokens: `sends` is the one sent last, `requests` times; the new tokens for `heard` have arrived; those for
-    `unheard` were issued and may be lost. `saved` is the access token that was stored.
+    Refresh tokens: `sends` is the one sent last, `requests` times; the new tokens for `heard` have arrived; those
+    for `unheard` were issued and may be lost. `saved` is the access token that was stored. `looked_at` is when it
+    last looked at the clock, and `clock` how often that had been set by then, and what it said. A program without
+    the lock has `overtaken` it; when the last answer came, the login in question was already `replaced`.
     """
 
     min_valid: float
@@ -47,6 +49,7 @@ class TokenRequest:
     sends: str | None = None
     requests: int = 0
     looked_at: float = 0.0
+    clock: tuple[int, float] = 0, 0.0
     noted_at: float | None = None
     sent: Sent | None = None
     trouble: list[str] = field(default_factory=list)
@@ -55,6 +58,9 @@ class TokenRequest:
     heard: str | None = None
     unheard: str | None = None
     told_to_wait: bool = False
+    not_before: float = 0.0
+    overtaken: bool = False
+    replaced: bool = False
     saved: str | None = None
 
     @property

@@ -5,11 +5,14 @@ Nothing here relies on the code of the transaction, except that it reads the not
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
 from tests.simulation.processes import Sent, TokenRequest
+from tests.simulation.schedule import ANOTHER_USER
 from withings_auth.errors import (
+    LockBusy,
     LoginRequired,
     ProviderError,
     ProviderUnavailable,
@@ -17,6 +20,7 @@ from withings_auth.errors import (
     WithingsAuthError,
 )
 from withings_auth.model import Grant
+from withings_auth.provider.replies import Answer, Outcome
 from withings_auth.tokens.journal import Journal
 from withings_auth.wording import local_time
 
@@ -47,6 +51,7 @@ class Promises:
         self._unheard: dict[str, tuple[float, int]] = {}
         self._again: set[str] = set()
         self._ended: set[str] = set()
+        self._first_noted: dict[str, tuple[int, float]] = {}
 
     def login_saved(self, grant: Grant | None) -> None:
         """A login or a logout has changed what is stored, which is allowed."""
@@ -66,14 +71,12 @@ class Promises:
             raise BrokenPromiseError("two refreshes are in flight")
         if ask.requests > MOST_REQUESTS:
             raise BrokenPromiseError("a process sends the same refresh token again and again")
-        if stored is None or stored.refresh_token != refresh_token:
+        if (stored is None or stored.refresh_token != refresh_token) and not ask.overtaken:
             raise BrokenPromiseError("a refresh token is sent that is not the stored one")
-        age = simulation.wall - stored.obtained_at
-        undisturbed = not ask.trouble and not simulation.jumps  # a clock that was set back can make a token young again
-        if 0 <= age < JUST_RENEWED_SECONDS and stored.access_token == ask.rejected and undisturbed:
-            raise BrokenPromiseError("a token is renewed that is not a minute old")
-        if self._is_good(stored, ask) and undisturbed:
-            raise BrokenPromiseError("a token is renewed that was good enough")
+        if stored is not None and not ask.overtaken:
+            self._is_necessary(ask, stored)
+        if simulation.now < ask.not_before:
+            raise BrokenPromiseError("a request is sent before the wait is over that a 601 asked for")
         self._note_arrival(ask)
         earlier = self._sent.get(refresh_token)
         if earlier is not None and simulation.now - earlier.at < GUARD_SECONDS and earlier.jumps == simulation.jumps:
@@ -85,10 +88,32 @@ class Promises:
             ask.refused = True
             self._login_ended(refresh_token)
 
-    def noted(self, ask: TokenRequest) -> None:
+    def _is_necessary(self, ask: TokenRequest, stored: Grant) -> None:
+        simulation = self._simulation
+        age = simulation.wall - stored.obtained_at
+        undisturbed = not ask.trouble and not simulation.jumps  # a clock that was set back can make a token young again
+        if 0 <= age < JUST_RENEWED_SECONDS and stored.access_token == ask.rejected and undisturbed:
+            raise BrokenPromiseError("a token is renewed that is not a minute old")
+        if self._is_good(stored, ask) and undisturbed:
+            raise BrokenPromiseError("a token is renewed that was good enough")
+
+    def heard(self, ask: TokenRequest | None, outcome: Outcome) -> None:
+        """An answer has arrived: one that asks for a wait, or one that refuses a login that is no longer stored."""
+        assert ask is not None
+        if isinstance(outcome, Answer) and b'"wait_seconds"' in outcome.body:
+            ask.not_before = self._simulation.now + json.loads(outcome.body)["body"]["wait_seconds"]
+        stored = self.stored
+        ask.replaced = stored is not None and stored.refresh_token != ask.sends
+
+    def noted(self, ask: TokenRequest, text: str | None) -> None:
         """Notes were written: when a request leaves, and later what is known about the previous one."""
         self._note_arrival(ask)
         ask.noted_at = ask.looked_at
+        notes = json.loads(text or "{}")
+        if notes.get("unknown_since") is None:
+            self._first_noted = {}
+        else:
+            self._first_noted = {notes["digest"]: self._first_noted.get(notes["digest"], ask.clock)}
 
     def _note_arrival(self, ask: TokenRequest) -> None:
         """A process that was killed can only have noted when its request left; one that lives knows when it arrived."""
@@ -100,6 +125,8 @@ class Promises:
         simulation = self._simulation
         known = refresh_token in self._ended
         self._ended.add(refresh_token)
+        if refresh_token in simulation.service.ended_elsewhere:
+            return
         if refresh_token in simulation.service.ended_by_user:
             simulation.counts["logins that the user ended"] += not known
             return
@@ -127,6 +154,9 @@ class Promises:
         deadline = Journal(self._simulation.machine_notes, stored).deadline
         if deadline is None:
             raise BrokenPromiseError("Withings has renewed, nobody got the answer, and no deadline is noted")
+        for jumps, noted_at in self._first_noted.values():
+            if jumps == self._simulation.jumps and deadline < noted_at + GRACE_SECONDS - 1:
+                raise BrokenPromiseError(f"the noted deadline is {noted_at + GRACE_SECONDS - deadline:g} s too early")
         traded_at, jumps = self._unheard[stored.refresh_token]
         if jumps == self._simulation.jumps and deadline > traded_at + GRACE_SECONDS + self._simulation.offset:
             raise BrokenPromiseError(f"the noted deadline is {deadline - traded_at - GRACE_SECONDS:g} s too late")
@@ -170,15 +200,20 @@ class Promises:
     def failed(self, ask: TokenRequest, error: WithingsAuthError) -> None:
         """An error has a reason, says that the login ended only if it did, and names the deadline if there is one."""
         self._waited_not_too_long(ask)
+        stored = self.stored
         if isinstance(error, LoginRequired):
             if not (ask.nobody_logged_in or ask.refused):
                 raise BrokenPromiseError("the user is told to log in although the login is alive")
+            if ask.replaced and stored is not None and self._is_good(stored, ask) and self._works(stored):
+                raise BrokenPromiseError("the user is told to log in although another program has saved a newer login")
             return
+        if isinstance(error, ProviderUnavailable | LockBusy) and stored is not None and self._tolerates(stored, ask):
+            raise BrokenPromiseError(f"it fails although the stored token still lives: {type(error).__name__}")
         if not ask.excused and not self._is_futile(ask, error):
             raise BrokenPromiseError(f"it fails although it could recover: {type(error).__name__}: {error}")
         self.deadline_is_noted()
-        stored = self.stored
-        tells = isinstance(error, ProviderError | StoreNotDurable)
+        # After tokens of another user, nobody knows whose login has been renewed: the user logs in again.
+        tells = isinstance(error, ProviderError | StoreNotDurable) and ANOTHER_USER not in ask.trouble
         if tells and stored is not None and stored.refresh_token == ask.unheard:
             self._deadline_told(f"{error} {error.hint}", *self._unheard[stored.refresh_token])
 
@@ -195,6 +230,13 @@ class Promises:
         left, age = grant.expires_at - self._simulation.wall, self._simulation.wall - grant.obtained_at
         lives = age >= 0 and left > 0 and (left >= ask.min_valid or age < JUST_RENEWED_SECONDS)
         return lives and grant.access_token != ask.rejected
+
+    def _tolerates(self, grant: Grant, ask: TokenRequest) -> bool:
+        lives = grant.obtained_at <= self._simulation.wall < grant.expires_at
+        return lives and grant.access_token != ask.rejected
+
+    def _works(self, grant: Grant) -> bool:
+        return self._simulation.service.is_alive(grant.refresh_token)
 
     def _is_futile(self, ask: TokenRequest, error: WithingsAuthError) -> bool:
         stored = self.stored

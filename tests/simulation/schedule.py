@@ -15,6 +15,7 @@ T = TypeVar("T")
 
 HOUR = 3600.0
 UNTIL_QUIET = 1_000
+ANOTHER_USER = "another_user"
 TOO_LONG_SECONDS = 13  # a renewal waits for up to twelve
 
 
@@ -33,6 +34,8 @@ class Action(Enum):
     LOG_OUT = "the user logs out"
     EXPIRE = "Withings ends the access token early"
     REVOKE = "the user ends the login at Withings"
+    HOLD = "another program holds the lock for {amount:g} s"
+    OVERTAKE = "a program that ignores the lock renews the login, and saves it {amount:g} s later"
 
 
 class Event(NamedTuple):
@@ -45,7 +48,7 @@ class Event(NamedTuple):
 
 
 class AnswerFault(NamedTuple):
-    """How an answer fails: a fault of the sandbox with its details, or `not_sent`.
+    """How an answer fails: a fault of the sandbox with its details, `not_sent`, or tokens of another user.
 
     `seconds_before` is how long the request takes to arrive.
     """
@@ -116,7 +119,7 @@ def _table(*weighted: tuple[T, int]) -> tuple[T, ...]:
 
 
 _ACTIONS = _table(
-    *((Action.ASK, 19), (Action.KILL, 12), (Action.PASS, 12), (Action.USE, 6), (Action.REJECT, 4), (Action.JUMP, 3)),
+    *((Action.ASK, 18), (Action.KILL, 11), (Action.PASS, 10), (Action.USE, 6), (Action.REJECT, 4), (Action.JUMP, 3)),
     *(
         (Action.SUSPEND, 2),
         (Action.EXPIRE, 2),
@@ -124,6 +127,8 @@ _ACTIONS = _table(
         (Action.LOG_IN, 1),
         (Action.LOG_OUT, 1),
         (Action.REVOKE, 1),
+        (Action.HOLD, 2),
+        (Action.OVERTAKE, 2),
     ),
 )
 _MIN_VALID_SECONDS = _table((60.0, 44), (0.0, 5), (900.0, 5), (9000.0, 10))
@@ -135,11 +140,13 @@ _JUMPS_SECONDS = _table(
     *((5.0, 4), (-5.0, 6), (11.0, 6), (-11.0, 6), (100.0, 6), (-100.0, 6), (HOUR, 6), (-HOUR, 6)),
     *((3 * HOUR, 4), (-3 * HOUR, 4), (24 * HOUR, 5), (-24 * HOUR, 5)),
 )
+_HOLDS_SECONDS = _table((1.0, 8), (45.0, 16), (200.0, 40))
+_SAVES_LATER_SECONDS = _table((0.0, 48), (2.0, 16))
 _AGES_SECONDS = _table((3.01 * HOUR, 40), (2.99 * HOUR, 10), (HOUR, 6), (30.0, 4), (48 * HOUR, 4))
 _STEPS = _table(*((steps, 3) for steps in range(13)), (13, 2), (14, 2), (UNTIL_QUIET, 21))
 _ACTED = {"performs": True}
 _ANSWER_FAULTS = _table(
-    (None, 18),
+    (None, 17),
     (AnswerFault("lost", {}), 11),
     (AnswerFault("lost", {}, seconds_before=15.0), 2),
     (AnswerFault("lost_before", {}), 3),
@@ -157,6 +164,7 @@ _ANSWER_FAULTS = _table(
     (AnswerFault("wrong_shape", _ACTED), 1),
     (AnswerFault("status", {"status": 1001, "error": "An error occurred", **_ACTED}), 1),
     (AnswerFault("status", {}), 1),
+    (AnswerFault(ANOTHER_USER, {}), 1),
 )
 _STORE_FAULTS = _table(
     *((("save", "nothing saved"), 14), (("save", "saved, but raises"), 10), (("save", "unavailable"), 6)),
@@ -211,4 +219,6 @@ _AMOUNTS = {
     Action.PASS: _PASSES_SECONDS,
     Action.SUSPEND: _PASSES_SECONDS,
     Action.JUMP: _JUMPS_SECONDS,
+    Action.HOLD: _HOLDS_SECONDS,
+    Action.OVERTAKE: _SAVES_LATER_SECONDS,
 }

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from urllib.parse import urlencode
 
-from tests.simulation.schedule import AnswerFault
-from withings_auth.model import App
+from tests.simulation.schedule import ANOTHER_USER, AnswerFault
+from withings_auth.model import App, Grant
+from withings_auth.provider.forms import refresh_form
 from withings_auth.provider.replies import Answer, AnswerLost, NotSent, Outcome, retry_after_seconds
 from withings_auth.sandbox.http import HttpRequest
 from withings_auth.sandbox.refusals import RefusedError
@@ -47,6 +48,8 @@ class Service:
         """For each refresh token: when it was first traded."""
         self.access_dies_at: dict[str, float] = {}
         self.ended_by_user: set[str] = set()
+        self.ended_elsewhere: set[str] = set()
+        """Refresh tokens that a program without a lock has traded, and ended by using the new access token."""
 
     def log_in(self) -> tuple[str, str]:
         """The user grants access; returns the access token and the refresh token."""
@@ -60,6 +63,21 @@ class Service:
         """The user ends all access."""
         self.ended_by_user.update(self.withings.ledger.live_refresh_tokens())
         self.withings.ledger.revoke_person()
+
+    def renew_elsewhere(self, grant: Grant) -> tuple[str, str] | None:
+        """Renews, and ends the old pair by using the new one; returns the new access token and refresh token.
+
+        None if the refresh token is dead, or another program has traded it: then that one's answer would be worthless.
+        """
+        if grant.refresh_token in self.traded_at or not self.is_alive(grant.refresh_token):
+            return None
+        _, _, renewed = self.trade(refresh_form(grant, APP.client_secret), None)
+        if not renewed:
+            return None
+        ((refresh_token, access_token),) = self.successors[grant.refresh_token].items()
+        self.ended_elsewhere.add(grant.refresh_token)
+        assert self.takes(access_token)
+        return access_token, refresh_token
 
     def is_alive(self, refresh_token: str) -> bool:
         """Whether a refresh with it would succeed now."""
@@ -78,7 +96,8 @@ class Service:
         if fault is not None:
             if fault.kind == "not_sent":
                 return NotSent(why="Connection refused"), 0.0, False
-            self.withings.faults.order(fault.kind, **fault.details)
+            if fault.kind != ANOTHER_USER:
+                self.withings.faults.order(fault.kind, **fault.details)
         refreshes = self.withings.state.counters.refreshes
         before = self.withings.ledger.live_refresh_tokens()
         request = HttpRequest(
@@ -92,7 +111,10 @@ class Service:
             return AnswerLost(why="no answer in time"), TIME_LIMIT_SECONDS, renewed
         if reply.delivery != "whole":
             return AnswerLost(why="the connection was closed"), 0.0, renewed
-        answer = Answer(http_status=reply.http_status, body=reply.body, retry_after=retry_after_seconds(reply.headers))
+        body = reply.body
+        if fault is not None and fault.kind == ANOTHER_USER:
+            body = body.replace(str(PEOPLE[0].userid).encode(), str(PEOPLE[1].userid).encode())
+        answer = Answer(http_status=reply.http_status, body=body, retry_after=retry_after_seconds(reply.headers))
         return answer, reply.delay_seconds, renewed
 
     def _note_successor(self, refresh_token: str, before: tuple[str, ...]) -> None:

@@ -1,4 +1,4 @@
-"""What the user does: log in and log out, under the lock, as the commands do."""
+"""What others do: the user logs in and out, under the lock as the commands do; programs hold the lock or ignore it."""
 
 from __future__ import annotations
 
@@ -54,8 +54,44 @@ def begin_logout(simulation: Simulation) -> Callable[[], None]:
     return remove
 
 
+def begin_holding(simulation: Simulation, seconds: float) -> Callable[[], None]:
+    """Returns what a program does that hangs while it holds the lock."""
+
+    def hold() -> None:
+        try:
+            with simulation.machine.lock(NAME, LOCK_PATIENCE_SECONDS):
+                simulation.machine.wait(seconds)
+        except (StoreError, LockBusy, KilledError):
+            return
+
+    return hold
+
+
+def begin_overtaking(simulation: Simulation, seconds_until_saved: float) -> Callable[[], None]:
+    """Returns what a program does that has a copy of the login, uses it, and saves it back without the lock."""
+
+    def overtake() -> None:
+        old = simulation.promises.stored
+        pair = None if old is None else simulation.service.renew_elsewhere(old)
+        if pair is None:
+            return
+        simulation.counts["renewals by a program without the lock"] += 1
+        grant = _grant(simulation, *pair)
+        try:
+            simulation.machine.wait(seconds_until_saved)
+        except KilledError:
+            return
+        if simulation.promises.stored == old:
+            simulation.machine.overwrite(grant)
+
+    return overtake
+
+
 def _grant_access(simulation: Simulation) -> Grant:
-    access_token, refresh_token = simulation.service.log_in()
+    return _grant(simulation, *simulation.service.log_in())
+
+
+def _grant(simulation: Simulation, access_token: str, refresh_token: str) -> Grant:
     return Grant(
         access_token=access_token,
         refresh_token=refresh_token,
