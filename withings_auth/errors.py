@@ -7,10 +7,17 @@ outside is escaped before it gets here (`withings_auth.validation.printable`).
 
 from __future__ import annotations
 
+import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Self
+
+COMMANDS_WITH_PROFILE = ("api", "configure", "doctor", "import", "login", "logout", "run", "status", "token")
+_NAMES_NONE = r"(?!(?:(?!withings-auth )[^;,()\n])*--(?:profile|all|sandbox|help)\b)"  # in the rest of the command
+_COMMAND = re.compile(rf"\bwithings-auth (?:{'|'.join(COMMANDS_WITH_PROFILE)})\b{_NAMES_NONE}")
 
 
 class WithingsAuthError(Exception):
@@ -139,6 +146,30 @@ def secret_hint(profile: str) -> str:
     return f"save it again, without a new login: withings-auth configure{profile_flag(profile)}"
 
 
+def name_profile(text: str, profile: str) -> str:
+    """Returns the text with this profile in each command that takes one and names none, so that it can be pasted."""
+    return _COMMAND.sub(lambda found: found[0] + _flag(profile), text)
+
+
+@contextmanager
+def hints_for(profile: str, *, usual: str) -> Iterator[None]:
+    """Makes the hints of errors name the profile; not if it is the default and `usual`, which a command would take.
+
+    Most errors are made where nobody knows the profile, and their commands would be about another one.
+    """
+    try:
+        yield
+    except WithingsAuthError as error:
+        hint = error.hint if profile == usual == "default" else name_profile(error.hint, profile)
+        if hint == error.hint:
+            raise
+        raise error.with_message(str(error), hint=hint) from error
+
+
 def profile_flag(profile: str) -> str:
     """Returns a space and the flag for this profile; nothing for the default profile."""
-    return "" if profile == "default" else f" --profile {profile}"
+    return "" if profile == "default" else _flag(profile)
+
+
+def _flag(profile: str) -> str:
+    return f" --profile {profile}"

@@ -28,6 +28,7 @@ from withings_auth.errors import (
     StoreError,
     WithingsAuthError,
     WrongAccount,
+    hints_for,
     login_hint,
 )
 from withings_auth.model import Grant, Token
@@ -57,6 +58,7 @@ async def login(options: LoginOptions) -> Token:
     if request.addresses.open_to_the_network:
         options.tell(messages.open_to_the_network(request.addresses.bind_to, request.addresses.port))
     with ExitStack() as held:
+        held.enter_context(hints_for(request.profile, usual=request.usual_profile))
         place = "waiting for a paste" if options.paste_only else f"listening at {request.addresses.origin}"
         held.enter_context(reserve_login(request.store, request.profile, place))
         await in_thread(lambda: _prepare(request))
@@ -88,6 +90,7 @@ def _request(options: LoginOptions) -> LoginRequest:
     return LoginRequest(
         options=options,
         profile=checked_profile(options.profile),
+        usual_profile=settings.profile,
         store=settings.open_store() if options.store is None else options.store,
         endpoints=settings.endpoints if options.endpoints is None else options.endpoints,
         addresses=resolve_addresses(options.app.redirect_uri, options.listen, paste_only=options.paste_only),

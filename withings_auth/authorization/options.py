@@ -60,11 +60,13 @@ class LoginOptions:
 class LoginRequest:
     """One login: its options, what they left to the settings, and the secrets that it makes for itself.
 
-    `store`, `endpoints` and `profile` are final; those of the options may be missing or unchecked.
+    `store`, `endpoints` and `profile` are final; those of the options may be missing or unchecked. `usual_profile` is
+    the one that is set, which a command without a flag would log in.
     """
 
     options: LoginOptions
     profile: str
+    usual_profile: str
     store: SecretStore
     endpoints: Endpoints
     addresses: Addresses

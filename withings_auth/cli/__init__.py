@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
+import os
 import sys
 from collections.abc import Sequence
 
 from withings_auth import __version__
 from withings_auth.cli.parsing import COMMANDS, parse
 from withings_auth.cli.ui.signals import Terminated, ignore_signals, raise_on_signals
-from withings_auth.cli.ui.terminal import PROGRAM, OutputFailed, ReaderGone, answer, complain, report
+from withings_auth.cli.ui.terminal import PROGRAM, OutputFailed, ReaderGone, answer, complain, name_in_commands, report
 from withings_auth.errors import WithingsAuthError
+from withings_auth.validation import is_profile
 
 __all__ = ["COMMANDS", "INTERRUPTED", "TERMINATED", "main"]
 
@@ -28,6 +31,7 @@ def main(arguments: Sequence[str]) -> int:
             from withings_auth.cli.ui.verbose import log_to_stderr  # here, because it loads logging
 
             log_to_stderr()
+        name_in_commands(_named_profile(options))
         if not hasattr(options, "execute"):
             from withings_auth.cli.greeting import greet
 
@@ -49,6 +53,15 @@ def main(arguments: Sequence[str]) -> int:
     except Terminated:
         ignore_signals()
         return complain("terminated", "", TERMINATED)
+
+
+def _named_profile(options: argparse.Namespace) -> str:
+    """Returns the profile that the user named by flag or variable; empty if a command finds the same one by itself."""
+    if hasattr(options, "execute") and not hasattr(options, "profile"):
+        return ""  # as of `sandbox`, which prints commands for another terminal
+    in_environment = os.environ.get("WITHINGS_AUTH_PROFILE", "")
+    named = getattr(options, "profile", None) or (in_environment if in_environment.lower() != "default" else "")
+    return named.lower() if is_profile(named) else ""
 
 
 def _print_versions(*, verbose: bool) -> int:

@@ -14,6 +14,7 @@ from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, tell
 from withings_auth.config.app import PartialApp, parse_scopes
 from withings_auth.config.envfile import read_env_file
 from withings_auth.errors import ConfigurationError
+from withings_auth.validation import is_client_id
 
 LARGEST_INPUT_BYTES = 64 * 1024
 
@@ -31,7 +32,7 @@ def read_given(options: argparse.Namespace) -> Given:
     in_file = PartialApp() if options.env_file is None else _read_file(options.env_file)
     flags = PartialApp(
         client_id=options.client_id,
-        client_secret=_read_stdin() if options.secret_stdin else None,
+        client_secret=_read_stdin(options.client_id) if options.secret_stdin else None,
         redirect_uri=options.redirect_uri,
         scopes=None if options.scope is None else parse_scopes(options.scope, "--scope"),
     )
@@ -73,7 +74,7 @@ def _others_can_read(name: str) -> bool:
         return False
 
 
-def _read_stdin() -> str:
+def _read_stdin(client_id: str | None) -> str:
     if is_terminal():
         return ask_for_secret()
     data = sys.stdin.buffer.read(LARGEST_INPUT_BYTES) if sys.stdin is not None else b""
@@ -82,6 +83,7 @@ def _read_stdin() -> str:
     if why is not None:
         raise ConfigurationError(
             f"standard input holds no client secret: {why}",
-            hint=f"pipe in the secret alone: pass withings | {PROGRAM} configure --secret-stdin",
+            hint=f"pipe in the secret alone: pass withings | {PROGRAM} configure --client-id"
+            f" {client_id if client_id and is_client_id(client_id) else 'ID'} --secret-stdin",
         )
     return secret

@@ -222,13 +222,15 @@ def _find_in_variables(text: str) -> Iterator[_Found]:
 
 def _nothing_found(content: Mapping[str, Any] | str) -> ConfigurationError:
     if isinstance(content, str):
-        has_app, how = "client_secret" in read_variables(content, _VARIABLES), " --env-file FILE"
+        has_app, command = (
+            "client_secret" in read_variables(content, _VARIABLES),
+            "withings-auth configure --env-file FILE",
+        )
     else:
-        has_app, how = any(name in content for name in _SECRET_NAMES), ""
+        has_app, command = any(name in content for name in _SECRET_NAMES), "withings-auth configure"
     if has_app:
         return ConfigurationError(
-            "the file holds an app's credentials but no login",
-            hint=f"set up the app with: withings-auth configure{how}",
+            "the file holds an app's credentials but no login", hint=f"set up the app with: {command}"
         )
     if not isinstance(content, str) and _entries(content):
         return ConfigurationError("the file is Home Assistant's, but holds no Withings login", hint=SUPPORTED)

@@ -17,6 +17,7 @@ from withings_auth.store.records import (
     stored_grant,
     token_name,
 )
+from withings_auth.validation import is_profile
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ def refuse_second_profile(store: SecretStore, profile: str, grant: Grant) -> Non
     """
     login = (grant.userid, grant.client_id, grant.token_url)
     for other in profiles(store):
-        if other == profile:
+        if other == profile or not is_profile(other):  # no command could name that one
             continue
         with suppress(StoreError):  # an unreadable record of another profile is not for this login to report
             found = stored_grant(store, other)

@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from withings_auth.config.settings import Settings, checked_profile, read_settings
-from withings_auth.errors import ConfigurationError, ProviderUnavailable
+from withings_auth.errors import ConfigurationError, ProviderUnavailable, hints_for
 from withings_auth.model import App, Grant, Token
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import load_grant, token_name
@@ -64,12 +64,13 @@ class _Source:
 
     def _fetch(self, requirement: Requirement, abandoned: threading.Event, asker: threading.Thread) -> Grant:
         """Returns the stored grant if it is good enough, or else renews it for `asker`; `abandoned` ends all waits."""
-        stamp = self._store.stamp(token_name(self._profile))
-        grant = self._check(load_grant(self._store, self._profile))
-        if requirement.met_by(grant, time.time()):
-            self._memory = stamp, grant
-            return grant
-        return self._check(self._renew(requirement, abandoned, asker))
+        with hints_for(self._profile, usual=self._settings.profile):
+            stamp = self._store.stamp(token_name(self._profile))
+            grant = self._check(load_grant(self._store, self._profile))
+            if requirement.met_by(grant, time.time()):
+                self._memory = stamp, grant
+                return grant
+            return self._check(self._renew(requirement, abandoned, asker))
 
     def _check(self, grant: Grant) -> Grant:
         refuse_contradiction(self._profile, grant, self._settings, self._app)

@@ -71,7 +71,14 @@ def execute(options: argparse.Namespace) -> int:
     if options.check and given == Given() and not options.open_dashboard:
         check(known_app(settings, store).complete(), settings)
         return 0
-    app = set_up(settings, store, given, open_dashboard=options.open_dashboard, check_first=options.check)
+    app = set_up(
+        settings,
+        store,
+        given,
+        open_dashboard=options.open_dashboard,
+        check_first=options.check,
+        for_profile=options.profile is not None,
+    )
     _show_next_step(app, settings, store)
     return 0
 
@@ -84,10 +91,12 @@ def set_up(
     open_dashboard: bool = False,
     check_first: bool = False,
     paste_only: bool = False,
+    for_profile: bool = False,
 ) -> App:
     """Saves the given app; on a terminal, asks for what is missing, or for everything if nothing is given. Returns it.
 
-    `check_first` asks Withings before saving. With `paste_only` any redirect URI is allowed. Raises
+    `check_first` asks Withings before saving. With `paste_only` any redirect URI is allowed. Asking begins with the app
+    that is set; with the one of the profile's login if that has lost its secret, or `for_profile`. Raises
     `ConfigurationError`, with nothing changed, and what `save_app` and `check` raise.
     """
     given = given or Given()
@@ -96,8 +105,8 @@ def set_up(
     if given.app.redirect_uri is not None:
         resolve_addresses(given.app.redirect_uri, listen, paste_only=paste_only)
     ask_all = is_terminal() and given == Given()
-    lost = _app_without_secret(settings, store) if ask_all else None
-    known = given.app.over(_known(given.app.client_id, settings, store, lost))
+    own = _app_of_login(settings, store, always=for_profile) if ask_all else None
+    known = given.app.over(_known(given.app.client_id, settings, store, own))
     if open_dashboard or (ask_all and known.client_id is None):
         _show_dashboard(known.redirect_uri or DEFAULT_REDIRECT_URI, open_it=open_dashboard)
     if is_terminal():
@@ -108,7 +117,7 @@ def set_up(
     if check_first:
         check(app, settings)
     file = config_directory() / CONFIG_FILE
-    if app.client_id == lost and settings.app.client_id not in {None, lost}:
+    if app.client_id == own and settings.app.client_id not in {None, own}:
         save_app(store, app, file, {})
         tell(f"Saved in {store.description}: the app of profile {settings.profile}. {CONFIG_FILE} names another one.")
         return app
@@ -151,23 +160,23 @@ def _config_values(app: App, given: Given, *, ask_all: bool) -> dict[str, str]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _known(client_id: str | None, settings: Settings, store: SecretStore, lost: str | None = None) -> PartialApp:
+def _known(client_id: str | None, settings: Settings, store: SecretStore, own: str | None = None) -> PartialApp:
     """Returns what is known about the app that the user names; a secret in the environment counts as this app's.
 
-    `lost` is the app to begin with if the user names none.
+    `own` is the app to begin with if the user names none.
     """
-    if lost is not None:
-        return known_app(settings, store, lost, to_save=True)
+    if own is not None:
+        return known_app(settings, store, own, to_save=True)
     app = replace(settings.app, client_id=client_id or settings.app.client_id)
     return known_app(replace(settings, app=app), store, to_save=True)
 
 
-def _app_without_secret(settings: Settings, store: SecretStore) -> str | None:
-    """Returns the client id of the profile's login if its client secret is lost: that app comes first."""
+def _app_of_login(settings: Settings, store: SecretStore, *, always: bool) -> str | None:
+    """Returns the client id of the profile's login if its client secret is lost, or `always`; None if there is none."""
     if settings.environment_client_id is None:
         with suppress(StoreCorrupt):
             grant = stored_grant(store, settings.profile)
-            if grant is not None and sound_app(store, grant.client_id) is None:
+            if grant is not None and (always or sound_app(store, grant.client_id) is None):
                 return grant.client_id
     return None
 

@@ -9,10 +9,10 @@ import time
 from withings_auth.cli.options import all_profiles, load_settings, open_store
 from withings_auth.cli.ui.terminal import answer, answer_json, coloured, complain
 from withings_auth.config.settings import Settings
-from withings_auth.errors import LoginRequired, StoreError, login_hint
+from withings_auth.errors import LoginRequired, StoreError, login_hint, name_profile
 from withings_auth.profiles.status import LoginStatus, read_status
 from withings_auth.store.base import SecretStore
-from withings_auth.validation import printable
+from withings_auth.validation import is_profile, printable
 from withings_auth.wording import local_time, span
 
 EXAMPLE = (
@@ -47,7 +47,8 @@ def execute(options: argparse.Namespace) -> int:
     exit_code = 0
     for name, result in results.items():
         if isinstance(result, StoreError):
-            exit_code = complain(f"profile {printable(name, limit=80)}: {result}", result.hint, StoreError.exit_code)
+            hint = _name_profile(result.hint, name, settings)
+            exit_code = complain(f"profile {printable(name, limit=80)}: {result}", hint, StoreError.exit_code)
         elif not result.usable:
             exit_code = exit_code or LoginRequired.exit_code
     return exit_code
@@ -58,6 +59,12 @@ def _try_status(store: SecretStore, profile: str, settings: Settings) -> _Result
         return read_status(store, profile, time.time(), secret_of=settings.secret_of)
     except StoreError as error:
         return error
+
+
+def _name_profile(hint: str, profile: str, settings: Settings) -> str:
+    if not is_profile(profile):  # a file that somebody else put there, which no command can name
+        return ""
+    return hint if profile == settings.profile == "default" else name_profile(hint, profile)
 
 
 def _fields(profile: str, result: _Result) -> dict[str, object]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import math
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from withings_auth.authorization.addresses import resolve_addresses
@@ -16,7 +17,7 @@ from withings_auth.cli.ui.prompts import ask_for_secret, warn_of_unknown_scopes
 from withings_auth.cli.ui.signals import run_interruptible
 from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, show, tell
 from withings_auth.config.settings import Settings, known_app
-from withings_auth.errors import ConfigurationError, profile_flag
+from withings_auth.errors import ConfigurationError, WithingsAuthError, profile_flag
 from withings_auth.model import DEFAULT_REDIRECT_URI, App
 from withings_auth.provider.failures import DASHBOARD
 from withings_auth.provider.variables import refuse_unusable_files
@@ -92,6 +93,7 @@ def execute(options: argparse.Namespace) -> int:
                 settings = _read(options)
             app = _own_app(options, settings, store)
         warn_of_unknown_scopes(app.scopes)
+        held.enter_context(_sandbox_hints(options))
         run_interruptible(
             lambda: login(
                 app,
@@ -117,6 +119,18 @@ def execute(options: argparse.Namespace) -> int:
     else:
         tell(f"Next: {PROGRAM} token{flag}")
     return 0
+
+
+@contextmanager
+def _sandbox_hints(options: argparse.Namespace) -> Iterator[None]:
+    """Makes the hints of errors lead to another trial: the sandbox's profile cannot be logged in to in another way."""
+    try:
+        yield
+    except WithingsAuthError as error:
+        hint = error.hint.replace(f"login --profile {SANDBOX_PROFILE}", "login --sandbox")
+        if hint == error.hint or not options.sandbox:
+            raise
+        raise error.with_message(str(error), hint=hint) from error
 
 
 def _read(options: argparse.Namespace) -> Settings:

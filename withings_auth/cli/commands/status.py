@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 
 from withings_auth.cli.options import add_profile, load_settings, open_store
-from withings_auth.cli.ui.terminal import PROGRAM, answer, answer_json, coloured, tell, wait_and_tell
+from withings_auth.cli.ui.terminal import PROGRAM, answer, answer_json, as_flags, coloured, tell, wait_and_tell
 from withings_auth.config.settings import Settings
 from withings_auth.errors import ConfigurationError, LoginRequired, StoreError, WithingsAuthError
 from withings_auth.model import Endpoints
@@ -63,7 +63,8 @@ def execute(options: argparse.Namespace) -> int:
         answer_json({**status.fields(), "usable": usable, "accepted": accepted, **place})
     else:
         for label, text, is_warning in _rows(status, store, accepted=accepted):
-            answer(f"{label:<14}{coloured(f'warning: {text}', 'yellow', sys.stdout) if is_warning else text}")
+            shown = as_flags(text)
+            answer(f"{label:<14}{coloured(f'warning: {shown}', 'yellow', sys.stdout) if is_warning else shown}")
     if failure is not None:
         raise failure
     if not status.usable:

@@ -3,7 +3,8 @@
 1. stdout gets the answer and nothing else.
 2. Everything else goes to stderr: `withings-auth: error: …` with a `hint:` line under it.
 3. Text from outside is escaped before it gets here, and foreign exceptions are never printed.
-4. The library names parameters (`replace=True`); `tell` prints their flags (`--replace`) instead.
+4. The library names parameters (`replace=True`); `tell` prints their flags (`--replace`) instead. Commands in a message
+   name the profile that the user named, so that they can be pasted.
 5. A countdown is shown on terminals only, rewritten in place, and removed before anything else is printed.
 6. There are no colours if NO_COLOR is set (no-color.org).
 7. An answer that cannot be written completely is a failure without a traceback; a closed pipe also without an error.
@@ -20,7 +21,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Literal, TextIO
 
-from withings_auth.errors import WithingsAuthError
+from withings_auth.errors import WithingsAuthError, name_profile
 
 PROGRAM = "withings-auth"
 FORMAT_VERSION = 1  # of every --json answer; increased when a field changes its meaning or is removed
@@ -38,6 +39,7 @@ FLAGS = {name: f"--{name.replace('_', '-')}" for name in _SAME_NAMES.split()} | 
 _PARAMETER = rf"""(?<![\w?&])({"|".join(FLAGS)})=(?:"([^"\s]+)"|True\b|False\b|([0-9]+)\b)"""
 
 _showing = threading.Lock()
+_profile = ""  # the one that commands in messages name
 _shown = ""  # the line that `show` has on the terminal now
 
 
@@ -121,8 +123,15 @@ def hint_line(hint: str, stream: TextIO | None) -> str:
 
 
 def as_flags(text: str) -> str:
-    """Returns the text with the library's parameters as flags: `profile="mum"` becomes `--profile mum`."""
-    return re.sub(_PARAMETER, lambda found: " ".join(filter(None, (FLAGS[found[1]], found[2], found[3]))), text)
+    """Returns the text as a user can paste it: `replace=True` becomes `--replace`, and commands name the profile."""
+    shown = re.sub(_PARAMETER, lambda found: " ".join(filter(None, (FLAGS[found[1]], found[2], found[3]))), text)
+    return name_profile(shown, _profile) if _profile else shown
+
+
+def name_in_commands(profile: str) -> None:
+    """Has every command in a message name this profile; none if it is empty."""
+    global _profile  # noqa: PLW0603  a process runs one command, and errors come from everywhere in it
+    _profile = profile
 
 
 def coloured(text: str, colour: Colour, stream: TextIO | None) -> str:

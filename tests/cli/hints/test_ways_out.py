@@ -1,0 +1,298 @@
+"""Hints whose commands are pasted as they are: each is about the profile that had the trouble, and leads out of it.
+
+Beside that profile there is always the login of another one, which no remedy may touch.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands.import_.steps import NO_APP
+from tests.conftest import MakeDesk
+from tests.support.hints import commands_in
+from tests.support.logins import Desk
+from tests.support.profiles import DAY
+from tests.support.programs import Finished
+from withings_auth.cli.commands import login as login_command
+from withings_auth.errors import StoreCorrupt, WithingsAuthError
+from withings_auth.tokens.source import TokenSource
+
+MUM = ("--profile", "mum")
+
+
+@pytest.fixture
+def family(make_desk: MakeDesk) -> Iterator[Desk]:
+    """A desk with the logins `default` and `mum`, of two people; config.toml names another app than theirs."""
+    desk = make_desk()
+    desk.env |= {**NO_APP, "WITHINGS_AUTH_PROFILE": None}
+    desk.put_login()
+    desk.put_login("mum", person=2)
+    desk.plant_secrets()
+    another = ("configure", "--client-id", "another", "--redirect-uri", desk.redirect_uri, "--secret-stdin")
+    assert desk.cli(*another, stdin="hush", env=desk.env).returncode == 0
+    before = record(desk, "default").read_text()
+    yield desk
+    assert record(desk, "default").read_text() == before
+
+
+def record(desk: Desk, profile: str = "mum") -> Path:
+    return desk.directory / "token" / f"{profile}.json"
+
+
+def app_record(desk: Desk) -> Path:
+    return desk.directory / "app" / f"{desk.sandbox.client_id}.json"
+
+
+def app(desk: Desk) -> dict[str, str]:
+    """The variables of the app that both logins belong to."""
+    return {"WITHINGS_CLIENT_ID": desk.sandbox.client_id, "WITHINGS_CLIENT_SECRET": desk.sandbox.client_secret}
+
+
+def age(desk: Desk, seconds: int) -> None:
+    """Makes the login look older."""
+    content = json.loads(record(desk).read_text())
+    content |= {name: content[name] - seconds for name in ("obtained_at", "expires_at")}
+    record(desk).write_text(json.dumps(content))
+
+
+def end(desk: Desk) -> None:
+    """Withings ends the login, and the access token expires."""
+    desk.sandbox.kill_refresh_token(json.loads(record(desk).read_text())["refresh_token"])
+    age(desk, 10_800)
+
+
+def spoil_secret(desk: Desk) -> None:
+    """The saved client secret is wrong, and a renewal is due."""
+    app_record(desk).write_text(app_record(desk).read_text().replace(desk.sandbox.client_secret, "wrong"))
+    age(desk, 10_800)
+
+
+def lose_secret(desk: Desk, text: str | None = None) -> None:
+    """The client secret is gone, or its record is this text, and a renewal is due."""
+    app_record(desk).unlink()
+    if text is not None:
+        app_record(desk).write_text(text)
+        app_record(desk).chmod(0o600)
+    age(desk, 10_800)
+
+
+def works(desk: Desk, words: list[str]) -> None:
+    """The command does what it says."""
+    finished = desk.run(*words)
+    assert finished.returncode == 0, finished.stderr
+
+
+def never_mind(_: Desk, __: list[str]) -> None:
+    """Another trouble has shown already where this command leads."""
+
+
+def logs_in(desk: Desk, words: list[str]) -> None:
+    """The command logs mum in, with the app that she had."""
+    pending = desk.start(*words[1:], **app(desk))
+    pending.allow(person=2)
+    assert pending.wait().returncode == 0
+    works(desk, ["token", *MUM])
+
+
+def asks_for_the_secret(desk: Desk, words: list[str]) -> None:
+    """The command asks for everything, and proposes the right app: Enter and the secret are enough."""
+    program = desk.cli.on_terminal(*words, env=desk.env)
+    program.screen.expect(re.escape(f"Client id [{desk.sandbox.client_id}]: "))
+    program.type("\n")
+    program.screen.expect("Client secret")
+    program.type(f"{desk.sandbox.client_secret}\n")
+    for _ in range(2):
+        program.screen.expect(r"\]: ")
+        program.type("\n")
+    assert program.wait().returncode == 0
+    works(desk, ["token", *MUM])
+
+
+def removes(desk: Desk, words: list[str]) -> None:
+    """The command removes mum's login."""
+    works(desk, words)
+    assert not record(desk).exists()
+
+
+def removes_and_logs_in(desk: Desk, words: list[str]) -> None:
+    """After the command a login works; with `NAME` in place of the profile it would be another one's."""
+    removes(desk, words)
+    logs_in(desk, ["login", *MUM])
+
+
+def renews(desk: Desk, words: list[str]) -> None:
+    """The command takes the rejected token from a pipe."""
+    old = json.loads(record(desk).read_text())["access_token"]
+    shown: list[str] = []
+    finished = desk.cli(*words, stdin=f"{old}\n", env=desk.env, allow=shown)
+    shown += desk.sandbox.live_access_tokens
+    assert finished.returncode == 0, finished.stderr
+    assert old not in finished.stdout
+
+
+def imports(desk: Desk, words: list[str]) -> None:
+    """The command reads standard input, into mum's profile."""
+    pair = desk.sandbox.issue_pair(desk.sandbox.people[1])
+    text = json.dumps({"access_token": "a", "refresh_token": pair.refresh_token, "userid": pair.userid})
+    finished = desk.cli(*words, stdin=text, env={**desk.env, **app(desk)})
+    assert finished.returncode == 0, finished.stderr
+    works(desk, ["token", *MUM])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """What happened, what the user types, and what the command in the hint that begins with `pasted` does."""
+
+    typed: str
+    pasted: str
+    leads_out: Callable[[Desk, list[str]], None] = works
+    happened: Callable[[Desk], object] = lambda _: None
+    stdin: str = ""
+    env: str | None = None
+
+
+TROUBLES = {
+    "nobody is logged in": Trouble(
+        happened=lambda desk: record(desk).unlink(), typed="token", pasted="login", leads_out=logs_in
+    ),
+    "the record is damaged": Trouble(
+        happened=lambda desk: record(desk).write_text("not JSON"),
+        typed="token",
+        pasted="logout",
+        leads_out=removes_and_logs_in,
+    ),
+    "the record is no text": Trouble(
+        happened=lambda desk: record(desk).write_bytes(b"\xff"),
+        typed="api measure getmeas",
+        pasted="logout",
+        leads_out=removes_and_logs_in,
+    ),
+    "Withings has ended the login": Trouble(happened=end, typed="token", pasted="login", leads_out=logs_in),
+    "a year is over": Trouble(
+        happened=lambda desk: age(desk, 366 * DAY), typed="status", pasted="login", leads_out=logs_in
+    ),
+    "a year is nearly over": Trouble(
+        happened=lambda desk: age(desk, 350 * DAY), typed="status", pasted="token --renew"
+    ),
+    "the client secret is wrong": Trouble(
+        happened=spoil_secret, typed="token", pasted="configure", leads_out=asks_for_the_secret
+    ),
+    "the client secret is lost": Trouble(
+        happened=lose_secret, typed="token", pasted="configure", leads_out=asks_for_the_secret
+    ),
+    "the app's record is damaged": Trouble(
+        happened=lambda desk: lose_secret(desk, "not JSON"),
+        typed="status",
+        pasted="configure",
+        leads_out=asks_for_the_secret,
+    ),
+    "doctor finds no login": Trouble(
+        happened=lambda desk: record(desk).unlink(), typed="doctor --offline", pasted="login", leads_out=never_mind
+    ),
+    "a flag alone": Trouble(typed="token --shell fish", pasted="token --env --shell fish"),
+    "a senseless time limit": Trouble(typed="login --timeout 0", pasted="login --timeout 300", leads_out=logs_in),
+    "no program": Trouble(
+        typed="run",
+        pasted="run -- COMMAND …",
+        leads_out=lambda desk, words: works(desk, [*words[: words.index("--") + 1], "true"]),
+    ),
+    "no rejected token": Trouble(
+        typed="token --rejected-stdin",
+        pasted="token --rejected-stdin",
+        leads_out=renews,
+    ),
+    "no such action": Trouble(typed="api measure get-meas", pasted="api measure getmeas meastype=1"),
+    "an app and no login": Trouble(
+        typed="import -", stdin='{"client_secret": "x"}', pasted="configure", leads_out=asks_for_the_secret
+    ),
+    "nothing to remove": Trouble(typed="import --remove -", pasted="import -", leads_out=imports),
+    "named by the variable": Trouble(
+        happened=lambda desk: record(desk).write_text("not JSON"),
+        env="mum",
+        typed="token",
+        pasted="logout",
+        leads_out=removes,
+    ),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES.keys())
+def test_a_hint_leads_out_of_it(family: Desk, trouble: Trouble) -> None:
+    """The command that a hint names is about mum's profile and does what is needed; default's login stays."""
+    trouble.happened(family)
+    command, *words = shlex.split(trouble.typed)
+    flags = MUM if trouble.env is None else ()
+    env = {**family.env, "WITHINGS_AUTH_PROFILE": trouble.env}
+    troubled = family.cli(command, *flags, *words, stdin=trouble.stdin, env=env)
+    leads_out_of(family, troubled, trouble.pasted, trouble.leads_out)
+
+
+def leads_out_of(desk: Desk, troubled: Finished, pasted: str, leads_out: Callable[[Desk, list[str]], None]) -> None:
+    """Finds the command in what the troubled one printed, pastes it, and sees it lead out."""
+    named = commands_in(f"{troubled.stdout}\n{troubled.stderr}\n{troubled.screen}")
+    command, *rest = shlex.split(pasted)
+    assert [command, *MUM, *rest] in named, named
+    leads_out(desk, [command, *MUM, *rest])
+
+
+def test_a_listed_profile_is_named(family: Desk) -> None:
+    """`list` takes no profile, but each of its hints is about one."""
+    record(family).write_text("not JSON")
+    leads_out_of(family, family.run("list"), "logout", removes)
+
+
+def test_no_is_an_answer(family: Desk) -> None:
+    """The question of a revocation was answered with no."""
+    program = family.cli.on_terminal("logout", "--revoke", *MUM, env=family.env)
+    program.screen.expect(re.escape("Continue? [y/N] "))
+    program.type("n\n")
+    finished = program.wait()
+    leads_out_of(family, finished, "logout", removes)
+    assert ["logout", *MUM, "--revoke", "--yes"] in commands_in(finished.screen.replace("\n", ""))
+
+
+def test_somebody_has_a_profile_already(family: Desk) -> None:
+    """Whose other profile must be logged out first is named, not the one that was asked for."""
+    pending = family.start("--profile", "dad", **app(family))
+    pending.allow(person=2)
+    leads_out_of(family, pending.wait(), "logout", removes)
+
+
+def test_the_default_profile_is_named_if_another_one_is_usual(family: Desk) -> None:
+    """A pasted command would take the variable's."""
+    finished = family.run("token", "--profile", "default", "--wait", "-1", WITHINGS_AUTH_PROFILE="mum")
+    assert commands_in(finished.stderr) == [["token", "--profile", "default", "--wait", "300"]]
+
+
+def test_a_trial_leads_to_another_trial(family: Desk) -> None:
+    """The sandbox's profile has no other login."""
+    finished = family.run("login", "--sandbox", "--no-browser", "--timeout", "0.1")
+    assert finished.returncode == 1
+    assert ["login", "--sandbox"] in commands_in(finished.stderr), finished.stderr
+    assert f"--profile {login_command.SANDBOX_PROFILE}" not in finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("profile", "usual", "flag"),
+    [("mum", "", " --profile mum"), ("default", "", ""), ("default", "mum", " --profile default")],
+)
+def test_a_program_gets_the_same_hints(
+    family: Desk, monkeypatch: pytest.MonkeyPatch, profile: str, usual: str, flag: str
+) -> None:
+    """The profile that the program asked for, unless it is the one that commands take by themselves."""
+    monkeypatch.setenv("WITHINGS_AUTH_STORE", f"file:{family.directory}")
+    monkeypatch.setenv("WITHINGS_AUTH_PROFILE", usual)
+    before = record(family, profile).read_text()
+    record(family, profile).write_text("not JSON")
+    with pytest.raises(StoreCorrupt) as caught:
+        TokenSource(profile).token()
+    assert caught.value.hint.endswith(f": withings-auth logout{flag}, then withings-auth login{flag}")
+    assert isinstance(caught.value.__cause__, WithingsAuthError) is bool(flag)
+    record(family, profile).write_text(before)
