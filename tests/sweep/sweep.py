@@ -1,0 +1,112 @@
+"""Sweeps an operation: one process for each of its system calls and each way in which that can fail."""
+
+from __future__ import annotations
+
+import errno
+import re
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+
+from tests.sweep.operations import Operation
+from tests.sweep.orders import Call, Ended, Fault, How, Order
+from tests.sweep.processes import Processes
+
+STORE_FAILED = 5
+OPENS = {"open", "create", "opendir"}
+WRITES = {"create", "mkdir", "write", "fsync", "rename"}
+CHANGES = WRITES | {"fchmod", "utimensat", "unlink", "flock", "unlock", "close"}
+RESUMED = {"open", "create", "read", "write", "fsync", "flock", "unlock"}
+"""What a signal can interrupt, and Python then calls again (PEP 475)."""
+FORGET = Order(what="command", arguments=("logout", "--all"))
+
+
+def faults(calls: list[Call]) -> Iterator[Fault]:
+    """Yields each way in which each call can fail."""
+    seen: set[str] = set()
+    for at, call in enumerate(calls, 1):
+        yield Fault(at=at, how=How.FAILS, error=errno.EIO)
+        if call.name not in seen:
+            yield Fault(at=at, how=How.FAILS, error=errno.EIO, lasts=True)
+        if call.name in RESUMED or call.name not in seen:
+            yield Fault(at=at, how=How.FAILS, error=errno.EINTR)
+        if call.name in OPENS:
+            yield Fault(at=at, how=How.FAILS, error=errno.EMFILE, lasts=True)
+        if call.name in WRITES:
+            yield Fault(at=at, how=How.FAILS, error=errno.ENOSPC, lasts=True)
+        if call.name in {"read", "write"}:
+            yield Fault(at=at, how=How.SHORT)
+        if call.name in CHANGES:  # killed before any other call, it leaves the same behind
+            yield Fault(at=at, how=How.KILLS)
+        seen.add(call.name)
+
+
+class Sweep:
+    """Finds what goes wrong when system calls fail in one operation."""
+
+    def __init__(self, processes: Processes, operation: Operation) -> None:
+        self._processes = processes
+        self._operation = operation
+
+    def calls(self) -> list[Call]:
+        """Returns the operation's calls when none fails."""
+        self._operation.prepare()
+        ended = self._run(self._operation.order)
+        assert list(self._misbehaviour(ended, Fault(), "")) == []
+        assert ended.returncode == 0
+        return ended.calls
+
+    def problems(self, *, part: int = 0, parts: int = 1) -> Iterator[str]:
+        """Yields each broken promise with the call that failed; sweeps only one of so many parts."""
+        calls = self.calls()
+        for fault in [*faults(calls)][part::parts]:
+            call = calls[fault.at - 1]
+            for problem in self._try(fault, call.name):
+                told = problem.replace(f"{self._operation.directory}/", "")
+                yield f"call {fault.at}, {call.name} of {_without_digits(call.file)}, {fault}: {told}"
+
+    def _run(self, order: Order, fault: Fault | None = None) -> Ended:
+        return self._processes(replace(order, directory=str(self._operation.directory), fault=fault or Fault()))
+
+    def _try(self, fault: Fault, name: str) -> Iterator[str]:
+        operation = self._operation
+        operation.prepare()
+        ended = self._run(operation.order, fault)
+        if fault.how == How.KILLS:
+            assert ended.returncode == -signal.SIGKILL, ended
+        else:
+            yield from self._misbehaviour(ended, fault, name)
+            if name != "unlink" and not fault.lasts:
+                yield from (f"left behind at once: {file}" for file in self._half_written())
+        operation.sandbox.advance(11)  # past the guard of a refresh
+        again = self._run(operation.again)
+        if again.returncode:
+            yield f"lost: at first {ended.returncode} {ended.stderr}, then {again.returncode} {again.stderr}"
+        grant = operation.stored
+        if grant is not None and grant.access_token not in operation.sandbox.live_access_tokens:
+            yield "lost: the token that is stored does not work"
+        if self._half_written() and self._run(FORGET).returncode == 0:
+            yield from (f"left behind: {file}" for file in self._half_written())
+
+    def _half_written(self) -> list[str]:
+        """Returns the temporary files of records, which hold secrets."""
+        return [path.name for path in self._operation.directory.rglob(".*.json.*.tmp")]
+
+    def _misbehaviour(self, ended: Ended, fault: Fault, name: str) -> Iterator[str]:
+        told = ended.stderr
+        if "Traceback" in told or "Exception ignored" in told:
+            yield f"a traceback: {told}"
+        if ended.held:
+            yield f"a lock is held afterwards: {ended.held}"
+        if ended.returncode not in {0, STORE_FAILED}:
+            yield f"exit code {ended.returncode}: {told}"
+        if ended.returncode == 0 and not self._operation.has_happened(ended):
+            yield f"exit code 0, but it has not happened for good: {told}"
+        if ended.returncode and ("withings-auth: error: " not in told or "hint: " not in told or ended.stdout):
+            yield f"exit code {ended.returncode} without an error, a hint and an empty stdout: {told}"
+        if ended.returncode and (fault.how == How.SHORT or (fault.error == errno.EINTR and name in RESUMED)):
+            yield f"exit code {ended.returncode} after what is no error: {told}"
+
+
+def _without_digits(file: str) -> str:
+    return re.sub(r"[0-9a-f]{16,}", "…", file)
