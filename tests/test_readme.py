@@ -20,7 +20,7 @@ from tests.support.programs import Cli
 from tests.support.readme import README, blocks, recipe_with, rows, section, shown_as
 from tests.support.visitor import VISITOR
 from withings_auth import errors
-from withings_auth.cli import COMMANDS, INTERRUPTED, TERMINATED
+from withings_auth.cli import COMMANDS, HUNG_UP, INTERRUPTED, TERMINATED
 from withings_auth.cli.formats import TOKEN_VARIABLE, USERID_VARIABLE
 from withings_auth.model import ALL_SCOPES, DEFAULT_REDIRECT_URI
 from withings_auth.profiles.foreign import REFRESH_TOKEN_VARIABLE
@@ -67,7 +67,9 @@ def test_every_command_and_flag_exists(desk: Desk) -> None:
 def test_the_exit_codes_are_those_of_the_errors() -> None:
     """The table lists every exit code, and no others."""
     classes = [thing for _, thing in inspect.getmembers(errors, inspect.isclass)]
-    used = {0, INTERRUPTED, TERMINATED} | {c.exit_code for c in classes if issubclass(c, errors.WithingsAuthError)}
+    used = {0, HUNG_UP, INTERRUPTED, TERMINATED} | {
+        c.exit_code for c in classes if issubclass(c, errors.WithingsAuthError)
+    }
     assert {int(row[0]) for row in rows(section("Exit codes"))} == used
 
 

@@ -15,7 +15,11 @@ from tests.support.logins import Desk
 SOON_SECONDS = 20
 # Measuring coverage begins while the interpreter gets itself ready, and swallows a Ctrl-C that comes just then.
 UNMEASURED = {"COVERAGE_PROCESS_CONFIG": None, "COVERAGE_PROCESS_START": None}
-CODES = {signal.SIGINT: (130, "interrupted"), signal.SIGTERM: (143, "terminated")}
+CODES = {
+    signal.SIGINT: (130, "interrupted"),
+    signal.SIGTERM: (143, "terminated"),
+    signal.SIGHUP: (129, "hung up"),
+}
 
 
 @pytest.mark.parametrize("number", CODES)

@@ -61,7 +61,7 @@ def await_refresh(sandbox: Sandbox) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize(("number", "returncode"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "returncode"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_in_the_middle_of_a_slow_answer_lets_the_new_pair_be_saved(
     cli: Cli, expired: Scene, directory: Path, number: signal.Signals, returncode: int
 ) -> None:

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 
 from withings_auth import __version__
 from withings_auth.cli.parsing import COMMANDS, parse
-from withings_auth.cli.ui.signals import Terminated, ignore_signals, raise_on_signals
+from withings_auth.cli.ui.signals import HungUp, Terminated, ignore_signals, raise_on_signals
 from withings_auth.cli.ui.terminal import PROGRAM, OutputFailed, ReaderGone, answer, complain, name_in_commands, report
 from withings_auth.errors import WithingsAuthError
 from withings_auth.validation import is_profile
 
-__all__ = ["COMMANDS", "INTERRUPTED", "TERMINATED", "main"]
+__all__ = ["COMMANDS", "HUNG_UP", "INTERRUPTED", "TERMINATED", "main"]
 
+HUNG_UP = 129
 INTERRUPTED = 130
 TERMINATED = 143
 
@@ -53,6 +54,9 @@ def main(arguments: Sequence[str]) -> int:
     except Terminated:
         ignore_signals()
         return complain("terminated", "", TERMINATED)
+    except HungUp:
+        ignore_signals()
+        return complain("hung up", "", HUNG_UP)
 
 
 def _named_profile(options: argparse.Namespace) -> str:

@@ -70,7 +70,7 @@ else:
             self._unfinished = b""
             self._signals = [
                 number
-                for number in (signal.SIGTSTP, signal.SIGQUIT, signal.SIGHUP)
+                for number in (signal.SIGTSTP, signal.SIGQUIT)
                 if signal.getsignal(number) is signal.SIG_DFL  # ignored signals stay ignored
             ]
             for number in self._signals:

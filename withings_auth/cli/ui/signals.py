@@ -14,54 +14,70 @@ class Terminated(BaseException):
     """The process received SIGTERM."""
 
 
+class HungUp(BaseException):
+    """The process received SIGHUP: its terminal was closed, or its connection was dropped."""
+
+
+_EXCEPTIONS: dict[int, type[BaseException]] = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}
+if hasattr(signal, "SIGHUP"):  # not on Windows
+    _EXCEPTIONS[signal.SIGHUP] = HungUp
+
+_received: list[int] = []  # kept, since a library can swallow the exception while it is imported
+
+
 def raise_on_signals() -> None:
-    """Turns SIGINT and SIGTERM into exceptions, so that everything open is closed."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, _raise_terminated)
+    """Turns SIGINT, SIGTERM and SIGHUP into exceptions, so that everything open is closed."""
+    _received.clear()
+    _handle_with(_raise)
 
 
 def ignore_signals() -> None:
-    """Ignores SIGINT and SIGTERM while the process ends, so that a renewal under way is finished and saved."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+    """Ignores these signals while the process ends, so that a renewal under way is finished and saved."""
+    _handle_with(signal.SIG_IGN)
 
 
-def _raise_terminated(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise Terminated
+def _handle_with(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    for number in _EXCEPTIONS:
+        # Under `nohup` SIGHUP stays ignored.
+        if number in {signal.SIGINT, signal.SIGTERM} or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
+def _raise(number: int, _frame: FrameType | None) -> NoReturn:
+    _received.append(number)
+    raise _EXCEPTIONS[number]
 
 
 def run_interruptible(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Runs the coroutine that `make` returns, cancelled by the first SIGINT or SIGTERM.
+    """Runs the coroutine that `make` returns, cancelled by the first SIGINT, SIGTERM or SIGHUP.
 
-    Then raises KeyboardInterrupt or `Terminated`. No signal handler raises, so that no coroutine is left unawaited and
-    no import half done, whenever the signal comes.
+    Then raises KeyboardInterrupt, `Terminated` or `HungUp`, and does so at once for a signal that came before. No
+    signal handler raises, so that no coroutine is left unawaited and no import half done, whenever the signal comes.
     """
-    import asyncio  # here, because printing a valid token must not load it
-
-    received: list[int] = []
     cancel: list[Callable[[], object]] = []
 
     def note(number: int, _frame: FrameType | None) -> None:
-        received.append(number)
+        _received.append(number)
         for call in cancel:
             call()
+
+    _handle_with(note)
+    import asyncio  # here, because printing a valid token must not load it
 
     async def main() -> T:
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
         if task is not None:
             cancel.append(lambda: loop.call_soon_threadsafe(task.cancel))
         try:
-            if received:
+            if _received:
                 raise asyncio.CancelledError
             return await make()
         finally:
             cancel.clear()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, note)
     try:
         return asyncio.run(main())
     except asyncio.CancelledError:
-        raise (Terminated if received[:1] == [signal.SIGTERM] else KeyboardInterrupt) from None
+        raise _EXCEPTIONS.get(next(iter(_received), signal.SIGINT), KeyboardInterrupt) from None
     finally:
         raise_on_signals()
