@@ -52,7 +52,7 @@ LIBRARIES: dict[str, set[str]] = {
     "yarl": {"provider/session.py"},
     "httpx": {"adapters/httpx.py"},
     "requests": {"adapters/requests.py"},
-    "keyring": {"store/backends.py", "store/session_bus.py"},
+    "keyring": {"store/backends.py", "store/keyring_calls.py", "store/secret_service.py"},
     "filelock": {"store/lock.py"},
     "platformdirs": {"config/settings.py"},
     "tomlkit": {"config/save.py"},

@@ -92,13 +92,13 @@ class TestWorker:
         worker.close()
 
     def test_nobody_is_told_of_a_short_wait(self) -> None:
-        """`announce` is for waits that a user notices, even if the limit is shorter than that."""
+        """`meanwhile` is for waits that a user notices, even if the limit is shorter than that."""
         told: list[str] = []
         worker = Worker("a worker")
-        assert worker.do(lambda: 1, seconds=5, announce=lambda: told.append("quick")) == 1
+        assert worker.do(lambda: 1, seconds=5, meanwhile=lambda: told.append("quick")) == 1
         assert told == []
         with pytest.raises(StillRunning):
-            worker.do(lambda: time.sleep(0.5), seconds=0.1, announce=lambda: told.append("slow"))
+            worker.do(lambda: time.sleep(0.5), seconds=0.1, meanwhile=lambda: told.append("slow"))
         assert told == ["slow"]
         worker.close()
 

@@ -81,17 +81,18 @@ class Worker:
             call()
             del call  # an idle thread keeps nothing alive
 
-    def do(self, function: Callable[[], T], *, seconds: float, announce: Callable[[], None] = lambda: None) -> T:
+    def do(self, function: Callable[[], T], *, seconds: float, meanwhile: Callable[[], None] = lambda: None) -> T:
         """Returns what the function returns. Raises `StillRunning` after `seconds`, and the call goes on.
 
-        Calls `announce` once if the wait gets long enough for a user to wonder.
+        Calls `meanwhile` as often as the wait has become long enough for a user to wonder.
         """
         call = Call(function)
         self._calls.put(call)
-        noticeable = min(seconds, NOTICEABLE_SECONDS)
-        if not call.finished(noticeable):
-            announce()
-            if not call.finished(seconds - noticeable):
+        left = seconds
+        while not call.finished(min(left, NOTICEABLE_SECONDS)):
+            meanwhile()
+            left -= NOTICEABLE_SECONDS
+            if left <= 0:
                 raise StillRunning
         return call.result()
 

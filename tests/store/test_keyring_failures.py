@@ -224,21 +224,6 @@ class TestHanging:
         assert time.monotonic() - began < 8.5
         keyring.go.set()
 
-    def test_a_noticeable_wait_is_announced_once(self, tmp_path: Path) -> None:
-        """On a terminal: not for a quick answer, and not twice for a slow one."""
-        announced: list[float] = []
-        keyring = SlowKeyring()
-        keyrings = Keyrings(tmp_path, keyring, patience_seconds=20, announce=lambda: announced.append(time.monotonic()))
-        store = keyrings()
-        store.load(TOKEN)
-        assert announced == []
-        keyring.hangs = True
-        began = time.monotonic()
-        threading.Timer(2.5, keyring.go.set).start()
-        store.load(TOKEN)
-        assert len(announced) == 1
-        assert announced[0] - began > 1.9
-
 
 def test_a_program_that_is_ending_gets_an_error_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From Python 3.12 on no thread can be started once the main one has ended: exit code 5, and no lock is kept.

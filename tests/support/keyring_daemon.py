@@ -111,6 +111,11 @@ class Bus:
         with contextlib.closing(open_dbus_connection(bus=self.address)) as connection:
             yield connection
 
+    def connections(self) -> int:
+        """How many connections the bus has had, this one too."""
+        with self.connection() as connection:
+            return int(connection.unique_name.removeprefix(":1."))
+
     @contextlib.contextmanager
     def deaf_prompter(self) -> Iterator[None]:
         """Lets the keyring ask for a password that nobody enters, as when the user is away."""
@@ -222,6 +227,11 @@ class SecretService(Bus):
         self._killed = True
         self._keyring.kill()
         self._keyring.wait()
+
+    def start_again(self) -> None:
+        """Kill the daemon and start another one with the same records, as an update of the desktop does."""
+        self.kill()
+        self._killed, self._keyring = False, self._start()
 
     def close(self) -> None:
         """End everything. Fails if the daemon ended by itself, which explains other failures of the test."""

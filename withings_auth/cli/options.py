@@ -56,12 +56,14 @@ def load_settings(options: argparse.Namespace, flags: Mapping[str, str | None] |
 
 
 def open_store(settings: Settings) -> SecretStore:
-    """Opens the store; on a terminal, announces that the keyring waits to be unlocked."""
+    """Opens the store; on a terminal, announces that a locked keyring is being waited for."""
     address = session_bus_address(os.environ)
     if address is not None:  # libsecret and KWallet find the bus in no other way, and this environment is ours
         os.environ[VARIABLE] = address
+    if not is_terminal():
+        return settings.open_store()
     return settings.open_store(
-        on_a_terminal=is_terminal(),
+        on_a_terminal=True,
         announce=lambda: tell("Waiting for your keyring: unlock it if a window asks for its password."),
     )
 

@@ -10,27 +10,26 @@ import logging
 import os
 import re
 import sys
-import time
 from collections.abc import Callable
 from configparser import RawConfigParser
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
 from keyring import backend as keyring_backend
 from keyring import core as keyring_core
-from keyring.errors import InitError, KeyringLocked, NoKeyringError
+from keyring.errors import KeyringLocked, NoKeyringError
 from keyring.util.platform_ import config_root
 
 from withings_auth.errors import StoreUnavailable
-from withings_auth.store.session_bus import secret_service_at, session_bus_address
+from withings_auth.store.session_bus import session_bus_address
 from withings_auth.validation import printable
 
+if TYPE_CHECKING:
+    from withings_auth.store.secret_service import SecretServiceConnection
+
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
-
-MISSING_SECONDS = 0.1
 
 _VARIABLE = "PYTHON_KEYRING_BACKEND"  # an empty one counts as unset, which keyring itself would try to load
 _SECRET_SERVICE = "keyring.backends.SecretService"  # noqa: S105  a module
@@ -53,7 +52,10 @@ _NO_CHOICES = {"keyring.backends.fail", "keyring.backends.null", "keyring.backen
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """A keyring to use, what users call it, and what is special about it."""
+    """A keyring to use, what users call it, and what is special about it.
+
+    `connect` opens a connection for several calls, if this kind of keyring has any.
+    """
 
     keyring: keyring_backend.KeyringBackend
     description: str
@@ -61,6 +63,7 @@ class Backend:
     largest_record_bytes: int | None = None  # in UTF-16
     named: bool = False  # by the user, so no other one is tried
     protects: bool = True  # whether it is known to protect its records
+    connect: Callable[[Callable[[bool], None]], SecretServiceConnection] | None = None
 
 
 def find_backend() -> Backend:
@@ -68,7 +71,7 @@ def find_backend() -> Backend:
     address = session_bus_address(os.environ)
     try:
         if address is not None and _read_name() == f"{_SECRET_SERVICE}.Keyring":
-            return _log(_chosen(secret_service_at(address), named=True))
+            return _log(_secret_service_at(address, named=True))
         named = (keyring_core.load_env() if os.environ.get(_VARIABLE) else None) or keyring_core.load_config()
     except Exception as error:  # the keyring's edge: a backend may raise anything
         raise StoreUnavailable(
@@ -100,21 +103,6 @@ def reasons_against_others(chosen: Backend) -> list[str]:
     return [*second, *reasons, *_refused()]
 
 
-def ask(backend: Backend, call: Callable[[Backend], T]) -> T:
-    """Makes a call, and repeats it if GNOME's keyring lost its collection, or the item that it had just found.
-
-    That happens while it rewrites its file: seen once in a thousand calls while other programs were saving.
-    """
-    try:
-        return call(backend)
-    except Exception as error:
-        # By its name, because secretstorage is not installed on every system.
-        if not isinstance(error, InitError) and type(error).__name__ != "ItemNotFoundException":
-            raise
-    time.sleep(MISSING_SECONDS)
-    return call(backend)
-
-
 def remedies() -> str:
     """Returns what to do about a keyring that cannot be used."""
     if sys.platform in {"darwin", "win32"}:
@@ -127,7 +115,14 @@ def remedies() -> str:
 
 def unlock_hint() -> str:
     """Returns what to do about a locked keyring."""
-    return "unlock your keyring (log in to the desktop, or answer the window that asks for its password) and try again."
+    return "unlock your keyring (log in to the desktop, or answer the window that asks for its password) and try again"
+
+
+def silence_hint(*, locked: bool) -> str:
+    """Returns what to do about a keyring that does not answer; `locked` says whether it said that it is locked."""
+    if locked:
+        return f"{unlock_hint()}; if no window asks for it, restart the keyring"
+    return "try again: the keyring may be busy, or waiting in a window of its own; if this persists, restart it"
 
 
 def failure(description: str, doing: str, error: Exception, shown: Exception | None) -> StoreUnavailable:
@@ -171,7 +166,7 @@ def _protecting(address: str | None) -> tuple[list[Backend], list[str]]:
     for module, name, _ in _PROTECTING.get(sys.platform, _PROTECTING["linux"]):
         try:
             if address is not None and module == _SECRET_SERVICE:
-                usable.append((_SECRET_SERVICE_PRIORITY, _chosen(secret_service_at(address))))
+                usable.append((_SECRET_SERVICE_PRIORITY, _secret_service_at(address)))
                 continue
             found = getattr(import_module(module), name)
             usable.append((float(found.priority), _chosen(found())))
@@ -181,7 +176,14 @@ def _protecting(address: str | None) -> tuple[list[Backend], list[str]]:
     return [backend for _, backend in best_first], reasons
 
 
-def _chosen(keyring: keyring_backend.KeyringBackend, *, named: bool = False) -> Backend:
+def _secret_service_at(address: str, *, named: bool = False) -> Backend:
+    from withings_auth.store.secret_service import require_secret_service  # here, because not every system has it
+
+    require_secret_service(address)
+    return _chosen(import_module(_SECRET_SERVICE).Keyring(), address=address, named=named)
+
+
+def _chosen(keyring: keyring_backend.KeyringBackend, *, named: bool = False, address: str | None = None) -> Backend:
     module, name = type(keyring).__module__, type(keyring).__name__
     known = {(m, n): text for choices in _PROTECTING.values() for m, n, text in choices}
     return Backend(
@@ -191,6 +193,7 @@ def _chosen(keyring: keyring_backend.KeyringBackend, *, named: bool = False) -> 
         largest_record_bytes=_LARGEST_WINDOWS_CREDENTIAL_BYTES if module == "keyring.backends.Windows" else None,
         named=named,
         protects=(module, name) in known,
+        connect=_connector(address) if module == _SECRET_SERVICE else None,
     )
 
 
@@ -202,6 +205,12 @@ def _forgets(keyring: keyring_backend.KeyringBackend) -> bool:
         case "keyring.backends.chainer":
             return not keyring.backends  # type: ignore[attr-defined]  # of this class only
     return False
+
+
+def _connector(address: str | None) -> Callable[[Callable[[bool], None]], SecretServiceConnection]:
+    from withings_auth.store.secret_service import SecretServiceConnection
+
+    return partial(SecretServiceConnection, address)
 
 
 def _refused() -> list[str]:

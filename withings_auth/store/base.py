@@ -8,7 +8,7 @@ machine. You can write your own; the rest of the package relies on the behaviour
 from __future__ import annotations
 
 from collections.abc import Hashable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 
@@ -63,3 +63,10 @@ class SecretStore(Protocol):
 
     def stamp(self, name: str) -> Hashable:
         """Returns a value that changes with every save and clear by any process. Costs one `stat`."""
+
+
+def together(store: SecretStore) -> AbstractContextManager[object]:
+    """Lets the calls that this thread makes in the block share what each of them would need, as a keyring can."""
+    share = getattr(store, "together", nullcontext)  # no promise of a store: most have nothing to share
+    context: AbstractContextManager[object] = share()
+    return context

@@ -10,23 +10,22 @@ shares the home directory.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from withings_auth.errors import StoreError, StoreNotDurable, StoreUnavailable
-from withings_auth.store.backends import Backend, ask, failure, find_backend, remedies, tells, unlock_hint
+from withings_auth.errors import StoreNotDurable, StoreUnavailable
+from withings_auth.store.backends import Backend, find_backend, remedies
 from withings_auth.store.base import HeldName
 from withings_auth.store.files import PRIVATE_FILE, make_private_directory, replace_file, unusable
+from withings_auth.store.keyring_calls import Keyring, KeyringCalls
 from withings_auth.store.lock import FileNotes, file_lock
-from withings_auth.threads import NoThread, StillRunning, Worker
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
-
-T = TypeVar("T")
 
 SERVICE_PREFIX = "withings-auth/"
 USERNAME = "withings-auth"
@@ -39,7 +38,7 @@ class KeyringStore:
     """A `SecretStore` in the keyring.
 
     `state` is the directory for locks, notes and stamps. `patience_seconds` limits every call to the keyring;
-    `announce` is called once when a wait becomes noticeable, so that the user looks for the keyring's window.
+    `announce` is called once when the wait for a locked keyring becomes noticeable, so that the user unlocks it.
     """
 
     def __init__(
@@ -51,7 +50,8 @@ class KeyringStore:
         choose: Callable[[], Backend] = find_backend,
     ) -> None:
         self._state = state
-        self._keyring = _Keyring(choose, patience_seconds, announce)
+        self._keyring = Keyring(choose, patience_seconds, announce)
+        self._of_this_thread = threading.local()
 
     @property
     def description(self) -> str:
@@ -59,8 +59,8 @@ class KeyringStore:
 
     def load(self, name: str) -> str | None:
         """Returns the record, even one that a crash left half replaced."""
-        with closing(_Calls(self._keyring)) as calls:
-            text = calls.make("read", lambda backend: _read(backend, name))
+        with self._calls() as calls:
+            text = calls.make("read", lambda backend: _read(backend, name), changes=False)
         if text is not None and self.stamp(name) is None:
             with suppress(OSError):  # the index repairs itself, so a read-only directory is no reason to fail
                 stamp = self._stamp_path(name)
@@ -71,14 +71,35 @@ class KeyringStore:
     def names(self) -> list[str]:
         """Returns the names in the index that this keyring has a record for."""
         known = sorted(f"{path.parent.name}/{path.stem}" for path in self._state.glob("*/*.stamp"))
-        return [name for name in known if self.load(name) is not None]
+        with self.together():
+            return [name for name in known if self.load(name) is not None]
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Lets all calls that this thread makes in the block use one connection; none follows one that hangs."""
+        with self._calls():
+            yield
 
     @contextmanager
     def lock(self, name: str, timeout: float) -> Iterator[HeldName]:
         """Holds the name; a save that exceeds its time limit keeps the lock until it returns."""
         path = self._state / f"{name}.lock"
-        with closing(_Calls(self._keyring)) as calls, file_lock(path, timeout, finish=calls.finish) as notes:
+        with self._calls(of_a_lock=True) as calls, file_lock(path, timeout, finish=calls.finish) as notes:
             yield _HeldRecord(name, calls, self._stamp_path(name), notes)
+
+    @contextmanager
+    def _calls(self, *, of_a_lock: bool = False) -> Iterator[KeyringCalls]:
+        """Yields the calls of the block around this one, or new ones; a lock does not wait for what another one did."""
+        outer, outer_is_a_lock = getattr(self._of_this_thread, "calls", (None, False))
+        if outer is not None and not (of_a_lock and outer_is_a_lock):
+            yield outer
+            return
+        with closing(KeyringCalls(self._keyring)) as calls:
+            self._of_this_thread.calls = calls, of_a_lock
+            try:
+                yield calls
+            finally:
+                self._of_this_thread.calls = outer, outer_is_a_lock
 
     def stamp(self, name: str) -> Hashable:
         """Returns the identity and the modification time of the name's file in the index."""
@@ -98,7 +119,7 @@ class _HeldRecord:
     """A record under its lock."""
 
     name: str
-    calls: _Calls
+    calls: KeyringCalls
     stamp: Path
     notes: FileNotes
 
@@ -119,83 +140,6 @@ class _HeldRecord:
             return any(removed)
 
         return self.calls.make("remove", remove)
-
-
-@dataclass(slots=True)
-class _Keyring:
-    """The keyring, chosen when it is first asked, and how long a call to it may take."""
-
-    choose: Callable[[], Backend]
-    patience_seconds: float
-    announce: Callable[[], None]
-    backend: Backend | None = None
-
-    @property
-    def description(self) -> str:
-        return self.backend.description if self.backend else "the keyring"
-
-    def call(self, function: Callable[[Backend], T]) -> T:
-        """Makes the call, however long it takes."""
-        self.backend = self.backend or self.choose()
-        return ask(self.backend, function)
-
-
-class _Calls:
-    """Makes calls to the keyring in one thread, one after another, and none after one that has not returned."""
-
-    def __init__(self, keyring: _Keyring) -> None:
-        self._keyring = keyring
-        self._start()
-
-    def _start(self) -> None:
-        self._process, self._stuck, self._worker = os.getpid(), False, _start_worker()
-
-    def make(self, doing: str, function: Callable[[Backend], T], *, secret: str = "") -> T:
-        """Returns what the function returns. Raises `StoreError`, whatever the backend raises."""
-        if self._process != os.getpid():  # forked: the worker, stuck or not, stayed with the parent
-            self._start()
-        if self._stuck:
-            raise self._silent(doing)
-        try:
-            return self._worker.do(
-                lambda: self._keyring.call(function),
-                seconds=self._keyring.patience_seconds,
-                announce=self._keyring.announce,
-            )
-        except StillRunning:
-            self._stuck = True
-            raise self._silent(doing) from None
-        except StoreError:
-            raise
-        except Exception as error:  # noqa: BLE001  the keyring's edge: D-Bus, Windows and plug-ins raise what they like
-            cause = None if tells(error, secret) else error
-            raise failure(self._keyring.description, doing, error, cause) from cause
-
-    def finish(self, release: Callable[[], None]) -> None:
-        """Releases the lock at once, or when a call that has not returned yet does; never waits."""
-        if self._stuck:
-            self._worker.later(release)
-        else:
-            release()
-
-    def close(self) -> None:
-        """Lets the thread end."""
-        self._worker.close()
-
-    def _silent(self, doing: str) -> StoreUnavailable:
-        return StoreUnavailable(
-            f"{self._keyring.description} did not {doing} a record within {self._keyring.patience_seconds:.0f} seconds",
-            hint=f"{unlock_hint()} If no window asks for it, restart the keyring.",
-        )
-
-
-def _start_worker() -> Worker:
-    try:
-        return Worker("withings-auth keyring")
-    except NoThread as error:
-        raise StoreUnavailable(
-            "the keyring is no longer available: this program is exiting", hint="ask before the main thread ends"
-        ) from error
 
 
 def _write(backend: Backend, name: str, text: str) -> None:

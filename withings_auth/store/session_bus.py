@@ -12,10 +12,6 @@ import stat
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from keyring.backend import KeyringBackend
 
 VARIABLE = "DBUS_SESSION_BUS_ADDRESS"
 USER_RUNTIME_DIRECTORIES = Path("/run/user")
@@ -35,45 +31,3 @@ def session_bus_address(environ: Mapping[str, str]) -> str | None:
         return None
     ours = stat.S_ISSOCK(status.st_mode) and status.st_uid == os.getuid()
     return f"unix:path={bus}" if ours else None
-
-
-def secret_service_at(address: str) -> KeyringBackend:
-    """Returns keyring's Secret Service backend for the bus at this address.
-
-    Raises RuntimeError if no Secret Service is there.
-    """
-    import secretstorage
-    from jeepney.io.blocking import DBusConnection, open_dbus_connection  # type: ignore[import-untyped]
-    from keyring.backends.SecretService import Keyring
-    from keyring.errors import InitError, KeyringLocked
-    from secretstorage.util import add_match_rules
-
-    def connect() -> DBusConnection:
-        connection = open_dbus_connection(address)
-        add_match_rules(connection)
-        return connection
-
-    def open_collection() -> secretstorage.Collection:
-        connection = connect()
-        try:
-            if path := getattr(keyring, "preferred_collection", None):  # KEYRING_PROPERTY_PREFERRED_COLLECTION
-                collection = secretstorage.Collection(connection, path)
-            else:
-                collection = secretstorage.get_default_collection(connection)
-        except secretstorage.SecretStorageException as error:
-            connection.close()
-            raise InitError(f"Failed to create the collection: {error}.") from error
-        if collection.is_locked():
-            collection.unlock()
-            if collection.is_locked():
-                connection.close()
-                raise KeyringLocked("Failed to unlock the collection!")
-        return collection
-
-    with connect() as connection:
-        if not secretstorage.check_service_availability(connection):
-            raise RuntimeError("The Secret Service daemon is neither running nor activatable through D-Bus")
-    keyring = Keyring()  # type: ignore[no-untyped-call]
-    # No subclass: keyring would list it among the backends that the host program can choose from.
-    keyring.get_preferred_collection = open_collection  # type: ignore[method-assign]
-    return keyring

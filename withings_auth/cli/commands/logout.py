@@ -7,10 +7,11 @@ import argparse
 from withings_auth.cli.options import add_profile, all_profiles, load_settings, open_store
 from withings_auth.cli.ui.prompts import confirm
 from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, report, tell, wait_and_tell
+from withings_auth.config.settings import Settings
 from withings_auth.errors import ConfigurationError, WithingsAuthError
 from withings_auth.model import Grant
 from withings_auth.profiles.logout import Logout, read_accesses, revoke_access
-from withings_auth.store.base import SecretStore
+from withings_auth.store.base import SecretStore, together
 from withings_auth.store.records import profiles
 
 EXAMPLE = (
@@ -42,6 +43,11 @@ def execute(options: argparse.Namespace) -> int:
         raise ConfigurationError("--all and --profile cannot be used together", hint=f"{PROGRAM} logout --all")
     settings = load_settings(options)
     store = open_store(settings)
+    with together(store):
+        return _log_out(options, settings, store)
+
+
+def _log_out(options: argparse.Namespace, settings: Settings, store: SecretStore) -> int:
     names = all_profiles(settings, store) if options.all else [settings.profile]
     if options.revoke and _announce(store, names) and not options.yes and is_terminal() and not confirm("Continue?"):
         raise WithingsAuthError(
