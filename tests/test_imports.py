@@ -33,7 +33,7 @@ TABLE: dict[str, set[str]] = {
         "provider": "errors threads validation wording model",
         "store": "errors threads validation model",
         "config": "errors validation model store",
-        "tokens": "errors threads wording model provider store config",
+        "tokens": "errors threads validation wording model provider store config",
         "authorization": "errors threads validation wording model provider store config tokens",
         "adapters": "errors validation provider",
         "profiles": "errors threads validation wording model provider store config tokens",

@@ -141,6 +141,12 @@ def login_hint(profile: str) -> str:
     return f"log in: withings-auth login{profile_flag(profile)}"
 
 
+def ended_hint(profile: str) -> str:
+    """Returns the hint for a login that Withings has ended, or that another program has taken over by renewing it."""
+    flag = profile_flag(profile)
+    return f"{login_hint(profile)}; or take it back from the other program: withings-auth import{flag} --replace FILE"
+
+
 def secret_hint(profile: str) -> str:
     """Returns the hint to save the client secret of this profile's app, which is gone."""
     return f"save it again, without a new login: withings-auth configure{profile_flag(profile)}"

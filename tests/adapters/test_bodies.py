@@ -175,6 +175,8 @@ class TestConnections:
 
     def test_so_does_a_renewal_that_fails(self, narrow: Client, login: Login, api: Api) -> None:
         login.at(api.url, age=5)
+        assert narrow.send("GET", f"{api.url}/v2/user").http_status == 200  # with a token that replaced a rejected one
+        api.good = None
         api.refuse = lambda _: Reply(http_status=401, media_type="text/html", body=b"x" * 1_000_000)
         with pytest.raises(ProviderUnavailable):
             narrow.send("GET", f"{api.url}/v2/user", stream=True)

@@ -116,11 +116,16 @@ class TestRefusals:
         assert json.loads(client.send("GET", f"{api.url}/v2/user").body)["body"] == {"which": "second"}
         assert (len(api.calls), api.refreshes) == (2, 1)
 
-    def test_a_token_that_was_just_issued_is_not_renewed_for_it(self, client: Client, login: Login, api: Api) -> None:
+    def test_a_token_that_just_replaced_another_is_not_renewed_for_it(
+        self, client: Client, login: Login, api: Api
+    ) -> None:
         login.at(api.url, age=5)
+        assert client.send("GET", f"{api.url}/v2/user").http_status == 200
+        api.good = None
+        api.seen.clear()
         with pytest.raises(ProviderUnavailable, match=r"that it issued \d+ seconds ago"):
             client.send("GET", f"{api.url}/v2/user")
-        assert (len(api.calls), api.refreshes) == (1, 0)
+        assert (len(api.calls), api.refreshes) == (1, 1)
 
     @pytest.mark.parametrize(
         "reply",

@@ -118,7 +118,13 @@ class TestCredentials:
         assert result.verdict is Verdict.FAILED
 
 
-def status_at(now: float = NOON, *, secret_known: bool = True, unknown_until: float | None = None) -> LoginStatus:
+def status_at(
+    now: float = NOON,
+    *,
+    secret_known: bool = True,
+    unknown_until: float | None = None,
+    refused_at: float | None = None,
+) -> LoginStatus:
     """The status of a login that was renewed at noon."""
     grant = Grant(
         access_token="a" * 40,
@@ -131,7 +137,12 @@ def status_at(now: float = NOON, *, secret_known: bool = True, unknown_until: fl
         token_url="https://wbsapi.withings.net/v2/oauth2",
     )
     return LoginStatus(
-        profile="default", grant=grant, seen_at=now, secret_known=secret_known, unknown_until=unknown_until
+        profile="default",
+        grant=grant,
+        seen_at=now,
+        secret_known=secret_known,
+        unknown_until=unknown_until,
+        refused_at=refused_at,
     )
 
 
@@ -167,6 +178,7 @@ class TestLogin:
                 "withings-auth configure",
             ),
             (lambda: status_at(secret_known=False), Verdict.WARNING, "no longer saved", "withings-auth configure"),
+            (lambda: status_at(refused_at=NOON), Verdict.WARNING, "refused to renew it on", "withings-auth import"),
             (lambda: status_at(unknown_until=NOON), Verdict.WARNING, "is unknown", "withings-auth token"),
         ],
     )

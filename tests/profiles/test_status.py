@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.stores import clear_record, save_record
 from tests.tokens.scene import Scene
-from withings_auth.errors import StoreCorrupt, WithingsAuthError
+from withings_auth.errors import LoginRequired, StoreCorrupt, WithingsAuthError
 from withings_auth.model import Grant
 from withings_auth.profiles.status import LoginStatus, read_status
 from withings_auth.store.memory_store import MemoryStore
@@ -89,10 +89,22 @@ def test_its_fields_are_what_a_program_may_read() -> None:
         "login_ends_soon": False,
         "renewal_under_way": False,
         "renewal_unknown_until": ISSUED,
+        "renewal_refused_at": None,
     }
     assert GRANT.access_token not in json.dumps(fields)
     assert GRANT.refresh_token not in json.dumps(fields)
     assert "access-1" not in repr(at_age(0))
+
+
+@pytest.mark.parametrize("age", [60, LIFE])
+def test_one_that_withings_refused_has_ended(age: int) -> None:
+    """Statement 49: whatever its times say, it is not usable, and both ways on are named."""
+    status = replace(at_age(age), profile="work", refused_at=ISSUED + 30.5)
+    assert (status.usable, status.has_ended, status.ends_soon) == (False, True, False)
+    assert status.problem == "has ended: Withings refused to renew it on 2023-11-14 22:13"
+    assert "withings-auth login --profile work" in status.remedy
+    assert "withings-auth import --profile work --replace FILE" in status.remedy
+    assert status.fields()["renewal_refused_at"] == ISSUED + 30
 
 
 def read(scene: Scene, secrets: Mapping[str, str] | None = None) -> LoginStatus:
@@ -127,6 +139,16 @@ class TestInAStore:
         assert read(scene).unknown_until == scene.sent[0].at + SAFETY_NET_SECONDS
         scene.renew()
         assert read(scene).unknown_until is None
+
+    def test_a_definite_refusal_is_seen_until_the_login_changes(self, scene: Scene) -> None:
+        """Statement 49: by every process, with its time."""
+        assert read(scene).refused_at is None
+        scene.sandbox.kill_refresh_token()
+        with pytest.raises(LoginRequired):
+            scene.renew()
+        assert read(scene).refused_at == scene.clock()
+        scene.log_in()
+        assert read(scene).refused_at is None
 
     def test_nothing_is_asked_and_nothing_is_changed(self, scene: Scene) -> None:
         """The record, its stamp and the counters of Withings do not change."""

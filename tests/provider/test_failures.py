@@ -20,6 +20,12 @@ from withings_auth.provider.replies import Answer, AnswerLost, Failure, NotSent,
 from withings_auth.provider.statuses import FailureKind
 from withings_auth.sandbox import HOSTILE_TEXT
 
+ENDED = "Withings has ended the login of profile work, or another program that holds a copy has renewed it"
+TAKE_BACK = (
+    "log in: withings-auth login --profile work; or take it back from the other program:"
+    " withings-auth import --profile work --replace FILE"
+)
+
 Failed = Failure | NotSent | AnswerLost
 DEADLINE = 1_700_028_800.0
 
@@ -62,14 +68,14 @@ TABLE: list[tuple[Failed, type[WithingsAuthError], int, bool, str, str, type[Wit
     ),
     (
         said(FailureKind.REFRESH_TOKEN_REFUSED),
-        *(LoginRequired, 3, False, "Withings has ended the login of profile work (status 503: their words)"),
-        "log in: withings-auth login --profile work",
+        *(LoginRequired, 3, False, f"{ENDED} (status 503: their words)"),
+        TAKE_BACK,
         *(ProviderError, "check the app at https://developer.withings.com/dashboard/"),
     ),
     (
         said(FailureKind.CODE_REFUSED, None, "invalid_grant"),
-        *(LoginRequired, 3, False, "Withings has ended the login of profile work (invalid_grant)"),
-        "log in: withings-auth login --profile work",
+        *(LoginRequired, 3, False, f"{ENDED} (invalid_grant)"),
+        TAKE_BACK,
         *(LoginError, "a code works once, for 30 seconds"),
     ),
     (

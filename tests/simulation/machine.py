@@ -71,8 +71,9 @@ class Machine:
         process = self._stop()
         if self._fault(process, "load"):
             raise StoreUnavailable("the keyring is locked")
-        if self.record is None and process.ask is not None:
-            process.ask.nobody_logged_in = True
+        if process.ask is not None:
+            process.ask.nobody_logged_in |= self.record is None
+            process.ask.read = None if self.record is None else Grant.from_record(self.record).refresh_token
         return self.record
 
     def save(self, text: str) -> None:
@@ -240,6 +241,8 @@ class Machine:
             simulation.promises.renewed(ask, refresh_token)
         if isinstance(outcome, Answer):
             ask.heard = refresh_token if renewed else ask.heard
+            if b"invalid refresh_token" in outcome.body:
+                ask.ended = refresh_token
             if b'"status": 601' in outcome.body:
                 ask.told_to_wait = True
                 if fault is None or fault.kind != TOO_MANY:

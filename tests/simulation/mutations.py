@@ -149,9 +149,29 @@ MUTATIONS = (
         journal=(('if entry["digest"] != self._digest:', "if False:"),),
     ),
     Mutation(
-        name="renews a token again that is not a minute old",
-        promise="a token is renewed that is not a minute old",
-        renewal=(("    _refuse_futile_renewal(grant, requirement, effects.now())\n", ""),),
+        name="renews again and again because new tokens are rejected too",
+        promise="a token that replaced a rejected one is renewed within a minute",
+        renewal=(("    if journal.after_rejection:\n", "    if False:\n"),),
+    ),
+    Mutation(
+        name="does not renew a young token that was rejected",
+        promise="it fails although it could recover",
+        renewal=(("    if journal.after_rejection:\n", "    if True:\n"),),
+    ),
+    Mutation(
+        name="forgets that a token replaced a rejected one",
+        promise="nothing notes that a token replaced a rejected one",
+        renewal=(("        journal.replace_rejected(successor)\n", "        pass\n"),),
+    ),
+    Mutation(
+        name="sends a refused refresh token again",
+        promise="a refresh token is sent that was definitely refused before",
+        renewal=(("    if journal.refusal is not None and", "    if False and"),),
+    ),
+    Mutation(
+        name="forgets a refusal",
+        promise="a refresh token is sent that was definitely refused before",
+        journal=(("if kind.refuses_for_good:", "if False:"),),
     ),
     Mutation(
         name="returns a pair that came a second time and has expired",
@@ -203,7 +223,7 @@ MUTATIONS = (
     Mutation(
         name="notes nothing",
         promise="no deadline is noted",
-        journal=(("        self._notes.note(json.dumps(entry))\n", "        json.dumps(entry)\n"),),
+        journal=(("        self._notes.note(json.dumps({", "        str(({"),),
     ),
     Mutation(
         name="counts the eight hours from the latest attempt",
@@ -223,7 +243,7 @@ MUTATIONS = (
     Mutation(
         name="counts the guard from when the request left",
         promise="a refresh token is sent again after 0 seconds",
-        journal=(("last_at=now, unknown_since=self._entry", "last_at=self._entry.last_at, unknown_since=self._entry"),),
+        journal=(("replace(self._entry, last_at=now)\n        with", "replace(self._entry)\n        with"),),
     ),
     Mutation(
         name="waits for a clock that was set back",

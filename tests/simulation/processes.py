@@ -35,10 +35,12 @@ class Sent:
 class TokenRequest:
     """What a process has done, and what has happened to it, since it asked for a token.
 
-    Refresh tokens: `sends` is the one sent last, `requests` times; the new tokens for `heard` have arrived; those
-    for `unheard` were issued and may be lost. `saved` is the access token that was stored. `looked_at` is when it
-    last looked at the clock, and `clock` how often that had been set by then, and what it said. A program without
-    the lock has `overtaken` it; when the last answer came, the login in question was already `replaced`.
+    Refresh tokens: `sends` is the one sent last, `requests` times; the new tokens for `heard` have arrived; those for
+    `unheard` were issued and may be lost; `ended` is refused for good, as Withings has answered; `read` is the one that
+    was stored when it looked last. Access tokens: `saved` was stored, and so was `unnoted`, in place of a rejected one,
+    which is not noted yet. `looked_at` is when it last looked at the clock, and `clock` how often that had been set by
+    then, and what it said. A program without the lock has `overtaken` it; when the last answer came, the login in
+    question was already `replaced`.
     """
 
     min_valid: float
@@ -61,7 +63,10 @@ class TokenRequest:
     not_before: float = 0.0
     overtaken: bool = False
     replaced: bool = False
+    ended: str | None = None
+    read: str | None = None
     saved: str | None = None
+    unnoted: str | None = None
 
     @property
     def excused(self) -> bool:

@@ -52,6 +52,8 @@ class Promises:
         self._again: set[str] = set()
         self._ended: set[str] = set()
         self._first_noted: dict[str, tuple[int, float]] = {}
+        self._refusals_noted: set[str] = set()
+        self._after_rejection: set[str] = set()
 
     def login_saved(self, grant: Grant | None) -> None:
         """A login or a logout has changed what is stored, which is allowed."""
@@ -75,6 +77,8 @@ class Promises:
             raise BrokenPromiseError("a refresh token is sent that is not the stored one")
         if stored is not None and not ask.overtaken:
             self._is_necessary(ask, stored)
+        if refresh_token in self._refusals_noted:
+            raise BrokenPromiseError("a refresh token is sent that was definitely refused before")
         if simulation.now < ask.not_before:
             raise BrokenPromiseError("a request is sent before the wait is over that a 601 asked for")
         self._note_arrival(ask)
@@ -92,8 +96,8 @@ class Promises:
         simulation = self._simulation
         age = simulation.wall - stored.obtained_at
         undisturbed = not ask.trouble and not simulation.jumps  # a clock that was set back can make a token young again
-        if 0 <= age < JUST_RENEWED_SECONDS and stored.access_token == ask.rejected and undisturbed:
-            raise BrokenPromiseError("a token is renewed that is not a minute old")
+        if 0 <= age < JUST_RENEWED_SECONDS and self._replaces_a_rejected_one(stored, ask) and undisturbed:
+            raise BrokenPromiseError("a token that replaced a rejected one is renewed within a minute")
         if self._is_good(stored, ask) and undisturbed:
             raise BrokenPromiseError("a token is renewed that was good enough")
 
@@ -114,6 +118,11 @@ class Promises:
             self._first_noted = {}
         else:
             self._first_noted = {notes["digest"]: self._first_noted.get(notes["digest"], ask.clock)}
+        if ask.ended is not None:
+            self._refusals_noted.add(ask.ended)
+        if ask.unnoted is not None:
+            self._after_rejection.add(ask.unnoted)
+            ask.unnoted = None
 
     def _note_arrival(self, ask: TokenRequest) -> None:
         """A process that was killed can only have noted when its request left; one that lives knows when it arrived."""
@@ -178,6 +187,7 @@ class Promises:
         self._simulation.counts["renewals saved"] += 1
         self._simulation.counts["unheard renewals repeated"] += stored.refresh_token in self._again
         self._simulation.counts["renewals after a 601"] += ask.told_to_wait
+        ask.unnoted = grant.access_token if stored.access_token == ask.rejected else None
         self.stored = grant
         self._durable.add(grant.access_token)
         ask.saved = grant.access_token
@@ -188,6 +198,8 @@ class Promises:
             raise BrokenPromiseError("a token is returned that is not stored")
         if grant.access_token == ask.rejected:
             raise BrokenPromiseError("the refused token is returned")
+        if ask.unnoted is not None and not ask.trouble:
+            raise BrokenPromiseError("nothing notes that a token replaced a rejected one")
         if not grant.obtained_at <= self._simulation.wall < grant.expires_at:
             raise BrokenPromiseError("an expired token is returned")
         if not self._is_good(grant, ask) and not ask.excused:
@@ -202,7 +214,7 @@ class Promises:
         self._waited_not_too_long(ask)
         stored = self.stored
         if isinstance(error, LoginRequired):
-            if not (ask.nobody_logged_in or ask.refused):
+            if not (ask.nobody_logged_in or ask.refused or ask.read in self._ended):
                 raise BrokenPromiseError("the user is told to log in although the login is alive")
             if ask.replaced and stored is not None and self._is_good(stored, ask) and self._works(stored):
                 raise BrokenPromiseError("the user is told to log in although another program has saved a newer login")
@@ -243,9 +255,12 @@ class Promises:
         return (
             isinstance(error, ProviderUnavailable)
             and stored is not None
-            and stored.access_token == ask.rejected
+            and self._replaces_a_rejected_one(stored, ask)
             and 0 <= self._simulation.wall - stored.obtained_at < JUST_RENEWED_SECONDS
         )
+
+    def _replaces_a_rejected_one(self, stored: Grant, ask: TokenRequest) -> bool:
+        return stored.access_token == ask.rejected and stored.access_token in self._after_rejection
 
     def _waited_not_too_long(self, ask: TokenRequest) -> None:
         if ask.waited_seconds > LONGEST_WAIT_SECONDS:

@@ -107,20 +107,29 @@ class Unlockable(Wrapped):
 
 
 class Unnotable(Wrapped):
-    """The disk has room for a lock, and none for notes."""
+    """The disk has room for a lock, and for so many notes."""
+
+    def __init__(self, inner: SecretStore, *, after: int = 0) -> None:
+        super().__init__(inner)
+        self.room = after
 
     def notes(self, held: HeldName) -> Notes:
-        return _FullNotes(held.notes)
+        return _FullNotes(held.notes, self)
 
 
 class _FullNotes:
-    def __init__(self, notes: Notes) -> None:
+    def __init__(self, notes: Notes, disk: Unnotable) -> None:
         self._notes = notes
+        self._disk = disk
 
     def recall(self) -> str | None:
         return self._notes.recall()
 
     def note(self, text: str | None) -> None:
+        if self._disk.room:
+            self._disk.room -= 1
+            self._notes.note(text)
+            return
         raise StoreUnavailable(f"no space left on device for {len(text or '')} characters")
 
 

@@ -117,6 +117,7 @@ class Scene:
         *,
         min_valid: float = 60,
         rejected: str | None = None,
+        ask_anew: bool = False,
         post: Post | None = None,
         secret_for: Callable[[Grant], str | None] = lambda _: None,
         store: SecretStore | None = None,
@@ -128,7 +129,7 @@ class Scene:
         return renew(
             store or self.store,
             profile,
-            Requirement(min_valid=min_valid, rejected=rejected),
+            Requirement(min_valid=min_valid, rejected=rejected, ask_anew=ask_anew),
             secret_for=secret_for,
             effects=Effects(
                 post=post or self.post, now=now or self.clock, wait=wait or self.clock.wait, steady=self.clock

@@ -13,7 +13,7 @@ from withings_auth.provider.repeat_guard import REPEAT_GUARD_SECONDS
 from withings_auth.provider.replies import AnswerLost, Failure, NotSent, TokenReply
 from withings_auth.provider.statuses import FailureKind
 from withings_auth.store.memory_store import MemoryNotes
-from withings_auth.tokens.journal import SAFETY_NET_SECONDS, Journal
+from withings_auth.tokens.journal import LONGEST_WORDS, SAFETY_NET_SECONDS, Journal, Refusal
 
 NOW = 1_700_000_000.0
 GRANT = Grant(
@@ -122,13 +122,53 @@ class TestDeadline:
         assert journal.deadline == NOW + SAFETY_NET_SECONDS
 
 
+class TestRefusal:
+    @pytest.mark.parametrize("kind", FailureKind)
+    def test_only_a_definite_one_is_remembered(self, notes: MemoryNotes, kind: FailureKind) -> None:
+        """Statement 49: with Withings' words and the time, until the pair changes."""
+        refusal = attempted(notes, replace(refused(kind), words="no")).refusal
+        assert refusal == (Refusal(at=NOW, words="status 503: no") if kind.refuses_for_good else None)
+        assert Journal(notes, replace(GRANT, refresh_token="refresh-2")).refusal is None
+
+    @pytest.mark.parametrize("result", [LOST, NOT_SENT, *map(refused, FailureKind)])
+    def test_what_fails_afterwards_does_not_forget_it(self, notes: MemoryNotes, result: Failure) -> None:
+        """Statement 49: a person asked anew, and there was no new pair."""
+        assert attempted(notes, refused(FailureKind.REFRESH_TOKEN_REFUSED), result).refusal is not None
+
+    @pytest.mark.parametrize(
+        "value",
+        [*("[]", "7", '"x"', "{}", '{"at": 1}', '{"at": null, "words": "no"}', '{"at": 1, "words": 2}')],
+    )
+    def test_one_that_makes_no_sense_counts_as_none(self, notes: MemoryNotes, value: str) -> None:
+        attempted(notes, refused(FailureKind.REFRESH_TOKEN_REFUSED))
+        content = json.loads(notes.recall() or "")
+        notes.note(json.dumps({**content, "refusal": "HERE"}).replace('"HERE"', value))
+        assert Journal(notes, GRANT).refusal is None
+
+    def test_its_words_are_shown_escaped_and_bounded(self, notes: MemoryNotes) -> None:
+        """Statement 35: the note may have been changed since."""
+        attempted(notes, refused(FailureKind.REFRESH_TOKEN_REFUSED))
+        content = json.loads(notes.recall() or "")
+        notes.note(json.dumps({**content, "refusal": {"at": NOW, "words": "\x1b[2J" * 1000}}))
+        refusal = Journal(notes, GRANT).refusal
+        assert refusal is not None
+        assert "\x1b" not in refusal.words
+        assert len(refusal.words) <= LONGEST_WORDS
+
+
 class TestNotes:
     def test_they_hold_no_secret(self, notes: MemoryNotes) -> None:
         """Statement 23: neither token is in the notes, nor could it be found from them."""
         attempted(notes, LOST)
         text = notes.recall()
         assert text is not None
-        assert json.loads(text) == {"digest": json.loads(text)["digest"], "last_at": NOW, "unknown_since": NOW}
+        assert json.loads(text) == {
+            "digest": json.loads(text)["digest"],
+            "last_at": NOW,
+            "unknown_since": NOW,
+            "refusal": None,
+            "after_rejection": False,
+        }
         assert len(json.loads(text)["digest"]) == 16
         assert GRANT.refresh_token not in text
         assert GRANT.access_token not in text

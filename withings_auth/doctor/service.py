@@ -93,6 +93,8 @@ def check_login(status: LoginStatus | None, settings: Settings) -> Result:
         return warning("nobody is logged in", login_hint(profile))
     refuse_contradiction(profile, status.grant, settings, None)
     words = f"user {status.grant.userid}, {', '.join(status.grant.scopes)}; lasts until {local_time(status.ends_at)}"
+    if status.refused_at is not None:
+        return warning(f"user {status.grant.userid}; it {status.problem}", status.remedy)  # the check of the token asks
     if not status.usable:
         return failed(f"{words}; it {status.problem}", status.remedy)
     if status.unknown_until is not None:
@@ -109,7 +111,7 @@ def check_login(status: LoginStatus | None, settings: Settings) -> Result:
 
 def check_token(store: SecretStore, status: LoginStatus, *, wait: Callable[[float], None]) -> Result:
     """Asks Withings whether the access token works; an expired one is renewed first, as for any program."""
-    source = TokenSource(status.profile, store=store)
+    source = TokenSource(status.profile, store=store, ask_anew=True)
     try:
         accepted = check(source, status.profile, status.grant.api_url, wait=wait)
     except WithingsAuthError as error:

@@ -1,7 +1,7 @@
-"""The status of a login, as far as this machine knows: nothing is asked of Withings, renewed or changed.
+"""The status of a login, as this machine knows it: Withings is not asked, and nothing is renewed or changed.
 
 A refresh token lives for a year, and each renewal issues a new one (developer.withings.com, "Access and refresh
-tokens"). Whether the user has ended the login at Withings since then shows only when Withings is asked.
+tokens"). Whether the user has ended the login at Withings shows only when a renewal is refused, which is remembered.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from withings_auth.errors import LockBusy, login_hint, secret_hint
+from withings_auth.errors import LockBusy, ended_hint, login_hint, secret_hint
 from withings_auth.model import Grant
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import stored_app, stored_grant, token_name
@@ -31,7 +31,8 @@ class LoginStatus:
     """The status of a profile's login at `seen_at`; all times are Unix seconds.
 
     `secret_known` says whether the client secret, which a renewal needs, is at hand. If the answer to a renewal was
-    lost, `unknown_until` is how long repeating it is certain to work; otherwise, and during a renewal, it is None.
+    lost, `unknown_until` is how long repeating it is certain to work; `refused_at` is when Withings definitely refused
+    one. Otherwise, and during a renewal, they are None.
     """
 
     profile: str
@@ -39,6 +40,7 @@ class LoginStatus:
     seen_at: float
     secret_known: bool
     unknown_until: float | None = None
+    refused_at: float | None = None
     renewal_under_way: bool = False
 
     @property
@@ -53,8 +55,8 @@ class LoginStatus:
 
     @property
     def has_ended(self) -> bool:
-        """Whether that year is over."""
-        return self.seen_at >= self.ends_at
+        """Whether that year is over, or Withings has refused to renew the login before."""
+        return self.refused_at is not None or self.seen_at >= self.ends_at
 
     @property
     def ends_soon(self) -> bool:
@@ -64,11 +66,15 @@ class LoginStatus:
     @property
     def usable(self) -> bool:
         """Whether a program that asks for a token can expect one."""
+        if self.refused_at is not None:
+            return False  # its access token, if there is life in it, has most likely ended with it
         return self.access_token_valid or (self.secret_known and not self.has_ended)
 
     @property
     def problem(self) -> str:
         """Why the login is not usable, to follow “the login”."""
+        if self.refused_at is not None:
+            return f"has ended: Withings refused to renew it on {local_time(self.refused_at)}"
         if self.has_ended:
             return "has ended: it was last renewed over a year ago"
         return f"cannot be renewed: {SECRET_MISSING}"
@@ -76,6 +82,8 @@ class LoginStatus:
     @property
     def remedy(self) -> str:
         """What makes a login that is not usable usable again."""
+        if self.refused_at is not None:
+            return ended_hint(self.profile)
         return login_hint(self.profile) if self.has_ended else secret_hint(self.profile)
 
     @property
@@ -108,6 +116,7 @@ class LoginStatus:
             "login_ends_soon": self.ends_soon,
             "renewal_under_way": self.renewal_under_way,
             "renewal_unknown_until": None if self.unknown_until is None else int(self.unknown_until),
+            "renewal_refused_at": None if self.refused_at is None else int(self.refused_at),
         }
 
 
@@ -122,10 +131,11 @@ def read_status(
     grant = stored_grant(store, profile)
     if grant is None:
         return None
-    unknown_until, under_way = None, False
+    unknown_until, refusal, under_way = None, None, False
     try:
         with store.lock(token_name(profile), STATUS_LOCK_SECONDS) as held:
-            unknown_until = Journal(held.notes, grant).deadline  # None if a successor was saved just now
+            journal = Journal(held.notes, grant)  # empty if a successor was saved just now
+            unknown_until, refusal = journal.deadline, journal.refusal
     except LockBusy:
         under_way = True
     return LoginStatus(
@@ -134,5 +144,6 @@ def read_status(
         seen_at=now,
         secret_known=(secret_of(grant.client_id) or stored_app(store, grant.client_id)) is not None,
         unknown_until=unknown_until,
+        refused_at=None if refusal is None else refusal.at,
         renewal_under_way=under_way,
     )

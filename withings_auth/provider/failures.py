@@ -13,7 +13,7 @@ from withings_auth.errors import (
     ProviderError,
     ProviderUnavailable,
     WithingsAuthError,
-    login_hint,
+    ended_hint,
 )
 from withings_auth.provider.repeat_guard import LONGEST_GUARD_WAIT_SECONDS
 from withings_auth.provider.replies import AnswerLost, Failure, NotSent
@@ -35,16 +35,26 @@ def refresh_error(failed: Failure | NotSent | AnswerLost, *, profile: str, deadl
 
     `deadline` (Unix seconds) is until when a refresh of unknown outcome can be repeated; None if there is none.
     """
-    if isinstance(failed, Failure) and failed.kind in {FailureKind.REFRESH_TOKEN_REFUSED, FailureKind.CODE_REFUSED}:
-        return LoginRequired(
-            f"Withings has ended the login of profile {profile}{_quote(failed)}", hint=login_hint(profile)
-        )
+    if isinstance(failed, Failure) and failed.kind.refuses_for_good:
+        return login_ended_error(profile, quote(failed))
     return _with_deadline(_common_error(failed), deadline, "ask for a token again")
+
+
+def login_ended_error(profile: str, words: str) -> LoginRequired:
+    """Returns the error for a profile with a refresh token that Withings has definitely refused, in these words.
+
+    A refusal has two causes, and Withings does not say which it is.
+    """
+    return LoginRequired(
+        f"Withings has ended the login of profile {profile}, or another program that holds a copy has renewed it"
+        f" ({words})",
+        hint=ended_hint(profile),
+    )
 
 
 def import_error(failed: Failure | NotSent | AnswerLost, *, deadline: float | None) -> WithingsAuthError:
     """Returns the error for a failed refresh with the refresh token in another tool's file; see `refresh_error`."""
-    if isinstance(failed, Failure) and failed.kind in {FailureKind.REFRESH_TOKEN_REFUSED, FailureKind.CODE_REFUSED}:
+    if isinstance(failed, Failure) and failed.kind.refuses_for_good:
         return LoginRequired(
             f"Withings does not accept the refresh token in the file{_quote(failed)}",
             hint='it was used since, is older than a year, or belongs to another app (client_id="ID"): nothing was'
@@ -163,7 +173,12 @@ def _unknown_app(failed: Failure) -> ConfigurationError:
     )
 
 
-def _quote(failed: Failure) -> str:
+def quote(failed: Failure) -> str:
+    """Returns Withings' status and words, as far as there are any."""
     number = f"status {failed.status}" if failed.status is not None else ""
-    quote = ": ".join(filter(None, (number, failed.words)))
-    return f" ({quote})" if quote else ""
+    return ": ".join(filter(None, (number, failed.words)))
+
+
+def _quote(failed: Failure) -> str:
+    words = quote(failed)
+    return f" ({words})" if words else ""

@@ -50,6 +50,11 @@ class FailureKind(Enum):
         """Whether Withings may have carried out the request."""
         return self in {FailureKind.UNAVAILABLE, FailureKind.ERROR_OCCURRED, FailureKind.MALFORMED}
 
+    @property
+    def refuses_for_good(self) -> bool:
+        """Whether Withings has definitely refused what was traded: a code or a refresh token."""
+        return self in {FailureKind.REFRESH_TOKEN_REFUSED, FailureKind.CODE_REFUSED}
+
 
 def kind_of(status: int | None, words: str) -> FailureKind:
     """Returns the kind of failure; only Withings' words tell apart the causes that share a status."""

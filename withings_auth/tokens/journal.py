@@ -1,31 +1,50 @@
-"""The journal of refreshes, kept beside the lock: when the last one was sent, and since when an outcome is unknown.
+"""The journal of refreshes, kept beside the lock: when the last one was sent, and what is known of its outcome.
 
-It lets every process keep the guard that another one started, and tells the user until when a login whose answer was
-lost can still be saved. It holds no secret: a short digest stands for the pair of tokens.
+It lets every process keep the guard that another one started, tells the user until when a login whose answer was lost
+can still be saved, and keeps a refused refresh token from being sent again and again. It holds no secret: a short
+digest stands for the pair of tokens.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 from withings_auth.errors import StoreError
 from withings_auth.model import Grant
+from withings_auth.provider.failures import quote
 from withings_auth.provider.repeat_guard import REPEAT_GUARD_SECONDS
 from withings_auth.provider.replies import Failure, NotSent, TokenReply, TokenResult
 from withings_auth.store.base import Notes
+from withings_auth.validation import printable
 
+LONGEST_WORDS = 400
 SAFETY_NET_SECONDS = 8 * 3600  # how long a refresh token lives on after its first use
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """When Withings definitely refused to renew the pair (Unix seconds), and in which words."""
+
+    at: float
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Entry:
-    """When the last attempt began or ended, and when the first attempt of unknown outcome began."""
+    """What is known of one pair of tokens; all times are Unix seconds.
+
+    When the last attempt began or ended, when the first attempt of unknown outcome began, how Withings refused, and
+    whether the pair was issued because its predecessor's access token had been rejected.
+    """
 
     last_at: float | None = None
     unknown_since: float | None = None
+    refusal: Refusal | None = None
+    after_rejection: bool = False
 
 
 class Journal:
@@ -33,7 +52,7 @@ class Journal:
 
     def __init__(self, notes: Notes, grant: Grant) -> None:
         self._notes = notes
-        self._digest = hashlib.sha256(f"{grant.access_token} {grant.refresh_token}".encode()).hexdigest()[:16]
+        self._digest = _digest(grant)
         self._entry = self._previous = self._parse(notes.recall())
 
     @property
@@ -41,6 +60,16 @@ class Journal:
         """Until when a refresh of unknown outcome can be repeated, in Unix seconds; None if no outcome is unknown."""
         since = self._entry.unknown_since
         return None if since is None else since + SAFETY_NET_SECONDS
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """How Withings definitely refused this pair's refresh token; None if it has not."""
+        return self._entry.refusal
+
+    @property
+    def after_rejection(self) -> bool:
+        """Whether this pair was issued because its predecessor's access token had been rejected."""
+        return self._entry.after_rejection
 
     def seconds_to_wait(self, now: float) -> float:
         """How long this refresh token must not be sent yet; the whole guard if the clock was set back."""
@@ -53,7 +82,8 @@ class Journal:
         self._previous = self._entry
         unknown_since = self._entry.unknown_since
         # A first attempt in the future was written with a clock that has been set back since.
-        self._entry = _Entry(last_at=now, unknown_since=now if unknown_since is None else min(now, unknown_since))
+        unknown_since = now if unknown_since is None else min(now, unknown_since)
+        self._entry = replace(self._entry, last_at=now, unknown_since=unknown_since)
         self._write()
 
     def end(self, result: TokenResult, now: float) -> None:
@@ -68,24 +98,40 @@ class Journal:
             case NotSent():
                 self._entry = self._previous
             case Failure(kind=kind) if not kind.outcome_unknown:
-                self._entry = _Entry(last_at=now, unknown_since=self._previous.unknown_since)
+                self._entry = replace(self._previous, last_at=now)
+                if kind.refuses_for_good:
+                    self._entry = replace(self._entry, refusal=Refusal(at=now, words=quote(result)))
             case _:
-                self._entry = _Entry(last_at=now, unknown_since=self._entry.unknown_since)
+                self._entry = replace(self._entry, last_at=now)
         with suppress(StoreError):  # the old entry errs on the safe side, and the result matters more
             self._write()
 
+    def replace_rejected(self, successor: Grant) -> None:
+        """Starts the journal of a pair that replaces a rejected one."""
+        self._digest, self._entry = _digest(successor), _Entry(after_rejection=True)
+        with suppress(StoreError):  # the pair is saved; without the note one renewal more is made
+            self._write()
+
     def _write(self) -> None:
-        entry = {"digest": self._digest, "last_at": self._entry.last_at, "unknown_since": self._entry.unknown_since}
-        self._notes.note(json.dumps(entry))
+        self._notes.note(json.dumps({"digest": self._digest, **asdict(self._entry)}))
 
     def _parse(self, text: str | None) -> _Entry:
         try:
             entry = json.loads(text or "{}")
             if entry["digest"] != self._digest:
                 return _Entry()
-            return _Entry(last_at=_moment(entry["last_at"]), unknown_since=_moment(entry["unknown_since"]))
+            return _Entry(
+                last_at=_moment(entry["last_at"]),
+                unknown_since=_moment(entry["unknown_since"]),
+                refusal=_refusal(entry["refusal"]),
+                after_rejection=entry["after_rejection"] is True,
+            )
         except (ValueError, TypeError, KeyError, RecursionError):
             return _Entry()
+
+
+def _digest(grant: Grant) -> str:
+    return hashlib.sha256(f"{grant.access_token} {grant.refresh_token}".encode()).hexdigest()[:16]
 
 
 def _moment(value: object) -> float | None:
@@ -94,3 +140,12 @@ def _moment(value: object) -> float | None:
     if not isinstance(value, int | float) or not 0 <= value < 1 << 40:
         raise ValueError
     return float(value)
+
+
+def _refusal(value: Mapping[str, object] | None) -> Refusal | None:
+    if value is None:
+        return None
+    at, words = _moment(value["at"]), value["words"]
+    if at is None or not isinstance(words, str):
+        raise ValueError
+    return Refusal(at=at, words=printable(words, limit=LONGEST_WORDS))

@@ -24,7 +24,7 @@ from withings_auth.errors import (
     login_hint,
 )
 from withings_auth.model import Grant
-from withings_auth.provider.failures import refresh_error
+from withings_auth.provider.failures import login_ended_error, refresh_error
 from withings_auth.provider.forms import refresh_form
 from withings_auth.provider.repeat_guard import LONGEST_GUARD_WAIT_SECONDS
 from withings_auth.provider.replies import (
@@ -112,8 +112,12 @@ def _renew_under_lock(
     if requirement.met_by(grant, effects.now()):
         logger.debug("not renewed: the stored token is good enough")
         return grant  # another process was faster
-    _refuse_futile_renewal(grant, requirement, effects.now())
     journal = Journal(held.notes, grant)
+    if journal.refusal is not None and not requirement.ask_anew:
+        words = f"refused on {local_time(journal.refusal.at)}: {journal.refusal.words}"
+        raise login_ended_error(profile, words)
+    if journal.after_rejection:
+        _refuse_futile_renewal(grant, requirement, effects.now())
     secret = secret_for(grant) or load_secret(store, grant.client_id)
     result, sent_at = refresh(grant, secret, journal, effects)
     if not isinstance(result, TokenReply):
@@ -127,6 +131,8 @@ def _renew_under_lock(
             del error  # its traceback refers to this frame: the cycle would keep secrets in memory
     successor = _successor(grant, profile, result, sent_at)
     _save(held, successor, journal.deadline)
+    if grant.access_token == requirement.rejected:
+        journal.replace_rejected(successor)
     logger.debug("saved and read back: profile %s, access token for %d s", profile, result.life_seconds)
     return successor
 
@@ -145,10 +151,11 @@ def _lock(stack: ExitStack, store: SecretStore, profile: str, effects: Effects) 
 
 
 def _refuse_futile_renewal(grant: Grant, requirement: Requirement, now: float) -> None:
+    """Raises `ProviderUnavailable` if this pair was rejected as soon as its predecessor: a newer one would be too."""
     age = grant.age(now)
     if grant.access_token == requirement.rejected and age is not None and age < JUST_RENEWED_SECONDS:
         raise ProviderUnavailable(
-            f"Withings refused an access token that it issued {age:.0f} seconds ago",
+            f"Withings refused an access token that it issued {age:.0f} seconds ago, and the one before it",
             hint="a new one would be refused too: check that the request goes to the API of the same service,"
             " and try again in a minute",
             retry_after=JUST_RENEWED_SECONDS - age,

@@ -11,10 +11,14 @@ JUST_RENEWED_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
-    """The life in seconds that a caller needs, and the token that a server has just refused."""
+    """The life in seconds that a caller needs, and the token that a server has just refused.
+
+    With `ask_anew`, a refresh token that Withings has definitely refused is sent once more.
+    """
 
     min_valid: float
     rejected: str | None = field(default=None, repr=False)
+    ask_anew: bool = False
 
     def met_by(self, grant: Grant, now: float) -> bool:
         """Whether the grant's access token is good enough; one that was just renewed is, for any caller."""

@@ -39,6 +39,7 @@ class _Source:
         min_valid: float = DEFAULT_MIN_VALID_SECONDS,
         store: SecretStore | None = None,
         app: App | None = None,
+        ask_anew: bool = False,
     ) -> None:
         if not (math.isfinite(min_valid) and 0 <= min_valid <= LONGEST_MIN_VALID_SECONDS):
             raise ConfigurationError(
@@ -50,9 +51,13 @@ class _Source:
         self._store = self._settings.open_store() if store is None else store
         self._app = app
         self._min_valid = min_valid
+        self._ask_anew = ask_anew
         self._memory: tuple[Hashable, Grant | None] = None, None
         # One entry per loop: this needs no lock, and neither another thread's loop nor a forked child waits in vain.
         self._tasks: dict[tuple[asyncio.AbstractEventLoop, Requirement], asyncio.Task[Grant]] = {}
+
+    def _require(self, rejected: str | None) -> Requirement:
+        return Requirement(min_valid=self._min_valid, rejected=rejected, ask_anew=self._ask_anew)
 
     def _recall(self, requirement: Requirement) -> Grant | None:
         """Returns the grant in memory if it is good enough and the store has not changed; costs one `stat`."""
@@ -104,7 +109,8 @@ class TokenSource(_Source):
     """Returns valid access tokens of one profile, for blocking code; threads and forked children may share it.
 
     `min_valid` is how many seconds each token must still be valid (at most 9,000). `store` and `app` override the
-    settings. Raises `ConfigurationError`.
+    settings. Once Withings has definitely refused to renew a login, nothing is sent until somebody logs in again;
+    `ask_anew` sends it all the same, for a command that a person has typed. Raises `ConfigurationError`.
     """
 
     def access_token(self) -> str:
@@ -118,7 +124,7 @@ class TokenSource(_Source):
         if the user must log in, `ProviderUnavailable` or `LockBusy` if trying again helps, `StoreError`,
         `ConfigurationError`, `ProviderError` if Withings refuses, and `ProtocolViolation` if its answer makes no sense.
         """
-        requirement = Requirement(min_valid=self._min_valid, rejected=rejected)
+        requirement = self._require(rejected)
         grant = self._recall(requirement) or self._fetch(requirement, threading.Event(), threading.current_thread())
         return grant.token
 
@@ -136,7 +142,7 @@ class AsyncTokenSource(_Source):
 
     async def token(self, *, rejected: str | None = None) -> Token:
         """Returns a token that works, renewed if necessary; see `TokenSource.token`."""
-        requirement = Requirement(min_valid=self._min_valid, rejected=rejected)
+        requirement = self._require(rejected)
         grant = self._recall(requirement) or await self._join_task(requirement)
         return grant.token
 

@@ -129,6 +129,7 @@ class TestForAProgram:
             "login_ends_soon": False,
             "renewal_under_way": False,
             "renewal_unknown_until": None,
+            "renewal_refused_at": None,
             "accepted": None,
             "store": f"file:{desk.directory}",
             "backend": f"files in {desk.directory}",
@@ -244,13 +245,22 @@ class TestCheck:
         assert desk.sandbox.counters.refreshes == 1
 
     def test_a_login_that_withings_has_ended(self, desk: Desk) -> None:
-        """Only the check notices: 3 with it, 0 without."""
-        put(desk)
+        """Only the check notices: 3 with it, 0 before it; from then on everybody knows."""
+        put(desk, age=5)
         desk.sandbox.revoke_person()
         assert desk.run("status").returncode == 0
         finished = desk.run("status", "--check", "--json")
         assert (parsed(finished)["accepted"], parsed(finished)["usable"], finished.returncode) == (False, False, 3)
-        assert "Withings has ended the login of profile default" in finished.stderr
+        assert "Withings has ended the login of profile default, or another program that" in finished.stderr
+        assert "withings-auth import --replace FILE" in finished.stderr
+        later = desk.run("status")
+        assert later.returncode == 3
+        assert line(later, "Login").startswith("warning: ended: Withings refused to renew it on ")
+        sent = desk.sandbox.counters.token_requests
+        desk.run("token", "--min-valid", "9000")
+        assert desk.sandbox.counters.token_requests == sent
+        assert desk.run("status", "--check").returncode == 3
+        assert desk.sandbox.counters.token_requests == sent + 1
 
     def test_nobody_is_logged_in(self, desk: Desk) -> None:
         assert desk.run("status", "--check").returncode == 3

@@ -69,7 +69,7 @@ class TestRefusal:
         scene.sandbox.kill_refresh_token()
         with pytest.raises(LoginRequired, match="status 503: Invalid Params: invalid refresh_token") as caught:
             scene.renew()
-        assert caught.value.hint == "log in: withings-auth login"
+        assert caught.value.hint.startswith("log in: withings-auth login; or")
         assert scene.stored == old
         assert scene.store.load(app_name(old.client_id)) is not None
 
@@ -110,6 +110,45 @@ class TestRefusal:
         assert "unknown" not in str(caught.value)
         assert scene.stored == old
 
+    def test_it_is_remembered_and_nothing_is_sent_again(self, scene: Scene) -> None:
+        """Statement 49: whoever asks next gets the same answer at once, with Withings' words and their time."""
+        old = scene.log_in(age=LIFE - 600)
+        scene.sandbox.kill_refresh_token()
+        with pytest.raises(LoginRequired):
+            scene.renew(min_valid=900)
+        scene.clock.at += 600
+        scene.clock.waits.clear()
+        for rejected in (None, old.access_token):
+            with pytest.raises(
+                LoginRequired, match=r"refused on 2023-11-1\d \d\d:\d\d: status 503: Invalid Params: inv"
+            ):
+                scene.renew(rejected=rejected)
+        assert len(scene.sent) == 1
+        assert scene.clock.waited == 0
+        assert scene.stored == old
+
+    def test_it_is_forgotten_when_the_record_changes(self, scene: Scene) -> None:
+        """Statement 49: a new login, or one that was taken back, is renewed like any other."""
+        scene.log_in()
+        scene.sandbox.kill_refresh_token()
+        with pytest.raises(LoginRequired):
+            scene.renew()
+        scene.log_in()
+        assert scene.works(scene.renew())
+
+    def test_it_is_sent_again_if_a_person_asks(self, scene: Scene) -> None:
+        """Statement 49: but not within ten seconds, and a failure for another reason does not forget the refusal."""
+        scene.log_in()
+        dead = refusal(503, "Invalid Params: invalid refresh_token")
+        with pytest.raises(LoginRequired):
+            scene.renew(post=scene.script(dead))
+        with pytest.raises(ProviderUnavailable):
+            scene.renew(ask_anew=True, post=scene.script(LOST, refusal(522)))
+        with pytest.raises(LoginRequired, match="refused on"):
+            scene.renew()
+        assert scene.nobody_was_hasty()
+        assert scene.renew(ask_anew=True, post=scene.script(tokens())).access_token == "access-2"
+
     def test_nobody_logged_in(self, scene: Scene) -> None:
         with pytest.raises(LoginRequired, match="nobody is logged in as profile default"):
             scene.renew()
@@ -133,7 +172,7 @@ class TestRefusal:
             *(Answer(http_status=502, body=b""), Answer(http_status=200, body=b"<html>"), answer([])),
         ):
             with pytest.raises(WithingsAuthError):
-                scene.renew(rejected=old.access_token, post=scene.script(outcome, outcome))
+                scene.renew(rejected=old.access_token, ask_anew=True, post=scene.script(outcome, outcome))
             scene.clock.at += 20
         assert scene.store.names() == names
         assert [scene.store.load(name) for name in names] == before

@@ -157,9 +157,9 @@ class TestLock:
         scene.log_in()
         for ending in (LOST, NOT_SENT, refusal(503, "invalid refresh_token"), MemoryError()):
             with pytest.raises((WithingsAuthError, MemoryError)):
-                scene.renew(post=scene.script(ending, ending))
+                scene.renew(ask_anew=True, post=scene.script(ending, ending))
             scene.clock.at += 20
-        assert scene.works(scene.renew())
+        assert scene.works(scene.renew(ask_anew=True))
 
     def test_a_bug_while_asking_leaves_the_outcome_unknown(self, scene: Scene) -> None:
         """Whatever `post` raises, the next process keeps the guard and knows the deadline."""

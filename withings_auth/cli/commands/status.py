@@ -78,7 +78,7 @@ def _read_status(store: SecretStore, settings: Settings) -> LoginStatus | None:
 
 def _check(store: SecretStore, settings: Settings, status: LoginStatus) -> tuple[bool | None, WithingsAuthError | None]:
     """Returns whether Withings accepted the token, None if that is unknown, and what failed."""
-    source = TokenSource(settings.profile, store=store)
+    source = TokenSource(settings.profile, store=store, ask_anew=True)
     try:
         if check(source, settings.profile, status.grant.api_url, wait=wait_and_tell):
             return True, None
@@ -97,7 +97,7 @@ def _rows(status: LoginStatus, store: SecretStore, *, accepted: bool | None) -> 
     yield "Scopes", ", ".join(status.grant.scopes), False
     left = f" (in {span(status.grant.seconds_left(status.seen_at))})" if status.access_token_valid else ""
     yield "Access token", f"{status.access_token_state}{left}", False
-    yield "Login", _describe_end(status), status.ends_soon
+    yield "Login", _describe_end(status), status.ends_soon or status.has_ended
     if status.renewal_under_way:
         yield "Renewal", "under way: another program holds the lock", False
     elif status.unknown_until is not None:
@@ -113,6 +113,8 @@ def _rows(status: LoginStatus, store: SecretStore, *, accepted: bool | None) -> 
 
 def _describe_end(status: LoginStatus) -> str:
     end = local_time(status.ends_at)
+    if status.refused_at is not None:
+        return f"ended: Withings refused to renew it on {local_time(status.refused_at)}"
     if status.has_ended:
         return f"ended on {end}, a year after its last renewal"
     left = span(status.ends_at - status.seen_at)

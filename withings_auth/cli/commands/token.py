@@ -68,7 +68,7 @@ def execute(options: argparse.Namespace) -> int:
     rejected = _read_rejected() if options.rejected_stdin else None
     settings = load_settings(options)
     store = open_store(settings)
-    source = TokenSource(settings.profile, min_valid=options.min_valid, store=store)
+    source = TokenSource(settings.profile, min_valid=options.min_valid, store=store, ask_anew=options.renew)
 
     def ask() -> Token:
         return _renew(source, settings, store) if options.renew else source.token(rejected=rejected)
