@@ -189,3 +189,26 @@ def test_what_cannot_be_pasted_into_fails_at_once(desk: Desk, app: App, home: Pa
         asyncio.run(log_in(None))
     with pytest.raises(RuntimeError, match="the window is gone"):
         asyncio.run(log_in(broken()))
+
+
+def test_a_program_gets_hints_for_its_profile(desk: Desk, app: App, home: Path) -> None:
+    """The command in the hint logs in the profile that the program asked for."""
+
+    async def nothing() -> AsyncIterator[str]:
+        for line in list[str]():
+            yield line
+
+    async def log_in() -> Token:
+        return await login(
+            app,
+            profile="mum",
+            store=open_store(f"file:{home / 'mine'}"),
+            endpoints=desk.sandbox.endpoints,
+            pasted=nothing(),
+            paste_only=True,
+            tell=lambda _: None,
+        )
+
+    with pytest.raises(errors.LoginError, match="nothing was pasted") as caught:
+        asyncio.run(log_in())
+    assert caught.value.hint.endswith(": withings-auth login --profile mum --paste")

@@ -142,6 +142,11 @@ class TestConflicts:
             foreign.adopt(replace=True)
         assert foreign.sent_at == []
 
+    def test_a_record_that_no_command_can_name_is_no_conflict(self, foreign: Import) -> None:
+        """No hint could lead out of it."""
+        foreign.save_login(str(foreign.login.userid), profile="two words")
+        assert foreign.adopt().userid == str(foreign.login.userid)
+
     def test_a_conflict_that_only_the_answer_shows_loses_nothing(self, foreign: Import) -> None:
         """The file still works for eight hours, and the hint says so; the right profile can import it."""
         earlier = foreign.save_login(str(foreign.login.userid), profile="other")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from functools import cache
 
 from withings_auth.cli.parsing import COMMANDS, make_parser
 
@@ -18,6 +19,7 @@ def commands_in(text: str) -> list[list[str]]:
     ]
 
 
+@cache
 def subparser(command: str) -> argparse.ArgumentParser:
     """Returns the real parser of a command."""
     (commands,) = (

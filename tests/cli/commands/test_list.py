@@ -20,6 +20,18 @@ if TYPE_CHECKING:
 MOMENT = r"[\d-]{10} \d\d:\d\d"
 
 
+def test_a_file_that_no_command_can_name_gets_no_command(desk: Desk) -> None:
+    """Somebody else put it there; a remedy without its name would be about another profile."""
+    put(desk, "first")
+    theirs = desk.directory / "token" / "$(touch x).json"
+    theirs.write_text("not JSON")
+    theirs.chmod(0o600)
+    finished = desk.run("list")
+    assert finished.returncode == 5
+    assert "profile $(touch x): the stored token record" in finished.stderr
+    assert "withings-auth log" not in finished.stderr
+
+
 def test_the_table_is_aligned(desk: Desk) -> None:
     """One line for each profile, sorted by name, with the columns under their headings."""
     put(desk, "second", person=2, age=11_000)

@@ -28,15 +28,15 @@ MUM = ("--profile", "mum")
 
 
 @pytest.fixture
-def family(make_desk: MakeDesk) -> Iterator[Desk]:
+def family(make_desk: MakeDesk, home: Path) -> Iterator[Desk]:
     """A desk with the logins `default` and `mum`, of two people; config.toml names another app than theirs."""
     desk = make_desk()
     desk.env |= {**NO_APP, "WITHINGS_AUTH_PROFILE": None}
     desk.put_login()
     desk.put_login("mum", person=2)
     desk.plant_secrets()
-    another = ("configure", "--client-id", "another", "--redirect-uri", desk.redirect_uri, "--secret-stdin")
-    assert desk.cli(*another, stdin="hush", env=desk.env).returncode == 0
+    (home / ".config" / "withings-auth").mkdir(parents=True)
+    (home / ".config" / "withings-auth" / "config.toml").write_text('client_id = "another"\n')
     before = record(desk, "default").read_text()
     yield desk
     assert record(desk, "default").read_text() == before

@@ -120,3 +120,14 @@ def test_on_a_terminal_the_app_of_the_login_comes_first(bare: Desk, config: Path
     assert token_works(bare, "--profile", "mum")
     assert config.read_text() == before
     assert (bare.directory / "app" / "another.json").exists()
+
+
+def test_a_damaged_login_does_not_matter_to_configure(bare: Desk) -> None:
+    """Nobody knows its app, so the one that is set comes first."""
+    assert configure_app(bare).returncode == 0
+    bare.put_login("mum")
+    (bare.directory / "token" / "mum.json").write_text("not JSON")
+    program = bare.cli.on_terminal("configure", "--profile", "mum", env=bare.env)
+    program.screen.expect(re.escape(f"Client id [{bare.sandbox.client_id}]: "))
+    program.type("\x03")
+    assert program.wait().returncode == 130
