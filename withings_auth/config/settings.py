@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from withings_auth.config.app import PartialApp, parse_scopes
@@ -18,6 +19,7 @@ from withings_auth.store import KEYRING, open_named_store
 from withings_auth.store.base import SecretStore
 from withings_auth.store.files import read_plain
 from withings_auth.store.records import sound_app, stored_app, stored_grant
+from withings_auth.store.safety import OTHERS_HAVE_ACCESS, SETTINGS, SETTINGS_PLACE, Rule, find_fault, quoted
 from withings_auth.validation import is_client_id, is_client_secret, is_profile, is_service_url, printable
 
 DEFAULT_PROFILE = "default"
@@ -199,7 +201,8 @@ class _Sources:
 
 def _read_file(file: Path) -> Mapping[str, str]:
     try:
-        content = read_plain(file)
+        content = read_plain(file, accept=partial(_refuse_unsafe, file, file, rule=SETTINGS))
+        _refuse_unsafe(file, file.parent, file.parent.stat(), rule=SETTINGS_PLACE)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
@@ -226,6 +229,18 @@ def _read_file(file: Path) -> Mapping[str, str]:
             raise ConfigurationError(f"“{name}” in {printable(str(file))} is not a string", hint="put it in quotes")
         values[name] = value
     return values
+
+
+def _refuse_unsafe(file: Path, path: Path, status: os.stat_result, *, rule: Rule) -> None:
+    """Raises `ConfigurationError` if another user can decide what the file says: where the login is kept, for one."""
+    fault = find_fault(status, rule)
+    if fault is not None:
+        raise ConfigurationError(
+            f"{printable(str(path))} is not safe for settings: {fault}",
+            hint=f"chmod go-w {quoted(file.parent)} {quoted(file)}"
+            if fault == OTHERS_HAVE_ACCESS
+            else "run the command as the user that it belongs to, or replace it by one of your own",
+        )
 
 
 def _describe_unknown(name: str, file: Path) -> str:

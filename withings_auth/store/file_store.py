@@ -7,14 +7,13 @@ others in is refused: somebody else could read the file, or could have put it th
 from __future__ import annotations
 
 import os
-import stat
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from withings_auth.errors import StoreCorrupt, StoreNotDurable, StoreUnavailable
+from withings_auth.errors import StoreCorrupt, StoreNotDurable
 from withings_auth.model import REMEDIES
 from withings_auth.store.base import HeldName
 from withings_auth.store.files import (
@@ -25,12 +24,14 @@ from withings_auth.store.files import (
     sync_directory,
     unusable,
 )
+from withings_auth.store.safety import SECRET, SECRETS, refuse_unsafe, refuse_unsafe_places
 from withings_auth.validation import printable
 
 if TYPE_CHECKING:
     from withings_auth.store.lock import FileNotes
 
 LARGEST_RECORD_BYTES = 64 * 1024
+ANOTHER = "choose another directory, which is created for you: WITHINGS_AUTH_STORE=file:DIRECTORY"
 
 
 class FileStore:
@@ -95,9 +96,9 @@ class FileStore:
 def _load(path: Path) -> str | None:
     try:
         _refuse_unsafe_directories(path.parent.parent, path.parent)
-        _refuse_unsafe(path, path.lstat(), RECORD)
+        _refuse_unsafe(path, path.lstat())
         with open(path, "rb", opener=_open) as file:
-            _refuse_unsafe(path, os.fstat(file.fileno()), RECORD)  # it may have been replaced since
+            _refuse_unsafe(path, os.fstat(file.fileno()))  # it may have been replaced since
             content = file.read(LARGEST_RECORD_BYTES + 1)
     except FileNotFoundError:
         return None
@@ -125,7 +126,7 @@ class _HeldFile:
             _refuse_unsafe_directories(self.path.parent.parent, self.path.parent)
             make_private_directory(self.path.parent)
             with suppress(FileNotFoundError):
-                _refuse_unsafe(self.path, self.path.lstat(), RECORD)
+                _refuse_unsafe(self.path, self.path.lstat())
             replace_file(self.path, text)
         except OSError as error:
             raise StoreNotDurable(
@@ -152,44 +153,13 @@ class _HeldFile:
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """What a path in the store must be, and the mode that keeps others out."""
-
-    name: str
-    is_one: Callable[[int], bool]
-    mode: str
-
-
-RECORD = _Kind("a plain file", stat.S_ISREG, "600")
-DIRECTORY = _Kind("a directory", stat.S_ISDIR, "700")
-
-
 def _refuse_unsafe_directories(*directories: Path) -> None:
-    for directory in directories:
-        with suppress(FileNotFoundError):
-            _refuse_unsafe(directory, directory.lstat(), DIRECTORY)
+    refuse_unsafe_places(*directories, rule=SECRETS, hint=ANOTHER)
+
+
+def _refuse_unsafe(path: Path, status: os.stat_result) -> None:
+    refuse_unsafe(path, status, SECRET, hint=ANOTHER)
 
 
 def _open(path: str, flags: int) -> int:
     return open_without_waiting(path, flags | getattr(os, "O_NOFOLLOW", 0))
-
-
-def _refuse_unsafe(path: Path, status: os.stat_result, kind: _Kind) -> None:
-    if stat.S_ISLNK(status.st_mode):
-        raise _unsafe(path, "it is a symbolic link")
-    if not kind.is_one(status.st_mode):
-        raise _unsafe(path, f"it is not {kind.name}")
-    if os.name != "posix":
-        return
-    if status.st_uid != os.geteuid():
-        raise _unsafe(path, "it belongs to another user")
-    if status.st_mode & 0o077:
-        raise _unsafe(path, "other users have access", hint=f"chmod {kind.mode} {printable(str(path))}")
-
-
-def _unsafe(path: Path, why: str, *, hint: str = "") -> StoreUnavailable:
-    return StoreUnavailable(
-        f"{printable(str(path))} is not safe for secrets: {why}",
-        hint=hint or "choose another directory, which is created for you: WITHINGS_AUTH_STORE=file:DIRECTORY",
-    )

@@ -10,6 +10,7 @@ import glob
 import os
 import stat
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,11 +26,21 @@ class NotPlain(OSError):
     """A pipe, a device, a socket or a directory is where a file should be."""
 
 
-def read_plain(path: Path, *, most_bytes: int = LARGEST_FILE_BYTES) -> bytes:
-    """Returns the content of a plain file. Raises OSError, `NotPlain` among others, and if it has more than that."""
+def read_plain(
+    path: Path,
+    *,
+    most_bytes: int = LARGEST_FILE_BYTES,
+    accept: Callable[[os.stat_result], None] = lambda _: None,
+) -> bytes:
+    """Returns the content of a plain file; `accept` gets its status and may raise an error of its own.
+
+    Raises OSError: `NotPlain` if it is anything else, and if it has more than `most_bytes`.
+    """
     _refuse_special(path.stat())  # before it is opened, which a device may notice
     with open(path, "rb", opener=open_without_waiting) as file:
-        _refuse_special(os.fstat(file.fileno()))  # it may have been replaced since
+        status = os.fstat(file.fileno())  # it may have been replaced since
+        _refuse_special(status)
+        accept(status)
         content = file.read(most_bytes + 1)
     refuse_larger(content, most_bytes)
     return content

@@ -23,6 +23,7 @@ from withings_auth.store.base import HeldName
 from withings_auth.store.files import PRIVATE_FILE, make_private_directory, replace_file, unusable
 from withings_auth.store.keyring_calls import Keyring, KeyringCalls
 from withings_auth.store.lock import FileNotes, file_lock
+from withings_auth.store.safety import LOCKS, refuse_unsafe_places
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -32,6 +33,7 @@ USERNAME = "withings-auth"
 PATIENCE_SECONDS = 10.0
 PATIENCE_ON_A_TERMINAL_SECONDS = 60.0
 MOST_COPIES = 10
+FOREIGN_STATE = "run the command as the user that it belongs to, or move it away: a new one is created for you"
 
 
 class KeyringStore:
@@ -59,6 +61,7 @@ class KeyringStore:
 
     def load(self, name: str) -> str | None:
         """Returns the record, even one that a crash left half replaced."""
+        self._refuse_unsafe_state(self._stamp_path(name).parent)
         with self._calls() as calls:
             text = calls.make("read", lambda backend: _read(backend, name), changes=False)
         if text is not None and self.stamp(name) is None:
@@ -70,6 +73,7 @@ class KeyringStore:
 
     def names(self) -> list[str]:
         """Returns the names in the index that this keyring has a record for."""
+        self._refuse_unsafe_state(*self._state.glob("*/"))
         known = sorted(f"{path.parent.name}/{path.stem}" for path in self._state.glob("*/*.stamp"))
         with self.together():
             return [name for name in known if self.load(name) is not None]
@@ -84,6 +88,7 @@ class KeyringStore:
     def lock(self, name: str, timeout: float) -> Iterator[HeldName]:
         """Holds the name; a save that exceeds its time limit keeps the lock until it returns."""
         path = self._state / f"{name}.lock"
+        self._refuse_unsafe_state(path.parent)
         with self._calls(of_a_lock=True) as calls, file_lock(path, timeout, finish=calls.finish) as notes:
             yield _HeldRecord(name, calls, self._stamp_path(name), notes)
 
@@ -109,6 +114,12 @@ class KeyringStore:
         except OSError:
             return None
         return status.st_ino, status.st_mtime_ns
+
+    def _refuse_unsafe_state(self, *directories: Path) -> None:
+        """Raises `StoreUnavailable` if others could have made the locks, notes or stamps, or could hold a lock."""
+        with suppress(OSError):  # what cannot even be looked at is reported when it is needed
+            places = [place for place in (self._state, *directories) if place.is_dir()]
+            refuse_unsafe_places(*places, rule=LOCKS, hint=FOREIGN_STATE)
 
     def _stamp_path(self, name: str) -> Path:
         return self._state / f"{name}.stamp"

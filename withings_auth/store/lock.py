@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from withings_auth.errors import LockBusy
 from withings_auth.store.files import PRIVATE_FILE, make_private_directory, read_plain, replace_file, unusable
+from withings_auth.store.safety import LOCK, refuse_unsafe
 from withings_auth.validation import printable
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def file_lock(
     """Holds an advisory lock on the file and yields the notes beside it.
 
     `finish` gets the function that releases the lock, which any thread may call and which never fails. Raises
-    `LockBusy` after `timeout` seconds and `StoreUnavailable` if the file cannot be locked.
+    `LockBusy` after `timeout` seconds and `StoreUnavailable` if the file cannot be locked, or is not this user's own.
     """
     import filelock  # here, because a valid token is returned without the lock
 
@@ -72,6 +73,8 @@ def file_lock(
     )
     try:
         make_private_directory(path.parent)
+        with suppress(FileNotFoundError):
+            refuse_unsafe(path, path.lstat(), LOCK, hint="remove it while no program is using withings-auth")
         lock.acquire(poll_interval=LOOK_AGAIN_SECONDS)
     except filelock.Timeout:
         logger.debug("not locked within %g s: %s", timeout, printable(str(path)))

@@ -1,0 +1,73 @@
+"""Refuses files and directories that another user could have put there, could change, or could read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from withings_auth.errors import StoreUnavailable
+from withings_auth.validation import printable
+
+OTHERS_HAVE_ACCESS = "other users have access"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What a path must be to be safe for something, and the access that nobody else may have."""
+
+    safe_for: str
+    kind: str
+    is_one: Callable[[int], bool]
+    mode: str
+    others_may_not: int = 0o077
+    root_may_own_it: bool = False
+
+
+SECRET = Rule(safe_for="secrets", kind="a plain file", is_one=stat.S_ISREG, mode="600")
+SECRETS = Rule(safe_for="secrets", kind="a directory", is_one=stat.S_ISDIR, mode="700")
+LOCK = replace(SECRET, safe_for="locks")
+LOCKS = replace(SECRETS, safe_for="locks")
+# Everybody may read settings, and an administrator may provide them.
+SETTINGS = replace(SECRET, safe_for="settings", mode="go-w", others_may_not=0o022, root_may_own_it=True)
+SETTINGS_PLACE = replace(SETTINGS, kind=SECRETS.kind, is_one=SECRETS.is_one)
+
+
+def find_fault(status: os.stat_result, rule: Rule) -> str | None:
+    """Returns what is wrong with a path of this status, None if nothing is."""
+    if stat.S_ISLNK(status.st_mode):
+        return "it is a symbolic link"
+    if not rule.is_one(status.st_mode):
+        return f"it is not {rule.kind}"
+    if os.name != "posix":
+        return None
+    if status.st_uid != os.geteuid() and not (rule.root_may_own_it and status.st_uid == 0):
+        return "it belongs to another user"
+    return OTHERS_HAVE_ACCESS if status.st_mode & rule.others_may_not else None
+
+
+def quoted(path: Path) -> str:
+    """Returns the path as a shell reads it, made fit to print."""
+    import shlex  # here, because a token is handed out without it
+
+    return shlex.quote(printable(str(path)))
+
+
+def refuse_unsafe(path: Path, status: os.stat_result, rule: Rule, *, hint: str) -> None:
+    """Raises `StoreUnavailable` if anything is wrong with the path; the hint is for what no `chmod` corrects."""
+    fault = find_fault(status, rule)
+    if fault is not None:
+        raise StoreUnavailable(
+            f"{printable(str(path))} is not safe for {rule.safe_for}: {fault}",
+            hint=f"chmod {rule.mode} {quoted(path)}" if fault == OTHERS_HAVE_ACCESS else hint,
+        )
+
+
+def refuse_unsafe_places(*directories: Path, rule: Rule, hint: str) -> None:
+    """Raises `StoreUnavailable` if one of the directories is there and is not safe. Raises OSError."""
+    for directory in directories:
+        with suppress(FileNotFoundError):
+            refuse_unsafe(directory, directory.lstat(), rule, hint=hint)
