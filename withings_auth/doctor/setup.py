@@ -54,7 +54,7 @@ def check_packages(requirements: Iterable[str] | None = None) -> Result:
     words = f"withings-auth {__version__}; {', '.join(f'{name} {number}' for name, number in versions.items())}"
     if MISSING not in versions.values():
         return ok(words)
-    return warning(words, "reinstall it with everything it needs: pip install --force-reinstall withings-auth")
+    return warning(words, "reinstall it with everything it needs: pipx reinstall withings-auth")
 
 
 def required_packages(requirements: Iterable[str] | None = None) -> list[str]:
