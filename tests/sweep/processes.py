@@ -20,18 +20,22 @@ import sys, types
 tests = sys.modules["tests"] = types.ModuleType("tests")
 tests.__path__ = [sys.argv[1]]
 from tests.sweep.swept import serve
+exec(sys.argv[2])
 serve()
 """
 
 
 class Processes:
-    """Starts one process at a time, forked from one that has loaded everything, with these variables besides."""
+    """Starts one process at a time, forked from one that has loaded everything, with these variables besides.
 
-    def __init__(self, library: Path, environ: Mapping[str, str]) -> None:
+    `change` is Python code that changes what was loaded.
+    """
+
+    def __init__(self, library: Path, environ: Mapping[str, str], *, change: str = "") -> None:
         # Without coverage, whose files would be written under failing calls.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
         self._server = subprocess.Popen(
-            [sys.executable, "-c", _SERVE, str(Path(__file__).parent.parent)],
+            [sys.executable, "-c", _SERVE, str(Path(__file__).parent.parent), change],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
