@@ -148,6 +148,7 @@ def test_a_refusal_with_the_true_state_is_a_refusal() -> None:
     """Withings' error code is passed on, made harmless."""
     assert verdict(f"/callback?error=access_denied&state={STATE}") == Refused("access_denied")
     assert verdict(f"/callback?error=%1b%5b2Jgone&state={STATE}") == Refused("\\x1b[2Jgone")
+    assert verdict(f"/callback?error=bad+{STATE}&state={STATE}") == Refused("bad ***")
 
 
 def test_the_short_address_leads_to_withings() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -38,6 +39,12 @@ def test_a_device_is_told_with_its_last_visit(days: float, said: str) -> None:
     """A scale that was stepped on today says more than a userid."""
     scale = {"type": "Scale", "model": "Body+", "last_session_date": int(time.time() - days * DAY)}
     assert told(devices(scale)) == f"This account has: Body+ scale, synced {said}."
+
+
+def test_a_name_that_repeats_the_token_is_masked() -> None:
+    """Statement 47: not even a device is called like the access token."""
+    answer = replace(devices({"model": f"Body {'t' * 40}"}), sent=("t" * 40,))
+    assert told(answer) == "This account has: Body ***."
 
 
 def test_three_devices_are_enough() -> None:

@@ -65,6 +65,12 @@ def test_words_and_remedy_of_a_result_are_redacted(redact: Redactor) -> None:
     assert (result.words, result.remedy) == ("in ~", "chmod 700 ~")
 
 
+def test_a_secret_is_masked_wherever_it_comes_from(redact: Redactor) -> None:
+    """Statement 47: even if the service heard it from another program."""
+    redact.hide_secrets("c1ient-s3cret", None)
+    assert redact("status 503: C1IENT-S3CRET, %631ient-s3cret") == "status 503: ***, ***"
+
+
 def test_this_machine_is_hidden(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The home directory under either of its names, the user and the machine."""
     real = tmp_path / "real"

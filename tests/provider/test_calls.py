@@ -8,8 +8,8 @@ import pytest
 
 from tests.tokens.scene import Scene
 from withings_auth.errors import ConfigurationError, LoginRequired, ProviderError, ProviderUnavailable
-from withings_auth.provider.calls import body_of, call, envelope, form_of, service_path
-from withings_auth.provider.replies import Answer, Failure, read_body
+from withings_auth.provider.calls import body_of, call, form_of, service_path
+from withings_auth.provider.replies import Answer, Failure, read_body, read_envelope
 from withings_auth.tokens.source import TokenSource
 
 WEIGHTS = {"action": "getmeas", "meastype": "1"}
@@ -184,7 +184,7 @@ def test_what_may_be_a_secret_is_not_repeated() -> None:
     ],
 )
 def test_the_envelope_is_the_whole_answer(body: bytes, whole: object) -> None:
-    assert envelope(Answer(http_status=200, body=body)) == whole
+    assert read_envelope(Answer(http_status=200, body=body)) == whole
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
+from tests.support.canaries import Canaries
 from withings_auth.errors import ConfigurationError, ProtocolViolation, ProviderError, ProviderUnavailable
 from withings_auth.model import App
 from withings_auth.provider.replies import Answer, AnswerLost, NotSent, Outcome, Post
@@ -66,6 +68,13 @@ class TestCheckApp:
     def test_what_proves_nothing_says_so(self, outcome: Outcome, error: type[ProviderError]) -> None:
         with pytest.raises(error):
             check_app(App(client_id="id", client_secret="s"), "https://x.invalid", send=answering(outcome))
+
+    def test_the_secret_is_masked_though_only_its_signature_was_sent(self, canaries: Canaries) -> None:
+        """Statement 47: Withings knows it, and may name it in an error."""
+        secret = canaries.plant("client secret")
+        outcome = Answer(http_status=200, body=json.dumps({"status": 342, "error": f"not by {secret}"}).encode())
+        with pytest.raises(ConfigurationError, match=r"status 342: not by \*\*\*\)"):
+            check_app(App(client_id="id", client_secret=secret), "https://x.invalid", send=answering(outcome))
 
 
 class TestRevoke:

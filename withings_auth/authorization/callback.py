@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from urllib.parse import parse_qsl
 
+from withings_auth.provider.masking import mask
 from withings_auth.validation import is_opaque_token, printable
 
 
@@ -126,13 +127,13 @@ def judge_query(expected: Expectation, query: str) -> Ignored | Refused | Grante
         return Ignored(Reason.REPEATED)
     if issuers and issuers[0] != expected.issuer:
         return Ignored(Reason.FOREIGN_ISSUER)
-    return _judge_answer(codes, errors)
+    return _judge_answer(codes, errors, expected.state)
 
 
-def _judge_answer(codes: list[str], errors: list[str]) -> Ignored | Refused | Granted:
+def _judge_answer(codes: list[str], errors: list[str], state: str) -> Ignored | Refused | Granted:
     match codes, errors:
         case [], [error] if error:
-            return Refused(printable(error, limit=80))
+            return Refused(mask(printable(error, limit=80), [state]))
         case [code], [] if code:
             return Granted(code) if is_opaque_token(code) else Ignored(Reason.NOT_A_CODE)
         case [_], [_]:

@@ -6,7 +6,6 @@ refresh token.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -14,7 +13,7 @@ from typing import Any
 
 from withings_auth.model import Grant
 from withings_auth.provider.http import post
-from withings_auth.provider.replies import Answer, Post
+from withings_auth.provider.replies import Answer, Failure, Post, read_body
 from withings_auth.validation import printable
 from withings_auth.wording import days_ago
 
@@ -30,15 +29,12 @@ def describe_devices(grant: Grant, *, send: Post = _post) -> str | None:
     outcome = send(f"{grant.api_url}/v2/user", {"action": "getdevice"}, access_token=grant.access_token)
     if not isinstance(outcome, Answer) or outcome.oversized or outcome.http_status != 200:
         return None
-    devices = list(_devices(outcome.body, time.time()))
+    devices = list(_devices(read_body(outcome), time.time()))
     return f"This account has: {'; '.join(devices[:_MOST_DEVICES])}." if devices else None
 
 
-def _devices(body: bytes, now: float) -> Iterator[str]:
-    try:
-        devices = json.loads(body)["body"]["devices"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return
+def _devices(body: dict[str, Any] | Failure, now: float) -> Iterator[str]:
+    devices = None if isinstance(body, Failure) else body.get("devices")
     for device in devices if isinstance(devices, list) else []:
         if isinstance(device, dict) and isinstance(device.get("model"), str):
             yield _describe(device, now)

@@ -59,6 +59,7 @@ class Checklist:
             yield from _skip(("Store", *_STORE, *_LOGIN), "the settings cannot be read")
             return
         redact.hide_id(settings.app.client_id)
+        redact.hide_secrets(settings.app.client_secret)
         redact.hide_host_of(settings.endpoints.api_url)
         yield "Settings", run_check(lambda: setup.check_settings(settings))
         store = run_check(lambda: self.open_store(settings))
@@ -78,6 +79,7 @@ class Checklist:
         uri = app.redirect_uri or DEFAULT_REDIRECT_URI
         redact.hide_host_of(uri)
         redact.hide_id(app.client_id)
+        redact.hide_secrets(app.client_secret)
         yield "App", known if isinstance(known, Result) else run_check(lambda: setup.check_app(app, settings))
         yield "Redirect URI", run_check(lambda: setup.check_redirect_uri(uri, settings.listen))
         yield "Port", run_check(lambda: setup.check_port(uri, settings.listen))
@@ -94,6 +96,7 @@ class Checklist:
         )
         if isinstance(status, LoginStatus):
             redact.hide_id(status.grant.userid)
+            redact.hide_secrets(status.grant.access_token, status.grant.refresh_token)
         login = status if isinstance(status, Result) else run_check(lambda: service.check_login(status, settings))
         yield "Login", login
         if not isinstance(status, LoginStatus) or login.verdict is Verdict.FAILED:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from withings_auth.doctor.results import Result
+from withings_auth.provider.masking import mask
 from withings_auth.validation import LOOPBACK_HOSTS, parsed_url
 
 SHOWN_ID_CHARACTERS = 4  # enough to tell two ids apart
@@ -25,9 +26,11 @@ class Redactor:
 
     def __init__(self) -> None:
         self._replacements: list[tuple[re.Pattern[str], str]] = []
+        self._secrets: list[str] = []
         self._hide(rf"(?<=[/\\]app[/\\])([A-Za-z0-9_-]{{{SHOWN_ID_CHARACTERS}}})[A-Za-z0-9_-]+", r"\1…")
 
     def __call__(self, text: str) -> str:
+        text = mask(text, self._secrets, whole=True)
         for pattern, shown in self._replacements:
             text = pattern.sub(shown, text)
         return text
@@ -64,6 +67,10 @@ class Redactor:
             rest = "[A-Za-z0-9_-]*" if len(text) > _MATCHED_ID_CHARACTERS else "(?![A-Za-z0-9_-])"
             pattern = rf"(?<![A-Za-z0-9_-]){re.escape(text[:_MATCHED_ID_CHARACTERS])}{rest}"
             self._hide(pattern, f"{text[:SHOWN_ID_CHARACTERS]}…")
+
+    def hide_secrets(self, *secrets: str | None) -> None:
+        """Masks what must not be in a report at all, however it got there."""
+        self._secrets += filter(None, secrets)
 
     def _hide(self, pattern: str, shown: str, *, ignore_case: bool = True) -> None:
         self._replacements.append((re.compile(pattern, re.IGNORECASE if ignore_case else 0), shown))

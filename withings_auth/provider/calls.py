@@ -5,7 +5,6 @@ If Withings refuses the token, which it does with HTTP 200, the token is renewed
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Iterable, Mapping
@@ -99,15 +98,6 @@ def body_of(answer: Answer) -> dict[str, Any]:
     if isinstance(result, Failure):
         raise call_error(result)
     return result
-
-
-def envelope(answer: Answer) -> dict[str, Any] | None:
-    """Returns the whole answer with its envelope, even if it is a refusal; None if it is not a JSON object."""
-    try:
-        content = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return None
-    return content if isinstance(content, dict) else None
 
 
 def _call_once(token: Token, url: str, form: Mapping[str, str], send: Post) -> Answer:

@@ -12,7 +12,9 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 
+from withings_auth.provider.masking import secrets_in
 from withings_auth.provider.replies import Answer, AnswerLost, NotSent, Outcome
 from withings_auth.provider.variables import UnusableVariable, refuse_unusable_files
 from withings_auth.validation import printable
@@ -21,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 TIME_LIMIT_SECONDS = 20.0
 LARGEST_BODY_BYTES = 1024 * 1024
+MOST_SECRETS = 16
 
 
 def post(
@@ -43,11 +46,23 @@ def post(
     match outcome:
         case Answer():
             logger.debug("HTTP %d, %d bytes, in %.0f ms", outcome.http_status, len(outcome.body), milliseconds)
+            outcome = replace(outcome, sent=_secrets_sent(form, access_token))
         case NotSent(why=why):
             logger.debug("not sent after %.0f ms: %s", milliseconds, why)
         case AnswerLost(why=why):
             logger.debug("lost after %.0f ms: %s", milliseconds, why)
     return outcome
+
+
+class _Sent:
+    """The secrets of this program's last forms: what a service got in one request, it may repeat in another answer."""
+
+    recent: tuple[str, ...] = ()  # replaced as a whole, so no thread and no forked child needs a lock
+
+
+def _secrets_sent(form: Mapping[str, str], access_token: str | None) -> tuple[str, ...]:
+    _Sent.recent = tuple(dict.fromkeys((*secrets_in(form), *_Sent.recent)))[:MOST_SECRETS]
+    return _Sent.recent if access_token is None else (access_token, *_Sent.recent)
 
 
 def load_aiohttp() -> None:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from withings_auth.provider.masking import mask, masked_value, repeats
 from withings_auth.provider.statuses import TIMED_OUT, TOO_MANY_REQUESTS, FailureKind, kind_of
 from withings_auth.validation import is_opaque_token, printable, readable_userid, usable_scopes, whole_number
 
@@ -31,6 +32,8 @@ class Answer:
     body: bytes = field(repr=False)
     retry_after: float | None = None
     oversized: bool = False
+    sent: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    """The secrets that the service may repeat, which are masked before anything of the answer is shown."""
     date: float | None = field(default=None, compare=False)
     """The server's time in Unix seconds, if it sent one; it does not count when answers are compared."""
 
@@ -107,13 +110,34 @@ def read_token_reply(answer: Answer) -> TokenReply | Failure:
     if content.get("status") is None:
         return _read_flat(content, answer)
     body = _body(content, answer)
-    return body if isinstance(body, Failure) else _read_tokens(_tokens_in(content) or body)
+    return body if isinstance(body, Failure) else _read_tokens(_tokens_in(content) or body, answer.sent)
 
 
 def read_body(answer: Answer) -> dict[str, Any] | Failure:
-    """Reads an answer of any other service and returns the envelope's body."""
+    """Reads an answer of any other service and returns the envelope's body, without what was sent."""
     content = _content(answer)
-    return content if isinstance(content, Failure) else _body(content, answer)
+    body = content if isinstance(content, Failure) else _body(content, answer)
+    return body if isinstance(body, Failure) or not _repeats_what_was_sent(answer) else masked_value(body, answer.sent)
+
+
+def read_envelope(answer: Answer) -> dict[str, Any] | None:
+    """Returns the whole answer, even a refusal, without what was sent; None if it is not a JSON object."""
+    try:
+        content = json.loads(_text(answer))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(content, dict):
+        return None
+    return masked_value(content, answer.sent) if _repeats_what_was_sent(answer) else content
+
+
+def _repeats_what_was_sent(answer: Answer) -> bool:
+    return repeats(_text(answer), answer.sent)
+
+
+def _text(answer: Answer) -> str:
+    # A wrong character beside the tokens is no reason to lose them.
+    return answer.body.decode(json.detect_encoding(answer.body), "replace")
 
 
 def _content(answer: Answer) -> dict[str, Any] | Failure:
@@ -124,8 +148,7 @@ def _content(answer: Answer) -> dict[str, Any] | Failure:
     if answer.http_status >= 500:
         return _unavailable(f"HTTP {answer.http_status}", answer)
     try:
-        # A wrong character beside the tokens is no reason to lose them.
-        content = json.loads(answer.body.decode(json.detect_encoding(answer.body), "replace"))
+        content = json.loads(_text(answer))
     except (ValueError, RecursionError):
         if answer.http_status == 429:
             return _too_many("HTTP 429", answer)
@@ -144,27 +167,29 @@ def _body(content: dict[str, Any], answer: Answer) -> dict[str, Any] | Failure:
         return _malformed("the status is not a number")
     if status == 0:
         return body
-    words = _words(content.get("error"))
+    said = _words(content.get("error"))
+    words = mask(said, answer.sent)
     if status == TOO_MANY_REQUESTS:
         return _too_many(words, answer, status=status, wait_seconds=body.get("wait_seconds"))
     if status == TIMED_OUT:
         return Failure(kind=FailureKind.UNAVAILABLE, words=words, status=status)
-    return Failure(kind=kind_of(status, words), words=words, status=status)
+    return Failure(kind=kind_of(status, said), words=words, status=status)
 
 
 def _read_flat(content: dict[str, Any], answer: Answer) -> TokenReply | Failure:
     tokens = _tokens_in(content)
     if tokens is not None:
-        return _read_tokens(tokens)
-    words = _words(content.get("error_description") or content.get("error"))
+        return _read_tokens(tokens, answer.sent)
+    said = _words(content.get("error_description") or content.get("error"))
     errors = content.get("errors")
     if isinstance(errors, list) and errors and isinstance(errors[0], dict):
-        words = _words(errors[0].get("message"))
+        said = _words(errors[0].get("message"))
+    words = mask(said, answer.sent)
     if answer.http_status == 429:
         return _too_many(words or "HTTP 429", answer)
     if not words:
         return _malformed("the answer has neither tokens nor an error")
-    return Failure(kind=kind_of(None, words), words=words)
+    return Failure(kind=kind_of(None, said), words=words)
 
 
 def _tokens_in(content: dict[str, Any]) -> dict[str, Any] | None:
@@ -175,7 +200,7 @@ def _tokens_in(content: dict[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def _read_tokens(body: dict[str, Any]) -> TokenReply | Failure:
+def _read_tokens(body: dict[str, Any], sent: tuple[str, ...]) -> TokenReply | Failure:
     access_token, refresh_token = _token(body.get("access_token")), _token(body.get("refresh_token"))
     if access_token is None:
         return _malformed("the access token is missing or malformed")
@@ -184,11 +209,15 @@ def _read_tokens(body: dict[str, Any]) -> TokenReply | Failure:
     userid = readable_userid(body.get("userid"))
     if userid is None and body.get("userid") not in (None, ""):
         return _malformed("the userid is malformed")
+    # What is shown to people and handed to programs must not be a secret of another kind.
+    if access_token in sent or (userid is not None and repeats(userid, sent)):
+        return _malformed("it repeats a secret that was sent")
+    scopes = [scope for scope in usable_scopes(body.get("scope")) if not repeats(scope, sent)]
     return TokenReply(
         access_token=access_token,
         refresh_token=refresh_token,
         life_seconds=_life(body.get("expires_in")),
-        scopes=usable_scopes(body.get("scope"))[:MOST_SCOPES] or None,
+        scopes=tuple(scopes[:MOST_SCOPES]) or None,
         userid=userid,
     )
 

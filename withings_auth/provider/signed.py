@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from withings_auth.errors import ProtocolViolation
@@ -33,11 +34,11 @@ def revoke(app: App, api_url: str, userid: str, *, send: Post = post, now: Calla
     Raises what `check_app` raises; `ProviderError` also if Withings does not offer this to the app.
     """
     nonce = _fetch_nonce(app, api_url, send, now)
-    _read(send(f"{api_url}{REVOKE_PATH}", revoke_form(app, nonce, userid)))
+    _read(send(f"{api_url}{REVOKE_PATH}", revoke_form(app, nonce, userid)), app)
 
 
 def _fetch_nonce(app: App, api_url: str, send: Post, now: Callable[[], float]) -> str:
-    nonce = _read(send(f"{api_url}{SIGNATURE_PATH}", nonce_form(app, int(now())))).get("nonce")
+    nonce = _read(send(f"{api_url}{SIGNATURE_PATH}", nonce_form(app, int(now()))), app).get("nonce")
     if not (isinstance(nonce, str) and is_opaque_token(nonce)):
         raise ProtocolViolation(
             "Withings' answer has no nonce", hint="try again; if it happens again, update withings-auth"
@@ -45,7 +46,9 @@ def _fetch_nonce(app: App, api_url: str, send: Post, now: Callable[[], float]) -
     return nonce
 
 
-def _read(outcome: Outcome) -> dict[str, Any]:
+def _read(outcome: Outcome, app: App) -> dict[str, Any]:
+    if isinstance(outcome, Answer):  # the secret was not sent, but Withings knows it
+        outcome = replace(outcome, sent=(*outcome.sent, app.client_secret))
     result = read_body(outcome) if isinstance(outcome, Answer) else outcome
     if not isinstance(result, dict):
         raise signed_error(result)

@@ -9,8 +9,9 @@ from typing import Any
 
 from withings_auth.cli.options import add_profile, load_settings, open_store
 from withings_auth.cli.ui.terminal import answer, is_terminal, tell
-from withings_auth.provider.calls import body_of, call, envelope, form_of, service_path
+from withings_auth.provider.calls import body_of, call, form_of, service_path
 from withings_auth.provider.pages import all_pages, has_more
+from withings_auth.provider.replies import read_envelope
 from withings_auth.store.records import load_grant
 from withings_auth.tokens.source import TokenSource
 
@@ -46,7 +47,7 @@ def execute(options: argparse.Namespace) -> int:
     url = load_grant(store, settings.profile).api_url + path
     if options.raw:
         reply = call(source, url, form)
-        whole = envelope(reply)
+        whole = read_envelope(reply)
         if whole is not None:
             _print(whole)
         body_of(reply)  # raises the error that the answer reports
