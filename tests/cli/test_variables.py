@@ -181,6 +181,18 @@ class TestProxies:
         assert is_refused_for("HTTPS_PROXY", finished, "http://HOST:PORT")
         assert "https://" not in finished.stderr
 
+    def test_a_login_that_finds_out_later_keeps_the_app(self, expired: Desk) -> None:
+        """Whether a proxy exists is seen by the exchange; it does not mean that the client secret is wrong."""
+        desk = at(expired, ELSEWHERE)
+        desk.run("logout")
+        desk.env |= {
+            "WITHINGS_AUTH_AUTHORIZE_URL": desk.sandbox.endpoints.authorize_url,
+            "HTTPS_PROXY": "http://proxy.invalid:3128",
+        }
+        finished = desk.log_in()
+        assert is_refused_for("HTTPS_PROXY", finished)
+        assert list((desk.directory / "app").glob("*.json")) != []
+
     def test_an_import_keeps_the_app(self, expired: Desk, tmp_path: Path) -> None:
         """Only a refusal by Withings means that client id and secret are worth nothing."""
         (tmp_path / "tokens.json").write_text('{"access_token": "aaaa", "refresh_token": "bbbb"}')
@@ -196,4 +208,5 @@ class TestProxies:
         found = findings(at(expired, ELSEWHERE).run("doctor", "--json", HTTPS_PROXY="socks5://127.0.0.1:1080"))
         assert found["Clock"]["verdict"] == "failed"
         assert found["Clock"]["words"] == "HTTPS_PROXY names a SOCKS proxy, which withings-auth cannot use"
+        assert found["Credentials"]["words"] == "Withings cannot be asked"
         assert found["Clock"]["remedy"].startswith("name an HTTP proxy there, as http://HOST:PORT")

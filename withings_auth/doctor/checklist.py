@@ -12,9 +12,10 @@ from withings_auth.config.settings import Settings, known_app, state_directory
 from withings_auth.doctor import cron, service, setup, storage
 from withings_auth.doctor.redact import Redactor, make_redactor
 from withings_auth.doctor.results import Result, Verdict, run_check, skipped
+from withings_auth.doctor.service import Reply
 from withings_auth.model import DEFAULT_REDIRECT_URI
 from withings_auth.profiles.status import LoginStatus, read_status
-from withings_auth.provider.replies import Answer
+from withings_auth.provider.replies import Answer, NotSent
 from withings_auth.store.base import SecretStore
 
 _STORE = ("Store works", "Permissions", "Lock", "Session bus")
@@ -128,8 +129,10 @@ def _check_service(api_url: str, app: PartialApp | Result) -> Generator[_NamedRe
     reply = run_check(lambda: service.ask(api_url))
     yield "Clock", reply if isinstance(reply, Result) else run_check(lambda: service.check_clock(reply))
     if isinstance(reply, Result) or not isinstance(reply.outcome, Answer):
-        yield "Credentials", skipped("Withings cannot be reached")
-        return "Withings cannot be reached"
+        ours = isinstance(reply, Reply) and isinstance(reply.outcome, NotSent) and reply.outcome.misconfigured
+        why = "Withings cannot be asked" if ours else "Withings cannot be reached"
+        yield "Credentials", skipped(why)
+        return why
     if isinstance(app, Result) or app.client_id is None or app.client_secret is None:
         yield "Credentials", skipped("there are none to check")
         return ""
