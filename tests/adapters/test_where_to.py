@@ -11,7 +11,7 @@ import httpx
 import pytest
 import requests
 
-from tests.adapters.clients import Aiohttp, Client
+from tests.adapters.clients import Aiohttp, Client, Requests
 from tests.adapters.conftest import Api, Login
 from tests.adapters.places import Place, Reply, Seen, envelope, sent_to
 from withings_auth import TokenSource
@@ -101,6 +101,28 @@ class TestRedirects:
         assert client.send("POST", f"{api.url}/old", form={"a": "b"}).http_status == 200
         assert [seen.body for seen in api.seen] == [b"a=b", b"a=b"]
         assert tokens(api.seen) == [f"Bearer {api.good}"] * 2
+
+    def test_a_netrc_does_not_replace_it(
+        self, client: Client, login: Login, api: Api, elsewhere: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Statement 26: on the API's own hops it is our header, also after a renewal; credentials of others stay away.
+
+        requests looks into the file at each redirect, and sends what it has for another host there.
+        """
+        netrc = tmp_path / "netrc"
+        netrc.write_text("machine 127.0.0.1 login theirs password own\n")
+        netrc.chmod(0o600)
+        monkeypatch.setenv("NETRC", str(netrc))
+        old = login.at(api.url).access_token
+        api.accept = lambda seen: envelope(0) if seen.target == "/new" else sent_to("/new")
+        for _ in range(2):
+            assert json.loads(client.send("POST", f"{api.url}/old", form={"a": "b"}).body)["status"] == 0
+        assert {seen.authorization for seen in api.calls} == {f"Bearer {old}", f"Bearer {api.good}"}
+        assert api.refreshes == 1
+        api.accept = lambda _: sent_to(f"{elsewhere.url}/there")
+        client.send("GET", f"{api.url}/old")
+        theirs = "Basic dGhlaXJzOm93bg==" if isinstance(client, Requests) else None
+        assert tokens(elsewhere.seen) == [theirs]
 
     @pytest.mark.parametrize("http_status", [301, 302, 303, 307, 308])
     def test_another_port_does_not_get_it(

@@ -6,9 +6,9 @@ session.auth = BearerAuth(TokenSource())
 print(session.post("https://wbsapi.withings.net/v2/user", data={"action": "getdevice"}).json())
 ```
 
-requests asks for credentials once and calls the hook for each hop of a redirect; it drops the header if the origin
-changes. A small JSON answer has already been read when the caller gets it: with `stream=True`, everything but `raw`
-works.
+requests asks for credentials once and calls the hook for each hop of a redirect. It drops the header if the origin
+changes; if not, it would replace it with credentials from `~/.netrc`, which is prevented here. A small JSON answer has
+already been read when the caller gets it: with `stream=True`, everything but `raw` works.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 try:
     from requests.auth import AuthBase
     from requests.exceptions import UnrewindableBodyError
+    from requests.structures import CaseInsensitiveDict
     from requests.utils import rewind_body
 except ImportError as missing:
     raise ImportError(
@@ -73,11 +74,25 @@ class BearerAuth(AuthBase):
         return answer
 
 
+class _Headers(CaseInsensitiveDict[str]):
+    """Headers whose Authorization can be removed and not replaced; each hop of a redirect starts with a copy."""
+
+    def __setitem__(self, name: str, value: str) -> None:
+        if name.lower() != "authorization" or name not in self:
+            super().__setitem__(name, value)
+
+    def copy(self) -> _Headers:
+        return _Headers(self.items())
+
+
 def _place(token: Token, request: PreparedRequest) -> bool:
     url = urlsplit(request.url or "")  # as requests itself does
-    return rules.place(
-        token, request.headers, scheme=url.scheme, host=url.hostname, port=url.port, keeps_on_upgrade="requests"
+    headers = CaseInsensitiveDict(request.headers)
+    placed = rules.place(
+        token, headers, scheme=url.scheme, host=url.hostname, port=url.port, keeps_on_upgrade="requests"
     )
+    request.headers = _Headers(headers) if placed else headers
+    return placed
 
 
 def _is_refused(response: Response, token: Token) -> bool:
