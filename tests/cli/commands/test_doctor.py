@@ -171,7 +171,9 @@ class TestWithings:
         desk.sandbox.revoke_person()
         finished = desk.run("doctor", "--json")
         assert failures(finished) == {"Token"}
-        assert findings(finished)["Token"]["remedy"] == "log in: withings-auth login"
+        assert findings(finished)["Token"]["remedy"] == (
+            "log in: withings-auth login; or take it back from the other program: withings-auth import --replace FILE"
+        )
 
     def test_an_outage_says_nothing_about_the_token(self, desk: Desk) -> None:
         desk.put_login()
