@@ -126,7 +126,7 @@ class TestLock:
         lock = directory / "token" / "default.lock"
         lock.unlink()
         lock.mkdir()
-        assert is_exit_5(processes(f"file:{directory}", file_scene.clock), "StoreUnavailable", "cannot use")
+        assert is_exit_5(processes(f"file:{directory}", file_scene.clock), "StoreUnavailable", "is not safe for locks")
         assert file_scene.sandbox.counters.token_requests == 0
         lock.rmdir()
         assert processes(f"file:{directory}", file_scene.clock).digest == digest(file_scene.stored)
