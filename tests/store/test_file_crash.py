@@ -207,6 +207,14 @@ def test_a_directory_that_cannot_be_written(anybodys: Path, mode: int) -> None:
     assert (directory / "token/default.json").read_text() == "old"
 
 
+def test_a_parent_that_cannot_be_read(anybodys: Path) -> None:
+    """A new store needs no more from its parent than that it can be created there."""
+    anybodys.chmod(0o733)
+    ran = child(f'{AS_NOBODY}save("{NEW}")', anybodys / "secrets")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert (anybodys / "secrets/token/default.json").read_text() == NEW
+
+
 @pytest.mark.parametrize("error", ["ENOSYS", "ENOLCK", "EOPNOTSUPP", "EIO"])
 def test_a_disk_without_locks_is_an_error(directory: Path, error: str) -> None:
     """Statement 28: if the file system refuses flock, nobody goes on without it: exit code 5."""

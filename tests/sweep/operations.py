@@ -144,8 +144,11 @@ OPERATIONS = (Save, Renewal, Login, Import, Logout)
 
 
 def is_saved_for_good(file: str, calls: Sequence[Call]) -> bool:
-    """Whether the file's content was synced before it got its name, and its directory after that."""
+    """Whether the file's content was synced before it got its name, its directory after that, and new directories."""
     made = [(call.name, call.file) for call in calls if not call.error]
+    new = [(number, of) for number, (call, of) in enumerate(made) if call == "mkdir" and of != "."]
+    if not all(("fsync", of.rpartition("/")[0] or ".") in made[number:] for number, of in new):
+        return False
     if ("rename", file) not in made:
         return False
     parent, _, name = file.rpartition("/")

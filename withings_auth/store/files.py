@@ -97,10 +97,12 @@ def remove_leftovers(path: Path) -> None:
 
 
 def make_private_directory(path: Path) -> None:
-    """Creates the directory and its missing parents, each for its owner alone. Raises OSError."""
+    """Creates the directory and its missing parents, durably, each for its owner alone. Raises OSError."""
     if not path.is_dir():
         make_private_directory(path.parent)
         path.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
+        with suppress(PermissionError):  # a directory that can be written but not read
+            sync_directory(path.parent)
 
 
 def sync_directory(path: Path) -> None:
