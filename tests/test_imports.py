@@ -26,9 +26,9 @@ TABLE: dict[str, set[str]] = {
     room: set(may.split())
     for room, may in {
         "errors": "",
-        "threads": "",
         "validation": "",
         "wording": "",
+        "threads": "errors",
         "model": "errors validation",
         "provider": "errors threads validation wording model",
         "store": "errors threads validation model",

@@ -161,6 +161,8 @@ class TestUrls:
             "http://localhost:8000",
             "http://127.0.0.1:1/x",
             "http://[::1]:80/v2",
+            "https://xn--bcher-kva.example",
+            "https://xn--fa-hia.de:443",
         ],
     )
     def test_where_secrets_may_go(self, url: str) -> None:
@@ -195,6 +197,10 @@ class TestUrls:
             "http://[::ffff:127.0.0.1]",
             "http://127.0.0.2",
             "https://[::1",
+            "https://[::1]x",
+            "https://xn--a",
+            "https://xn--.net",
+            "https://xn--0.pt",
             'https://a"b',
             "https://a'b",
             "https://a<b",

@@ -6,25 +6,29 @@ A `Worker` is a daemon thread of our own, and callers wait for it only as long a
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from typing import Generic, TypeVar
+from collections.abc import Callable, Coroutine
+from contextlib import ExitStack, suppress
+from typing import Any, Generic, TypeVar
+
+from withings_auth.errors import ProviderUnavailable
 
 T = TypeVar("T")
 
 NOTICEABLE_SECONDS = 2.0
 ABANDONED_WAIT_SECONDS = 0.5  # how long a wait may outlive its caller
+_DESCRIPTORS_OF_A_LOOP = 3
 
 
 class StillRunning(Exception):
     """A call did not return in time and is still running (no TimeoutError: the call itself may raise that)."""
 
 
-class NoThread(RuntimeError):
-    """No thread can be started: there are too many, or (Python 3.12) the main thread has ended."""
+class OutOfResources(ProviderUnavailable):
+    """The system has nothing left to work with: it starts no thread, or has no descriptor for an event loop."""
 
 
 class _Abandoned(BaseException):
@@ -74,7 +78,7 @@ class Worker:
 
     def __init__(self, name: str) -> None:
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        _start(threading.Thread(target=self._work, name=name, daemon=True))
+        start_daemon(self._work, name)
 
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:
@@ -106,18 +110,37 @@ class Worker:
 
 
 def interruptibly(function: Callable[[], T], name: str) -> T:
-    """Makes the call in a thread of this name, so that a signal ends the caller's wait at once. Raises `NoThread`.
+    """Makes the call in a thread of this name: a signal ends the caller's wait at once. Raises `OutOfResources`.
 
     The call itself goes on; a signal would otherwise leave its event loop half closed.
     """
     call = Call(function)
-    _start(threading.Thread(target=call, name=name, daemon=True))
+    start_daemon(call, name)
     call.finished()
     return call.result()
 
 
+def run_coroutine(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Runs the coroutine that `make` returns in an event loop of its own. Raises `OutOfResources`."""
+    import asyncio  # here, because a valid token is returned without loading it
+
+    with ExitStack() as stack:
+        try:
+            # A loop that is only half made when the descriptors run out prints a traceback when it is collected.
+            with ExitStack() as probes:
+                for _ in range(_DESCRIPTORS_OF_A_LOOP):
+                    probes.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+            runner = stack.enter_context(asyncio.Runner())
+        except OSError as error:
+            raise OutOfResources(
+                f"no event loop can be made: {os.strerror(error.errno or 0)}",
+                hint="close some programs, or allow more open files (ulimit -n), and try again",
+            ) from error
+        return runner.run(make())
+
+
 async def in_thread(function: Callable[[], T]) -> T:
-    """Awaits a blocking call in a thread of its own, which a cancellation does not stop. Raises `NoThread`."""
+    """Awaits a blocking call in a thread of its own, which a cancellation does not stop. Raises `OutOfResources`."""
     import asyncio  # here, because a valid token is returned without loading it
 
     loop = asyncio.get_running_loop()
@@ -133,7 +156,7 @@ async def in_thread(function: Callable[[], T]) -> T:
 
     call = Call(function)
     call.when_done = report
-    _start(threading.Thread(target=call, name="withings-auth", daemon=True))
+    start_daemon(call, "withings-auth")
     await done
     return call.result()
 
@@ -148,7 +171,7 @@ def run_to_its_end(
 
     The transaction is passed the function by which it waits. If the caller is interrupted, sets `abandoned`, or ends
     with the process, the transaction ends at its next wait. After its last wait the caller waits for it, at most for
-    one request and one save. `asker` is the thread that wants the result, if not this one. Raises `NoThread`.
+    one request and one save. `asker` is the thread that wants the result, if not this one. Raises `OutOfResources`.
     """
     caller = threading.current_thread()
     asking = asker or caller
@@ -185,8 +208,17 @@ def run_to_its_end(
         raise SystemExit from None  # ends the daemon thread that asked; any other exception would be printed there
 
 
+def start_daemon(function: Callable[[], object], name: str) -> None:
+    """Starts a thread that does not keep the process from ending. Raises `OutOfResources`."""
+    _start(threading.Thread(target=function, name=name, daemon=True))
+
+
 def _start(thread: threading.Thread) -> None:
     try:
         thread.start()
     except RuntimeError as error:
-        raise NoThread(str(error)) from error
+        raise OutOfResources(
+            "no thread can be started",
+            hint="end some programs, or allow more threads (ulimit -u), and try again; with Python 3.12, ask before the"
+            " main thread has ended",
+        ) from error

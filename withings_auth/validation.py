@@ -14,6 +14,7 @@ _CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _OPAQUE_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,2047}=*")
 _USERID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _SCOPE = re.compile(r"[a-z0-9._:-]{1,64}")
+_HOST_AND_PORT = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]*)?")
 _CLIENT_SECRET = re.compile(r"[\x21-\x7e]{1,256}")
 
 # Windows opens a device for these names, with any extension (learn.microsoft.com, "Naming Files").
@@ -71,7 +72,8 @@ def is_scope(text: str) -> bool:
 def parsed_url(text: str) -> SplitResult | None:
     """Returns the parts of an absolute http or https URL; None if the text is not a clean one.
 
-    Clean means: printable ASCII without spaces, quotes or backslashes; a host; a numeric port, if any; no user name.
+    Clean means: printable ASCII without spaces, quotes or backslashes; a host that can be looked up; a numeric port, if
+    any; no user name.
     """
     if re.fullmatch(r"[!#-&(-;=?-\[\]_a-z~]+", text) is None or len(text) > 2000:
         return None
@@ -80,8 +82,19 @@ def parsed_url(text: str) -> SplitResult | None:
         port = parts.port
     except ValueError:
         return None
-    clean = parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc and port != 0
-    return parts if clean else None
+    clean = parts.scheme in {"http", "https"} and port != 0 and _HOST_AND_PORT.fullmatch(parts.netloc) is not None
+    return parts if clean and all(map(_is_label, (parts.hostname or "").split("."))) else None
+
+
+def _is_label(text: str) -> bool:
+    """Whether the text can be a part of a host name; `xn--a` cannot, because it stands for no letters."""
+    if not text.startswith("xn--"):
+        return True
+    try:
+        letters = text.removeprefix("xn--").encode().decode("punycode")
+    except UnicodeError:
+        return False
+    return letters.isprintable() and not letters.isascii()
 
 
 def host_and_port(host: str, port: int) -> str:

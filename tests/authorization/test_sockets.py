@@ -122,20 +122,22 @@ def refuse_to_bind(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "message", "hint"),
+    ("number", "port", "message", "hint"),
     [
-        (errno.EACCES, "this user may not listen on ", "ports below 1024 need administrator rights"),
-        (errno.ENOBUFS, ": refused by the kernel", "register a URL with another port"),
+        (errno.EACCES, 80, "this user may not listen on ", "ports below 1024 need administrator rights"),
+        (errno.EACCES, 48713, "the system does not let programs listen on ", "show excludedportrange"),
+        (errno.ENOBUFS, 48713, ": refused by the kernel", "register a URL with another port"),
     ],
 )
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 def test_a_refusal_of_the_system_is_explained(
-    monkeypatch: pytest.MonkeyPatch, host: str, number: int, message: str, hint: str
+    monkeypatch: pytest.MonkeyPatch, host: str, number: int, port: int, message: str, hint: str
 ) -> None:
     refuse_to_bind(monkeypatch, number)
     with pytest.raises(CallbackUnavailable, match=message) as refused:
-        listen(resolve_addresses(f"http://{host}:48713", None))
+        listen(resolve_addresses(f"http://{host}:{port}", None))
     assert hint in refused.value.hint
+    assert ("administrator" in refused.value.hint) == (port < 1024)
 
 
 def test_a_host_without_any_loopback_address_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:

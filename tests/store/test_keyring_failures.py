@@ -237,9 +237,9 @@ def test_a_program_that_is_ending_gets_an_error_of_ours(tmp_path: Path, monkeypa
 
     with keyrings().lock(TOKEN, 1) as held, monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
-        with pytest.raises(StoreUnavailable, match="this program is exiting"):
+        with pytest.raises(StoreUnavailable, match="no thread can be started"):
             keyrings().load(TOKEN)
-        with pytest.raises(StoreUnavailable, match="this program is exiting"), keyrings().lock("token/other", 1):
+        with pytest.raises(StoreUnavailable, match="no thread can be started"), keyrings().lock("token/other", 1):
             pass
         held.save(RECORD)
         assert held.clear() is True

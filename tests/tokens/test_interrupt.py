@@ -19,7 +19,7 @@ from withings_auth.model import Grant
 from withings_auth.sandbox import Sandbox
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.lock import file_lock
-from withings_auth.threads import run_to_its_end
+from withings_auth.threads import OutOfResources, run_to_its_end
 from withings_auth.tokens.source import TokenSource
 
 SLOW_SECONDS = 2.0
@@ -177,7 +177,7 @@ class TestRunToItsEnd:
             raise RuntimeError("can't start new thread")
 
         monkeypatch.setattr(threading.Thread, "start", refuse)
-        with pytest.raises(RuntimeError):
+        with pytest.raises(OutOfResources, match="no thread can be started"):
             run_to_its_end(lambda _: GRANT, threading.Event())
 
     def test_no_reference_to_a_grant_is_left_behind(self) -> None:

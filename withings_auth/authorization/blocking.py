@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from withings_auth.threads import Call
+from withings_auth.threads import Call, run_coroutine, start_daemon
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,7 +26,7 @@ def blocking(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            return asyncio.run(function(*args, **keywords))
+            return run_coroutine(lambda: function(*args, **keywords))
         return _run_in_thread(lambda: function(*args, **keywords))
 
     return call
@@ -42,8 +41,8 @@ def _run_in_thread(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
             cancel.append(lambda: loop.call_soon_threadsafe(task.cancel))
         return await make()
 
-    call = Call(lambda: asyncio.run(cancellable()))
-    threading.Thread(target=call, name="withings-auth login", daemon=True).start()
+    call = Call(lambda: run_coroutine(cancellable))
+    start_daemon(call, "withings-auth login")
     try:
         call.finished()
     except BaseException:  # an interrupt, which must not leave the port open

@@ -12,13 +12,13 @@ import shlex
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PureWindowsPath
 
 from withings_auth.authorization.environment import Environment, detect_environment
+from withings_auth.threads import OutOfResources, start_daemon
 from withings_auth.validation import printable
 
 logger = logging.getLogger(__name__)
@@ -126,5 +126,6 @@ def _run(arguments: list[str], environ: Mapping[str, str], on_failure: Callable[
         if code != 0 and PureWindowsPath(arguments[0]).name.lower() not in _EXIT_CODE_MEANS_NOTHING:
             on_failure()
 
-    threading.Thread(target=watch, name="withings-auth browser", daemon=True).start()
+    with suppress(OutOfResources):  # then nobody notices if it fails, but it may still come
+        start_daemon(watch, "withings-auth browser")
     return True

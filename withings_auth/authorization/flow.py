@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from withings_auth.authorization import messages, pages
 from withings_auth.authorization.addresses import resolve_addresses
@@ -35,7 +35,7 @@ from withings_auth.model import Grant, Token
 from withings_auth.provider.variables import UnusableVariable, refuse_unusable_variables
 from withings_auth.store.ownership import forget_refused, prove_writable, refuse_other_owner, save_login
 from withings_auth.store.records import stored_grant
-from withings_auth.threads import in_thread
+from withings_auth.threads import OutOfResources, in_thread
 
 LAST_MOMENTS_SECONDS = 1.5  # for a code that was already sent when the login is interrupted
 
@@ -69,14 +69,20 @@ async def login(options: LoginOptions) -> Token:
         except UnusableVariable:  # which says nothing about the app
             raise
         except ConfigurationError:  # Withings does not know the app, so what was saved for it is useless
-            await in_thread(lambda: forget_refused(request.store, options.app))
+            with suppress(OutOfResources):
+                await in_thread(lambda: forget_refused(request.store, options.app))
             raise
+    with suppress(OutOfResources):  # the login is saved, and that is what counts
+        await _tell_devices(options, grant)
+    return grant.token
+
+
+async def _tell_devices(options: LoginOptions, grant: Grant) -> None:
     from withings_auth.authorization.devices import describe_devices
 
     devices = await in_thread(lambda: describe_devices(grant))
     if devices is not None:
         options.tell(devices)
-    return grant.token
 
 
 login_sync = blocking(login)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from withings_auth.errors import LockBusy, LoginError, WithingsAuthError
 from withings_auth.store.base import SecretStore
-from withings_auth.threads import Call
+from withings_auth.threads import Call, start_daemon
 from withings_auth.validation import printable
 
 NOTE_PATIENCE_SECONDS = 5.0
@@ -36,7 +36,7 @@ def reserve_login(store: SecretStore, profile: str, place: str) -> Iterator[None
 
     call = Call(hold)
     call.when_done = entered.set
-    threading.Thread(target=call, name="withings-auth login", daemon=True).start()
+    start_daemon(call, "withings-auth login")
     entered.wait()
     if call.finished(0):
         try:

@@ -20,6 +20,7 @@ from withings_auth.validation import host_and_port, printable
 logger = logging.getLogger(__name__)
 
 BACKLOG = 128
+FIRST_UNPRIVILEGED_PORT = 1024
 _NO_SUCH_FAMILY = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT}
 
 
@@ -82,10 +83,16 @@ def _unavailable(host: str, port: int, error: OSError) -> CallbackUnavailable:
             hint="stop it, or register another URL with another port in the developer dashboard and use that:"
             ' redirect_uri="http://localhost:PORT"',
         )
-    if error.errno == errno.EACCES:
+    if error.errno == errno.EACCES and port < FIRST_UNPRIVILEGED_PORT:
         return CallbackUnavailable(
             f"this user may not listen on {place}",
             hint="ports below 1024 need administrator rights: register http://localhost:8000 and use that",
+        )
+    if error.errno == errno.EACCES:  # on Windows, Hyper-V and other services reserve ranges of ports
+        return CallbackUnavailable(
+            f"the system does not let programs listen on {place}",
+            hint='register a URL with another port and use that: redirect_uri="http://localhost:PORT"; on Windows'
+            " “netsh interface ipv4 show excludedportrange protocol=tcp” lists the reserved ports",
         )
     return CallbackUnavailable(
         f"cannot listen on {place}: {printable(error.strerror or type(error).__name__)}",

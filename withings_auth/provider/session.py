@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 from collections.abc import Mapping
@@ -22,7 +21,7 @@ from withings_auth.provider.variables import (
     proxy_variable,
     refused_certificate,
 )
-from withings_auth.threads import in_thread
+from withings_auth.threads import OutOfResources, in_thread, run_coroutine
 
 
 class _Progress:
@@ -44,13 +43,15 @@ def send(
 ) -> Outcome:
     """Does what `http.post` promises, but raises `UnusableVariable` if one of those turns out to be to blame."""
     progress = _Progress()
-    target, proxy = URL(url, encoded=True), proxy_for(url)
+    proxy = proxy_for(url)
     try:
-        with asyncio.Runner() as runner:  # `asyncio.run` would make the coroutine before it knows that it can run it
-            return runner.run(
-                _post(target, form, access_token, proxy, time_limit_seconds, largest_body_bytes, progress)
-            )
-    except (aiohttp.ClientError, OSError) as error:
+        target = URL(url, encoded=True)
+        return run_coroutine(
+            lambda: _post(target, form, access_token, proxy, time_limit_seconds, largest_body_bytes, progress)
+        )
+    except OutOfResources as error:
+        return NotSent(why=str(error), remedy=error.hint)
+    except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: the URL, which came from outside
         if progress.connected:
             return AnswerLost(why=_explain(error, time_limit_seconds))
         return NotSent(why=_explain(error, time_limit_seconds), remedy=_remedy(error, proxy))
@@ -162,7 +163,7 @@ class _Resolver(AbstractResolver):
                 )
             )
         except (RuntimeError, UnicodeError) as error:
-            # The interpreter is ending, so no thread can be started; or the host is not a valid name.
+            # The interpreter is ending (3.11 to 3.13), or the host is not a valid name.
             raise OSError("the name cannot be resolved") from error
         return [
             ResolveResult(

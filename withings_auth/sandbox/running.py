@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -72,7 +73,10 @@ class Sandbox:
         """Serves from a thread of its own."""
         self._enter_once()
         ready = threading.Event()
-        self._served = self._thread.submit(lambda: asyncio.run(self._serve_until_stopped(ready)))
+        try:
+            self._served = self._thread.submit(lambda: asyncio.run(self._serve_until_stopped(ready)))
+        except RuntimeError as error:
+            raise OSError(errno.EAGAIN, "no thread can be started") from error
         self._served.add_done_callback(lambda _: ready.set())
         ready.wait()
         if self._served.done():

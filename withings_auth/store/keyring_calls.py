@@ -15,7 +15,7 @@ from keyring.errors import InitError, KeyringLocked
 
 from withings_auth.errors import StoreError, StoreUnavailable
 from withings_auth.store.backends import Backend, failure, silence_hint, tells
-from withings_auth.threads import NoThread, StillRunning, Worker
+from withings_auth.threads import OutOfResources, StillRunning, Worker
 
 if TYPE_CHECKING:
     from withings_auth.store.secret_service import SecretServiceConnection
@@ -143,7 +143,5 @@ class KeyringCalls:
 def _start_worker() -> Worker:
     try:
         return Worker("withings-auth keyring")
-    except NoThread as error:
-        raise StoreUnavailable(
-            "the keyring is no longer available: this program is exiting", hint="ask before the main thread ends"
-        ) from error
+    except OutOfResources as error:
+        raise StoreUnavailable(f"the keyring cannot be asked: {error}", hint=error.hint) from error

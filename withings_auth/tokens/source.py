@@ -15,11 +15,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from withings_auth.config.settings import Settings, checked_profile, read_settings
-from withings_auth.errors import ConfigurationError, ProviderUnavailable, hints_for
+from withings_auth.errors import ConfigurationError, hints_for
 from withings_auth.model import App, Grant, Token
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import load_grant, token_name
-from withings_auth.threads import NoThread, in_thread, run_to_its_end
+from withings_auth.threads import in_thread, run_to_its_end
 from withings_auth.tokens.requirement import Requirement
 
 if TYPE_CHECKING:
@@ -92,10 +92,7 @@ class _Source:
             effects = Effects(post=post, wait=wait)
             return renew(self._store, self._profile, requirement, secret_for=self._known_secret, effects=effects)
 
-        try:
-            return run_to_its_end(transaction, abandoned, asker=asker)
-        except NoThread as error:
-            raise _no_thread_error() from error
+        return run_to_its_end(transaction, abandoned, asker=asker)
 
     def _known_secret(self, grant: Grant) -> str | None:
         # Checked again: the login under the lock may be another one than before.
@@ -174,17 +171,8 @@ class AsyncTokenSource(_Source):
         abandoned, asker = threading.Event(), threading.current_thread()
         try:
             return await in_thread(lambda: self._fetch(requirement, abandoned, asker))
-        except NoThread as error:
-            raise _no_thread_error() from error
         finally:
             abandoned.set()  # if the loop ends before the thread does, the thread waits no longer for lock or guard
-
-
-def _no_thread_error() -> ProviderUnavailable:
-    return ProviderUnavailable(
-        "Withings cannot be asked, because no thread can be started",
-        hint="there may be too many threads, or the main thread has ended before the others (Python 3.12)",
-    )
 
 
 def refuse_contradiction(profile: str, grant: Grant, settings: Settings, app: App | None) -> None:

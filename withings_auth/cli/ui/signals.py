@@ -7,6 +7,8 @@ from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
+from withings_auth.threads import run_coroutine
+
 T = TypeVar("T")
 
 
@@ -76,7 +78,7 @@ def run_interruptible(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
             cancel.clear()
 
     try:
-        return asyncio.run(main())
+        return run_coroutine(main)
     except asyncio.CancelledError:
         raise _EXCEPTIONS.get(next(iter(_received), signal.SIGINT), KeyboardInterrupt) from None
     finally:
