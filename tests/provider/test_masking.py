@@ -136,3 +136,19 @@ class TestReplies:
         answer = self.answer(content, SECRET)
         assert read_body(answer) == {"echo": ["***", 7]}
         assert read_envelope(answer) == {"status": 0, "body": {"echo": ["***", 7]}, "error": "***"}
+
+    @pytest.mark.parametrize("depth", [700, 1500, 50_000])
+    def test_a_secret_below_many_levels(self, depth: int) -> None:
+        """json may read more of them than can be searched, by version; then nothing of the answer is shown."""
+        deep = b'{"status": 0, "body": {"x": ' + b"[" * depth + json.dumps(SECRET).encode() + b"]" * depth + b"}}"
+        answer = Answer(http_status=200, body=deep, sent=(SECRET,))
+        body, envelope = read_body(answer), read_envelope(answer)
+        assert isinstance(body, Failure) or innermost(body) == "***"
+        assert envelope is None or innermost(envelope["body"]) == "***"
+
+
+def innermost(value: object) -> object:
+    """What is below all levels."""
+    while isinstance(value, list | dict):
+        (value,) = value.values() if isinstance(value, dict) else value
+    return value

@@ -117,7 +117,10 @@ def read_body(answer: Answer) -> dict[str, Any] | Failure:
     """Reads an answer of any other service and returns the envelope's body, without what was sent."""
     content = _content(answer)
     body = content if isinstance(content, Failure) else _body(content, answer)
-    return body if isinstance(body, Failure) or not _repeats_what_was_sent(answer) else masked_value(body, answer.sent)
+    if isinstance(body, Failure):
+        return body
+    shown = _without_what_was_sent(body, answer)
+    return _malformed("the answer is nested too deeply") if shown is None else shown
 
 
 def read_envelope(answer: Answer) -> dict[str, Any] | None:
@@ -126,13 +129,17 @@ def read_envelope(answer: Answer) -> dict[str, Any] | None:
         content = json.loads(_text(answer))
     except (ValueError, RecursionError):
         return None
-    if not isinstance(content, dict):
+    return _without_what_was_sent(content, answer) if isinstance(content, dict) else None
+
+
+def _without_what_was_sent(content: dict[str, Any], answer: Answer) -> dict[str, Any] | None:
+    if not repeats(_text(answer), answer.sent):
+        return content
+    try:
+        masked: dict[str, Any] = masked_value(content, answer.sent)
+    except RecursionError:  # json reads more levels than Python functions can follow
         return None
-    return masked_value(content, answer.sent) if _repeats_what_was_sent(answer) else content
-
-
-def _repeats_what_was_sent(answer: Answer) -> bool:
-    return repeats(_text(answer), answer.sent)
+    return masked
 
 
 def _text(answer: Answer) -> str:
