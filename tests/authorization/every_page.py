@@ -24,6 +24,7 @@ STATUSES = {
     "not_found": 404,
     "wrong_method": 405,
     "start_used": 410,
+    "another_user": 403,
     "opened_ahead": 503,
     "ended": 503,
     "redirect": 302,

@@ -28,7 +28,7 @@ def public_functions() -> dict[str, Callable[..., pages.Page]]:
 
 def test_the_table_names_every_answer_there_is() -> None:
     assert {text.name.lower() for text in pages.Text} | {"redirect"} == ANSWERS.keys() == STATUSES.keys()
-    assert set(public_functions()) == {"page", "signed_in", "wrong_account", "redirect"}
+    assert set(public_functions()) == {"page", "signed_in", "wrong_account", "redirect", "clearing"}
 
 
 @each_answer
@@ -124,6 +124,7 @@ class TestContent:
             "signed_in": {"userid", "profile", "store"},
             "wrong_account": {"userid", "owner", "profile"},
             "redirect": {"url"},
+            "clearing": {"shown"},
         }
 
     def test_our_own_values_are_escaped_all_the_same(self) -> None:

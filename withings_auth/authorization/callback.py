@@ -14,17 +14,19 @@ from dataclasses import dataclass, field
 from enum import Enum
 from urllib.parse import parse_qsl
 
+from withings_auth.authorization.visitors import Connection
 from withings_auth.provider.masking import mask
 from withings_auth.validation import is_opaque_token, printable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """One request as it came over the wire, neither decoded nor normalised."""
+    """One request as it came over the wire, neither decoded nor normalised; `connection` is what it came by."""
 
     method: str
     target: str = field(repr=False)
     headers: tuple[tuple[str, str], ...] = field(repr=False)
+    connection: Connection | None = None
 
     def values(self, name: str) -> list[str]:
         """Returns every value of a header, in order."""
@@ -62,6 +64,9 @@ class Reason(Enum):
     NOT_A_CODE = "with a malformed code"
     OTHER_CODE = "with a different code than the first"
     START_USED = "for the start address, which was already used"
+    ANOTHER_USER = "by another user of this computer"
+    SERVICE_WORKER = "for a service worker, left in the browser by another program that used this address"
+    TOO_LARGE = "with more than 1 MiB of headers"
     TLS = "in https, which this address does not support"
     MALFORMED = "that is not valid HTTP"
 
@@ -102,6 +107,8 @@ def judge(expected: Expectation, request: HttpRequest) -> Verdict:
         return Ignored(Reason.FOREIGN_HOST)
     path, _, query = request.target.partition("?")
     is_start = _same(path, expected.start_path)
+    if "script" in request.values("service-worker"):  # sent only by browsers, to look for a newer script
+        return Ignored(Reason.SERVICE_WORKER)
     if path != expected.path and not is_start:
         return Ignored(Reason.OTHER_PATH)
     if request.method != "GET":

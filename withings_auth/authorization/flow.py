@@ -13,8 +13,8 @@ from contextlib import ExitStack, suppress
 from withings_auth.authorization import messages, pages
 from withings_auth.authorization.addresses import resolve_addresses
 from withings_auth.authorization.blocking import blocking
-from withings_auth.authorization.callback import Granted, Refused
-from withings_auth.authorization.open_browser import open_browser, watch_browser
+from withings_auth.authorization.callback import Granted, Reason, Refused
+from withings_auth.authorization.open_browser import open_browser, tell_address, watch_browser
 from withings_auth.authorization.options import LoginOptions, LoginRequest, takes
 from withings_auth.authorization.paste import take_pastes
 from withings_auth.authorization.pending import Pending
@@ -116,14 +116,24 @@ def _prepare(request: LoginRequest) -> None:
 async def _wait_and_finish(request: LoginRequest, sockets: list[socket.socket]) -> Grant:
     """Goes from listening sockets to a saved grant, and shows the outcome in the browser."""
     tell = request.options.tell
-    pending = Pending(request.expectation, request.authorize_url, lambda reason: tell(messages.ignored(reason)))
+
+    def notice(reason: Reason) -> None:
+        tell(messages.ignored(reason))
+        if (way_on := messages.in_a_private_window(reason)) is not None:
+            tell_address(pending.request, way_on)
+
+    pending = Pending(
+        request,
+        notice=notice,
+        reopen=lambda is_new: tell_address(pending.request, messages.opened_twice(is_new=is_new)),
+    )
     failed = asyncio.Event()
     browser_opened = open_browser(request, failed)
     # Imported while the browser starts: whatever it asks meanwhile waits in the kernel's queue.
     from withings_auth.authorization.server import serve
 
     async with serve(sockets, pending.answer, pending.ignore):
-        watch = asyncio.ensure_future(watch_browser(request, pending, failed)) if browser_opened else None
+        watch = asyncio.ensure_future(watch_browser(pending, failed)) if browser_opened else None
         try:
             async with take_pastes(request, pending):
                 return await _decide(request, pending)

@@ -14,6 +14,16 @@ from withings_auth.wording import clock_time, span
 
 PASTED = "Thank you; getting the tokens from Withings."
 
+_EXPLANATIONS = {
+    Reason.TLS: "(Does your browser force https on localhost? Make an exception for this address.)",
+    Reason.ANOTHER_USER: "(If that was your own browser, stop with Ctrl-C and log in with paste_only=True.)",
+}
+_PRIVATE_WINDOW = {
+    Reason.SERVICE_WORKER: "It can keep the browser's answer from coming here. If the login does not end, use a private"
+    " window of the browser, or register a URL with another port.",
+    Reason.TOO_LARGE: "Too many cookies are set for localhost. Delete them, or use a private window of the browser.",
+}
+
 
 def time_limit(timeout: float) -> str:
     """How long a login waits."""
@@ -95,9 +105,19 @@ def already_signed_in(profile: str, owner: Grant) -> str:
 def ignored(reason: Reason) -> str:
     """When the first request is ignored for this reason."""
     line = f"Ignored a request {reason.value}; still waiting."
-    if reason is Reason.TLS:
-        return f"{line} (Does your browser force https on localhost? Make an exception for this address.)"
-    return line
+    return f"{line} {_EXPLANATIONS[reason]}" if reason in _EXPLANATIONS else line
+
+
+def in_a_private_window(reason: Reason) -> str | None:
+    """Before the address to open there, if the user's browser holds something that is in the way of the login."""
+    return _PRIVATE_WINDOW.get(reason)
+
+
+def opened_twice(*, is_new: bool) -> str:
+    """After a second visit of the start address; `is_new` if the tab of the first one no longer counts."""
+    if is_new:
+        return "The first visit may have been another program's, so a tab that is already open no longer counts."
+    return "If the login is not open in a tab yet:"
 
 
 def signed_in(profile: str, grant: Grant, place: str, asked: Iterable[str]) -> Iterable[str]:
@@ -116,6 +136,12 @@ def nobody_came(profile: str, redirect_uri: str, timeout: float, counted: Counte
     advice = ["click Allow in the browser", *_fix_app(redirect_uri)]
     if counted[Reason.TLS]:
         advice.append("your browser forces https on localhost: make an exception for this address")
+    if counted[Reason.SERVICE_WORKER]:
+        advice.append("use a private window of the browser, or register a URL with another port")
+    if counted[Reason.TOO_LARGE]:
+        advice.append("delete the cookies of localhost in your browser")
+    if counted[Reason.ANOTHER_USER]:
+        advice.append("if your browser runs as another user, use paste_only=True")
     if counted[Reason.FOREIGN_STATE]:
         advice.append("an old tab answered: close the tabs of earlier logins")
     return LoginTimeout(

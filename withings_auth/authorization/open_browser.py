@@ -22,7 +22,7 @@ def open_browser(request: LoginRequest, failed: asyncio.Event) -> bool:
         _tell(request, messages.open_and_paste(options.timeout, request.authorize_url))
         return False
     if not options.open_browser:
-        _tell_address(request, messages.time_limit(options.timeout))
+        tell_address(request, messages.time_limit(options.timeout))
         return False
     loop = asyncio.get_running_loop()
 
@@ -35,11 +35,11 @@ def open_browser(request: LoginRequest, failed: asyncio.Event) -> bool:
     if problem is None:
         options.tell(messages.browser_opened(options.timeout))
         return True
-    _tell_address(request, f"No browser was opened ({problem.why}).")
+    tell_address(request, f"No browser was opened ({problem.why}).")
     return False
 
 
-async def watch_browser(request: LoginRequest, pending: Pending, failed: asyncio.Event) -> None:
+async def watch_browser(pending: Pending, failed: asyncio.Event) -> None:
     """Tells the address to open if the browser that was started fails or does not come."""
     visit = asyncio.ensure_future(pending.start_visited.wait())
     failure = asyncio.ensure_future(failed.wait())
@@ -47,13 +47,13 @@ async def watch_browser(request: LoginRequest, pending: Pending, failed: asyncio
         await asyncio.wait({visit, failure}, timeout=BROWSER_PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         if not visit.done():
             why = "The browser ended with an error." if failure.done() else "The browser has not come yet."
-            _tell_address(request, why)
+            tell_address(pending.request, why)
     finally:
         visit.cancel()
         failure.cancel()
 
 
-def _tell_address(request: LoginRequest, why: str) -> None:
+def tell_address(request: LoginRequest, why: str) -> None:
     """Tells the address to open; over SSH also how the browser finds its way back."""
     environment = detect_environment(os.environ)
     if environment.over_ssh:

@@ -9,7 +9,7 @@ import secrets
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from inspect import signature
 from typing import Any, ParamSpec, TypeVar
@@ -81,6 +81,15 @@ class LoginRequest:
     def start_path(self) -> str:
         """The path of the short address on our listener that the browser is given; it does not contain `state`."""
         return f"/start/{self.ticket}"
+
+    @property
+    def behind_proxy(self) -> bool:
+        """Whether the user lets something forward to the listener: a proxy, or the mapped port of a container."""
+        return self.options.listen is not None
+
+    def with_new_state(self) -> LoginRequest:
+        """Returns the same request, to which no answer that was begun before belongs."""
+        return replace(self, state=secrets.token_urlsafe(32))
 
     @property
     def authorize_url(self) -> str:

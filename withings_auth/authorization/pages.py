@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from html import escape
 from importlib import resources
@@ -137,6 +137,13 @@ class Text(Enum):
         "It leads to Withings only once.",
         "If the login is not open in another tab, use the long address in the terminal.",
     )
+    ANOTHER_USER = (
+        403,
+        _BAD,
+        "This login belongs to another user",
+        "withings-auth was started by one user of this computer, and this browser by another. Nothing was changed.",
+        "If both are you, the terminal shows what to do.",
+    )
     OPENED_AHEAD = (
         503,
         _CALM,
@@ -165,6 +172,14 @@ def wrong_account(*, userid: str, owner: str, profile: str) -> Page:
 def redirect(url: str) -> Page:
     """Sends the browser on to an address that we built."""
     return Page(status=302, headers={**HEADERS, "Location": url})
+
+
+def clearing(shown: Page) -> Page:
+    """Returns the page with a header that removes a service worker which another program left at this address.
+
+    It removes what that program stored in the browser, too, but no cookies: those belong to other ports as well.
+    """
+    return replace(shown, headers={**shown.headers, "Clear-Site-Data": '"storage"'})
 
 
 def _escape(text: str) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 from withings_auth.authorization import pages
 from withings_auth.authorization.callback import (
-    Expectation,
     Granted,
     HttpRequest,
     Ignored,
@@ -18,6 +17,8 @@ from withings_auth.authorization.callback import (
     StartVisited,
     judge,
 )
+from withings_auth.authorization.options import LoginRequest
+from withings_auth.authorization.visitors import Visitor, identify
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ _TEXTS = {
     Reason.PREFETCH: pages.Text.OPENED_AHEAD,
     Reason.START_USED: pages.Text.START_USED,
     Reason.OTHER_CODE: pages.Text.ALREADY_ANSWERED,
+    Reason.ANOTHER_USER: pages.Text.ANOTHER_USER,
 }
 
 # What a browser asks for of its own accord has nothing to do with the login, and is not worth a line.
@@ -36,14 +38,18 @@ _UNREMARKABLE = {Reason.OTHER_PATH, Reason.PREFETCH}
 class Pending:
     """One login from the moment it listens until its outcome is settled.
 
-    `notice` is called when the first request is ignored for a reason. Belongs to one event loop.
+    `notice` is called when the first request is ignored for a reason, `reopen` when the user has to open the long
+    address after all; with True, because `state` may be known to somebody else and there is a new one. `request` is the
+    one with the `state` that counts. Belongs to one event loop.
     """
 
-    def __init__(self, expected: Expectation, authorize_url: str, notice: Callable[[Reason], None]) -> None:
+    def __init__(self, request: LoginRequest, notice: Callable[[Reason], None], reopen: Callable[[bool], None]) -> None:
         loop = asyncio.get_running_loop()
-        self._expected = expected
-        self._authorize_url = authorize_url
+        self.request = request
         self._notice = notice
+        self._reopen = reopen
+        self._visitors: list[Visitor] = []
+        self._state_was_replaced = False
         self._decision: asyncio.Future[Granted | Refused] = loop.create_future()
         self._outcome: asyncio.Future[pages.Page] = loop.create_future()
         self.start_visited = asyncio.Event()
@@ -65,19 +71,35 @@ class Pending:
 
     async def answer(self, request: HttpRequest) -> pages.Page:
         """Returns the page for a request; for the true callback, once the outcome is known."""
-        match judge(self._expected, request):
+        match judge(self.request.expectation, request):
             case Ignored(reason):
                 return self.ignore(reason)
-            case StartVisited():
-                if self.start_visited.is_set():
-                    return self.ignore(Reason.START_USED)
-                self.start_visited.set()
-                logger.debug("the browser came, and is sent on to Withings")
-                return pages.redirect(self._authorize_url)
-            case answer:
-                if not self.take(answer):
-                    return self.ignore(Reason.OTHER_CODE)
-                return await asyncio.shield(self._outcome)
+            case verdict:
+                visitor = identify(request.connection, behind_proxy=self.request.behind_proxy)
+        if visitor is Visitor.ANOTHER_USER:
+            return self.ignore(Reason.ANOTHER_USER)
+        if isinstance(verdict, StartVisited):
+            return self._start(visitor)
+        if not self.take(verdict):
+            return self.ignore(Reason.OTHER_CODE)
+        return pages.clearing(await asyncio.shield(self._outcome))
+
+    def _start(self, visitor: Visitor) -> pages.Page:
+        """Returns the answer to a visit of the start address, which only the first visitor learns `state` by."""
+        self._visitors.append(visitor)
+        if not self.start_visited.is_set():
+            self.start_visited.set()
+            logger.debug("the browser came, and is sent on to Withings")
+            return pages.clearing(pages.redirect(self.request.authorize_url))
+        answer = self.ignore(Reason.START_USED)
+        suspicious = set(self._visitors) != {Visitor.THIS_USER}
+        if self.open and suspicious and not self._state_was_replaced:
+            self._state_was_replaced = True
+            self.request = self.request.with_new_state()
+            self._reopen(True)
+        elif self.open and len(self._visitors) == 2:
+            self._reopen(False)
+        return answer
 
     def take(self, answer: Granted | Refused) -> bool:
         """Takes an answer with the true state; returns whether it is the first one, or the same again."""

@@ -11,13 +11,18 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from typing import cast
 
 from aiohttp import web
 
 from withings_auth.authorization import pages
 from withings_auth.authorization.callback import HttpRequest, Reason
+from withings_auth.authorization.connections import Connections, most_connections
+from withings_auth.authorization.visitors import Connection
 
 FAREWELL_SECONDS = 1.0  # for pages still being sent when the login is over
+LARGEST_HEADERS_BYTES = 1 << 20  # a browser sends the cookies of every port of localhost
+LARGEST_REQUEST_BYTES = LARGEST_HEADERS_BYTES + (16 << 10)  # with the request line, and a body nobody wants
 _TLS_HANDSHAKE = 0x16  # the first byte of a TLS record that opens a connection (RFC 8446, section 5.1)
 
 # Not from getLogger, so that no logging configuration of the program can reach it.
@@ -37,18 +42,33 @@ async def serve(
 
     async def respond(request: web.BaseRequest) -> web.StreamResponse:
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
-        return _response(await answer(HttpRequest(method=request.method, target=request.raw_path, headers=headers)))
+        connection = None
+        if (transport := request.transport) is not None:
+            connections.has_request(transport)
+            connection = Connection(transport.get_extra_info("peername"), transport.get_extra_info("sockname"))
+        return _response(
+            await answer(
+                HttpRequest(method=request.method, target=request.raw_path, headers=headers, connection=connection)
+            )
+        )
 
     manager = web.Server(respond)
-    loop = asyncio.get_running_loop()
-    servers = [
-        await loop.create_server(lambda: _Connection(manager, note_unreadable), sock=listening) for listening in sockets
+    connections = Connections(most_connections())
+    listeners = list(sockets)
+    accepting = [
+        asyncio.ensure_future(
+            connections.accept(listening, lambda: _HttpConnection(manager, connections, note_unreadable))
+        )
+        for listening in listeners
     ]
     try:
         yield
     finally:
-        for server in servers:
-            server.close()
+        for task in accepting:
+            task.cancel()
+        await asyncio.gather(*accepting, return_exceptions=True)
+        for listening in listeners:
+            listening.close()
         await manager.shutdown(FAREWELL_SECONDS)
 
 
@@ -59,22 +79,47 @@ def _response(page: pages.Page) -> web.Response:
     return response
 
 
-class _Connection(web.RequestHandler):
-    """aiohttp's connection, which recognises TLS and puts our headers on its own answers."""
+class _HttpConnection(web.RequestHandler):
+    """aiohttp's connection, which recognises TLS, bounds a request and puts our headers on its own answers."""
 
-    def __init__(self, manager: web.Server, note_unreadable: Callable[[Reason], object]) -> None:
-        super().__init__(manager, loop=asyncio.get_running_loop(), access_log=_SILENT, logger=_SILENT, lingering_time=0)
+    def __init__(
+        self, manager: web.Server, connections: Connections, note_unreadable: Callable[[Reason], object]
+    ) -> None:
+        super().__init__(
+            manager,
+            loop=asyncio.get_running_loop(),
+            access_log=_SILENT,
+            logger=_SILENT,
+            lingering_time=0,
+            tcp_keepalive=False,
+            max_field_size=LARGEST_HEADERS_BYTES,
+            max_headers=LARGEST_HEADERS_BYTES,  # how many: the bound on their bytes, below, is the one that counts
+        )
+        self._connections = connections
         self._note_unreadable = note_unreadable
-        self._is_new = True
+        self._received_bytes = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._connections.add(cast(asyncio.Transport, transport))
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._connections.remove(cast(asyncio.Transport, self.transport))
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._is_new and data:
-            self._is_new = False
-            if data[0] == _TLS_HANDSHAKE:
-                self._note_unreadable(Reason.TLS)
-                self.force_close()
-                return
+        if self._received_bytes == 0 and data[:1] == bytes([_TLS_HANDSHAKE]):
+            self._refuse(Reason.TLS)
+            return
+        self._received_bytes += len(data)
+        if self._received_bytes > LARGEST_REQUEST_BYTES:
+            self._refuse(Reason.TOO_LARGE)
+            return
         super().data_received(data)
+
+    def _refuse(self, reason: Reason) -> None:
+        self._note_unreadable(reason)
+        self.force_close()
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
