@@ -49,6 +49,10 @@ class ConfigurationError(WithingsAuthError):
     exit_code = 2
 
 
+class UnusableVariable(ConfigurationError):
+    """A variable that a library reads cannot be obeyed; the app and the login are not to blame."""
+
+
 class LoginRequired(WithingsAuthError):
     """Nobody is logged in to this profile, or Withings has ended the login: the user must log in."""
 

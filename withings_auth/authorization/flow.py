@@ -26,13 +26,14 @@ from withings_auth.errors import (
     LockBusy,
     LoginDenied,
     StoreError,
+    UnusableVariable,
     WithingsAuthError,
     WrongAccount,
     hints_for,
     login_hint,
 )
 from withings_auth.model import Grant, Token
-from withings_auth.provider.variables import UnusableVariable, refuse_unusable_variables
+from withings_auth.provider.variables import refuse_unusable_variables
 from withings_auth.store.ownership import forget_refused, prove_writable, refuse_other_owner, save_login
 from withings_auth.store.records import stored_grant
 from withings_auth.threads import OutOfResources, in_thread

@@ -18,13 +18,13 @@ from withings_auth.errors import (
     ProtocolViolation,
     StoreError,
     StoreNotDurable,
+    UnusableVariable,
     WrongAccount,
 )
 from withings_auth.model import App, Grant
 from withings_auth.profiles.foreign import ForeignLogin
 from withings_auth.provider.failures import import_error
 from withings_auth.provider.replies import TokenReply
-from withings_auth.provider.variables import UnusableVariable
 from withings_auth.store.base import SecretStore
 from withings_auth.store.ownership import (
     WAYS_ON,

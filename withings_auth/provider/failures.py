@@ -12,6 +12,7 @@ from withings_auth.errors import (
     ProtocolViolation,
     ProviderError,
     ProviderUnavailable,
+    UnusableVariable,
     WithingsAuthError,
     ended_hint,
 )
@@ -24,7 +25,6 @@ from withings_auth.provider.statuses import (
     lacks_scope,
     refuses_the_signature,
 )
-from withings_auth.provider.variables import UnusableVariable
 from withings_auth.wording import local_time, span
 
 DASHBOARD = "https://developer.withings.com/dashboard/"

@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
+from withings_auth.errors import UnusableVariable
 from withings_auth.provider.masking import secrets_in
 from withings_auth.provider.replies import Answer, AnswerLost, NotSent, Outcome
-from withings_auth.provider.variables import UnusableVariable, refuse_unusable_files
+from withings_auth.provider.variables import refuse_unusable_files
 from withings_auth.validation import printable
 
 logger = logging.getLogger(__name__)

@@ -13,9 +13,9 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from withings_auth.errors import UnusableVariable
 from withings_auth.provider.replies import CHECK_NETWORK, Answer, AnswerLost, NotSent, Outcome, retry_after_seconds
 from withings_auth.provider.variables import (
-    UnusableVariable,
     malformed_proxy,
     proxy_for,
     proxy_variable,

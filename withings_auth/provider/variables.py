@@ -11,15 +11,11 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from withings_auth.errors import ConfigurationError
+from withings_auth.errors import UnusableVariable
 from withings_auth.validation import LOOPBACK_HOSTS, parsed_url, printable
 
 # Those of other programs, which people expect to work here too.
 _FOREIGN_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-
-
-class UnusableVariable(ConfigurationError):
-    """A variable that a library reads cannot be obeyed; the app and the login are not to blame."""
 
 
 def refuse_unusable_variables(url: str) -> None:

@@ -11,10 +11,10 @@ import pytest
 
 from tests.provider.http.server import Serve, http
 from tests.support.canaries import Canaries
+from withings_auth.errors import UnusableVariable
 from withings_auth.provider.http import post
 from withings_auth.provider.replies import NotSent
 from withings_auth.provider.variables import (
-    UnusableVariable,
     proxy_for,
     refuse_unusable_variables,
     refused_certificate,
