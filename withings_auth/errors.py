@@ -109,7 +109,7 @@ class ProtocolViolation(ProviderError):
 
 
 class StoreError(WithingsAuthError):
-    """The secret store failed; its contents are unchanged."""
+    """The secret store failed; it holds the earlier record or the new one, whole."""
 
     exit_code = 5
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +13,9 @@ import pytest
 
 from tests.store.keyrings import Keyrings
 from tests.support.logins import Desk
+from tests.support.programs import Cli
+from tests.support.stores import clear_record, save_record
+from withings_auth.errors import StoreNotDurable
 from withings_auth.store.base import SecretStore
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.files import LARGEST_FILE_BYTES, NotPlain, read_plain
@@ -72,3 +78,64 @@ def test_a_pipe_as_notes_does_not_stop_a_renewal(desk: Desk) -> None:
     os.mkfifo(notes)
     assert TokenSource(store=FileStore(desk.directory)).access_token() != expired
     assert notes.is_file()
+
+
+UMASK = """
+import filelock, os, sys, withings_auth.store.lock  # while they can be read
+from pathlib import Path
+from withings_auth.store.file_store import FileStore
+os.getuid() or os.setresuid(65534, 65534, 65534)
+os.umask(0o777)
+store = FileStore(Path(sys.argv[1]) / "a" / "b")
+for text in ("one", "two"):
+    with store.lock("token/default", 1) as held:
+        held.save(text)
+        held.notes.note(text)
+        print(store.load("token/default"), held.notes.recall())
+"""
+
+
+def test_a_umask_that_keeps_out_the_owner_is_not_obeyed(python: Cli) -> None:
+    """Records, notes, locks and their directories are their owner's to use."""
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o777)
+        ran = python(UMASK, place)
+        assert (ran.stdout, ran.stderr) == ("one one\ntwo two\n", "")
+        found = {path.name: path.stat().st_mode & 0o777 for path in Path(place).rglob("*")}
+    assert set(found) == {"a", "b", "token", "default.json", "default.lock", "default.attempt"}
+    assert {mode for name, mode in found.items() if "default" in name} == {0o600}
+    assert {mode for name, mode in found.items() if "default" not in name} == {0o700}
+
+
+def refuse_to_sync_directories(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk confirms no change of a directory from now on."""
+    fsync = os.fsync
+
+    def refuse(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EIO, "Input/output error")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+
+
+def test_an_unconfirmed_save_says_what_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new record is in place, so no message says that nothing has changed."""
+    store = FileStore(tmp_path / "store")
+    save_record(store, "token/default", "old")
+    refuse_to_sync_directories(monkeypatch)
+    with pytest.raises(StoreNotDurable, match="it was replaced, but the disk did not confirm that: Input") as failed:
+        save_record(store, "token/default", "new")
+    assert failed.value.hint == "check the disk: after a power cut the earlier record may be back"
+    assert store.load("token/default") == "new"
+
+
+def test_an_unconfirmed_name_in_the_index_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keyring has the record, and the index repairs itself."""
+    store = Keyrings(tmp_path)()
+    save_record(store, "token/default", "old")
+    refuse_to_sync_directories(monkeypatch)
+    save_record(store, "token/default", "text")
+    assert store.names() == ["token/default"]
+    assert clear_record(store, "token/default") is True
+    assert (tmp_path / "token/default.stamp").exists()

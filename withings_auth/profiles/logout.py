@@ -7,13 +7,14 @@ profile's lock. Whatever it answers, the local copies go. One failure does not s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import KW_ONLY, dataclass, field
 
-from withings_auth.errors import LoginRequired, StoreCorrupt, StoreError, WithingsAuthError
+from withings_auth.errors import LockBusy, LoginRequired, StoreCorrupt, StoreError, WithingsAuthError
 from withings_auth.model import App, Grant
 from withings_auth.provider.repeat_guard import ask_past_guard
 from withings_auth.provider.signed import revoke
-from withings_auth.store.base import SecretStore
+from withings_auth.store.base import SecretStore, find_traces
 from withings_auth.store.records import (
     LOCK_PATIENCE_SECONDS,
     clear_unused_app,
@@ -89,6 +90,30 @@ class Logout:
                 message = f"the record of profile {name} could not be read, so its access was not revoked"
                 self.failures.append(StoreCorrupt(message, hint=DISCONNECT))
         return removed
+
+    def remove_traces(self, profile: str | None = None) -> None:
+        """Removes what killed programs have left of a profile, or of anything, unless it is in use or has a record."""
+        try:
+            names = find_traces(self.store)
+        except StoreError as error:
+            self.failures.append(error)
+            return
+        for name in names:
+            kind, _, owner = name.partition("/")
+            if profile not in {None, owner}:
+                continue
+            try:
+                with ExitStack() as locks:
+                    if kind == "pending":  # a login that waits holds only the other lock
+                        locks.enter_context(self.store.lock(f"login/{owner}", 0))
+                    held = locks.enter_context(self.store.lock(name, 0))
+                    if self.store.load(name) is None:
+                        held.clear()
+                        held.notes.note(None)
+            except LockBusy:
+                continue
+            except StoreError as error:
+                self.failures.append(error.with_message(f"what is left of {printable(name)} was not removed: {error}"))
 
     def remove_apps(self, configured: str | None, *, every: bool) -> None:
         """Removes the credentials of the apps that lost their last login, or of `every` app without one.

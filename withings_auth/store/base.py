@@ -7,7 +7,7 @@ machine. You can write your own; the rest of the package relies on the behaviour
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
@@ -70,3 +70,9 @@ def together(store: SecretStore) -> AbstractContextManager[object]:
     share = getattr(store, "together", nullcontext)  # no promise of a store: most have nothing to share
     context: AbstractContextManager[object] = share()
     return context
+
+
+def find_traces(store: SecretStore) -> list[str]:
+    """Returns the names under which killed programs may have left notes or half a record. Raises `StoreError`."""
+    find: Callable[[], list[str]] = getattr(store, "traces", list)  # no promise of a store: a kill may leave none
+    return find()

@@ -17,6 +17,8 @@ from withings_auth.errors import StoreCorrupt, StoreNotDurable
 from withings_auth.model import REMEDIES
 from withings_auth.store.base import HeldName
 from withings_auth.store.files import (
+    NotSynced,
+    find_traces,
     make_private_directory,
     open_without_waiting,
     remove_leftovers,
@@ -66,6 +68,10 @@ class FileStore:
             for path in found
             if path.suffix == ".json" and not path.name.startswith(".")
         )
+
+    def traces(self) -> list[str]:
+        """Returns the names with notes or half a record."""
+        return find_traces(self._directory)
 
     @contextmanager
     def lock(self, name: str, timeout: float) -> Iterator[HeldName]:
@@ -129,9 +135,11 @@ class _HeldFile:
                 _refuse_unsafe(self.path, self.path.lstat())
             replace_file(self.path, text)
         except OSError as error:
+            hint = "the directory must be writable and the disk must have free space; the record is unchanged"
+            if isinstance(error, NotSynced):
+                hint = "check the disk: after a power cut the earlier record may be back"
             raise StoreNotDurable(
-                f"cannot save {printable(str(self.path))}: {error.strerror or type(error).__name__}",
-                hint="the directory must be writable and the disk must have free space; the record is unchanged",
+                f"cannot save {printable(str(self.path))}: {error.strerror or type(error).__name__}", hint=hint
             ) from error
         if _load(self.path) != text:
             raise StoreNotDurable(

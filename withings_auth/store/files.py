@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import glob
 import os
+import re
 import stat
 import time
 from collections.abc import Callable
@@ -19,11 +20,17 @@ from withings_auth.validation import printable
 
 PRIVATE_DIRECTORY = 0o700
 PRIVATE_FILE = 0o600
+NOTES = ".attempt"  # the end of the name of the notes beside a lock
 LARGEST_FILE_BYTES = 64 * 1024  # of settings, credentials and notes, which are far smaller
+_HALF = re.compile(r"\.(.+)\.[a-z]+\.[0-9a-f]+\.tmp")  # what `replace_file` has not finished
 
 
 class NotPlain(OSError):
     """A pipe, a device, a socket or a directory is where a file should be."""
+
+
+class NotSynced(OSError):
+    """A file was replaced, but a power cut may bring its earlier content back."""
 
 
 def read_plain(
@@ -63,7 +70,9 @@ def _refuse_special(status: os.stat_result) -> None:
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Replaces a file in one step by one that only its owner may read, synced to the disk. Raises OSError.
+    """Replaces a file in one step by one that only its owner may read, synced to the disk.
+
+    Raises OSError; the file is unchanged, unless it is `NotSynced`.
 
     The modification time always grows, even if the clock was set back. Call it with a lock held.
     """
@@ -77,6 +86,8 @@ def replace_file(path: Path, text: str) -> None:
             temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), PRIVATE_FILE
         )
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            if os.name == "posix":
+                os.fchmod(descriptor, PRIVATE_FILE)  # a umask can keep out even the owner
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -87,7 +98,11 @@ def replace_file(path: Path, text: str) -> None:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
-    sync_directory(path.parent)
+    try:
+        sync_directory(path.parent)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise NotSynced(error.errno, f"it was replaced, but the disk did not confirm that: {why}") from error
 
 
 def remove_leftovers(path: Path) -> None:
@@ -96,11 +111,26 @@ def remove_leftovers(path: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
+def find_traces(directory: Path) -> list[str]:
+    """Returns the names of a store's directory with notes or a half-written file. Raises `StoreUnavailable`."""
+    try:
+        notes = [f"{path.parent.name}/{path.name.removesuffix(NOTES)}" for path in directory.glob(f"*/*{NOTES}")]
+        halves = [(path.parent.name, _HALF.fullmatch(path.name)) for path in directory.glob("*/.*.tmp")]
+    except OSError as error:
+        raise unusable(directory, error) from error
+    return sorted({*notes, *(f"{kind}/{half[1]}" for kind, half in halves if half is not None)})
+
+
 def make_private_directory(path: Path) -> None:
     """Creates the directory and its missing parents, durably, each for its owner alone. Raises OSError."""
     if not path.is_dir():
         make_private_directory(path.parent)
-        path.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
+        try:
+            path.mkdir(mode=PRIVATE_DIRECTORY)
+            path.chmod(PRIVATE_DIRECTORY)  # a umask can keep out even the owner
+        except FileExistsError:
+            if not path.is_dir():  # else another program was faster
+                raise
         with suppress(PermissionError):  # a directory that can be written but not read
             sync_directory(path.parent)
 

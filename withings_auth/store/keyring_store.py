@@ -20,7 +20,14 @@ from typing import TYPE_CHECKING
 from withings_auth.errors import StoreNotDurable, StoreUnavailable
 from withings_auth.store.backends import Backend, find_backend, remedies
 from withings_auth.store.base import HeldName
-from withings_auth.store.files import PRIVATE_FILE, make_private_directory, replace_file, unusable
+from withings_auth.store.files import (
+    PRIVATE_FILE,
+    NotSynced,
+    find_traces,
+    make_private_directory,
+    replace_file,
+    unusable,
+)
 from withings_auth.store.keyring_calls import Keyring, KeyringCalls
 from withings_auth.store.lock import FileNotes, file_lock
 from withings_auth.store.safety import LOCKS, refuse_unsafe_places
@@ -73,10 +80,17 @@ class KeyringStore:
 
     def names(self) -> list[str]:
         """Returns the names in the index that this keyring has a record for."""
-        self._refuse_unsafe_state(*self._state.glob("*/"))
-        known = sorted(f"{path.parent.name}/{path.stem}" for path in self._state.glob("*/*.stamp"))
+        try:
+            self._refuse_unsafe_state(*self._state.glob("*/"))
+            known = sorted(f"{path.parent.name}/{path.stem}" for path in self._state.glob("*/*.stamp"))
+        except OSError as error:
+            raise unusable(self._state, error) from error
         with self.together():
             return [name for name in known if self.load(name) is not None]
+
+    def traces(self) -> list[str]:
+        """Returns the names with notes beside their lock."""
+        return find_traces(self._state)
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -193,7 +207,8 @@ def _read(backend: Backend, name: str) -> str | None:
 def _touch(stamp: Path) -> None:
     try:
         make_private_directory(stamp.parent)
-        replace_file(stamp, "")
+        with suppress(NotSynced):  # a power cut can cost only the name, and the index repairs itself
+            replace_file(stamp, "")
     except OSError as error:
         raise unusable(stamp, error) from error
 
@@ -203,8 +218,8 @@ def _change(stamp: Path) -> None:
     with suppress(OSError):
         if stamp.exists():
             try:
-                replace_file(stamp, "")
-            except OSError:  # other programs must notice the change, whatever becomes of the name
+                _touch(stamp)
+            except StoreUnavailable:  # other programs must notice the change, whatever becomes of the name
                 stamp.unlink()
 
 

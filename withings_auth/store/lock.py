@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from withings_auth.errors import LockBusy
-from withings_auth.store.files import PRIVATE_FILE, make_private_directory, read_plain, replace_file, unusable
+from withings_auth.store.files import (
+    NOTES,
+    PRIVATE_FILE,
+    make_private_directory,
+    read_plain,
+    remove_leftovers,
+    replace_file,
+    unusable,
+)
 from withings_auth.store.safety import LOCK, refuse_unsafe
 from withings_auth.validation import printable
 
@@ -41,6 +49,7 @@ class FileNotes:
     def note(self, text: str | None) -> None:
         try:
             if text is None:
+                remove_leftovers(self.path)
                 self.path.unlink(missing_ok=True)
             else:
                 replace_file(self.path, text)
@@ -86,7 +95,7 @@ def file_lock(
         raise unusable(path, error) from error
     logger.debug("locked: %s", printable(str(path)))
     try:
-        yield FileNotes(path.with_suffix(".attempt"))
+        yield FileNotes(path.with_suffix(NOTES))
     finally:
         finish(lambda: _release(lock, descriptors[0]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -68,6 +69,38 @@ class TestHere:
         harm(desk.directory / "token" / "default.json")
         assert desk.run("logout", WITHINGS_CLIENT_ID=None).returncode == 0
         assert what_is_left(desk) == set()
+
+    @pytest.mark.parametrize("flags", [("--all",), ("--profile", "mum")])
+    def test_what_a_killed_login_left(self, desk: Desk, flags: tuple[str, ...]) -> None:
+        """Notes, and half a record with its secrets, though the login never came to be."""
+        login = desk.start("--profile", "mum")
+        login.program.signal(signal.SIGKILL)
+        login.wait()
+        half = desk.directory / "token/.mum.json.0123456789abcdef.tmp"
+        half.parent.mkdir(mode=0o700, exist_ok=True)
+        half.write_text("half a record")
+        assert (desk.directory / "pending/mum.attempt").exists()
+        assert desk.run("logout", *flags).returncode == 0
+        assert what_is_left(desk) == set()
+
+    def test_a_login_that_waits_keeps_its_notes(self, desk: Desk) -> None:
+        """So another login is still told where it waits."""
+        login = desk.start()
+        assert desk.run("logout", "--all").returncode == 0
+        assert f"already pending (process {login.program.pid}, " in desk.run("login", "--no-browser").stderr
+        login.allow()
+        assert login.wait().returncode == 0
+
+    def test_notes_of_a_login_that_stays(self, desk: Desk) -> None:
+        """The notes of a login are not removed if its record cannot be, or is another profile's."""
+        put(desk)
+        note_an_attempt(desk)
+        assert desk.run("logout", "--profile", "mum").returncode == 0
+        assert (desk.directory / "token/default.attempt").exists()
+        (desk.directory / "token/default.json").unlink()
+        (desk.directory / "token/default.json").mkdir()
+        assert desk.run("logout", "--all").returncode == 5
+        assert (desk.directory / "token/default.attempt").exists()
 
     def test_nobody(self, desk: Desk) -> None:
         finished = desk.run("logout")

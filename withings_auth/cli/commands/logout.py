@@ -62,6 +62,7 @@ def _log_out(options: argparse.Namespace, settings: Settings, store: SecretStore
     removed = [logout.remove_profile(name) for name in names]
     if not (any(removed) or logout.failures or options.revoke):
         tell("Nobody was logged in." if options.all else f"Nobody was logged in as profile {settings.profile}.")
+    logout.remove_traces(None if options.all else settings.profile)
     logout.remove_apps(settings.app.client_id, every=options.all)
     logout.finish()
     codes = [report(error) for error in logout.failures]
