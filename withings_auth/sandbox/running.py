@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import replace
 from email.utils import formatdate
 from typing import Self
@@ -72,6 +73,9 @@ class Sandbox:
     def __enter__(self) -> Self:
         """Serves from a thread of its own."""
         self._enter_once()
+        with ExitStack() as probes:  # for the three descriptors of a loop, which complains if it gets only one or two
+            for _ in range(3):
+                probes.callback(os.close, os.open(os.devnull, os.O_RDONLY))
         ready = threading.Event()
         try:
             self._served = self._thread.submit(lambda: asyncio.run(self._serve_until_stopped(ready)))

@@ -63,7 +63,12 @@ class TestNotSent:
             raise RuntimeError("can't create new thread at interpreter shutdown")
 
         monkeypatch.setattr(threading.Thread, "start", refuse)
-        assert isinstance(post("https://wbsapi.withings.invalid/", form), NotSent)
+        assert post("https://wbsapi.withings.invalid/", form) == NotSent(why="no thread can be started")
+
+    @pytest.mark.parametrize("url", ["https://xn--a/", "https://[::1]x/"])
+    def test_an_address_that_cannot_be_looked_up(self, url: str, form: dict[str, str]) -> None:
+        """Settings are checked when they are read; if one comes another way, there is no traceback either."""
+        assert isinstance(post(url, form), NotSent)
 
     def test_not_even_a_socket(self, cli: Cli) -> None:
         """A process that has no file descriptor left learns that nothing was sent."""
