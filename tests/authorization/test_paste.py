@@ -14,7 +14,7 @@ from tests.support.logins import Desk, consent
 from withings_auth import App, Token, errors, login, open_store
 from withings_auth.authorization import messages
 from withings_auth.authorization.callback import Expectation, Granted, Refused
-from withings_auth.authorization.paste import Problem, judge_paste
+from withings_auth.authorization.paste import Problem, judge_lines, judge_paste
 
 STATE = "a" * 43
 EXPECTED = Expectation(
@@ -50,10 +50,19 @@ def judged(text: str, redirect_uri: str = "http://localhost:8000/cb") -> Granted
         f"?{ANSWER}",
         f"state={STATE}&code=c0de",
         f"{ANSWER}&iss=https://account.withings.com",
+        f"localhost:8000/cb?{ANSWER}",
+        f"https://localhost:8000/cb?{ANSWER}",
+        f"http://127.0.0.1:8000/cb?{ANSWER}",
+        f"http://localhost:8001/cb/?{ANSWER}",
+        f"http://localhost:8000/cb?code=c0de&amp;state={STATE}",
+        f"http://localhost:8000/cb?code=c0\n  de&state={STATE[:20]}\r\n{STATE[20:]}",
+        f"http://me@localhost:8000/cb?{ANSWER}",
+        f"https://evil.example/cb?{ANSWER}",
+        f"file:///cb?{ANSWER}",
     ],
 )
 def test_the_answer_in_every_form(text: str) -> None:
-    """Statement 22: the whole address or its query, as people copy it, is the callback's answer."""
+    """Statement 22: whatever happened to the rest of the address, the true state makes it the callback's answer."""
     assert judged(text) == Granted("c0de")
 
 
@@ -73,8 +82,10 @@ def test_each_spelling_of_the_same_address(redirect_uri: str, address: str) -> N
 
 
 def test_a_no_is_believed() -> None:
-    """With the true state an error is the user's own answer."""
+    """With the true state an error is the user's own answer, except in an address of Withings itself."""
     assert judged(f"error=access_denied&state={STATE}") == Refused("access_denied")
+    assert judged(f"https://127.0.0.1/?error=access_denied&amp;state={STATE}") == Refused("access_denied")
+    assert judged(f"https://account.withings.com/x?error=e&state={STATE}") is Problem.STILL_AT_WITHINGS
 
 
 @pytest.mark.parametrize(
@@ -95,22 +106,43 @@ def test_a_no_is_believed() -> None:
         (f"{ANSWER}&error=access_denied", Problem.DAMAGED),
         (f"code=c%20de&state={STATE}", Problem.DAMAGED),
         (f"{ANSWER}&iss=https://evil.example", Problem.DAMAGED),
-        (f"https://account.withings.com/oauth2_user/authorize2?{ANSWER}", Problem.STILL_AT_WITHINGS),
+        (f"https://account.withings.com/oauth2_user/authorize2?state={STATE}", Problem.STILL_AT_WITHINGS),
         ("https://account.withings.com/new_workflow/login?r=x", Problem.STILL_AT_WITHINGS),
-        (f"https://evil.example/cb?{ANSWER}", Problem.ANOTHER_PAGE),
-        (f"https://localhost:8000/cb?{ANSWER}", Problem.ANOTHER_PAGE),
-        (f"http://localhost:8001/cb?{ANSWER}", Problem.ANOTHER_PAGE),
-        (f"http://localhost:8000/start/ticket?{ANSWER}", Problem.ANOTHER_PAGE),
-        (f"http://localhost:8000/cb/?{ANSWER}", Problem.ANOTHER_PAGE),
-        (f"http://me@localhost:8000/cb?{ANSWER}", Problem.ANOTHER_PAGE),
-        (f"http://localhost:8000@evil.example/cb?{ANSWER}", Problem.ANOTHER_PAGE),
-        (f"https://withings.com.evil.example/cb?{ANSWER}", Problem.ANOTHER_PAGE),
-        (f"file:///cb?{ANSWER}", Problem.ANOTHER_PAGE),
+        (f"https://evil.example/cb?state={STATE}", Problem.ANOTHER_PAGE),
+        (f"https://localhost:8000/cb?state={STATE}", Problem.ANOTHER_PAGE),
+        ("http://localhost:8001/cb?code=c0de", Problem.ANOTHER_PAGE),
+        ("http://localhost:8000/start/ticket", Problem.ANOTHER_PAGE),
+        (f"http://me@localhost:8000/cb?code=c0de&state={'b' * 43}", Problem.ANOTHER_PAGE),
+        (f"https://withings.com.evil.example/cb?state={STATE}", Problem.ANOTHER_PAGE),
+        ("file:///cb", Problem.ANOTHER_PAGE),
     ],
 )
 def test_what_is_wrong_is_said(text: str, why: Problem) -> None:
     """Each mistake has its own explanation, and none of them ends the login."""
     assert judged(text) is why
+
+
+CODE = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.mark.parametrize("query", [f"code={CODE}&state={STATE}", f"state={STATE}&code={CODE}"])
+@pytest.mark.parametrize("width", [10, 23, 40, 80, 110, 112, 113])
+def test_an_address_that_a_terminal_has_broken_into_lines(query: str, width: int) -> None:
+    """Statement 22: wherever it was broken, and whatever was pasted before, it counts when it is whole, not before."""
+    address = f"http://localhost:8000/cb?{query}"
+    broken = [address[start : start + width] for start in range(0, len(address), width)]
+    lines = ["something else", *broken]
+    outcomes = [judge_lines(judged, lines[: number + 1]) for number in range(len(lines))]
+    assert outcomes[-1] == Granted(CODE)
+    assert all(isinstance(outcome, Problem) for outcome in outcomes[:-1])
+
+
+def test_a_short_code_at_the_end_may_be_cut() -> None:
+    """If nothing follows, Enter says so."""
+    lines = [f"http://localhost:8000/cb?state={STATE}&code=c0de"]
+    assert judge_lines(judged, lines) is Problem.CUT
+    assert judge_lines(judged, [*lines, ""]) == Granted("c0de")
+    assert judge_lines(judged, [*lines, "beef"]) is Problem.CUT
 
 
 @given(

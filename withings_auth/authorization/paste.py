@@ -1,27 +1,31 @@
 """The other way back: the user copies the address that the browser goes to, and pastes it.
 
-A paste is judged like a callback: a whole address must be the redirect URI, and its query goes through the same
-checks. Only the answer to this login ends it; anything else is explained in fixed text, which repeats nothing of it,
-and the user can try again.
+A paste is judged like a callback, by its state, code and error. Only the state proves that it belongs to this login, so
+it does not matter what a program did to the rest of the address. Only the answer to this login ends it; anything else
+is explained in fixed text, which repeats nothing of it, and the user can try again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from enum import Enum
 from urllib.parse import SplitResult, parse_qsl
 
 from withings_auth.authorization import messages
-from withings_auth.authorization.callback import Expectation, Granted, Ignored, Reason, Refused, judge_query
+from withings_auth.authorization.callback import Expectation, Granted, Reason, Refused, judge_query
 from withings_auth.authorization.options import LoginRequest
 from withings_auth.authorization.pending import Pending
 from withings_auth.errors import LoginError
 from withings_auth.validation import PORT_OF_SCHEME, is_opaque_token, parsed_url
 
+CODE_LENGTH = 40  # of Withings' codes, in hexadecimal digits
+MOST_LINES = 20  # of one address, in a very narrow terminal
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_CUT_CODE = re.compile(rf"[?&]code=[0-9a-f]{{1,{CODE_LENGTH - 1}}}$")
 _BRACKETS = re.compile(r"\x1b\[20[01]~")  # what a terminal puts around a paste, if an earlier program asked it to
 
 
@@ -31,9 +35,10 @@ class Problem(Enum):
     EMPTY = "Nothing was pasted yet. Paste the address and press Enter; it is not shown here."
     NOT_AN_ANSWER = "That has no code in it. Click Allow first, then copy the address that the browser shows."
     CODE_ALONE = (
-        "That is a code without the state, which shows what login it belongs to. Paste the whole address,"
-        " or everything after its question mark."
+        "That is a code without the state, which shows what login it belongs to. Paste the rest of it, the whole"
+        " address, or everything after its question mark."
     )
+    CUT = "The code looks as if a line break had cut it. Paste the rest; if that was all, press Enter."
     STILL_AT_WITHINGS = (
         "That is an address of Withings itself. Click Allow there; the browser then goes to another address,"
         " even if it cannot show that page. Copy that one."
@@ -54,26 +59,42 @@ _QUERY_PROBLEMS = {Reason.FOREIGN_STATE: Problem.ANOTHER_LOGIN, Reason.INCOMPLET
 def judge_paste(
     expected: Expectation, *, redirect_uri: str, authorize_url: str, text: str
 ) -> Granted | Refused | Problem:
-    """Returns what a pasted line means for the login. Never raises."""
-    text = _BRACKETS.sub("", text).strip().strip("<>\"'“”").partition("#")[0]
+    """Returns what a pasted text means for the login. Never raises."""
+    is_one_word, text = len(text.split()) == 1, _plain(text)
     if not text:
         return Problem.EMPTY
-    if _SCHEME.match(text):
-        address, _, query = text.partition("?")
-        problem = _judge_address(address, redirect_uri, authorize_url)
-        if problem is not None:
-            return problem
-    else:
-        query = text.removeprefix("?")
-        if "=" not in query and is_opaque_token(query):
-            return Problem.CODE_ALONE
-    match judge_query(expected, query):
-        case Ignored(Reason.NO_STATE):
-            return Problem.CODE_ALONE if _has_code(query) else Problem.NOT_AN_ANSWER
-        case Ignored(reason):
-            return _QUERY_PROBLEMS.get(reason, Problem.DAMAGED)
-        case answer:
-            return answer
+    if is_one_word and "=" not in text and is_opaque_token(text):
+        return Problem.CODE_ALONE
+    has_scheme = _SCHEME.match(text) is not None
+    address, _, query = text.partition("?") if has_scheme or "?" in text else ("", "", text)
+    verdict = judge_query(expected, query)
+    if isinstance(verdict, Granted):
+        return verdict
+    problem = _judge_address(address, redirect_uri, authorize_url) if has_scheme else None
+    if isinstance(verdict, Refused):
+        return Problem.STILL_AT_WITHINGS if problem is Problem.STILL_AT_WITHINGS else verdict
+    if problem is not None:
+        return problem
+    if verdict.reason is Reason.NO_STATE:
+        return Problem.CODE_ALONE if _has_code(query) else Problem.NOT_AN_ANSWER
+    return _QUERY_PROBLEMS.get(verdict.reason, Problem.DAMAGED)
+
+
+def judge_lines(
+    judge: Callable[[str], Granted | Refused | Problem], lines: Sequence[str]
+) -> Granted | Refused | Problem:
+    """Returns what the last of the pasted lines means, alone or as the end of those before it.
+
+    A terminal breaks a long address into several lines, and hands over the last one only after Enter.
+    """
+    first = judge(lines[-1])
+    for start in range(len(lines) - 1, -1, -1):
+        text = "".join(lines[start:])
+        outcome = judge(text)
+        if not isinstance(outcome, Problem):
+            # The rest of a code that was cut may follow; that of a state may not, since only the whole one is right.
+            return Problem.CUT if lines[-1].strip() and _CUT_CODE.search(_plain(text)) else outcome
+    return first
 
 
 @asynccontextmanager
@@ -93,12 +114,20 @@ async def take_pastes(request: LoginRequest, pending: Pending) -> AsyncIterator[
 
 async def _take(request: LoginRequest, lines: AsyncIterator[str], pending: Pending) -> None:
     uri = request.app.redirect_uri
+
+    def judge(text: str) -> Granted | Refused | Problem:
+        current = pending.request  # its state can change
+        return judge_paste(current.expectation, redirect_uri=uri, authorize_url=current.authorize_url, text=text)
+
+    pasted: deque[str] = deque(maxlen=MOST_LINES)
     async for line in lines:
         is_first = pending.open
-        current = pending.request
-        outcome = judge_paste(current.expectation, redirect_uri=uri, authorize_url=current.authorize_url, text=line)
+        pasted.append(line)
+        outcome = judge_lines(judge, [*pasted])
         if not isinstance(outcome, Problem) and not pending.take(outcome):
             outcome = Problem.TOO_LATE
+        if not isinstance(outcome, Problem):
+            pasted.clear()
         if isinstance(outcome, Problem):
             request.options.tell(messages.wrong_paste(outcome.value, uri))
         elif is_first:
@@ -111,6 +140,12 @@ async def _take(request: LoginRequest, lines: AsyncIterator[str], pending: Pendi
 
 def _error(task: asyncio.Future[None]) -> BaseException | None:
     return None if task.cancelled() else task.exception()
+
+
+def _plain(text: str) -> str:
+    """Returns the text without what mail programs, terminals and people put around or into an address."""
+    text = re.sub(r"\s+", "", _BRACKETS.sub("", text)).strip("<>\"'“”")
+    return text.replace("&amp;", "&").partition("#")[0]
 
 
 def _judge_address(address: str, redirect_uri: str, authorize_url: str) -> Problem | None:

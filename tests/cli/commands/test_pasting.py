@@ -11,13 +11,14 @@ from tests.cli.commands.on_terminal import on_terminal, what_stays
 from tests.support.logins import Desk
 
 
-@pytest.mark.parametrize("form", ["{redirect_uri}/?{query}", "{query}", "?{query}"])
+@pytest.mark.parametrize("form", ["{redirect_uri}/?{query}", "{query}", "?{query}", "https://127.0.0.1/?{broken}"])
 def test_the_address_is_pasted(desk: Desk, form: str) -> None:
-    """Statements 22 and 23: the whole address or its query logs in, and the code is never on the screen."""
+    """Statements 22 and 23: the address or its query logs in, spoiled or not, and the code is never on the screen."""
     login = on_terminal(desk)
     query = login.consent()
     desk.canaries.plant("the pasted code", parse_qs(query)["code"][0])
-    login.program.type(form.format(redirect_uri=desk.redirect_uri, query=query) + "\n")
+    broken = f"{query[:30]}\n{query[30:]}".replace("&", "&amp;")
+    login.program.type(form.format(redirect_uri=desk.redirect_uri, query=query, broken=broken) + "\n")
     finished = login.wait()
     assert finished.returncode == 0
     assert "Thank you; getting the tokens from Withings.\nSigned in as" in "\n".join(what_stays(finished.screen))
@@ -35,7 +36,7 @@ def test_wrong_pastes_are_explained_and_the_right_one_counts(desk: Desk) -> None
         (f"code={code}&state={'x' * 43}", "the answer to another login"),
         (f"{desk.redirect_uri}/?state={login.state}", "That has no code in it"),
         (login.authorize_url, "an address of Withings itself"),
-        (f"https://evil.example/?code={code}&state={login.state}", "the address of another page"),
+        (f"https://evil.example/?code={code}", "the address of another page"),
         (f"code={code}%1b[31m&state={login.state}", "it is damaged or was changed"),
     ):
         login.program.type(f"{pasted}\n")
