@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
+from tests.store.keyrings import Keyrings
 from tests.support.stores import Wrapped, clear_record, save_record
 from tests.tokens.scene import Scene
 from withings_auth.errors import ConfigurationError, LockBusy, ProviderUnavailable, StoreUnavailable
@@ -11,6 +16,7 @@ from withings_auth.model import App, Grant
 from withings_auth.profiles.logout import Logout, revoke_access
 from withings_auth.provider.statuses import TOO_MANY_REQUESTS
 from withings_auth.store.base import HeldName
+from withings_auth.store.file_store import FileStore
 from withings_auth.store.memory_store import MemoryStore
 from withings_auth.store.records import app_name, token_name
 
@@ -61,6 +67,54 @@ def test_an_app_that_cannot_be_removed_is_a_failure(scene: Scene) -> None:
     logout.remove_apps(None, every=False)
     assert [str(error) for error in logout.failures] == ["the app's client secret was not removed: it is stuck"]
     assert store.names() == [app_name(scene.sandbox.client_id)]
+
+
+def test_traces_that_cannot_be_removed_are_failures() -> None:
+    """They are named, once each, and the rest goes on; a directory that cannot be listed is one too."""
+
+    class Stuck(Wrapped):
+        def traces(self) -> list[str]:
+            return ["pending/a", "pending/b", "token/c"]
+
+        def clear(self, held: HeldName, name: str) -> bool:
+            if name == "pending/a":
+                raise StoreUnavailable("it is stuck")
+            return held.clear()
+
+    store = Stuck(MemoryStore())
+    with store.lock("pending/b", 1) as held:
+        held.notes.note("of a killed login")
+    logout = Logout(store, tell=lambda _: None)
+    logout.remove_traces()
+    assert [str(error) for error in logout.failures] == ["what is left of pending/a was not removed: it is stuck"]
+    with store.lock("pending/b", 1) as held:
+        assert held.notes.recall() is None
+
+    class Gone(Wrapped):
+        def traces(self) -> list[str]:
+            raise StoreUnavailable("it is gone")
+
+    logout = Logout(Gone(MemoryStore()), tell=lambda _: None)
+    logout.remove_traces()
+    assert [str(error) for error in logout.failures] == ["it is gone"]
+
+
+@pytest.mark.parametrize("kind", ["file", "keyring"])
+def test_a_directory_that_cannot_be_listed_is_an_error_of_ours(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """As on a disk that fails."""
+    store = FileStore(directory) if kind == "file" else Keyrings(directory)()
+    uses: list[Callable[[], object]] = [store.traces, store.names]
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Path, "glob", fail)
+    monkeypatch.setattr(Path, "iterdir", fail)
+    for use in uses:
+        with pytest.raises(StoreUnavailable, match="Input/output error"):
+            use()
 
 
 class TestRevokeAccess:

@@ -103,11 +103,13 @@ class Logout:
             if profile not in {None, owner}:
                 continue
             try:
+                if self.store.load(name) is not None:
+                    continue
                 with ExitStack() as locks:
                     if kind == "pending":  # a login that waits holds only the other lock
                         locks.enter_context(self.store.lock(f"login/{owner}", 0))
                     held = locks.enter_context(self.store.lock(name, 0))
-                    if self.store.load(name) is None:
+                    if self.store.load(name) is None:  # still
                         held.clear()
                         held.notes.note(None)
             except LockBusy:
