@@ -16,6 +16,7 @@ from withings_auth.model import Grant
 from withings_auth.store.base import Notes
 from withings_auth.tokens.renewal import Effects
 from withings_auth.tokens.requirement import Requirement
+from withings_auth.tokens.source import LONGEST_MIN_VALID_SECONDS
 
 START = 1_700_000_000.0
 MOST_STEPS = 3_000
@@ -139,6 +140,7 @@ class Simulation:
                 self.counts["logouts"] += self._start(process, begin_logout(self), "logs out")
             case Action.HOLD:
                 self._start(process, begin_holding(self, event.amount), "hangs under the lock")
+                self._ask(self.processes[event.who - 1], LONGEST_MIN_VALID_SECONDS, None)  # a living token may not do
             case Action.OVERTAKE:
                 self._start(process, begin_overtaking(self, event.amount), "renews without the lock")
             case Action.EXPIRE:

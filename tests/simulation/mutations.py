@@ -183,8 +183,8 @@ MUTATIONS = (
         promise="does not live as long as was asked",
         renewal=(
             (
-                "    if requirement.met_by(grant,",
-                "    if Requirement(min_valid=0, rejected=requirement.rejected).met_by(grant,",
+                "\n    if requirement.met_by(grant,",
+                "\n    if Requirement(min_valid=0, rejected=requirement.rejected).met_by(grant,",
             ),
         ),
     ),

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Hashable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from withings_auth.errors import (
@@ -38,7 +38,7 @@ from withings_auth.provider.replies import (
     read_token_reply,
 )
 from withings_auth.provider.statuses import FailureKind
-from withings_auth.store.base import HeldName, SecretStore
+from withings_auth.store.base import HeldName, SecretStore, together
 from withings_auth.store.records import LOCK_PATIENCE_SECONDS, load_grant, load_secret, token_name
 from withings_auth.tokens.grants import grant_from_reply
 from withings_auth.tokens.journal import Journal
@@ -47,7 +47,7 @@ from withings_auth.wording import local_time
 
 logger = logging.getLogger(__name__)
 
-LOCK_SLICE_SECONDS = 0.5  # how long a wait for the lock may outlive its caller
+LOCK_SLICE_SECONDS = 0.1  # how long a wait for the lock may outlive its caller, or a save by another program
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,10 @@ def renew(
     """
     try:
         with ExitStack() as stack:
-            held = _lock(stack, store, profile, effects)
+            stack.enter_context(together(store))
+            held = _lock(stack, store, profile, requirement, effects)
+            if isinstance(held, Grant):
+                return held
             for _ in range(2):
                 grant = _renew_under_lock(store, held, profile, requirement, secret_for, effects)
                 if requirement.tolerates(grant, effects.now()):
@@ -137,17 +140,37 @@ def _renew_under_lock(
     return successor
 
 
-def _lock(stack: ExitStack, store: SecretStore, profile: str, effects: Effects) -> HeldName:
-    give_up_at = effects.steady() + LOCK_PATIENCE_SECONDS
+def _lock(
+    stack: ExitStack, store: SecretStore, profile: str, requirement: Requirement, effects: Effects
+) -> HeldName | Grant:
+    """Returns the locked name, or the stored grant if it will do while somebody else holds the lock.
+
+    A crowd would otherwise take the lock in turn after each renewal, just to read what is saved.
+    """
+    name, give_up_at = token_name(profile), effects.steady() + LOCK_PATIENCE_SECONDS
+    seen: Hashable = ...  # no stamp: the record may have changed since the caller read it
     while True:
         effects.wait(0)
         try:
-            return stack.enter_context(store.lock(token_name(profile), LOCK_SLICE_SECONDS))
+            return stack.enter_context(store.lock(name, LOCK_SLICE_SECONDS))
         except LockBusy as busy:
+            before, seen = seen, store.stamp(name)
+            if seen != before and (saved := _look(store, profile, requirement, effects)) is not None:
+                return saved
             if effects.steady() >= give_up_at:
                 raise LockBusy(
                     f"another program has been renewing the login of profile {profile} for too long", hint=busy.hint
                 ) from None
+
+
+def _look(store: SecretStore, profile: str, requirement: Requirement, effects: Effects) -> Grant | None:
+    """Returns the stored grant if it meets the requirement; without the lock, nothing else about it is certain."""
+    with suppress(LoginRequired, StoreError):
+        grant = load_grant(store, profile)
+        if requirement.met_by(grant, effects.now()):
+            logger.debug("not renewed: another program has saved a token that is good enough")
+            return grant
+    return None
 
 
 def _refuse_futile_renewal(grant: Grant, requirement: Requirement, now: float) -> None:
