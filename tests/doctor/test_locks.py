@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.store.keyrings import Keyrings
+from tests.store.test_file_system import write_mounts
 from tests.support.stores import Wrapped
 from withings_auth.doctor import storage
 from withings_auth.doctor.results import Verdict, ok, run_check
@@ -62,9 +63,7 @@ class TestLocks:
     @pytest.fixture
     def mounts(self, tmp_path: Path) -> Path:
         """A list of mounts without a network file system."""
-        table = tmp_path / "mounts"
-        table.write_text("proc /proc proc rw 0 0\n/dev/vda / ext4 rw 0 0\n\nnonsense\n")
-        return table
+        return write_mounts(tmp_path, "ext4")
 
     @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the type")
     def test_nobody_else_gets_the_lock(self, files: FileStore, mounts: Path) -> None:
@@ -92,24 +91,12 @@ class TestLocks:
         assert not (tmp_path / "state").exists()
 
     @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the type")
-    @pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "fuse.sshfs"])
-    def test_a_network_file_system_is_a_warning(
-        self, files: FileStore, mounts: Path, tmp_path: Path, kind: str
-    ) -> None:
-        """NFS is named, by the nearest mount; later lines hide earlier ones."""
-        with mounts.open("a") as table:
-            table.write(f"server:/x {tmp_path} ext4 rw 0 0\nserver:/x {tmp_path} {kind} rw 0 0\n")
-            table.write("/dev/vdb /unrelated xfs rw 0 0\n")
-        result = storage.check_locks(files, files.directory, mounts=mounts)
-        assert (result.verdict, f"a network file system ({kind})" in result.words) == (Verdict.WARNING, True)
-
-    @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the type")
-    def test_a_mount_with_a_space_in_its_name(self, tmp_path: Path) -> None:
-        """The system writes it as \\040."""
-        (tmp_path / "mounts").write_text(f"x {tmp_path}/a\\040b nfs rw 0 0\n")
-        assert storage.file_system(tmp_path / "a b" / "c", tmp_path / "mounts") == "nfs"
-        assert storage.file_system(tmp_path / "a", tmp_path / "mounts") == ""
-        assert storage.file_system(tmp_path / "a", tmp_path / "no such file") == ""
+    def test_a_shared_file_system_is_a_warning(self, files: FileStore, tmp_path: Path) -> None:
+        """The lock holds here, but others may not see it."""
+        result = storage.check_locks(files, files.directory, mounts=write_mounts(tmp_path, "fuse.sshfs"))
+        assert result.verdict is Verdict.WARNING
+        assert "others may share its file system (fuse.sshfs)" in result.words
+        assert "README.md" in result.remedy
 
     def test_a_lock_that_lets_two_in_is_detected(self, tmp_path: Path) -> None:
         class Open(Wrapped):

@@ -7,8 +7,6 @@ so is its lock file, since nobody else waits for it.
 from __future__ import annotations
 
 import os
-import re
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,13 +16,13 @@ from withings_auth.doctor.results import Result, failed, ok, skipped, warning
 from withings_auth.errors import LockBusy, StoreError
 from withings_auth.store.base import HeldName, SecretStore
 from withings_auth.store.file_store import FileStore
+from withings_auth.store.file_system import MOUNTS, file_system, is_shared_type
 from withings_auth.validation import printable
 
 PROBE = "probe"
 PROBE_LOCK_SECONDS = 5.0  # nobody else holds it: only a file system without locks makes this wait
 SLOW_SECONDS = 2.0
 _RECORD = '{"probe": "of withings-auth doctor; it can be removed"}'
-_NETWORK_FILE_SYSTEM = re.compile(r"nfs|nfs4|cifs|smb\w*|afs|ceph|glusterfs|lustre|fuse\.(sshfs|glusterfs|rclone)")
 
 
 def check_backend(store: SecretStore) -> Result:
@@ -87,7 +85,7 @@ def check_permissions(store: SecretStore) -> Result:
     return ok(f"{store.description} are for you alone ({len(names)} record{'' if len(names) == 1 else 's'})")
 
 
-def check_locks(store: SecretStore, state: Path, *, mounts: Path = Path("/proc/mounts")) -> Result:
+def check_locks(store: SecretStore, state: Path, *, mounts: Path = MOUNTS) -> Result:
     """Takes a lock beside the store's own locks, and checks that nobody else can take it too."""
     directory = lock_directory(store, state)
     shown = printable(str(directory))
@@ -101,10 +99,11 @@ def check_locks(store: SecretStore, state: Path, *, mounts: Path = Path("/proc/m
         except LockBusy:
             pass
         kind = file_system(directory, mounts)
-    if _NETWORK_FILE_SYSTEM.fullmatch(kind):
+    if is_shared_type(kind):
         return warning(
-            f"a lock in {shown} works on this machine, but is on a network file system ({kind})",
-            "other machines may not see the lock: log in on each machine, with a store of its own",
+            f"a lock in {shown} works here, but others may share its file system ({kind})",
+            "log in on each machine, with a store on a disk of its own; if you know that its locks hold on all machines"
+            " and that it caches no attributes, nothing is wrong (README.md, “What is stored where”)",
         )
     return ok(f"a lock in {shown} keeps others out" + (f" ({kind})" if kind else ""))
 
@@ -112,23 +111,6 @@ def check_locks(store: SecretStore, state: Path, *, mounts: Path = Path("/proc/m
 def lock_directory(store: SecretStore, state: Path) -> Path:
     """Returns the directory of the store's locks; for a keyring it is the `state` directory."""
     return store.directory if isinstance(store, FileStore) else state
-
-
-def file_system(path: Path, mounts: Path) -> str:
-    """Returns the type of the file system that the path is on; empty if the system does not tell."""
-    if sys.platform != "linux":
-        return ""
-    nearest, kind = Path("/"), ""
-    with suppress(OSError):
-        resolved = path.resolve()
-        for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines():
-            fields = line.split()  # proc_pid_mounts(5); a later mount hides an earlier one
-            if len(fields) < 3:
-                continue
-            point = Path(re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields[1]))
-            if resolved.is_relative_to(point) and len(point.parts) >= len(nearest.parts):
-                nearest, kind = point, fields[2]
-    return kind
 
 
 @contextmanager

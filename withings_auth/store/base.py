@@ -62,7 +62,10 @@ class SecretStore(Protocol):
         """
 
     def stamp(self, name: str) -> Hashable:
-        """Returns a value that changes with every save and clear by any process. Costs one `stat`."""
+        """Returns a value that changes with every save and clear by any process. Costs one `stat`.
+
+        None says that the store cannot tell: a token held in memory is then read again.
+        """
 
 
 def together(store: SecretStore) -> AbstractContextManager[object]:

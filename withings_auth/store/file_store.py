@@ -10,12 +10,14 @@ import os
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from withings_auth.errors import StoreCorrupt, StoreNotDurable
 from withings_auth.model import REMEDIES
 from withings_auth.store.base import HeldName
+from withings_auth.store.file_system import is_shared
 from withings_auth.store.files import (
     NotSynced,
     find_traces,
@@ -87,13 +89,22 @@ class FileStore:
             yield _HeldFile(path, notes)
 
     def stamp(self, name: str) -> Hashable:
-        """Returns the identity and the modification time of the record; a save never gives an earlier time."""
+        """Returns the identity and the modification time of the record; a save never gives an earlier time.
+
+        Returns None on a file system that others may share: it may answer from a copy that hides their saves.
+        """
+        if self._is_shared:
+            return None
         try:
             # A Path would double the cost, and this is all that a token from memory costs.
             status = os.stat(f"{self._directory}/{name}.json", follow_symlinks=False)  # noqa: PTH116
         except OSError:
             return None
         return status.st_ino, status.st_mtime_ns
+
+    @cached_property
+    def _is_shared(self) -> bool:
+        return is_shared(self._directory)
 
     def _path(self, name: str) -> Path:
         return self._directory / f"{name}.json"

@@ -14,12 +14,14 @@ import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from withings_auth.errors import StoreNotDurable, StoreUnavailable
 from withings_auth.store.backends import Backend, find_backend, remedies
 from withings_auth.store.base import HeldName
+from withings_auth.store.file_system import is_shared
 from withings_auth.store.files import (
     PRIVATE_FILE,
     NotSynced,
@@ -71,9 +73,9 @@ class KeyringStore:
         self._refuse_unsafe_state(self._stamp_path(name).parent)
         with self._calls() as calls:
             text = calls.make("read", lambda backend: _read(backend, name), changes=False)
-        if text is not None and self.stamp(name) is None:
-            with suppress(OSError):  # the index repairs itself, so a read-only directory is no reason to fail
-                stamp = self._stamp_path(name)
+        stamp = self._stamp_path(name)
+        with suppress(OSError):  # the index repairs itself, so a read-only directory is no reason to fail
+            if text is not None and not stamp.exists():
                 make_private_directory(stamp.parent)
                 stamp.touch(PRIVATE_FILE, exist_ok=False)
         return text
@@ -121,13 +123,22 @@ class KeyringStore:
                 self._of_this_thread.calls = outer, outer_is_a_lock
 
     def stamp(self, name: str) -> Hashable:
-        """Returns the identity and the modification time of the name's file in the index."""
+        """Returns the identity and the modification time of the name's file in the index.
+
+        Returns None on a file system that others may share: it may answer from a copy that hides their saves.
+        """
+        if self._is_shared:
+            return None
         try:
             # A Path would double the cost, and this is all that a token from memory costs.
             status = os.stat(f"{self._state}/{name}.stamp")  # noqa: PTH116
         except OSError:
             return None
         return status.st_ino, status.st_mtime_ns
+
+    @cached_property
+    def _is_shared(self) -> bool:
+        return is_shared(self._state)
 
     def _refuse_unsafe_state(self, *directories: Path) -> None:
         """Raises `StoreUnavailable` if others could have made the locks, notes or stamps, or could hold a lock."""
