@@ -144,14 +144,13 @@ OPERATIONS = (Save, Renewal, Login, Import, Logout)
 
 
 def is_saved_for_good(file: str, calls: Sequence[Call]) -> bool:
-    """Whether the file's content was synced before it got its name, its directory after that, and new directories."""
+    """Whether the file's content was synced before it got its name, and its directory after that, if new by name."""
     made = [(call.name, call.file) for call in calls if not call.error]
-    new = [(number, of) for number, (call, of) in enumerate(made) if call == "mkdir" and of != "."]
-    if not all(("fsync", of.rpartition("/")[0] or ".") in made[number:] for number, of in new):
+    parent, _, name = file.rpartition("/")
+    if ("mkdir", parent) in made and ("fsync", ".") not in made[made.index(("mkdir", parent)) :]:
         return False
     if ("rename", file) not in made:
         return False
-    parent, _, name = file.rpartition("/")
     renamed = len(made) - 1 - made[::-1].index(("rename", file))
     content = [call for call, of in made[:renamed] if of.startswith(f"{parent}/.{name}.")]
     synced = "fsync" in content[len(content) - content[::-1].index("write") :]

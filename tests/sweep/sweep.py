@@ -69,11 +69,16 @@ class Sweep:
     def _try(self, fault: Fault, name: str) -> Iterator[str]:
         operation = self._operation
         operation.prepare()
+        before = self._records()
         ended = self._run(operation.order, fault)
         if fault.how == How.KILLS:
             assert ended.returncode == -signal.SIGKILL, ended
         else:
             yield from self._misbehaviour(ended, fault, name)
+            if "the record is unchanged" in ended.stderr:
+                (changed,) = re.findall(r"cannot save (\S+):", ended.stderr)
+                if before.get(changed) != self._records().get(changed):
+                    yield f"untrue: {ended.stderr}"
             if name != "unlink" and not fault.lasts:
                 yield from (f"left behind at once: {file}" for file in self._half_written())
         operation.sandbox.advance(11)  # past the guard of a refresh
@@ -87,8 +92,10 @@ class Sweep:
             yield from (f"left behind: {file}" for file in self._half_written())
 
     def _half_written(self) -> list[str]:
-        """Returns the temporary files of records, which hold secrets."""
-        return [path.name for path in self._operation.directory.rglob(".*.json.*.tmp")]
+        return [path.name for path in self._operation.directory.rglob(".*.tmp")]
+
+    def _records(self) -> dict[str, str]:
+        return {str(path): path.read_text() for path in self._operation.directory.rglob("*.json")}
 
     def _misbehaviour(self, ended: Ended, fault: Fault, name: str) -> Iterator[str]:
         told = ended.stderr

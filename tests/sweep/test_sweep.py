@@ -12,14 +12,14 @@ from tests.conftest import Require
 from tests.support.logins import free_port
 from tests.sweep import preload
 from tests.sweep.breaks import BREAKS, Break
-from tests.sweep.operations import OPERATIONS, Import, Login, Operation, Renewal
+from tests.sweep.operations import OPERATIONS, Import, Login, Logout, Operation, Renewal
 from tests.sweep.processes import Processes
 from tests.sweep.sweep import Sweep
 from withings_auth.sandbox import Sandbox, Switches
 
 Start = Callable[..., Sweep]
 
-PARTS = {Login: 6, Import: 3, Renewal: 2}  # the longest ones, so that all processors have work
+PARTS = {Login: 6, Import: 6, Renewal: 2, Logout: 2}  # the longest ones, so that all processors have work
 
 
 @pytest.fixture(scope="module")
