@@ -104,6 +104,10 @@ class ProviderUnavailable(ProviderError):
     temporary = True
 
 
+class OutOfResources(ProviderUnavailable):
+    """The system has nothing left to work with: it starts no thread, or has no descriptor for an event loop."""
+
+
 class ProtocolViolation(ProviderError):
     """Withings' answer is not what its documentation says; nothing in it was used."""
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import ExitStack, suppress
 from typing import Any, Generic, TypeVar
 
-from withings_auth.errors import ProviderUnavailable
+from withings_auth.errors import OutOfResources
 
 T = TypeVar("T")
 
@@ -25,10 +25,6 @@ _DESCRIPTORS_OF_A_LOOP = 3
 
 class StillRunning(Exception):
     """A call did not return in time and is still running (no TimeoutError: the call itself may raise that)."""
-
-
-class OutOfResources(ProviderUnavailable):
-    """The system has nothing left to work with: it starts no thread, or has no descriptor for an event loop."""
 
 
 class _Abandoned(BaseException):

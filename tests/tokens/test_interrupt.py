@@ -15,11 +15,12 @@ import pytest
 
 from tests.support.programs import Cli
 from tests.tokens.scene import LIFE, START, Clock, Scene
+from withings_auth.errors import OutOfResources
 from withings_auth.model import Grant
 from withings_auth.sandbox import Sandbox
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.lock import file_lock
-from withings_auth.threads import OutOfResources, run_to_its_end
+from withings_auth.threads import run_to_its_end
 from withings_auth.tokens.source import TokenSource
 
 SLOW_SECONDS = 2.0

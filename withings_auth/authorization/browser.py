@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import PureWindowsPath
 
 from withings_auth.authorization.environment import Environment, detect_environment
-from withings_auth.threads import OutOfResources, start_daemon
+from withings_auth.errors import OutOfResources
+from withings_auth.threads import start_daemon
 from withings_auth.validation import printable
 
 logger = logging.getLogger(__name__)

@@ -25,6 +25,7 @@ from withings_auth.errors import (
     ConfigurationError,
     LockBusy,
     LoginDenied,
+    OutOfResources,
     StoreError,
     UnusableVariable,
     WithingsAuthError,
@@ -36,7 +37,7 @@ from withings_auth.model import Grant, Token
 from withings_auth.provider.variables import refuse_unusable_variables
 from withings_auth.store.ownership import forget_refused, prove_writable, refuse_other_owner, save_login
 from withings_auth.store.records import stored_grant
-from withings_auth.threads import OutOfResources, in_thread
+from withings_auth.threads import in_thread
 
 LAST_MOMENTS_SECONDS = 1.5  # for a code that was already sent when the login is interrupted
 

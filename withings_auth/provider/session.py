@@ -13,7 +13,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from withings_auth.errors import UnusableVariable
+from withings_auth.errors import OutOfResources, UnusableVariable
 from withings_auth.provider.replies import CHECK_NETWORK, Answer, AnswerLost, NotSent, Outcome, retry_after_seconds
 from withings_auth.provider.variables import (
     malformed_proxy,
@@ -21,7 +21,7 @@ from withings_auth.provider.variables import (
     proxy_variable,
     refused_certificate,
 )
-from withings_auth.threads import OutOfResources, in_thread, run_coroutine
+from withings_auth.threads import in_thread, run_coroutine
 
 
 class _Progress:

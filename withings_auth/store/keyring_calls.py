@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from keyring.errors import InitError, KeyringLocked
 
-from withings_auth.errors import StoreError, StoreUnavailable
+from withings_auth.errors import OutOfResources, StoreError, StoreUnavailable
 from withings_auth.store.backends import Backend, failure, silence_hint, tells
-from withings_auth.threads import OutOfResources, StillRunning, Worker
+from withings_auth.threads import StillRunning, Worker
 
 if TYPE_CHECKING:
     from withings_auth.store.secret_service import SecretServiceConnection
