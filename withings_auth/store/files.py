@@ -131,8 +131,13 @@ def make_private_directory(path: Path) -> None:
         except FileExistsError:
             if not path.is_dir():  # else another program was faster
                 raise
-        with suppress(PermissionError):  # a directory that can be written but not read
-            sync_directory(path.parent)
+        try:
+            with suppress(PermissionError):  # a directory that can be written but not read
+                sync_directory(path.parent)
+        except OSError:
+            with suppress(OSError):  # whoever needs it next makes it, and syncs it, again
+                path.rmdir()
+            raise
 
 
 def sync_directory(path: Path) -> None:
