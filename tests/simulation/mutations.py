@@ -64,6 +64,11 @@ MUTATIONS = (
         renewal=(("if effects.steady() >= give_up_at:", "if False:"),),
     ),
     Mutation(
+        name="waits for the lock although another process has saved",
+        promise="waits for the lock although the token that it needs is saved",
+        renewal=(("            if seen != before and (saved", "            if False and (saved"),),
+    ),
+    Mutation(
         name="repeats a lost answer without waiting",
         promise="a refresh token is sent again after",
         renewal=(("    effects.wait(guard_seconds)\n", ""),),

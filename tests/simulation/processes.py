@@ -60,6 +60,7 @@ class TokenRequest:
     heard: str | None = None
     unheard: str | None = None
     told_to_wait: bool = False
+    waits: bool = False
     not_before: float = 0.0
     overtaken: bool = False
     replaced: bool = False

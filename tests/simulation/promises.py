@@ -62,9 +62,15 @@ class Promises:
             self._durable.add(grant.access_token)
 
     def tries_the_lock(self, ask: TokenRequest | None) -> None:
-        """Nobody waits for a lock after two minutes."""
-        if ask is not None and self._simulation.steady - ask.began > LOCK_PATIENCE_SECONDS:
+        """Nobody waits for a lock after two minutes, or for one that it no longer needs."""
+        if ask is None:
+            return
+        if self._simulation.steady - ask.began > LOCK_PATIENCE_SECONDS:
             raise BrokenPromiseError("a process waits for the lock without end")
+        undisturbed = set(ask.trouble) <= {"busy"} and not self._simulation.jumps
+        if ask.waits and undisturbed and self.stored is not None and self._is_good(self.stored, ask):
+            raise BrokenPromiseError("a process waits for the lock although the token that it needs is saved")
+        ask.waits = True
 
     def request(self, ask: TokenRequest, refresh_token: str) -> None:
         """A refresh is about to reach Withings: it must be the only one, necessary, due, and with the stored token."""
