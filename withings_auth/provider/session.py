@@ -53,8 +53,8 @@ def send(
         return NotSent(why=str(error), remedy=error.hint)
     except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: the URL, which came from outside
         if progress.connected:
-            return AnswerLost(why=_explain(error, time_limit_seconds))
-        return NotSent(why=_explain(error, time_limit_seconds), remedy=_remedy(error, proxy))
+            return AnswerLost(why=_explain(error, proxy, time_limit_seconds))
+        return NotSent(why=_explain(error, proxy, time_limit_seconds), remedy=_remedy(error, proxy))
 
 
 async def _post(
@@ -110,7 +110,7 @@ def _date_seconds(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def _explain(error: Exception, time_limit_seconds: float) -> str:
+def _explain(error: Exception, proxy: str | None, time_limit_seconds: float) -> str:
     # Never the error's own text: it can contain the request, and whatever a server sent.
     match error:
         case TimeoutError():
@@ -124,7 +124,7 @@ def _explain(error: Exception, time_limit_seconds: float) -> str:
         case aiohttp.ClientProxyConnectionError():
             return "the proxy cannot be reached"
         case aiohttp.ClientConnectorDNSError():
-            return "the server's name cannot be resolved"
+            return f"the {'server' if proxy is None else 'proxy'}'s name cannot be resolved"
         case aiohttp.ClientConnectorError():
             return os.strerror(error.errno) if error.errno else "the server cannot be reached"
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError() | aiohttp.ClientPayloadError():
@@ -142,7 +142,8 @@ def _remedy(error: Exception, proxy: str | None) -> str:
     if isinstance(error, aiohttp.InvalidURL):
         raise malformed_proxy() from error
     variable = proxy_variable()
-    if isinstance(error, aiohttp.ClientConnectorDNSError) and isinstance(error.os_error, socket.gaierror):
+    # Another failure to resolve a name, such as EAI_AGAIN, may be over once the computer is online again.
+    if isinstance(error, aiohttp.ClientConnectorDNSError) and error.os_error.errno == socket.EAI_NONAME:
         raise UnusableVariable(
             f"the name of the proxy in {variable} cannot be resolved",
             hint=f"correct or unset {variable}; if it is right, check the network and try again",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +57,19 @@ class TestProxies:
         assert outcome.misconfigured
         assert outcome.why.startswith("HTTPS_PROXY ")
         canaries.hear("the outcome", f"{outcome.why} {outcome.remedy}")
+
+    def test_one_that_cannot_be_resolved_for_now(self, monkeypatch: pytest.MonkeyPatch, form: dict[str, str]) -> None:
+        """An offline laptop may try again later, so its token is handed out while it lives."""
+
+        def look_up(*_: object, **__: object) -> object:
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+        monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+        monkeypatch.setattr(socket, "getaddrinfo", look_up)
+        outcome = post(SERVICE, form)
+        assert isinstance(outcome, NotSent)
+        assert (outcome.why, outcome.misconfigured) == ("the proxy's name cannot be resolved", False)
+        assert outcome.remedy == "check the network and the proxy in HTTPS_PROXY, and try again"
 
     @pytest.mark.parametrize("proxy", ["http://proxy\\", "http://[fe80::1%25eth0]:1x", "http://a[fe80::1%eth0]"])
     def test_what_only_aiohttp_refuses(self, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
