@@ -146,10 +146,10 @@ def status_at(
     )
 
 
-def check(status: LoginStatus | None, environ: Mapping[str, str] | None = None) -> Result:
+def check(status: LoginStatus | None, environ: Mapping[str, str] | None = None, *, offline: bool = False) -> Result:
     """The result of `check_login`, as the checklist gets it."""
     settings: Settings = read_settings({}, environ or {})
-    return run_check(lambda: service.check_login(status, settings))
+    return run_check(lambda: service.check_login(status, settings, offline=offline))
 
 
 DAY = 86_400
@@ -188,6 +188,10 @@ class TestLogin:
         result = check(status())
         assert (result.verdict, words in result.words) == (verdict, True)
         assert remedy in result.remedy
+
+    def test_one_that_has_ended_is_a_failure_if_withings_cannot_be_asked(self) -> None:
+        """Statement 49: otherwise the next check asks anew and decides."""
+        assert check(status_at(refused_at=NOON), offline=True).verdict is Verdict.FAILED
 
     def test_an_environment_that_names_another_app(self) -> None:
         """Statement 38: a variable that differs is not obeyed, and this is reported."""

@@ -131,9 +131,17 @@ class TestRefusal:
         assert Journal(notes, replace(GRANT, refresh_token="refresh-2")).refusal is None
 
     @pytest.mark.parametrize("result", [LOST, NOT_SENT, *map(refused, FailureKind)])
-    def test_what_fails_afterwards_does_not_forget_it(self, notes: MemoryNotes, result: Failure) -> None:
-        """Statement 49: a person asked anew, and there was no new pair."""
-        assert attempted(notes, refused(FailureKind.REFRESH_TOKEN_REFUSED), result).refusal is not None
+    def test_it_stays_unless_asking_anew_may_have_renewed_the_login(
+        self, notes: MemoryNotes, result: Failure | NotSent | AnswerLost
+    ) -> None:
+        """Statement 49: after a lost answer, the next program repeats what a person has begun."""
+        unknown = result == LOST or (isinstance(result, Failure) and result.kind.outcome_unknown)
+        assert (attempted(notes, refused(FailureKind.REFRESH_TOKEN_REFUSED), result).refusal is None) is unknown
+
+    def test_it_is_gone_while_a_person_asks_anew(self, notes: MemoryNotes) -> None:
+        """A process that is killed while it waits for the answer leaves a login that others still try to save."""
+        attempted(notes, refused(FailureKind.REFRESH_TOKEN_REFUSED)).begin(NOW + 100)
+        assert Journal(notes, GRANT).refusal is None
 
     @pytest.mark.parametrize(
         "value",

@@ -98,7 +98,11 @@ class Checklist:
         if isinstance(status, LoginStatus):
             redact.hide_id(status.grant.userid)
             redact.hide_secrets(status.grant.access_token, status.grant.refresh_token)
-        login = status if isinstance(status, Result) else run_check(lambda: service.check_login(status, settings))
+        login = (
+            status
+            if isinstance(status, Result)
+            else run_check(lambda: service.check_login(status, settings, offline=bool(not_asked)))
+        )
         yield "Login", login
         if not isinstance(status, LoginStatus) or login.verdict is Verdict.FAILED:
             yield "Token", skipped("there is no login to ask for one")

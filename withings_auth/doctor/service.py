@@ -86,15 +86,19 @@ def check_credentials(
     return ok("Withings accepts this client id with this client secret")
 
 
-def check_login(status: LoginStatus | None, settings: Settings) -> Result:
-    """Says how long the login lasts and what is wrong with it. Raises `ConfigurationError` if it is another app's."""
+def check_login(status: LoginStatus | None, settings: Settings, *, offline: bool) -> Result:
+    """Says how long the login lasts and what is wrong with it. Raises `ConfigurationError` if it is another app's.
+
+    Unless `offline`, Withings is asked next, and its answer counts more than a refusal that is remembered.
+    """
     profile = settings.profile
     if status is None:
         return warning("nobody is logged in", login_hint(profile))
     refuse_contradiction(profile, status.grant, settings, None)
     words = f"user {status.grant.userid}, {', '.join(status.grant.scopes)}; lasts until {local_time(status.ends_at)}"
     if status.refused_at is not None:
-        return warning(f"user {status.grant.userid}; it {status.problem}", status.remedy)  # the check of the token asks
+        verdict = failed if offline else warning
+        return verdict(f"user {status.grant.userid}; it {status.problem}", status.remedy)
     if not status.usable:
         return failed(f"{words}; it {status.problem}", status.remedy)
     if status.unknown_until is not None:

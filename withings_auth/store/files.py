@@ -123,21 +123,26 @@ def find_traces(directory: Path) -> list[str]:
 
 def make_private_directory(path: Path) -> None:
     """Creates the directory and its missing parents, durably, each for its owner alone. Raises OSError."""
-    if not path.is_dir():
-        make_private_directory(path.parent)
-        try:
-            path.mkdir(mode=PRIVATE_DIRECTORY)
+    if path.is_dir():
+        return
+    make_private_directory(path.parent)
+    try:
+        path.mkdir(mode=PRIVATE_DIRECTORY)
+        is_ours = True
+    except FileExistsError:
+        if not path.is_dir():
+            raise
+        is_ours = False  # another program was faster
+    try:
+        if is_ours:
             path.chmod(PRIVATE_DIRECTORY)  # a umask can keep out even the owner
-        except FileExistsError:
-            if not path.is_dir():  # else another program was faster
-                raise
-        try:
-            with suppress(PermissionError):  # a directory that can be written but not read
-                sync_directory(path.parent)
-        except OSError:
+        with suppress(PermissionError):  # a directory that can be written but not read
+            sync_directory(path.parent)
+    except OSError:
+        if is_ours:
             with suppress(OSError):  # whoever needs it next makes it, and syncs it, again
                 path.rmdir()
-            raise
+        raise
 
 
 def sync_directory(path: Path) -> None:

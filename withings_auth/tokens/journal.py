@@ -83,7 +83,8 @@ class Journal:
         unknown_since = self._entry.unknown_since
         # A first attempt in the future was written with a clock that has been set back since.
         unknown_since = now if unknown_since is None else min(now, unknown_since)
-        self._entry = replace(self._entry, last_at=now, unknown_since=unknown_since)
+        # Should Withings renew after all and its answer be lost, others must repeat that: the refusal counts no longer.
+        self._entry = replace(self._entry, last_at=now, unknown_since=unknown_since, refusal=None)
         self._write()
 
     def end(self, result: TokenResult, now: float) -> None:

@@ -137,13 +137,13 @@ class TestRefusal:
         assert scene.works(scene.renew())
 
     def test_it_is_sent_again_if_a_person_asks(self, scene: Scene) -> None:
-        """Statement 49: but not within ten seconds, and a failure for another reason does not forget the refusal."""
+        """Statement 49: but not within ten seconds, and a temporary refusal does not forget the definite one."""
         scene.log_in()
         dead = refusal(503, "Invalid Params: invalid refresh_token")
         with pytest.raises(LoginRequired):
             scene.renew(post=scene.script(dead))
         with pytest.raises(ProviderUnavailable):
-            scene.renew(ask_anew=True, post=scene.script(LOST, refusal(522)))
+            scene.renew(ask_anew=True, post=scene.script(refusal(601), refusal(601)))
         with pytest.raises(LoginRequired, match="refused on"):
             scene.renew()
         assert scene.nobody_was_hasty()
