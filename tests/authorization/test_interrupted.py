@@ -10,11 +10,10 @@ import time
 import pytest
 
 from tests.support.logins import Desk
+from tests.support.programs import UNMEASURED
 
 # People are promised two seconds; a busy machine gets more, and still far less than the 300 s that a login waits.
 SOON_SECONDS = 20
-# Measuring coverage begins while the interpreter gets itself ready, and swallows a Ctrl-C that comes just then.
-UNMEASURED = {"COVERAGE_PROCESS_CONFIG": None, "COVERAGE_PROCESS_START": None}
 CODES = {
     signal.SIGINT: (130, "interrupted"),
     signal.SIGTERM: (143, "terminated"),
@@ -42,6 +41,7 @@ def test_while_it_waits(desk: Desk, number: signal.Signals) -> None:
 @pytest.mark.parametrize("delay", [0.0, 0.1, 0.2, 0.3, 0.4])
 def test_while_it_starts(desk: Desk, number: signal.Signals, delay: float) -> None:
     """Statement 15: at whatever point it is, imports included, there is never a traceback."""
+    # Measuring coverage begins while the interpreter gets itself ready, and swallows a Ctrl-C that comes just then.
     program = desk.cli.start("login", "--no-browser", env={**desk.env, **UNMEASURED})
     time.sleep(delay)  # a moment of its start-up, whichever that is: no event could stand for each of them
     program.signal(number)

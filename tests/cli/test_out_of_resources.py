@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.support.logins import Desk
+from tests.support.programs import UNMEASURED
 
 # One process for all commands, in which no thread can be started, as for a user at the limit of `ulimit -u`.
 WITHOUT_THREADS = """
@@ -101,7 +102,7 @@ def test_logout_removes_the_local_copies_all_the_same(desk: Desk) -> None:
 @pytest.mark.parametrize("left", [0, 1, 2])
 def test_no_descriptors_for_an_event_loop(desk: Desk, left: int) -> None:
     """Nothing is printed but our own error: no coroutine that nobody awaited, no loop that was half made."""
-    ran = desk.cli.using(sys.executable, "-X", "dev", "-c", WITHOUT_DESCRIPTORS)(str(left))
+    ran = desk.cli.using(sys.executable, "-X", "dev", "-c", WITHOUT_DESCRIPTORS)(str(left), env=UNMEASURED)
     *ours, of_the_sandbox = ran.stdout.splitlines()
     assert ours == ["4 no event loop can be made: Too many open files"] * 2
     assert of_the_sandbox == "Too many open files"

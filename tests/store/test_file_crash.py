@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.programs import UNMEASURED
 from tests.support.stores import clear_record, save_record
 from withings_auth.errors import StoreNotDurable
 from withings_auth.store.file_store import FileStore
@@ -45,8 +46,14 @@ def without_lock():
 
 
 def child(code: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    """Runs code in a process that may have no way to write coverage data."""
     return subprocess.run(
-        [sys.executable, "-c", SETUP + code, directory], capture_output=True, text=True, timeout=20, check=False
+        [sys.executable, "-c", SETUP + code, directory],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={name: value for name, value in os.environ.items() if name not in UNMEASURED},
     )
 
 

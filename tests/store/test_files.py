@@ -13,7 +13,7 @@ import pytest
 
 from tests.store.keyrings import Keyrings
 from tests.support.logins import Desk
-from tests.support.programs import Cli
+from tests.support.programs import UNMEASURED, Cli
 from tests.support.stores import clear_record, save_record
 from withings_auth.errors import StoreNotDurable
 from withings_auth.store.base import SecretStore
@@ -99,7 +99,7 @@ def test_a_umask_that_keeps_out_the_owner_is_not_obeyed(python: Cli) -> None:
     """Records, notes, locks and their directories are their owner's to use."""
     with tempfile.TemporaryDirectory() as place:
         Path(place).chmod(0o777)
-        ran = python(UMASK, place)
+        ran = python(UMASK, place, env=UNMEASURED)
         assert (ran.stdout, ran.stderr) == ("one one\ntwo two\n", "")
         found = {path.name: path.stat().st_mode & 0o777 for path in Path(place).rglob("*")}
     assert set(found) == {"a", "b", "token", "default.json", "default.lock", "default.attempt"}

@@ -186,6 +186,10 @@ class Program:
         return {name: stream.text for name, stream in self._streams.items()}
 
 
+# Changes to the environment of a program that cannot write coverage data, as another user or without descriptors.
+UNMEASURED: Mapping[str, None] = {"COVERAGE_PROCESS_CONFIG": None, "COVERAGE_PROCESS_START": None}
+
+
 class Cli:
     """Runs one command with different arguments in the environment of the test, and remembers all output."""
 
