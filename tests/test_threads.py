@@ -183,3 +183,30 @@ def test_a_hand_works_after_the_main_thread_has_ended(cli: Cli, python: Path) ->
         AFTER_THE_MAIN_THREAD, env={"PYTHONPATH": os.fspath(Path(__file__).parents[1])}, seconds=15
     )
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "saved\n", "")
+
+
+START_NONE = """
+import sys, threading
+from withings_auth.errors import OutOfResources
+from withings_auth.threads import Worker
+def refuse(thread):
+    raise RuntimeError("can't start new thread")
+start, threading.Thread.start = threading.Thread.start, refuse
+def ask():
+    try: Worker("late")
+    except OutOfResources as error: print(error.hint)
+def late():
+    threading.main_thread().join()
+    ask()
+ask()
+start(threading.Thread(target=late))
+"""
+
+
+@pytest.mark.parametrize("python", [Path(sys.executable), *NEWER], ids=lambda path: path.parts[-3])
+def test_the_hint_names_the_end_of_the_main_thread_only_after_it(cli: Cli, python: Path) -> None:
+    """At the command line, and before Python 3.12, it would only confuse."""
+    ran = cli.using(str(python), "-c")(START_NONE, env={"PYTHONPATH": os.fspath(Path(__file__).parents[1])})
+    before, after = ran.stdout.splitlines()
+    assert before == "end some programs, or allow more threads (ulimit -u), and try again"
+    assert after.startswith("ask before the main thread has ended") == (python in NEWER or sys.version_info >= (3, 12))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -213,8 +214,7 @@ def _start(thread: threading.Thread) -> None:
     try:
         thread.start()
     except RuntimeError as error:
-        raise OutOfResources(
-            "no thread can be started",
-            hint="end some programs, or allow more threads (ulimit -u), and try again; with Python 3.12, ask before the"
-            " main thread has ended",
-        ) from error
+        hint = "end some programs, or allow more threads (ulimit -u), and try again"
+        if sys.version_info >= (3, 12) and not threading.main_thread().is_alive():
+            hint = "ask before the main thread has ended: this version of Python may start no thread after it"
+        raise OutOfResources("no thread can be started", hint=hint) from error
