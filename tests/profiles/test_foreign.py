@@ -158,17 +158,21 @@ def test_a_file_that_holds_more_is_told_apart(content: object, holds_more: bool)
 
 
 @pytest.mark.parametrize(
-    ("content", "tool"),
+    ("content", "tool", "why"),
     [
-        ({**dict.fromkeys(("access_token", "refresh_token", "userid")), "authentification_code": "c"}, "withings-sync"),
-        (dict.fromkeys(("access_token", "refresh_token", "userid")), "withings-sync"),
-        ({**PAIR, "refresh_token": ""}, "withings-health-cli or an older script"),
-        (home_assistant(entry(refresh_token=None)), "Home Assistant"),
+        (
+            {**dict.fromkeys(("access_token", "refresh_token", "userid")), "authentification_code": "c"},
+            "withings-sync",
+            "null",
+        ),
+        (dict.fromkeys(("access_token", "refresh_token", "userid")), "withings-sync", "null"),
+        ({**PAIR, "refresh_token": ""}, "withings-health-cli or an older script", "empty"),
+        (home_assistant(entry(refresh_token=None)), "Home Assistant", "null"),
     ],
 )
-def test_a_login_that_is_gone_is_called_so(content: object, tool: str) -> None:
+def test_a_login_that_is_gone_is_called_so(content: object, tool: str, why: str) -> None:
     """withings-sync empties its file when Withings refuses a renewal: the user must log in, exit 3."""
-    with pytest.raises(LoginRequired, match=f"the login in this file of {tool} is gone") as caught:
+    with pytest.raises(LoginRequired, match=rf"^the login in this file \({tool}\) is gone: its \w+ is {why}$") as caught:
         read(content)
     assert caught.value.hint == "log in: withings-auth login"
 

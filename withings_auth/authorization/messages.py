@@ -16,7 +16,7 @@ PASTED = "Thank you; getting the tokens from Withings."
 
 _EXPLANATIONS = {
     Reason.TLS: "(Does your browser force https on localhost? Make an exception for this address.)",
-    Reason.ANOTHER_USER: "(If that was your own browser, stop with Ctrl-C and log in with paste_only=True.)",
+    Reason.ANOTHER_USER: "(Was that your browser? Press Ctrl-C, then log in with paste_only=True.)",
 }
 _PRIVATE_WINDOW = {
     Reason.SERVICE_WORKER: "It can keep the browser's answer from coming here. If the login does not end, use a private"

@@ -240,8 +240,9 @@ def _nothing_found(content: Mapping[str, Any] | str) -> ConfigurationError:
 def _read(found: _Found, *, holds_more: bool) -> ForeignLogin:
     part, (access_name, refresh_name) = found.part, found.pair
     if found.is_gone:
+        why = "empty" if found.refresh_token == "" else "null" if refresh_name in part else "missing"
         raise LoginRequired(
-            f"the login in this file of {found.tool} is gone: its {refresh_name} is empty",
+            f"the login in this file ({found.tool}) is gone: its {refresh_name} is {why}",
             hint="log in: withings-auth login",
         )
     client_id = next((part[name] for name in _ID_NAMES if part.get(name)), None)

@@ -94,7 +94,8 @@ def _choose(file: str, names: Sequence[str]) -> int:
     for number, name in enumerate(names, start=1):
         tell(f"  {number}. {name}")
     numbers = [str(number) for number in range(1, len(names) + 1)]
-    answer = ask("Number of the one to import", check=lambda text: None if text in numbers else "it is not in the list")
+    why = f"enter a number from 1 to {len(names)}"
+    answer = ask("Number of the one to import", check=lambda text: None if text in numbers else why)
     return int(answer) - 1
 
 

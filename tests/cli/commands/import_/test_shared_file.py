@@ -40,7 +40,7 @@ def test_on_a_terminal_one_is_chosen(desk: Desk, entries: Path) -> None:
     program.screen.expect(rf"2\. Ben \(user {desk.sandbox.people[1].userid}\)")
     program.screen.expect(re.escape("Number of the one to import: "))
     program.type("3\n")
-    program.screen.expect("Invalid answer: it is not in the list.")
+    program.screen.expect("Invalid answer: enter a number from 1 to 2.")
     program.type("2\n")
     finished = program.wait()
     assert finished.returncode == 0, finished.screen
