@@ -7,7 +7,9 @@ import sys
 
 import pytest
 
+from tests.support.keyring_daemon import SecretService
 from tests.support.logins import Desk
+from tests.support.profiles import move_to_keyring
 from tests.support.programs import UNMEASURED
 
 # One process for all commands, in which no thread can be started, as for a user at the limit of `ulimit -u`.
@@ -50,9 +52,9 @@ for call in (lambda: run_coroutine(nothing), lambda: login_sync(app), sandbox.__
 """
 
 
-def without_threads(desk: Desk, *commands: tuple[str, ...]) -> dict[str, str]:
+def without_threads(desk: Desk, *commands: tuple[str, ...], allow: tuple[str, ...] = ()) -> dict[str, str]:
     """Runs the commands; returns what each wrote to stderr, with its exit code."""
-    ran = desk.cli.using(sys.executable, "-c", WITHOUT_THREADS)(json.dumps(commands), env=desk.env)
+    ran = desk.cli.using(sys.executable, "-c", WITHOUT_THREADS)(json.dumps(commands), env=desk.env, allow=allow)
     assert "Traceback" not in ran.stderr
     told = dict(part.split("\n", 1) for part in ran.stderr.split("=== ")[1:])
     assert list(told) == [command[0] for command in commands]
@@ -97,6 +99,18 @@ def test_logout_removes_the_local_copies_all_the_same(desk: Desk) -> None:
     assert "no thread can be started" in told
     assert told.endswith("exit code 4\n")
     assert not [*desk.directory.rglob("*.json")]
+
+
+def test_a_keyring_is_used_all_the_same(desk: Desk, secret_service: SecretService) -> None:
+    """Statement 34: a logout removes the copies in it, and `token` prints a valid token."""
+    grant = desk.put_login()
+    move_to_keyring(desk, secret_service)
+    told = without_threads(desk, ("token",), ("logout", "--revoke", "--yes"), allow=(grant.access_token,))
+    assert told["token"] == "exit code 0\n"
+    assert "Logged out: removed profile default" in told["logout"]
+    assert "no thread can be started" in told["logout"]
+    assert told["logout"].endswith("exit code 4\n")
+    assert secret_service.services() == []
 
 
 @pytest.mark.parametrize("left", [0, 1, 2])

@@ -1,4 +1,4 @@
-"""Calls to the keyring: in one thread, over one connection, each with a time limit.
+"""Calls to the keyring: in one thread, over one connection, each with a time limit if a thread can be started.
 
 A keyring can ask for a password, hang, lose its connection or raise foreign exceptions.
 """
@@ -140,8 +140,24 @@ class KeyringCalls:
         )
 
 
-def _start_worker() -> Worker:
+class _ThisThread:
+    """Takes the place of a `Worker` if no thread can be started: makes each call at once, without a time limit.
+
+    So a logout still removes what it must.
+    """
+
+    def do(self, function: Callable[[], T], *, seconds: float, meanwhile: Callable[[], None]) -> T:  # noqa: ARG002  a Worker's
+        return function()
+
+    def later(self, function: Callable[[], None]) -> None:
+        function()
+
+    def close(self) -> None:
+        """Does nothing: all calls have been made."""
+
+
+def _start_worker() -> Worker | _ThisThread:
     try:
         return Worker("withings-auth keyring")
-    except OutOfResources as error:
-        raise StoreUnavailable(f"the keyring cannot be asked: {error}", hint=error.hint) from error
+    except OutOfResources:
+        return _ThisThread()

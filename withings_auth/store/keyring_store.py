@@ -1,10 +1,10 @@
 """Secrets in the keyring of the operating system: one service per record, each call with a time limit.
 
-A keyring can ask for a password, hang, raise foreign exceptions, or accept a record and forget it. So each call runs
-in a thread with a time limit, every exception becomes one of ours, and a save counts only after it was read back. A
-keyring cannot list its records: an empty file per name in the state directory is the index, and its modification time
-is the stamp. A name stays in the index, because what is missing here may be in the keyring of another desktop that
-shares the home directory.
+A keyring can ask for a password, hang, raise foreign exceptions, or accept a record and forget it. So each call runs in
+a thread with a time limit (without one if no thread can be started), every exception becomes one of ours, and a save
+counts only after it was read back. A keyring cannot list its records: an empty file per name in the state directory is
+the index, and its modification time is the stamp. A name stays in the index, because what is missing here may be in the
+keyring of another desktop that shares the home directory.
 """
 
 from __future__ import annotations
