@@ -40,7 +40,7 @@ MUTATIONS = (
                 "_renew_under_lock(before, store, held, profile, requirement,",
             ),
             ("def _renew_under_lock(\n", "def _renew_under_lock(\n    grant: Grant,\n"),
-            ("    grant = load_grant(store, profile)\n    if requirement.met_by", "    if requirement.met_by"),
+            ("    grant = load_grant(store, profile)\n    if not requirement", "    if not requirement"),
         ),
     ),
     Mutation(
@@ -66,7 +66,7 @@ MUTATIONS = (
     Mutation(
         name="waits for the lock although another process has saved",
         promise="waits for the lock although the token that it needs is saved",
-        renewal=(("            if seen != before and (saved", "            if False and (saved"),),
+        renewal=(("            if (seen is None or seen != before) and (saved", "            if False and (saved"),),
     ),
     Mutation(
         name="repeats a lost answer without waiting",
@@ -151,7 +151,7 @@ MUTATIONS = (
     Mutation(
         name="takes the notes of another pair for its own",
         promise="too early",
-        journal=(('if entry["digest"] != self._digest:', "if False:"),),
+        journal=(('if entry["digest"] != digest:', "if False:"),),
     ),
     Mutation(
         name="renews again and again because new tokens are rejected too",
@@ -171,7 +171,7 @@ MUTATIONS = (
     Mutation(
         name="sends a refused refresh token again",
         promise="a refresh token is sent that was definitely refused before",
-        renewal=(("    if journal.refusal is not None and", "    if False and"),),
+        renewal=(("    if not requirement.ask_anew:\n        refuse_ended(", "    if False:\n        refuse_ended("),),
     ),
     Mutation(
         name="forgets a refusal",

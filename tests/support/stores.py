@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from withings_auth.errors import LockBusy, StoreError, StoreUnavailable
-from withings_auth.store.base import HeldName, Notes, SecretStore
+from withings_auth.store.base import HeldName, Notes, SecretStore, latest_note
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.files import replace_file
 from withings_auth.store.memory_store import MemoryStore
@@ -64,6 +64,9 @@ class Wrapped:
 
     def stamp(self, name: str) -> Hashable:
         return self.inner.stamp(name)
+
+    def latest_note(self, name: str) -> str | None:
+        return latest_note(self.inner, name)
 
     def save(self, held: HeldName, name: str, text: str) -> None:  # noqa: ARG002  some subclasses need the name
         held.save(text)

@@ -127,6 +127,8 @@ _SHAPES = (
     _Shape(tool="Withings2Garmin", marks=frozenset({"user_id"})),
     # github.com/vangorra/python_withings_api, common.py: the fields of Credentials2, kept as JSON.
     _Shape(tool="withings_api", marks=frozenset({"client_id", "consumer_secret"})),
+    # A record of our own, as a `file:` store keeps it.
+    _Shape(tool="withings-auth", marks=frozenset({"token_url"})),
     # github.com/gchallen/withings-mcp, withingsClient.ts: ~/.withings-mcp/tokens.json.
     _Shape(tool="withings-mcp", pair=_CAMEL),
     # github.com/partymola/withings-mcp, auth.py; github.com/davidmosiah/withings-mcp, token-store.ts.

@@ -78,7 +78,8 @@ class Logout:
                     self._grants.append(grant)
                     self._revoke_once(grant)
                 removed = held.clear()
-                held.notes.note(None)
+                if removed:  # else the notes may belong to a record in another desktop's keyring
+                    held.notes.note(None)
         except WithingsAuthError as error:
             self.failures.append(error.with_message(f"profile {name} was not completely removed: {error}"))
             return False

@@ -89,6 +89,8 @@ class LoginStatus:
     @property
     def access_token_state(self) -> str:
         """What to say about the access token."""
+        if self.refused_at is not None and self.access_token_valid:
+            return "most likely ended too"
         if self.access_token_valid:
             return f"valid until {local_time(self.grant.expires_at)}"
         return "expired, renewed on next use" if self.usable else "expired"

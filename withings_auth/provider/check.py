@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 
-from withings_auth.errors import LoginRequired, ProviderError, login_hint
+from withings_auth.errors import LoginRequired, ProviderError, ended_hint
 from withings_auth.provider.calls import Source, body_of, call, post_interruptibly
 from withings_auth.provider.repeat_guard import ask_past_guard
 from withings_auth.provider.replies import Post
@@ -55,5 +55,5 @@ def check(
         return ask_past_guard(ask, wait=wait)
     except ProviderError as error:
         if error.status == TOKEN_REFUSED:
-            raise LoginRequired(f"{error}; a new one was refused too", hint=login_hint(profile)) from error
+            raise LoginRequired(f"{error}; a new one was refused too", hint=ended_hint(profile)) from error
         raise

@@ -75,6 +75,12 @@ def together(store: SecretStore) -> AbstractContextManager[object]:
     return context
 
 
+def latest_note(store: SecretStore, name: str) -> str | None:
+    """Returns the latest note beside the name's lock without waiting for it; None if there is none."""
+    look: Callable[[str], str | None] = getattr(store, "latest_note", lambda _: None)  # no promise of a store
+    return look(name)
+
+
 def find_traces(store: SecretStore) -> list[str]:
     """Returns the names under which killed programs may have left notes or half a record. Raises `StoreError`."""
     find: Callable[[], list[str]] = getattr(store, "traces", list)  # no promise of a store: a kill may leave none

@@ -19,10 +19,12 @@ from withings_auth.model import REMEDIES
 from withings_auth.store.base import HeldName
 from withings_auth.store.file_system import is_shared
 from withings_auth.store.files import (
+    NOTES,
     NotSynced,
     find_traces,
     make_private_directory,
     open_without_waiting,
+    read_note,
     remove_leftovers,
     replace_file,
     sync_directory,
@@ -87,6 +89,10 @@ class FileStore:
             raise unusable(path, error) from error
         with file_lock(path.with_suffix(".lock"), timeout) as notes:
             yield _HeldFile(path, notes)
+
+    def latest_note(self, name: str) -> str | None:
+        """Returns what the lock's holder, or a former one, has noted."""
+        return read_note(self._path(name).with_suffix(NOTES))
 
     def stamp(self, name: str) -> Hashable:
         """Returns the identity and the modification time of the record; a save never gives an earlier time.

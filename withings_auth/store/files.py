@@ -111,6 +111,14 @@ def remove_leftovers(path: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
+def read_note(path: Path) -> str | None:
+    """Returns the text of a note, None if there is none; one that cannot be read counts as none."""
+    try:
+        return read_plain(path).decode("utf-8")  # read_text would change line ends
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
 def find_traces(directory: Path) -> list[str]:
     """Returns the names of a store's directory with notes or a half-written file. Raises `StoreUnavailable`."""
     try:

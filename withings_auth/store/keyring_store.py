@@ -23,10 +23,12 @@ from withings_auth.store.backends import Backend, find_backend, remedies
 from withings_auth.store.base import HeldName
 from withings_auth.store.file_system import is_shared
 from withings_auth.store.files import (
+    NOTES,
     PRIVATE_FILE,
     NotSynced,
     find_traces,
     make_private_directory,
+    read_note,
     replace_file,
     unusable,
 )
@@ -121,6 +123,10 @@ class KeyringStore:
                 yield calls
             finally:
                 self._of_this_thread.calls = outer, outer_is_a_lock
+
+    def latest_note(self, name: str) -> str | None:
+        """Returns what the lock's holder, or a former one, has noted."""
+        return read_note(self._stamp_path(name).with_suffix(NOTES))
 
     def stamp(self, name: str) -> Hashable:
         """Returns the identity and the modification time of the name's file in the index.

@@ -18,7 +18,7 @@ from withings_auth.store.files import (
     NOTES,
     PRIVATE_FILE,
     make_private_directory,
-    read_plain,
+    read_note,
     remove_leftovers,
     replace_file,
     unusable,
@@ -36,15 +36,12 @@ LOOK_AGAIN_SECONDS = 0.01  # filelock's own 0.05 is often longer than what the c
 
 @dataclass(frozen=True, slots=True)
 class FileNotes:
-    """Notes in a small file; one that cannot be read counts as none."""
+    """Notes in a small file."""
 
     path: Path
 
     def recall(self) -> str | None:
-        try:
-            return read_plain(self.path).decode("utf-8")  # read_text would change line ends
-        except (OSError, UnicodeDecodeError):
-            return None
+        return read_note(self.path)
 
     def note(self, text: str | None) -> None:
         try:

@@ -83,5 +83,9 @@ class MemoryStore:
         finally:
             lock.release()
 
+    def latest_note(self, name: str) -> str | None:
+        """Returns what the lock's holder, or a former one, has noted."""
+        return self._notes.get(name)
+
     def stamp(self, name: str) -> Hashable:
         return self._stamps[name]

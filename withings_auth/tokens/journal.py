@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
 from withings_auth.errors import StoreError
 from withings_auth.model import Grant
-from withings_auth.provider.failures import quote
+from withings_auth.provider.failures import login_ended_error, quote
 from withings_auth.provider.repeat_guard import REPEAT_GUARD_SECONDS
 from withings_auth.provider.replies import Failure, NotSent, TokenReply, TokenResult
 from withings_auth.store.base import Notes
+from withings_auth.tokens.requirement import REFUSAL_MARK
 from withings_auth.validation import printable
+from withings_auth.wording import local_time
 
 LONGEST_WORDS = 400
 SAFETY_NET_SECONDS = 8 * 3600  # how long a refresh token lives on after its first use
@@ -53,7 +55,7 @@ class Journal:
     def __init__(self, notes: Notes, grant: Grant) -> None:
         self._notes = notes
         self._digest = _digest(grant)
-        self._entry = self._previous = self._parse(notes.recall())
+        self._entry = self._previous = _read(notes.recall(), self._digest)
 
     @property
     def deadline(self) -> float | None:
@@ -116,19 +118,30 @@ class Journal:
     def _write(self) -> None:
         self._notes.note(json.dumps({"digest": self._digest, **asdict(self._entry)}))
 
-    def _parse(self, text: str | None) -> _Entry:
-        try:
-            entry = json.loads(text or "{}")
-            if entry["digest"] != self._digest:
-                return _Entry()
-            return _Entry(
-                last_at=_moment(entry["last_at"]),
-                unknown_since=_moment(entry["unknown_since"]),
-                refusal=_refusal(entry["refusal"]),
-                after_rejection=entry["after_rejection"] is True,
-            )
-        except (ValueError, TypeError, KeyError, RecursionError):
+
+def refuse_ended(profile: str, note: str | None, load: Callable[[], Grant]) -> None:
+    """Raises `LoginRequired` if the note says that Withings has definitely refused to renew the stored grant.
+
+    The grant is loaded only if the note is of a refusal. Raises what `load` raises.
+    """
+    refusal = _read(note, _digest(load())).refusal if REFUSAL_MARK in (note or "") else None
+    if refusal is not None:
+        raise login_ended_error(profile, f"refused on {local_time(refusal.at)}: {refusal.words}")
+
+
+def _read(note: str | None, digest: str) -> _Entry:
+    try:
+        entry = json.loads(note or "{}")
+        if entry["digest"] != digest:
             return _Entry()
+        return _Entry(
+            last_at=_moment(entry["last_at"]),
+            unknown_since=_moment(entry["unknown_since"]),
+            refusal=_refusal(entry["refusal"]),
+            after_rejection=entry["after_rejection"] is True,
+        )
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return _Entry()
 
 
 def _digest(grant: Grant) -> str:

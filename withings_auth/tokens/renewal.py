@@ -24,7 +24,7 @@ from withings_auth.errors import (
     login_hint,
 )
 from withings_auth.model import Grant
-from withings_auth.provider.failures import login_ended_error, refresh_error
+from withings_auth.provider.failures import refresh_error
 from withings_auth.provider.forms import refresh_form
 from withings_auth.provider.repeat_guard import LONGEST_GUARD_WAIT_SECONDS
 from withings_auth.provider.replies import (
@@ -38,10 +38,10 @@ from withings_auth.provider.replies import (
     read_token_reply,
 )
 from withings_auth.provider.statuses import FailureKind
-from withings_auth.store.base import HeldName, SecretStore, together
+from withings_auth.store.base import HeldName, SecretStore, latest_note, together
 from withings_auth.store.records import LOCK_PATIENCE_SECONDS, load_grant, load_secret, token_name
 from withings_auth.tokens.grants import grant_from_reply
-from withings_auth.tokens.journal import Journal
+from withings_auth.tokens.journal import Journal, refuse_ended
 from withings_auth.tokens.requirement import JUST_RENEWED_SECONDS, Requirement
 from withings_auth.wording import local_time
 
@@ -112,13 +112,12 @@ def _renew_under_lock(
 ) -> Grant:
     """The transaction itself: read again, decide, ask, save. The save is read back before it counts."""
     grant = load_grant(store, profile)
+    if not requirement.ask_anew:
+        refuse_ended(profile, held.notes.recall(), lambda: grant)
     if requirement.met_by(grant, effects.now()):
         logger.debug("not renewed: the stored token is good enough")
         return grant  # another process was faster
     journal = Journal(held.notes, grant)
-    if journal.refusal is not None and not requirement.ask_anew:
-        words = f"refused on {local_time(journal.refusal.at)}: {journal.refusal.words}"
-        raise login_ended_error(profile, words)
     if journal.after_rejection:
         _refuse_futile_renewal(grant, requirement, effects.now())
     secret = secret_for(grant) or load_secret(store, grant.client_id)
@@ -145,7 +144,8 @@ def _lock(
 ) -> HeldName | Grant:
     """Returns the locked name, or the stored grant if it will do while somebody else holds the lock.
 
-    A crowd would otherwise take the lock in turn after each renewal, just to read what is saved.
+    A crowd would otherwise take the lock in turn after each renewal, just to read what is saved. Nobody waits for the
+    lock of a login that has ended, whose holder may be asking anew.
     """
     name, give_up_at = token_name(profile), effects.steady() + LOCK_PATIENCE_SECONDS
     seen: Hashable = ...  # no stamp: the record may have changed since the caller read it
@@ -155,8 +155,11 @@ def _lock(
             return stack.enter_context(store.lock(name, LOCK_SLICE_SECONDS))
         except LockBusy as busy:
             before, seen = seen, store.stamp(name)
-            if seen != before and (saved := _look(store, profile, requirement, effects)) is not None:
+            # Without a stamp, the store cannot tell whether the record has changed.
+            if (seen is None or seen != before) and (saved := _look(store, profile, requirement, effects)) is not None:
                 return saved
+            if not requirement.ask_anew:
+                refuse_ended(profile, latest_note(store, name), lambda: load_grant(store, profile))
             if effects.steady() >= give_up_at:
                 raise LockBusy(
                     f"another program has been renewing the login of profile {profile} for too long", hint=busy.hint

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from withings_auth.model import Grant
 
 JUST_RENEWED_SECONDS = 60.0
+REFUSAL_MARK = '"refusal": {'  # in a note of the journal; looked for first, since most logins have no refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

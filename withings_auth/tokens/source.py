@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 from withings_auth.config.settings import Settings, checked_profile, read_settings
 from withings_auth.errors import ConfigurationError, hints_for
 from withings_auth.model import App, Grant, Token
-from withings_auth.store.base import SecretStore
+from withings_auth.store.base import SecretStore, latest_note
 from withings_auth.store.records import load_grant, token_name
 from withings_auth.threads import in_thread, run_to_its_end
-from withings_auth.tokens.requirement import Requirement
+from withings_auth.tokens.requirement import REFUSAL_MARK, Requirement
 
 if TYPE_CHECKING:
     import asyncio
@@ -72,6 +72,7 @@ class _Source:
         with hints_for(self._profile, usual=self._settings.profile):
             stamp = self._store.stamp(token_name(self._profile))
             grant = self._check(load_grant(self._store, self._profile))
+            self._refuse_ended(requirement, grant)
             if requirement.met_by(grant, time.time()):
                 self._memory = stamp, grant
                 return grant
@@ -80,6 +81,14 @@ class _Source:
     def _check(self, grant: Grant) -> Grant:
         refuse_contradiction(self._profile, grant, self._settings, self._app)
         return grant
+
+    def _refuse_ended(self, requirement: Requirement, grant: Grant) -> None:
+        """Raises `LoginRequired` if Withings has definitely refused to renew the grant: its token lives in vain."""
+        note = latest_note(self._store, token_name(self._profile))
+        if REFUSAL_MARK in (note or "") and not requirement.ask_anew:
+            from withings_auth.tokens.journal import refuse_ended  # here, because a valid token needs no journal
+
+            refuse_ended(self._profile, note, lambda: grant)
 
     def _renew(self, requirement: Requirement, abandoned: threading.Event, asker: threading.Thread) -> Grant:
         # Imported here, because a valid token is returned without loading aiohttp.

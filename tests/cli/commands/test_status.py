@@ -245,7 +245,7 @@ class TestCheck:
         assert desk.sandbox.counters.refreshes == 1
 
     def test_a_login_that_withings_has_ended(self, desk: Desk) -> None:
-        """Only the check notices: 3 with it, 0 before it; from then on everybody knows."""
+        """Statement 49: only the check notices, 3 with it and 0 before it; from then on everybody knows."""
         put(desk, age=5)
         desk.sandbox.revoke_person()
         assert desk.run("status").returncode == 0
@@ -256,8 +256,11 @@ class TestCheck:
         later = desk.run("status")
         assert later.returncode == 3
         assert line(later, "Login").startswith("warning: ended: Withings refused to renew it on ")
+        assert line(later, "Access token") == "most likely ended too"
+        assert "most likely ended  log in again" in desk.run("list").stdout
         sent = desk.sandbox.counters.token_requests
-        desk.run("token", "--min-valid", "9000")
+        finished = desk.run("token")
+        assert (finished.returncode, finished.stdout) == (3, "")
         assert desk.sandbox.counters.token_requests == sent
         assert desk.run("status", "--check").returncode == 3
         assert desk.sandbox.counters.token_requests == sent + 1

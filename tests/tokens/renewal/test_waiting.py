@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.stores import Wrapped, clear_record, save_record
-from tests.tokens.scene import LIFE, Scene
+from tests.tokens.scene import LIFE, Scene, refusal
 from withings_auth.errors import LockBusy, LoginRequired, StoreUnavailable
 from withings_auth.model import Grant
 from withings_auth.store.base import HeldName, SecretStore
@@ -40,6 +40,13 @@ class BusyWhile(Wrapped):
         if self.slices == self._during:
             self._act()
         raise LockBusy(f"{name} is held for more than {timeout} seconds")
+
+
+class Stampless(BusyWhile):
+    """A store that cannot tell whether it has changed."""
+
+    def stamp(self, name: str) -> None:
+        """Says so."""
 
 
 class Unreadable(BusyWhile):
@@ -81,6 +88,29 @@ def test_one_that_was_rejected_or_does_not_last_will_not_do(scene: Scene) -> Non
     assert scene.renew(store=store, rejected="rejected").access_token != "rejected"
     assert store.slices == SLICES
     assert len(scene.sent) == 1
+
+
+def test_a_refusal_meanwhile_ends_the_wait(scene: Scene) -> None:
+    """Statement 49: whoever waits behind the program that Withings has refused leaves at once, and sends nothing."""
+    scene.log_in()
+    dead = refusal(503, "Invalid Params: invalid refresh_token")
+
+    def be_refused() -> None:
+        with pytest.raises(LoginRequired):
+            scene.renew(post=scene.script(dead))
+
+    store = BusyWhile(scene.store, 5, be_refused)
+    with pytest.raises(LoginRequired, match="refused on"):
+        scene.renew(store=store)
+    assert (store.slices, len(scene.sent)) == (5, 1)
+
+
+def test_without_a_stamp_the_record_is_read_after_each_slice(scene: Scene) -> None:
+    """As on a file system that others share: it cannot say whether the record has changed."""
+    old = scene.log_in()
+    store = Stampless(scene.store, 5, lambda: scene.save(renewed(old)))
+    assert scene.renew(store=store) == renewed(old)
+    assert (store.slices, scene.sent) == (5, [])
 
 
 def test_nothing_is_read_as_long_as_the_stamp_stays(scene: Scene) -> None:

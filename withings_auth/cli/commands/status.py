@@ -95,7 +95,9 @@ def _rows(status: LoginStatus, store: SecretStore, *, accepted: bool | None) -> 
     yield "Profile", status.profile, False
     yield "User", status.grant.userid, False
     yield "Scopes", ", ".join(status.grant.scopes), False
-    left = f" (in {span(status.grant.seconds_left(status.seen_at))})" if status.access_token_valid else ""
+    left = ""
+    if status.access_token_valid and status.refused_at is None:
+        left = f" (in {span(status.grant.seconds_left(status.seen_at))})"
     yield "Access token", f"{status.access_token_state}{left}", False
     yield "Login", _describe_end(status), status.ends_soon or status.has_ended
     if status.renewal_under_way:
