@@ -83,8 +83,18 @@ def proxy_variable() -> str:
 def refused_certificate() -> str:
     """Returns what to do about a certificate that is not valid. Raises `UnusableVariable` if a variable is to blame."""
     _refuse_certificates()
-    if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
+    if os.environ.get("SSL_CERT_FILE"):
         return "check this computer's clock, and add your network's certificate authority to the file in SSL_CERT_FILE"
+    if directories := os.environ.get("SSL_CERT_DIR"):
+        if not any(Path(each).is_dir() for each in directories.split(os.pathsep)):
+            raise UnusableVariable(
+                f"SSL_CERT_DIR names {printable(directories)}, which is no directory",
+                hint="name a directory with the certificate authorities to trust, or unset it",
+            )
+        return (
+            "check this computer's clock, and add your network's certificate authority to the directory in"
+            " SSL_CERT_DIR; run “openssl rehash” on it"
+        )
     for variable in filter(os.environ.get, _FOREIGN_BUNDLES):
         raise UnusableVariable(
             f"the server's certificate is not valid, and withings-auth does not read {variable}",

@@ -126,6 +126,18 @@ class TestFiles:
         with pytest.raises(UnusableVariable, match=f"^SSL_CERT_FILE names {file}, which {why}"):
             refuse_unusable_variables(SERVICE)
 
+    def test_a_directory_of_certificates(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """Statement 51: it is blamed only once a certificate is refused, since the system's file is read as well."""
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+        monkeypatch.setenv("SSL_CERT_DIR", "certs:more")
+        refuse_unusable_variables(SERVICE)
+        with pytest.raises(UnusableVariable, match=r"^SSL_CERT_DIR names certs:more, which is no directory$"):
+            refused_certificate()
+        Path("more").mkdir()
+        hint = refused_certificate()
+        assert ("the directory in SSL_CERT_DIR" in hint, "SSL_CERT_FILE" in hint) == (True, False)
+
     @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["directory", "pipe"])
     def test_a_key_log(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, make: Callable[[Path], object]) -> None:
         """Statement 51: it is refused without waiting for somebody who reads the pipe."""
