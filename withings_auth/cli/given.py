@@ -12,7 +12,7 @@ from withings_auth.cli.files import STDIN, read_named, shown
 from withings_auth.cli.ui.prompts import ask_for_secret, check_client_id, check_client_secret
 from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, tell
 from withings_auth.config.app import PartialApp, parse_scopes
-from withings_auth.config.envfile import read_env_file
+from withings_auth.config.envfile import decode_text, read_env_file
 from withings_auth.errors import ConfigurationError
 from withings_auth.validation import is_client_id
 
@@ -50,12 +50,13 @@ def read_given(options: argparse.Namespace) -> Given:
 
 
 def _read_file(name: str) -> PartialApp:
-    try:
-        content = read_env_file(read_named(name, "configure --env-file").decode("utf-8"))
-    except UnicodeDecodeError:
+    text = decode_text(read_named(name, "configure --env-file"))
+    if text is None:
         raise ConfigurationError(
-            f"{shown(name)} is not a UTF-8 text file", hint="save it as one, or use --client-id ID and --secret-stdin"
-        ) from None
+            f"{shown(name)} is not text in UTF-8 or UTF-16",
+            hint="save it as UTF-8, or use --client-id ID and --secret-stdin",
+        )
+    content = read_env_file(text)
     if content.has_state:
         tell("STATE is ignored: a fixed one protects nothing, and every login makes its own.")
     if content.app.client_secret and name != STDIN and _others_can_read(name):

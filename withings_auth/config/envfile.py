@@ -6,8 +6,10 @@ used. Other variables are ignored.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from withings_auth.config.app import PartialApp, parse_scopes
@@ -37,6 +39,13 @@ class EnvFile:
 
     app: PartialApp
     has_state: bool = False
+
+
+def decode_text(content: bytes) -> str | None:
+    """Returns the text, in UTF-8 or, as PowerShell writes it, in UTF-16; None if it is neither."""
+    with suppress(UnicodeDecodeError):  # not chained, since the error holds the content
+        return content.decode(json.detect_encoding(content))
+    return None
 
 
 def read_env_file(text: str) -> EnvFile:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from withings_auth.config.envfile import PREFIX, read_variables
+from withings_auth.config.envfile import PREFIX, decode_text, read_variables
 from withings_auth.errors import ConfigurationError, LoginRequired
 from withings_auth.validation import (
     is_client_id,
@@ -169,14 +169,15 @@ def read_foreign(data: bytes, choose: Choose = _refuse_several) -> ForeignLogin:
 
 
 def _decode(data: bytes) -> str:
-    """Returns the text, in UTF-8 or, as PowerShell writes it, in UTF-16."""
+    """Returns the text. Raises `ConfigurationError` if it is none, or too large."""
     if len(data) > LARGEST_FILE_BYTES:
         raise ConfigurationError(
             f"the file is larger than {LARGEST_FILE_BYTES >> 20} MiB", hint="put the login in a file of its own"
         )
-    with suppress(UnicodeDecodeError):  # not chained, since the error holds the content
-        return data.decode(json.detect_encoding(data))
-    raise ConfigurationError("the file is not text in UTF-8 or UTF-16", hint=SUPPORTED)
+    text = decode_text(data)
+    if text is None:
+        raise ConfigurationError("the file is not text in UTF-8 or UTF-16", hint=SUPPORTED)
+    return text
 
 
 def _parse(text: str) -> Mapping[str, Any] | None:

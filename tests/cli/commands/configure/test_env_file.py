@@ -26,6 +26,15 @@ def test_the_file_of_a_script_is_enough(bare: Desk, config: Path, home: Path) ->
     assert bare.log_in().returncode == 0
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_what_windows_writes_is_read(bare: Desk, home: Path, encoding: str) -> None:
+    """With the byte order mark of an editor, or of PowerShell's `>`."""
+    (home / "env").write_bytes("CLIENT_ID=abc\r\nCLIENT_SECRET=hush\r\n".encode(encoding))
+    finished = configure(bare, "--env-file", str(home / "env"))
+    assert finished.returncode == 0, finished.stderr
+    assert '"client_secret":"hush"' in (bare.directory / "app/abc.json").read_text()
+
+
 def test_flags_come_first(bare: Desk, config: Path, home: Path) -> None:
     """And so does standard input."""
     file = write(home / "env", "CLIENT_ID=other\nCLIENT_SECRET=other\nSCOPE=user.info\n")
@@ -50,7 +59,7 @@ def test_a_secret_that_others_can_read_is_a_warning(bare: Desk, home: Path) -> N
         (b"CLIENT_ID=$ID\n", "line 1 of the file needs a shell"),
         (b"CLIENT_ID=a\nCONSUMER_KEY=b\n", "lines 1 and 2 of the file give two values for the client id"),
         (b"PATH=/bin\n", "says nothing about an app"),
-        (b"CLIENT_ID=\xff\n", "is not a UTF-8 text file"),
+        (b"CLIENT_ID=\xff\n", "is not text in UTF-8 or UTF-16"),
         (b"CLIENT_ID='a b'\nCLIENT_SECRET=hush\n", "the client id is invalid"),
         (None, "cannot read"),
     ],
