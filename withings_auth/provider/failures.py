@@ -94,10 +94,10 @@ def call_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
             hint = "a new one was refused too; log in again: withings-auth login"
             return _refusal(failed, "Withings refuses the access token", hint)
         case Failure(words=words) if lacks_scope(words):
-            hint = "withings-auth status lists the granted scopes; to get more, log in again"
+            hint = "withings-auth status lists the granted scopes; to get more: withings-auth login"
             return _refusal(failed, "the login does not have the scope that this call needs", hint)
         case Failure(status=status) if lacks_permission(status):
-            hint = "a scope may be missing: withings-auth status lists the granted ones; to get more, log in again"
+            hint = "withings-auth status lists the granted scopes, one may be missing; to get more: withings-auth login"
             return _refusal(failed, "Withings does not allow this call", hint)
         case Failure(kind=kind) if not kind.outcome_unknown and kind != FailureKind.TOO_MANY_REQUESTS:
             hint = "check its path, action and parameters: https://developer.withings.com/api-reference/"

@@ -176,7 +176,7 @@ class TestRefusals:
         finished = desk.run("api", *WEIGHTS)
         assert finished.returncode == 1
         assert "does not have the scope that this call needs (status 403: XRequestID: [Not prov" in finished.stderr
-        assert "withings-auth status lists the granted scopes; to get more, log in again" in finished.stderr
+        assert "withings-auth status lists the granted scopes; to get more: withings-auth login" in finished.stderr
 
     def test_raw_prints_the_envelope_of_a_refusal_too(self, desk: Desk) -> None:
         desk.put_login()
