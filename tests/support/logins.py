@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import random
 import re
 import socket
 import time
@@ -28,14 +29,16 @@ if TYPE_CHECKING:
     from tests.support.programs import Cli, Finished, Program
 
 
+UNASSIGNED_PORTS = (20_000, 32_000)  # below those that Linux (from 32,768), macOS and Windows hand out by themselves
+
+
 def free_port() -> int:
-    """Returns a port that is free on both 127.0.0.1 and ::1."""
+    """Returns a port that is free on both 127.0.0.1 and ::1, and that no system gives to whoever asks for any port."""
     while True:
-        with socket.socket() as first:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-        with socket.socket(socket.AF_INET6) as second:
+        port = random.SystemRandom().randrange(*UNASSIGNED_PORTS)
+        with socket.socket() as first, socket.socket(socket.AF_INET6) as second:
             try:
+                first.bind(("127.0.0.1", port))
                 second.bind(("::1", port))
             except OSError:
                 continue
