@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -11,7 +10,16 @@ from collections.abc import Sequence
 from withings_auth import __version__
 from withings_auth.cli.parsing import COMMANDS, parse
 from withings_auth.cli.ui.signals import HungUp, Terminated, ignore_signals, raise_on_signals
-from withings_auth.cli.ui.terminal import PROGRAM, OutputFailed, ReaderGone, answer, complain, name_in_commands, report
+from withings_auth.cli.ui.terminal import (
+    PROGRAM,
+    USED_UP,
+    OutputFailed,
+    ReaderGone,
+    answer,
+    complain,
+    name_in_commands,
+    report,
+)
 from withings_auth.errors import ProviderUnavailable, WithingsAuthError
 from withings_auth.validation import is_profile
 
@@ -20,8 +28,6 @@ __all__ = ["COMMANDS", "HUNG_UP", "INTERRUPTED", "TERMINATED", "main"]
 HUNG_UP = 129
 INTERRUPTED = 130
 TERMINATED = 143
-
-_USED_UP = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -52,13 +58,12 @@ def main(arguments: Sequence[str]) -> int:
     except OutputFailed as error:
         return complain(f"cannot write the answer: {error}", "", 1)
     except OSError as error:
-        if error.errno not in _USED_UP:
+        if error.errno not in USED_UP:
             raise
         # Anything can meet this, even the import of one of our modules.
         hint = "close some programs, or raise the limits (ulimit -a shows them), and try again"
-        return complain(
-            f"the system has run out of resources: {os.strerror(error.errno)}", hint, ProviderUnavailable.exit_code
-        )
+        why = error.strerror or os.strerror(error.errno)
+        return complain(f"the system has run out of resources: {why}", hint, ProviderUnavailable.exit_code)
     except KeyboardInterrupt:
         ignore_signals()
         return complain("interrupted", "", INTERRUPTED)

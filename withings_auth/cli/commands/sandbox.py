@@ -7,7 +7,7 @@ import os
 import shlex
 import threading
 
-from withings_auth.cli.ui.terminal import PROGRAM, answer, tell
+from withings_auth.cli.ui.terminal import PROGRAM, USED_UP, answer, tell
 from withings_auth.errors import CallbackUnavailable, ConfigurationError
 from withings_auth.model import DEFAULT_REDIRECT_URI
 from withings_auth.provider.variables import refuse_unusable_files
@@ -55,6 +55,8 @@ def execute(options: argparse.Namespace) -> int:
             answer("\n".join(f"export {name}={shlex.quote(value)}" for name, value in sandbox.environment().items()))
             threading.Event().wait()
     except OSError as error:
+        if error.errno in USED_UP:  # which is not about the port
+            raise
         why = os.strerror(error.errno) if error.errno else "the port is taken"
         raise CallbackUnavailable(
             f"cannot serve on 127.0.0.1:{options.port}: {why}",

@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -24,6 +25,7 @@ from typing import Literal, TextIO
 from withings_auth.errors import WithingsAuthError, name_profile
 
 PROGRAM = "withings-auth"
+USED_UP = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}  # of an OSError: nothing is left to work with
 FORMAT_VERSION = 1  # of every --json answer; increased when a field changes its meaning or is removed
 Colour = Literal["red", "green", "yellow", "bold", "dim"]
 _COLOUR_CODES: dict[Colour, str] = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
