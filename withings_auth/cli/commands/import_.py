@@ -52,12 +52,12 @@ def execute(options: argparse.Namespace) -> int:
         raise ConfigurationError("--remove cannot remove standard input", hint=f"leave it out: {PROGRAM} import -")
     settings = load_settings(options, {"client_id": options.client_id})
     content = _read(options.file)
-    login = read_foreign(content, partial(_choose, options.file))
+    login = read_foreign(content, partial(_choose, options))
     tell(f"File format: {login.tool}.")
     if options.remove and login.holds_more:
         raise ConfigurationError(
             f"{printable(options.file)} holds more than this login, so it must not be removed",
-            hint=f"leave out --remove: {PROGRAM} import {shlex.quote(options.file)}",
+            hint=f"leave out --remove: {_same_command(options, 'replace', 'keep')}",
         )
     store = open_store(settings)
     app = _find_app(login, options.client_id, settings, store)
@@ -82,10 +82,10 @@ def _adopt(login: ForeignLogin, app: App, settings: Settings, store: SecretStore
     return run_to_its_end(lambda wait: renew(effects=Effects(post=post, wait=wait)), threading.Event())
 
 
-def _choose(file: str, names: Sequence[str]) -> int:
+def _choose(options: argparse.Namespace, names: Sequence[str]) -> int:
     """Asks which of the logins to import; returns its index."""
     if not is_terminal():
-        command = f"{PROGRAM} import {'FILE' if file == STDIN else shlex.quote(file)}"
+        command = _same_command(options, "replace", "remove", "keep")
         raise ConfigurationError(
             f"the file holds {len(names)} logins: {', '.join(names)}",
             hint=f"in a terminal you can choose one: {command}",
@@ -97,6 +97,14 @@ def _choose(file: str, names: Sequence[str]) -> int:
     why = f"enter a number from 1 to {len(names)}"
     answer = ask("Number of the one to import", check=lambda text: None if text in numbers else why)
     return int(answer) - 1
+
+
+def _same_command(options: argparse.Namespace, *flags: str) -> str:
+    """Returns the command that was given, with those of its flags that are listed here, for a file with a name."""
+    words = [PROGRAM, "import", *(f"--{flag}" for flag in flags if getattr(options, flag))]
+    if options.client_id:
+        words += ["--client-id", options.client_id]
+    return f"{shlex.join(words)} {'FILE' if options.file == STDIN else shlex.quote(options.file)}"
 
 
 def _find_app(login: ForeignLogin, flag: str | None, settings: Settings, store: SecretStore) -> App:

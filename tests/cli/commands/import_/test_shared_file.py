@@ -56,6 +56,9 @@ def test_without_a_terminal_none_is_chosen(desk: Desk, entries: Path) -> None:
         assert finished.returncode == 2
         assert re.search(r"the file holds 2 logins: Anna \(user \d+\), Ben \(user \d+\)", finished.stderr)
         assert "in a terminal you can choose one: withings-auth import " in finished.stderr
+    flags = ["--profile", "ben", "--replace", "--keep", "--client-id", desk.sandbox.client_id]
+    command = f"withings-auth import {' '.join(flags)} {entries}\n"
+    assert command in import_file(desk, entries, *flags).stderr
     assert desk.sandbox.counters.token_requests == 0
 
 
@@ -65,10 +68,10 @@ def test_it_is_not_removed(desk: Desk, home: Path) -> None:
     token = vars_of(desk, 0)["refresh_token"]
     app = f"WITHINGS_CLIENT_ID={desk.sandbox.client_id}\nWITHINGS_CLIENT_SECRET={desk.sandbox.client_secret}\n"
     file.write_text(f"{app}WITHINGS_REFRESH_TOKEN={token}\n")
-    refused = import_file(desk, file, "--remove", **NO_APP)
+    refused = import_file(desk, file, "--replace", "--remove", **NO_APP)
     assert refused.returncode == 2
     assert f"{file} holds more than this login, so it must not be removed" in refused.stderr
-    assert f"leave out --remove: withings-auth import {file}" in refused.stderr
+    assert f"leave out --remove: withings-auth import --replace {file}" in refused.stderr
     assert desk.sandbox.counters.token_requests == 0
     finished = import_file(desk, file, **NO_APP)
     assert finished.returncode == 0, finished.stderr
