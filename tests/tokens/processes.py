@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from tests.support.programs import UNMEASURED
 from tests.tokens.scene import Clock
 from withings_auth.sandbox import Sandbox
 
@@ -50,6 +51,8 @@ class Processes:
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            # Measuring coverage costs time, and a fork that is killed, or ends at once, keeps none of it.
+            env={name: value for name, value in os.environ.items() if name not in UNMEASURED},
         )
 
     def __enter__(self) -> Self:
