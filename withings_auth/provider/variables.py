@@ -7,6 +7,7 @@ certificate look forged, and a proxy that cannot work looks like an outage of Wi
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +17,10 @@ from withings_auth.validation import LOOPBACK_HOSTS, parsed_url, printable
 
 # Those of other programs, which people expect to work here too.
 _FOREIGN_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+# User and password, a name or an address in brackets, and a port (RFC 3986, section 3.2). aiohttp's versions differ in
+# what else they take for a host.
+_AUTHORITY = re.compile(r"(?:.*@)?(?:\[[0-9A-Fa-f:.]+(?:%25[\w.-]+)?\]|[A-Za-z0-9._-]+)(?::\d*)?")
 
 
 def refuse_unusable_variables(url: str) -> None:
@@ -62,7 +67,7 @@ def _is_proxy(url: str) -> bool:
         port, name = parts.port, (parts.hostname or "").encode("idna")
     except ValueError:
         return False
-    clean = url.isascii() and url.isprintable() and " " not in url
+    clean = url.isascii() and url.isprintable() and " " not in url and _AUTHORITY.fullmatch(parts.netloc) is not None
     return clean and name != b"" and port != 0 and parts.path in {"", "/"} and not (parts.query or parts.fragment)
 
 

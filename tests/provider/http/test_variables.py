@@ -72,7 +72,7 @@ class TestProxies:
         assert outcome.remedy == "check the network and the proxy in HTTPS_PROXY, and try again"
 
     @pytest.mark.parametrize("proxy", ["http://proxy\\", "http://[fe80::1%25eth0]:1x", "http://a[fe80::1%eth0]"])
-    def test_what_only_aiohttp_refuses(self, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    def test_a_malformed_host(self, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
         monkeypatch.setenv("HTTPS_PROXY", proxy)
         outcome = post(SERVICE, {})
         assert outcome == NotSent(why="HTTPS_PROXY is not the address of an HTTP proxy", misconfigured=True)
