@@ -122,7 +122,7 @@ class TestFiles:
         monkeypatch.setenv("SSL_CERT_FILE", str(file))
         with pytest.raises(UnusableVariable, match=f"^SSL_CERT_FILE names {file}, which {why}"):
             refused_certificate()
-        monkeypatch.delitem(sys.modules, "aiohttp")
+        monkeypatch.delitem(sys.modules, "aiohttp", raising=False)
         with pytest.raises(UnusableVariable, match=f"^SSL_CERT_FILE names {file}, which {why}"):
             refuse_unusable_variables(SERVICE)
 
@@ -144,13 +144,13 @@ class TestFiles:
         make(tmp_path / "keys")
         monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
         refuse_unusable_variables(SERVICE)  # aiohttp has opened it long ago
-        monkeypatch.delitem(sys.modules, "aiohttp")
+        monkeypatch.delitem(sys.modules, "aiohttp", raising=False)
         with pytest.raises(UnusableVariable, match=r"^SSLKEYLOGFILE names .*, which cannot be opened: "):
             refuse_unusable_variables(SERVICE)
 
     def test_what_can_be_obeyed_is_no_matter(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         """An empty variable counts as unset."""
-        monkeypatch.delitem(sys.modules, "aiohttp")
+        monkeypatch.delitem(sys.modules, "aiohttp", raising=False)
         monkeypatch.setenv("SSL_CERT_FILE", "")
         monkeypatch.setenv("SSLKEYLOGFILE", "")
         refuse_unusable_variables(SERVICE)
