@@ -76,7 +76,7 @@ class Failing(Wrapped):
 class Readonly(Wrapped):
     """A store that saves nothing."""
 
-    def save(self, held: HeldName, name: str, text: str) -> None:  # noqa: ARG002
+    def save(self, held: HeldName, name: str, text: str) -> None:  # noqa: ARG002  as the base class has them
         raise StoreUnavailable(f"no room for {name} ({len(text)})")
 
 

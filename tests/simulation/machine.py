@@ -10,7 +10,7 @@ from collections.abc import Hashable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from greenlet import getcurrent  # type: ignore[import-untyped]
+from greenlet import getcurrent  # type: ignore[import-untyped]  # it has no types
 
 from tests.simulation.processes import TOO_MANY, AbandonedError, KilledError, Process
 from tests.simulation.promises import BrokenPromiseError

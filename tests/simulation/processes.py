@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from greenlet import greenlet  # type: ignore[import-untyped]
+from greenlet import greenlet  # type: ignore[import-untyped]  # it has no types
 
 LOST = {"lost", "lost_before", "truncated", "slow"}
 TOO_MANY = "too_many"

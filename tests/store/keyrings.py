@@ -84,7 +84,7 @@ class SlowKeyring(MemoryKeyring):
         self.hangs = False
         self.go = threading.Event()
 
-    def happens(self, secret: str = "") -> None:  # noqa: ARG002
+    def happens(self, secret: str = "") -> None:  # noqa: ARG002  for subclasses
         if self.hangs:
             self.go.wait(20)
 

@@ -172,7 +172,7 @@ class TestLying:
         class Rewriting(MemoryKeyring):
             missing = False
 
-            def happens(self, secret: str = "") -> None:  # noqa: ARG002
+            def happens(self, secret: str = "") -> None:  # noqa: ARG002  as the base class has it
                 if self.missing:
                     self.missing = False
                     raise error

@@ -17,7 +17,7 @@ def test_a_stamp_that_was_seen_beside_a_record_changes_when_the_record_goes() ->
     class Looking(dict[str, str]):
         """Reads as another thread might, just before the record goes."""
 
-        def pop(self, name: str, *default: object) -> object:  # type: ignore[override]
+        def pop(self, name: str, *default: object) -> object:  # type: ignore[override]  # dict has overloads
             seen.append((store.stamp(TOKEN), store.load(TOKEN)))
             return super().pop(name, *default)
 

@@ -25,7 +25,7 @@ import withings_auth.authorization.server
 import withings_auth.cli.commands.import_
 import withings_auth.cli.commands.login
 import withings_auth.cli.commands.logout
-import withings_auth.cli.commands.token  # noqa: F401
+import withings_auth.cli.commands.token  # noqa: F401  loaded once here, not in each fork
 from tests.support.stores import save_record
 from tests.support.visitor import VisitError, visit
 from tests.sweep import preload
