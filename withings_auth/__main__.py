@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
+from contextlib import suppress
 from typing import NoReturn
 
 
@@ -13,7 +16,25 @@ def run() -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     from withings_auth.cli import main
 
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    threads = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    for thread in threads:
+        if not thread.daemon:  # it saves a renewal
+            thread.join()
+    if any(thread.is_alive() for thread in threads):
+        _end_at_once(code)
+    sys.exit(code)
+
+
+def _end_at_once(code: int) -> NoReturn:
+    """Ends the process as it is.
+
+    An orderly end takes OpenSSL apart, and crashes if a thread that nobody waits for any more is loading certificates.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):  # closed, or nobody reads it any more
+            stream.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
