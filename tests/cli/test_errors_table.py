@@ -1,4 +1,4 @@
-"""The README's tables of errors and commands match the code."""
+"""The README's table of errors matches the code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 import withings_auth
 from tests.support.errors import all_errors
 from tests.support.readme import rows, section
-from withings_auth.cli import COMMANDS
 from withings_auth.errors import WithingsAuthError
 
 
@@ -23,11 +22,6 @@ def row(error: type[WithingsAuthError]) -> list[str]:
 def test_the_table_of_errors_lists_every_class() -> None:
     """With its parent, the first line of its docstring, its exit code, and whether trying again helps."""
     assert rows(section("Errors in Python")) == [row(error) for error in all_errors()]
-
-
-def test_the_table_of_commands_matches_the_help() -> None:
-    """Every command, in the same order and the same words."""
-    assert rows(section("Commands")) == [[f"`withings-auth {name}`", summary] for name, summary in COMMANDS.items()]
 
 
 def test_every_error_has_a_hint() -> None:

@@ -17,7 +17,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from tests.support.logins import Desk
-from tests.support.readme import recipe_with
+from tests.support.readme import example
 from withings_auth import AsyncTokenSource, TokenSource
 from withings_auth.sandbox import Counters
 
@@ -60,10 +60,10 @@ def across_a_refusal(desk: Desk) -> Iterator[None]:
     _happened(desk, since=before, refreshes=1, refusals=1)
 
 
-def run(recipe: str) -> dict[str, Any]:
-    """Runs the README's recipe that contains these words, unchanged; returns the names that it defines."""
+def run(name: str) -> dict[str, Any]:
+    """Runs the example of that name, unchanged; returns the names that it defines."""
     defined: dict[str, Any] = {"__name__": "recipe"}
-    exec(compile(recipe_with(recipe), "README.md", "exec"), defined)  # noqa: S102  as a reader would
+    exec(compile(example(name), name, "exec"), defined)  # noqa: S102  as a reader would
     return defined
 
 

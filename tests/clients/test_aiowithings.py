@@ -21,7 +21,7 @@ from tests.clients.stories import (
 from tests.support.logins import Desk
 from withings_auth import AsyncTokenSource, Endpoints
 
-RECIPE = "import WithingsClient"
+RECIPE = "aiowithings_client.py"
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -44,7 +44,7 @@ async def _go_through(story: Story, desk: Desk, withings: WithingsClient) -> Non
 
 @pytest.mark.usefixtures("logged_in")
 def test_the_recipe_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    """The README's example prints the user's devices."""
+    """The example prints the user's devices."""
     run(RECIPE)
     assert capsys.readouterr().out.split("\n") == ["Body+", "Steel HR", ""]
 

@@ -30,8 +30,8 @@ def logged_in(logged_in: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
 
 @pytest.fixture
 def withings(logged_in: Desk, capsys: pytest.CaptureFixture[str]) -> Any:
-    """The client of the README's recipe, which ran unchanged and printed the user's devices."""
-    client = run("from withings import")["withings"]
+    """The client of the example, which ran unchanged and printed the user's devices."""
+    client = run("legnoh_withings_client.py")["withings"]
     assert capsys.readouterr().out.split("\n") == ["Body+", "Steel HR", ""]
     assert logged_in.sandbox.counters.refusals == 0
     return client
@@ -49,7 +49,7 @@ def test_the_recipes_client_goes_on(logged_in: Desk, withings: Any, story: Story
 
 
 def test_a_refusal_is_the_clients_error_until_it_is_reported(logged_in: Desk, withings: Any) -> None:
-    """The README's advice is enough to survive the early end of a token."""
+    """The example's advice is enough to survive the early end of a token."""
     error = import_module("withings").WithingsApiError
     with pytest.raises(error) as caught:
         _go_through(across_a_refusal, logged_in, withings)

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(sys.version_info >= (3, 14), reason="its pydanti
 @pytest.fixture
 def logged_in(logged_in: Desk, monkeypatch: pytest.MonkeyPatch, require: Require) -> Desk:
     """The client talks to the sandbox: the base of its URLs is an attribute of the class."""
-    require("withings-api", find_spec("withings_api"), "the README has a recipe for it")
+    require("withings-api", find_spec("withings_api"), "there is an example for it")
     published = import_module("withings_api").AbstractWithingsApi
     assert Endpoints().api_url == published.URL
     monkeypatch.setattr(published, "URL", logged_in.sandbox.url)
@@ -36,8 +36,8 @@ def logged_in(logged_in: Desk, monkeypatch: pytest.MonkeyPatch, require: Require
 
 @pytest.fixture
 def withings(logged_in: Desk, capsys: pytest.CaptureFixture[str]) -> Any:
-    """The client of the README's recipe, which ran unchanged and printed the user's devices."""
-    client = run("import AbstractWithingsApi")["withings"]
+    """The client of the example, which ran unchanged and printed the user's devices."""
+    client = run("withings_api_client.py")["withings"]
     assert capsys.readouterr().out.split("\n") == ["Body+", "Steel HR", ""]
     assert logged_in.sandbox.counters.refusals == 0
     return client

@@ -1,4 +1,4 @@
-"""The README's recipes for other languages and for HTTP libraries, run as printed against the sandbox."""
+"""The README's examples in other languages and with HTTP libraries, run as printed against the sandbox."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ import requests
 
 from tests.recipes.steps import needs_interpreter, weights
 from tests.support.logins import Desk
-from tests.support.readme import asking, blocks, recipe_with, rows, section
+from tests.support.readme import asking, example, recipe_with, rows, section
 from withings_auth import AsyncTokenSource, TokenSource
 
 
 def test_javascript(user: Desk, home: Path) -> None:
     """The script prints the weights; a rejected token is renewed, once."""
     needs_interpreter("node")
-    (recipe,) = blocks("javascript")
     script = home / "weights.mjs"
-    script.write_text(asking(user.sandbox.url, recipe))
+    script.write_text(asking(user.sandbox.url, example("weights.mjs")))
     refreshes = user.sandbox.counters.refreshes
     user.sandbox.expire_access_token()
     finished = user.cli.using("node")(str(script))
@@ -39,13 +38,28 @@ def test_javascript(user: Desk, home: Path) -> None:
     assert "Withings says 2554" in refused.stderr
 
 
+def test_php(user: Desk, home: Path) -> None:
+    """The script prints the weights, and ends with the command's own message and exit code if that fails."""
+    needs_interpreter("php")
+    script = home / "weights.php"
+    script.write_text(example("weights.php"))
+    php = user.cli.using("php")
+    finished = php(str(script))
+    assert finished.returncode == 0, finished.stderr
+    assert re.fullmatch(r"(\d{4}-\d\d-\d\d \d\d\.\d kg\n){100}", finished.stdout)
+    user.sandbox.advance(11)
+    user.sandbox.fail_next("bad_gateway", where="api")
+    refused = php(str(script))
+    assert (refused.returncode, refused.stdout) == (4, "")
+    assert "withings-auth: error: " in refused.stderr
+
+
 @pytest.mark.timeout(400)
 def test_go(user: Desk, home: Path) -> None:
     """The program prints the answer, and gofmt has nothing to change in it."""
     needs_interpreter("go")
-    (recipe,) = blocks("go")
     source = home / "weights.go"
-    source.write_text(asking(user.sandbox.url, recipe))
+    source.write_text(asking(user.sandbox.url, example("weights.go")))
     assert user.cli.using("gofmt")("-l", str(source)).stdout == ""
     finished = user.cli.using("go")("run", str(source), env={"GOTOOLCHAIN": "local"}, seconds=300)
     assert len(weights(finished.stdout)) == 100, finished.stderr

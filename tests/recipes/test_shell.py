@@ -19,14 +19,14 @@ from tests.support.readme import asking, blocks, section
 def test_curl(user: Desk, require: Require) -> None:
     """Statement 25: the line fetches data; curl reads the token from stdin, so it is in no argument."""
     require("curl", shutil.which("curl"), "the recipe for curl needs it")
-    (recipe,) = blocks("sh", section("curl"))
+    (recipe,) = (block for block in blocks("sh", section("In the shell")) if "curl" in block)
     assert "-H @-" in recipe
     assert len(weights(in_shell(user, asking(user.sandbox.url, recipe)).stdout)) == 100
 
 
 def test_the_ways_to_a_token(user: Desk, home: Path) -> None:
     """`api`, `run`, `--env` and `--json` in one shell, as printed; the token lives as long as promised."""
-    (recipe,) = blocks("sh", section("Use the token"))
+    recipe = blocks("sh", section("In the shell"))[0]
     (home / "weights.py").write_text("import os; print('token', len(os.environ['WITHINGS_ACCESS_TOKEN']))")
     finished = in_shell(user, f'cd\n{recipe}echo "env ${{#WITHINGS_ACCESS_TOKEN}}"')
     assert finished.returncode == 0, finished.stderr
@@ -40,7 +40,7 @@ def test_the_ways_to_a_token(user: Desk, home: Path) -> None:
 
 def test_a_rejected_token(user: Desk) -> None:
     """The command prints a different token."""
-    (recipe,) = re.findall(r"`(printenv [^`]*)`", section("Use the token"))
+    (recipe,) = re.findall(r"`(printenv [^`]*)`", section("In the shell"))
     held = in_shell(user, "withings-auth token").stdout.strip()
     user.sandbox.expire_access_token()
     finished = in_shell(user, recipe, REJECTED=held)
@@ -49,7 +49,7 @@ def test_a_rejected_token(user: Desk) -> None:
 
 def test_configure(user: Desk, home: Path) -> None:
     """Two ways to save the app's credentials, and the check."""
-    (recipe,) = blocks("sh", section("Your own app"))
+    recipe, _ = blocks("sh", section("On a desktop"))
     app = user.sandbox
     (home / "credentials.sh").write_text(f"export CLIENT_ID={app.client_id}\nexport CLIENT_SECRET={app.client_secret}")
     (home / "secret").write_text(app.client_secret)
@@ -60,7 +60,7 @@ def test_configure(user: Desk, home: Path) -> None:
 
 def test_import(user: Desk, home: Path) -> None:
     """The file of another tool becomes a login and is removed."""
-    (recipe,) = blocks("sh", section("Log in"))
+    _, recipe = blocks("sh", section("On a desktop"))
     pair = user.sandbox.issue_pair()
     theirs = home / ".withings_user.json"
     tokens = {"access_token": pair.access_token, "refresh_token": pair.refresh_token}
@@ -75,7 +75,7 @@ def test_import(user: Desk, home: Path) -> None:
 
 def test_the_monitor(user: Desk, home: Path) -> None:
     """It notifies when a login is needed, and stays quiet while all is well and during an outage."""
-    (recipe,) = blocks("sh", section("A monitor"))
+    (recipe,) = (block for block in blocks("sh", section("Every morning")) if "notify-send" in block)
     notifications = home / "notifications"
     notify = home / ".local" / "bin" / "notify-send"
     notify.write_text(f'#!/bin/sh\necho "$1" >> {shlex.quote(str(notifications))}\n')

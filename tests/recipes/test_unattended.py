@@ -17,7 +17,7 @@ from tests.recipes.conftest import PROGRAMS
 from tests.recipes.steps import needs_interpreter, weights
 from tests.support.logins import Desk
 from tests.support.programs import Cli, Finished, Program
-from tests.support.readme import blocks, section
+from tests.support.readme import blocks, example, section
 from tests.support.visitor import visit
 
 ROOT = Path(__file__).parent.parent.parent
@@ -29,11 +29,9 @@ BARE = ("env", "-i")
 @pytest.fixture
 def installed(user: Desk, home: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """The script for every morning is installed, and config.toml names the store."""
-    (script,) = blocks("sh", section("Every morning"))
+    install = blocks("sh", section("Every morning"))[0]
     monkeypatch.delenv("WITHINGS_AUTH_STORE")
-    fetch = home / ".local" / "bin" / "fetch-weights"
-    fetch.write_text(script)
-    fetch.chmod(0o700)
+    subprocess.run(install, shell=True, cwd=ROOT, check=True)  # noqa: S602  as a reader would
     (line,) = blocks("toml", section("Every morning"))
     (home / ".config" / "withings-auth").mkdir(parents=True)
     (home / ".config" / "withings-auth" / "config.toml").write_text(line)
@@ -42,9 +40,9 @@ def installed(user: Desk, home: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
 
 
 def bare(cli: Cli, home: Path, command: str) -> Finished:
-    """Runs a shell command as cron does: in the home directory, with four variables and none of the user's."""
+    """Runs a shell command as cron does: in the home directory, with four variables, the usual umask, nothing else."""
     variables = (f"HOME={home}", "LOGNAME=me", "SHELL=/bin/sh", "PATH=/usr/bin:/bin")
-    return cli.using(*BARE)(*variables, "/bin/sh", "-c", f'cd "$HOME"; {command}')
+    return cli.using(*BARE)(*variables, "/bin/sh", "-c", f'cd "$HOME"; umask 022; {command}')
 
 
 class TestEveryMorning:
@@ -58,6 +56,15 @@ class TestEveryMorning:
         assert (finished.returncode, finished.stdout, finished.stderr) == (0, "", "")
         assert len(weights((home / "weights.json").read_text())) > 100
 
+    def test_only_their_owner_can_read_the_weights(self, installed: Desk, home: Path) -> None:
+        """Even if earlier runs, before the script took care of it, have left files that everybody can read."""
+        for name in ("weights.json", "weights.new"):
+            (home / name).touch(mode=0o644)
+        finished = bare(installed.cli, home, "$HOME/.local/bin/fetch-weights")
+        assert finished.returncode == 0, finished.stderr
+        assert (home / "weights.json").stat().st_mode & 0o777 == 0o600
+        assert not (home / "weights.new").exists()
+
     def test_a_failure_keeps_yesterdays_weights(self, installed: Desk, home: Path) -> None:
         """A failed fetch is reported and replaces nothing."""
         (home / "weights.json").write_text("yesterday's")
@@ -69,11 +76,12 @@ class TestEveryMorning:
 
     def test_the_systemd_units(self, installed: Desk, home: Path) -> None:
         """systemd accepts them, and the command that the service starts works in a service's environment."""
-        service, timer = blocks("ini", section("Every morning"))
+        (enable,) = (block for block in blocks("sh", section("Every morning")) if "systemctl" in block)
+        copy, asked, _ = enable.partition("systemctl --user enable --now fetch-weights.timer\n")
+        assert asked
+        subprocess.run(copy, shell=True, cwd=ROOT, check=True)  # noqa: S602  as a reader would
         units = home / ".config" / "systemd" / "user"
-        units.mkdir(parents=True)
-        (units / "fetch-weights.service").write_text(service)
-        (units / "fetch-weights.timer").write_text(timer)
+        service, timer = ((units / f"fetch-weights.{kind}").read_text() for kind in ("service", "timer"))
         (command,) = re.findall(r"(?m)^ExecStart=(.*)$", service)
         finished = bare(installed.cli, home, command.replace("%h", str(home)))
         assert (finished.returncode, finished.stdout, finished.stderr) == (0, "", "")
@@ -100,7 +108,9 @@ def run_as_another_user(desk: Desk) -> tuple[str, ...]:
 class TestInAContainer:
     def test_the_image(self) -> None:
         """It copies exactly the files that an installation reads; the store is its owner's alone."""
-        (image,) = blocks("dockerfile")
+        image = example("Dockerfile")
+        build = blocks("sh", section("In a container"))[0].splitlines()[0]
+        assert build == "docker build -t withings -f examples/Dockerfile ."
         copied = [word for line in re.findall(r"(?m)^COPY (.*) /src", image) for word in line.split()]
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
         assert {"pyproject.toml", "withings_auth", project["readme"], *project["license-files"]} == set(copied)
@@ -111,8 +121,8 @@ class TestInAContainer:
 
     def test_a_login_in_one_container_serves_the_next(self, desk: Desk, home: Path) -> None:
         """The image's variables and the arguments of `docker run` are enough; only the volume is passed on."""
-        (image,) = blocks("dockerfile")
-        _, login, api = blocks("sh", section("A container"))[0].splitlines()
+        image = example("Dockerfile")
+        _, login, api = blocks("sh", section("In a container"))[0].splitlines()
         volume = home / "volume"
         prefix = run_as_another_user(desk)
         owner = str(UNKNOWN_UID) if prefix else str(os.getuid())

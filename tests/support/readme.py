@@ -1,4 +1,4 @@
-"""The README as data: its sections and code blocks, so that tests run what it shows."""
+"""The README as data: its sections, code blocks and examples, so that tests run what it shows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 from withings_auth.model import Endpoints
 
-README = (Path(__file__).parent.parent.parent / "README.md").read_text()
+_ROOT = Path(__file__).parent.parent.parent
+README = (_ROOT / "README.md").read_text()
 
 
 def section(title: str) -> str:
@@ -25,7 +26,9 @@ def blocks(language: str, text: str = README) -> list[str]:
 def rows(text: str) -> list[list[str]]:
     """The rows of the tables in a text, without the headers."""
     found = [
-        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")
+        [cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", line.strip("|"))]
+        for line in text.splitlines()
+        if line.startswith("|")
     ]
     return [row for row in found[2:] if not set(row[0]) <= {"-", " "}]
 
@@ -34,6 +37,12 @@ def recipe_with(words: str) -> str:
     """The one Python block that contains the words."""
     (found,) = (block for block in blocks("python") if words in block)
     return found
+
+
+def example(name: str) -> str:
+    """The file of that name in `examples/`, to which the README leads."""
+    assert f"](examples/{name})" in README, f"the README does not mention {name}"
+    return (_ROOT / "examples" / name).read_text()
 
 
 def asking(url: str, recipe: str) -> str:
