@@ -1,8 +1,9 @@
 """Every way in which withings-auth can fail.
 
 Each error has a message, a `hint` that tells the user what to do, an `exit_code` for the shell, `temporary` if trying
-again helps, and `retry_after` in seconds if the service named a time. No message contains a secret, and text from
-outside is escaped before it gets here (`withings_auth.validation.printable`).
+again helps, and `retry_after` in seconds if the service named a time. The hint is also a note (PEP 678), so that the
+traceback of a program that does not catch the error ends with it. No message contains a secret, and text from outside
+is escaped before it gets here (`withings_auth.validation.printable`).
 """
 
 from __future__ import annotations
@@ -30,16 +31,16 @@ class WithingsAuthError(Exception):
         super().__init__(message)
         self.hint = hint
         self.retry_after = retry_after
+        if hint:
+            self.add_note(f"hint: {hint}")
 
     def with_message(self, message: str, *, hint: str | None = None) -> Self:
         """Returns a copy with another message, and with another hint if one is given.
 
         Raise it `from` this error, which stays as it is.
         """
-        other = type(self)(message)
-        vars(other).update(vars(self))
-        if hint is not None:
-            other.hint = hint
+        other = type(self)(message, hint=self.hint if hint is None else hint)
+        vars(other).update({name: value for name, value in vars(self).items() if name not in {"hint", "__notes__"}})
         return other
 
 

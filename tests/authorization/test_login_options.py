@@ -44,7 +44,7 @@ def test_the_signature_shows_every_option(function: Callable[..., object]) -> No
     parameters = inspect.signature(function).parameters
     assert list(parameters) == [field.name for field in dataclasses.fields(LoginOptions)]
     assert [name for name, parameter in parameters.items() if parameter.kind is not parameter.KEYWORD_ONLY] == ["app"]
-    assert (parameters["profile"].default, parameters["timeout"].default) == ("default", 300.0)
+    assert (parameters["profile"].default, parameters["timeout"].default) == (None, 300.0)
 
 
 def test_one_is_a_coroutine_function_and_the_other_is_not() -> None:

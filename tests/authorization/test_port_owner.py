@@ -110,7 +110,7 @@ def test_a_command_line_is_never_shown(desk: Desk) -> None:
 def test_the_error_of_the_sockets_has_it() -> None:
     """Statement 4: a Python program finds it in the exception."""
     port = free_port()
-    with decoy("127.0.0.1", port) as number, pytest.raises(CallbackUnavailable, match=rf"\(process {number}\)$"):
+    with decoy("127.0.0.1", port) as number, pytest.raises(CallbackUnavailable, match=rf"(?m)\(process {number}\)$"):
         listen(resolve_addresses(f"http://127.0.0.1:{port}", None))
 
 

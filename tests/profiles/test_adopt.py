@@ -90,7 +90,7 @@ class TestRefused:
 
     def test_withings_cannot_be_reached(self, foreign: Import) -> None:
         """Exit 4; nothing was sent, so the outcome is known."""
-        with pytest.raises(ProviderUnavailable, match=r"cannot be reached: Connection refused$"):
+        with pytest.raises(ProviderUnavailable, match=r"(?m)cannot be reached: Connection refused$"):
             foreign.adopt(send=lambda *_, **__: NotSent(why="Connection refused"))
         assert stored_grant(foreign.store, "default") is None
 

@@ -172,7 +172,7 @@ def test_a_file_that_holds_more_is_told_apart(content: object, holds_more: bool)
 )
 def test_a_login_that_is_gone_is_called_so(content: object, tool: str, why: str) -> None:
     """withings-sync empties its file when Withings refuses a renewal: the user must log in, exit 3."""
-    words = rf"^the login in this file \({tool}\) is gone: its \w+ is {why}$"
+    words = rf"(?m)^the login in this file \({tool}\) is gone: its \w+ is {why}$"
     with pytest.raises(LoginRequired, match=words) as caught:
         read(content)
     assert caught.value.hint == "log in: withings-auth login"

@@ -46,12 +46,12 @@ LAST_MOMENTS_SECONDS = 1.5  # for a code that was already sent when the login is
 async def login(options: LoginOptions) -> Token:
     """Logs a user in through their browser, saves the login under `profile`, and returns its first token.
 
-    `timeout` limits the wait for the user, in seconds. `store` and `endpoints` default to the settings, `listen`
-    (HOST:PORT) to the redirect URI. `browser` is a command that starts a browser; with `open_browser=False` the
-    authorize URL is only printed. With `switch_user` Withings asks which user signs in; `demo` is for its demo user.
-    `pasted` yields what the user pastes instead of letting the browser come back: each time a whole address or its
-    query. With `paste_only` nothing listens, so any redirect URI works. `tell` gets each line for the user, `show` a
-    line that the next one replaces (empty: none). Never reads stdin.
+    `timeout` limits the wait for the user, in seconds. `profile`, `store` and `endpoints` default to the settings, as
+    those of the commands do, `listen` (HOST:PORT) to the redirect URI. `browser` is a command that starts a browser;
+    with `open_browser=False` the authorize URL is only printed. With `switch_user` Withings asks which user signs in;
+    `demo` is for its demo user. `pasted` yields what the user pastes instead of letting the browser come back: each
+    time a whole address or its query. With `paste_only` nothing listens, so any redirect URI works. `tell` gets each
+    line for the user, `show` a line that the next one replaces (empty: none). Never reads stdin.
 
     Raises `ConfigurationError`, `CallbackUnavailable`, `StoreError`, `LoginDenied`, `LoginTimeout`, `WrongAccount`
     (without `replace`, if the profile belongs to another user, app or service), `LoginError` and `ProviderError`.
@@ -97,7 +97,7 @@ def _request(options: LoginOptions) -> LoginRequest:
     settings = read_settings()
     return LoginRequest(
         options=options,
-        profile=checked_profile(options.profile),
+        profile=settings.profile if options.profile is None else checked_profile(options.profile),
         usual_profile=settings.profile,
         store=settings.open_store() if options.store is None else options.store,
         endpoints=settings.endpoints if options.endpoints is None else options.endpoints,

@@ -40,7 +40,7 @@ class LoginOptions:
     """How a login runs; `login` says what each option means."""
 
     app: App = field(kw_only=False)
-    profile: str = "default"
+    profile: str | None = None
     store: SecretStore | None = None
     timeout: float = DEFAULT_TIMEOUT_SECONDS
     endpoints: Endpoints | None = None

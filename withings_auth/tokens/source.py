@@ -34,7 +34,7 @@ class _Source:
 
     def __init__(
         self,
-        profile: str = "default",
+        profile: str | None = None,
         *,
         min_valid: float = DEFAULT_MIN_VALID_SECONDS,
         store: SecretStore | None = None,
@@ -46,8 +46,8 @@ class _Source:
                 f"a token cannot be required to be valid for {min_valid:g} more seconds",
                 hint=f"Withings' access tokens live for three hours; ask for 0 to {LONGEST_MIN_VALID_SECONDS} seconds",
             )
-        self._profile = checked_profile(profile)
         self._settings = read_settings()
+        self._profile = self._settings.profile if profile is None else checked_profile(profile)
         self._store = self._settings.open_store() if store is None else store
         self._app = app
         self._min_valid = min_valid
@@ -114,9 +114,10 @@ class _Source:
 class TokenSource(_Source):
     """Returns valid access tokens of one profile, for blocking code; threads and forked children may share it.
 
-    `min_valid` is how many seconds each token must still be valid (at most 9,000). `store` and `app` override the
-    settings. Once Withings has definitely refused to renew a login, nothing is sent until somebody logs in again;
-    `ask_anew` sends it all the same, for a command that a person has typed. Raises `ConfigurationError`.
+    `profile`, `store` and `app` override the settings, which are the same as the commands'. `min_valid` is how many
+    seconds each token must still be valid (at most 9,000). Once Withings has definitely refused to renew a login,
+    nothing is sent until somebody logs in again; `ask_anew` sends it all the same, for a command that a person has
+    typed. Raises `ConfigurationError`.
     """
 
     def access_token(self) -> str:

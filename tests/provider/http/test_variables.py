@@ -132,7 +132,7 @@ class TestFiles:
         monkeypatch.delenv("SSL_CERT_FILE", raising=False)
         monkeypatch.setenv("SSL_CERT_DIR", "certs:more")
         refuse_unusable_variables(SERVICE)
-        with pytest.raises(UnusableVariable, match=r"^SSL_CERT_DIR names certs:more, which is no directory$"):
+        with pytest.raises(UnusableVariable, match=r"(?m)^SSL_CERT_DIR names certs:more, which is no directory$"):
             refused_certificate()
         Path("more").mkdir()
         hint = refused_certificate()

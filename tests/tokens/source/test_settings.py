@@ -84,7 +84,7 @@ class TestContradiction:
     def test_variables_that_agree_are_fine(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
         store = MemoryStore()
         log_in(store, sandbox, age=LIFE)
-        for name, value in sandbox.environment().items():
+        for name, value in sandbox.environment(profile="default").items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("WITHINGS_AUTH_API_URL", f"{sandbox.url}/")
         assert TokenSource(store=store).token().expires_at > time.time()
