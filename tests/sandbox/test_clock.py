@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from withings_auth.sandbox import Sandbox
 from withings_auth.sandbox.state import Clock
 
 
@@ -39,3 +40,11 @@ def test_it_cannot_go_back_or_astray(seconds: float) -> None:
     with pytest.raises(ValueError, match="advanced"):
         clock.advance(seconds)
     assert clock.now() == 100.0
+
+
+def test_a_sandbox_takes_other_units_too() -> None:
+    sandbox = Sandbox(now=lambda: 100.0)
+    sandbox.advance(7)
+    sandbox.advance(1, minutes=2, hours=3, days=4)
+
+    assert sandbox.now() == 108.0 + 2 * 60 + 3 * 3600 + 4 * 86400

@@ -24,7 +24,7 @@ FaultKind = Literal[
     "truncated",
     "hostile_text",
 ]
-FaultPlace = Literal["authorize", "token", "signature", "api", "measure", "user", "notify", "any"]
+FaultPlace = Literal["authorize", "token", "signature", "api", "measure", "sleep", "heart", "user", "notify", "any"]
 """A service; `api` is every data service, and one data service goes by the last part of its path."""
 
 HOSTILE_TEXT = "Invalid\x1b[2J\x1b]0;owned\x07\x1b[31m Params\r\n\x00\x08\u202e\u2066 forged line\x9b31m"

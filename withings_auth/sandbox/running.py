@@ -203,10 +203,10 @@ class Sandbox:
 
     # What you can make happen
 
-    def advance(self, seconds: float) -> None:
+    def advance(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0, days: float = 0) -> None:
         """Moves the sandbox's clock forward, and no other."""
         with self._lock:
-            self._state.clock.advance(seconds)
+            self._state.clock.advance(seconds + 60 * minutes + 3600 * hours + 86400 * days)
 
     def fail_next(self, kind: FaultKind, *, times: int = 1, where: FaultPlace = "token", **details: object) -> None:
         """Makes the next `times` answers of a service go wrong."""

@@ -14,48 +14,55 @@ Group = dict[str, Any]
 
 DAYS = 365
 TIMEZONE = "Europe/Paris"
-_DAY_SECONDS = 86400
+DAY_SECONDS = 86400
 
 WEIGHT, FAT_FREE_MASS, FAT_RATIO, FAT_MASS, HEART_PULSE = 1, 5, 6, 8, 11
 """Withings' numbers for the types of measures."""
 
+WATCH = "Steel HR", 55
+"""The model of everybody's watch, and Withings' number for it."""
+
 
 def weigh_ins(userid: int, now: int) -> list[Group]:
     """Returns the person's mornings on the scales within the last year, newest first, with some days missed."""
-    today = now // _DAY_SECONDS
+    today = now // DAY_SECONDS
     readings = [_weigh_in(userid, day) for day in range(today, today - DAYS, -1)]
     return [one for one in readings if one is not None and one["date"] <= now]
 
 
+def weight_goal(userid: int) -> dict[str, int]:
+    """Returns the weight that the person wants to reach."""
+    return _measure(WEIGHT, round(_usual_weight(userid) - 3, 1), -3)
+
+
 def goals(userid: int, now: int) -> list[Group]:
-    """Returns the weight that the person wants to reach (category 2: a goal, not a measurement)."""
-    set_at = now // _DAY_SECONDS * _DAY_SECONDS - 200 * _DAY_SECONDS
-    group = _group(userid, "goal", set_at, [_measure(WEIGHT, round(_usual_weight(userid) - 3, 1), -3)])
+    """Returns that weight as measures list it (category 2: a goal, not a measurement)."""
+    set_at = now // DAY_SECONDS * DAY_SECONDS - 200 * DAY_SECONDS
+    group = _group(userid, "goal", set_at, [weight_goal(userid)])
     return [{**group, "category": 2, "deviceid": None, "hash_deviceid": None, "modelid": None, "model": None}]
 
 
 def devices(userid: int, now: int) -> list[dict[str, object]]:
     """Returns the scales that the household shares, and the person's own watch."""
-    first_seen = now - DAYS * _DAY_SECONDS
-    watch_id = _digest("watch", userid).hex()
+    first_seen = now - DAYS * DAY_SECONDS
     last_weighed = next((group["date"] for group in weigh_ins(userid, now)), None)
     return [
-        _device("Scale", "Body+", 5, "high", _scales_id(), first_seen, last_weighed),
-        _device("Activity Tracker", "Steel HR", 55, "medium", watch_id, first_seen + 40 * _DAY_SECONDS, now - 1200),
+        _device("Scale", "Body+", 5, "high", scales_id(), first_seen, last_weighed),
+        _device("Activity Tracker", *WATCH, "medium", watch_id(userid), first_seen + 40 * DAY_SECONDS, now - 1200),
     ]
 
 
 def _weigh_in(userid: int, day: int) -> Group | None:
-    if _chance("missed", userid, day) < 0.17:
+    if chance("missed", userid, day) < 0.17:
         return None
     usual = _usual_weight(userid)
     season = 2.2 * math.sin(2 * math.pi * (day + userid % 97) / 410)
     weekend = 0.35 * math.cos(2 * math.pi * (day - 4) / 7)
-    weight = usual + season + weekend + 0.6 * (_chance("weight", userid, day) - 0.5)
-    fat_ratio = 19 + 9 * _chance("build", userid) + 0.6 * season + 0.8 * (_chance("fat", userid, day) - 0.5)
+    weight = usual + season + weekend + 0.6 * (chance("weight", userid, day) - 0.5)
+    fat_ratio = 19 + 9 * chance("build", userid) + 0.6 * season + 0.8 * (chance("fat", userid, day) - 0.5)
     fat_mass = weight * fat_ratio / 100
-    pulse = 58 + 12 * _chance("pulse", userid, day)
-    taken_at = day * _DAY_SECONDS + 5 * 3600 + int(5400 * _chance("hour", userid, day))
+    pulse = 58 + 12 * chance("pulse", userid, day)
+    taken_at = day * DAY_SECONDS + 5 * 3600 + int(5400 * chance("hour", userid, day))
     measures = [
         _measure(WEIGHT, weight, -3),
         _measure(FAT_RATIO, fat_ratio, -3),
@@ -68,14 +75,14 @@ def _weigh_in(userid: int, day: int) -> Group | None:
 
 def _group(userid: int, name: str, taken_at: int, measures: list[dict[str, int]]) -> Group:
     return {
-        "grpid": int.from_bytes(_digest(name, userid)[:4], "big"),
+        "grpid": int.from_bytes(digest(name, userid)[:4], "big"),
         "attrib": 0,
         "date": taken_at,
         "created": taken_at + 45,
         "modified": taken_at + 45,
         "category": 1,
-        "deviceid": _scales_id(),
-        "hash_deviceid": _scales_id(),
+        "deviceid": scales_id(),
+        "hash_deviceid": scales_id(),
         "measures": measures,
         "modelid": 5,
         "model": "Body+",
@@ -104,17 +111,24 @@ def _measure(kind: int, amount: float, unit: int) -> dict[str, int]:
 
 
 def _usual_weight(userid: int) -> float:
-    return 61 + 24 * _chance("usual weight", userid)
+    return 61 + 24 * chance("usual weight", userid)
 
 
-def _scales_id() -> str:
-    return _digest("scales").hex()
+def scales_id() -> str:
+    """Returns the device id of the scales."""
+    return digest("scales").hex()
 
 
-def _chance(*what: object) -> float:
+def watch_id(userid: int) -> str:
+    """Returns the device id of the person's watch."""
+    return digest("watch", userid).hex()
+
+
+def chance(*what: object) -> float:
     """Returns a number from 0 to 1, always the same for the same question."""
-    return int.from_bytes(_digest(*what)[:6], "big") / 2**48
+    return int.from_bytes(digest(*what)[:6], "big") / 2**48
 
 
-def _digest(*what: object) -> bytes:
-    return hashlib.blake2b(repr(what).encode(), digest_size=20).digest()
+def digest(*what: object, size: int = 20) -> bytes:
+    """Returns random bytes, always the same for the same question."""
+    return hashlib.blake2b(repr(what).encode(), digest_size=size).digest()

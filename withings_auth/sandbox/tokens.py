@@ -87,7 +87,7 @@ class TokenService:
         if userid is None:
             raise RefusedError(refusals.UNKNOWN_USERID)
         self.ledger.revoke_person(userid)
-        self.data.unsubscribe(userid)
+        self.data.notifications.end(userid)
         self.state.counters.revocations += 1
         self.state.record("revoke", userid=userid)
         return {}
