@@ -1,4 +1,7 @@
-"""The clients of all libraries behind one interface, so that each promise is tested with all of them."""
+"""The clients of all libraries behind one interface, so that each promise is tested with all of them.
+
+Each passes the keywords that it does not know to its adapter.
+"""
 
 from __future__ import annotations
 
@@ -110,9 +113,11 @@ class Awaited:
 class Requests(Blocking):
     """requests."""
 
-    def __init__(self, store: SecretStore, authority: Path | None = None, *, connections: int = 100) -> None:
+    def __init__(
+        self, store: SecretStore, authority: Path | None = None, *, connections: int = 100, **adapter: Any
+    ) -> None:
         self.session = requests.Session()
-        self.session.auth = RequestsBearerAuth(TokenSource(store=store))
+        self.session.auth = RequestsBearerAuth(TokenSource(store=store), **adapter)
         self.session.mount("http://", HTTPAdapter(pool_maxsize=connections, pool_block=True))
         self.verify = str(authority) if authority else True
 
@@ -137,8 +142,10 @@ class Requests(Blocking):
 class Httpx(Blocking):
     """httpx, blocking."""
 
-    def __init__(self, store: SecretStore, authority: Path | None = None, *, connections: int = 100) -> None:
-        auth = HttpxBearerAuth(TokenSource(store=store))
+    def __init__(
+        self, store: SecretStore, authority: Path | None = None, *, connections: int = 100, **adapter: Any
+    ) -> None:
+        auth = HttpxBearerAuth(TokenSource(store=store), **adapter)
         limits = httpx.Limits(max_connections=connections)
         trust = trusting(authority)
         self.client = httpx.Client(auth=auth, follow_redirects=True, verify=trust, timeout=20, limits=limits)
@@ -158,9 +165,11 @@ class Httpx(Blocking):
 class AsyncHttpx(Awaited):
     """httpx, async."""
 
-    def __init__(self, store: SecretStore, authority: Path | None = None, *, connections: int = 100) -> None:
+    def __init__(
+        self, store: SecretStore, authority: Path | None = None, *, connections: int = 100, **adapter: Any
+    ) -> None:
         super().__init__()
-        auth = AsyncBearerAuth(AsyncTokenSource(store=store))
+        auth = AsyncBearerAuth(AsyncTokenSource(store=store), **adapter)
         limits = httpx.Limits(max_connections=connections)
         trust = trusting(authority)
         self.client = httpx.AsyncClient(auth=auth, follow_redirects=True, verify=trust, timeout=20, limits=limits)
@@ -182,13 +191,18 @@ class AsyncHttpx(Awaited):
 class Aiohttp(Awaited):
     """aiohttp."""
 
-    def __init__(self, store: SecretStore, authority: Path | None = None, *, connections: int = 100) -> None:
+    def __init__(
+        self, store: SecretStore, authority: Path | None = None, *, connections: int = 100, **adapter: Any
+    ) -> None:
         super().__init__()
-        self.session = self.runner.run(self._opened(store, trusting(authority), connections))
+        middleware = BearerMiddleware(AsyncTokenSource(store=store), **adapter)
+        self.session = self.runner.run(self._opened(middleware, trusting(authority), connections))
 
-    async def _opened(self, store: SecretStore, trust: ssl.SSLContext, connections: int) -> aiohttp.ClientSession:
+    async def _opened(
+        self, middleware: BearerMiddleware, trust: ssl.SSLContext, connections: int
+    ) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            middlewares=[BearerMiddleware(AsyncTokenSource(store=store))],
+            middlewares=[middleware],
             connector=aiohttp.TCPConnector(ssl=trust, limit=connections),
             timeout=aiohttp.ClientTimeout(20),
         )

@@ -86,23 +86,68 @@ def test_only_small_json_is_looked_into(http_status: int, headers: dict[str, str
     assert rules.needs_reading(http_status, headers) is needed
 
 
+JSON = {"Content-Type": "application/json"}
+RENEWED = rules.Retry(renews=True, wait_seconds=0)
+
+
+def after(seconds: float) -> rules.Retry:
+    return rules.Retry(renews=False, wait_seconds=seconds)
+
+
 @pytest.mark.parametrize(
-    ("body", "refuses"),
+    ("body", "retry"),
     [
-        (b'{"status": 401}', True),
-        (b'{"status": 401, "body": {}, "error": "invalid_token"}', True),
-        (b'{"status": 0, "body": {"status": 401}}', False),
-        (b'{"status": true}', False),
-        (b'{"status": 401.0}', False),
-        (b'{"status": 100}', False),
-        (b'{"status": 200}', False),
-        (b'{"status": 401, "body": "' + b"x" * 65_536 + b'"}', False),
-        (b"401", False),
-        (b"[" * 60_000, False),
-        (b"\xff\xfe", False),
-        (b"", False),
+        (b'{"status": 401}', RENEWED),
+        (b'{"status": 401, "body": {}, "error": "invalid_token"}', RENEWED),
+        (b'{"status": 601}', after(11)),
+        (b'{"status": 601, "body": {}, "error": "Same arguments in less than 10 seconds"}', after(11)),
+        (b'{"status": 601, "body": []}', after(11)),
+        (b'{"status": 601, "body": {"wait_seconds": 0}}', after(0)),
+        (b'{"status": 601, "body": {"wait_seconds": 12}}', after(12)),
+        (b'{"status": 601, "body": {"wait_seconds": "9"}}', after(9)),
+        (b'{"status": 601, "body": {"wait_seconds": -1}}', after(11)),
+        (b'{"status": 601, "body": {"wait_seconds": "soon"}}', after(11)),
+        (b'{"status": 601, "body": {"wait_seconds": 13}}', None),
+        (b'{"status": 601.0}', None),
+        (b'{"status": [601]}', None),
+        (b'{"status": 0, "body": {"status": 401}}', None),
+        (b'{"status": true}', None),
+        (b'{"status": 401.0}', None),
+        (b'{"status": 100}', None),
+        (b'{"status": 200}', None),
+        (b'{"status": 401, "body": "' + b"x" * 65_536 + b'"}', None),
+        (b"401", None),
+        (b"[" * 60_000, None),
+        (b"\xff\xfe", None),
+        (b"", None),
     ],
-    ids=lambda value: repr(value)[:30],
+    ids=lambda value: repr(value)[:60],
 )
-def test_which_bodies_refuse(body: bytes, refuses: bool) -> None:
-    assert rules.body_refuses(body) is refuses
+def test_which_answers_are_worth_another_try(body: bytes, retry: rules.Retry | None) -> None:
+    """The same answer is not worth a third one."""
+    attempts = rules.Attempts(longest_wait=12)
+    assert [attempts.judge(200, JSON, body) for _ in range(2)] == [retry, None]
+
+
+@pytest.mark.parametrize(("http_status", "retry"), [(401, RENEWED), (200, None), (429, None), (500, None)])
+def test_what_is_not_read_is_judged_by_its_http_status(http_status: int, retry: rules.Retry | None) -> None:
+    assert rules.Attempts(longest_wait=12).judge(http_status, {}, None) == retry
+
+
+def test_a_header_may_name_the_time_too() -> None:
+    """Withings documents none, but a proxy before it may know it."""
+    headers = {**JSON, "Retry-After": "3"}
+    assert rules.Attempts(longest_wait=12).judge(200, headers, b'{"status": 601}') == after(3)
+
+
+def test_a_wait_and_a_renewal_do_not_count_for_each_other() -> None:
+    attempts = rules.Attempts(longest_wait=60)
+    bodies = [b'{"status": 601, "body": {"wait_seconds": 60}}', b'{"status": 401}', b'{"status": 601}']
+    assert [attempts.judge(200, JSON, body) for body in bodies] == [after(60), RENEWED, None]
+
+
+def test_no_wait_at_all() -> None:
+    """Not even one of no seconds, which would still be another request."""
+    attempts = rules.Attempts(longest_wait=0)
+    assert attempts.judge(200, JSON, b'{"status": 601, "body": {"wait_seconds": 0}}') is None
+    assert attempts.judge(200, JSON, b'{"status": 401}') == RENEWED

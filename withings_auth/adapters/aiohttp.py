@@ -12,6 +12,7 @@ aiohttp calls a middleware for each hop of a redirect, with headers that no othe
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, StreamReader
@@ -19,7 +20,6 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.payload import BytesPayload
 
 from withings_auth.adapters import rules
-from withings_auth.provider.statuses import TOKEN_REFUSED
 
 if TYPE_CHECKING:
     from withings_auth.model import Token
@@ -29,31 +29,45 @@ if TYPE_CHECKING:
 class BearerMiddleware:
     """Sends the access token with every request to the API; if it is refused, renews it once.
 
-    Every request asks the source, because only the token says where the API is. Raises what `AsyncTokenSource.token`
-    raises. A body from a file or an iterator is not repeated: the caller gets the refusal, and the next request works.
+    If Withings refuses a request because it came too soon (status 601), waits and repeats it once; `longest_wait` is
+    for how many seconds at most, 0 for not at all. The wait counts towards the session's total timeout. Every request
+    asks the source, because only the token says where the API is. Raises what `AsyncTokenSource.token` raises. A body
+    from a file or an iterator is not repeated: the caller gets the refusal, and the next request works.
     """
 
-    def __init__(self, source: AsyncTokenSource) -> None:
+    def __init__(
+        self,
+        source: AsyncTokenSource,
+        *,
+        longest_wait: float = rules.LONGEST_WAIT_SECONDS,
+        wait: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
         rules.refuse_other_kind(source, awaited=True, adapter="BearerMiddleware")
         self._source = source
+        self._longest_wait = longest_wait
+        self._wait = wait
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Sends one request, or one hop of it."""
         token = await self._source.token()
         if not _place(token, request):
             return await handler(request)
-        response = await _send(request, handler)
-        try:
-            if not await _is_refused(response):
+        attempts = rules.Attempts(longest_wait=self._longest_wait)
+        while True:
+            response = await _send(request, handler)
+            try:
+                retry = attempts.judge(response.status, response.headers, await _read_if_needed(response))
+                if retry is not None and retry.renews:
+                    token = await self._source.token(rejected=token.access_token)
+                if retry is None or not isinstance(request.body, bytes | BytesPayload):
+                    return response
+                await self._wait(retry.wait_seconds)
+            except BaseException:
+                response.close()
+                raise
+            if not _place(token, request):
                 return response
-            renewed = await self._source.token(rejected=token.access_token)
-        except BaseException:
-            response.close()
-            raise
-        if not isinstance(request.body, bytes | BytesPayload) or not _place(renewed, request):
-            return response
-        response.release()
-        return await _send(request, handler)
+            response.release()
 
 
 def _place(token: Token, request: ClientRequest) -> bool:
@@ -69,12 +83,12 @@ async def _send(request: ClientRequest, handler: ClientHandlerType) -> ClientRes
         request.headers.pop("Authorization", None)
 
 
-async def _is_refused(response: ClientResponse) -> bool:
+async def _read_if_needed(response: ClientResponse) -> bytes | None:
     if not rules.needs_reading(response.status, response.headers):
-        return response.status == TOKEN_REFUSED
+        return None
     body = await response.read()
     response.content = _make_stream(body)
-    return rules.body_refuses(body)
+    return body
 
 
 def _make_stream(body: bytes) -> StreamReader:

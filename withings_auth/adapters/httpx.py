@@ -12,7 +12,9 @@ stream does.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from typing import TYPE_CHECKING, NoReturn
 
 try:
@@ -30,25 +32,41 @@ if TYPE_CHECKING:
 class BearerAuth(httpx.Auth):
     """Sends the access token with every request of an `httpx.Client` to the API; if it is refused, renews it once.
 
-    Every request asks the source, because only the token says where the API is. Raises what `TokenSource.token`
-    raises. A body from a file or an iterator is not repeated: the caller gets the refusal, and the next request works.
+    If Withings refuses a request because it came too soon (status 601), waits and repeats it once; `longest_wait` is
+    for how many seconds at most, 0 for not at all. Every request asks the source, because only the token says where
+    the API is. Raises what `TokenSource.token` raises. A body from a file or an iterator is not repeated: the caller
+    gets the refusal, and the next request works.
     """
 
-    def __init__(self, source: TokenSource) -> None:
+    def __init__(
+        self,
+        source: TokenSource,
+        *,
+        longest_wait: float = rules.LONGEST_WAIT_SECONDS,
+        wait: Callable[[float], object] = time.sleep,
+    ) -> None:
         rules.refuse_other_kind(source, awaited=False, adapter="BearerAuth")
         self._source = source
+        self._longest_wait = longest_wait
+        self._wait = wait
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Sends a request, and sends it once more if its token is refused."""
+        """Sends a request, and sends it again if its token is refused, or if it came too soon."""
         token = self._source.token()
+        attempts = rules.Attempts(longest_wait=self._longest_wait)
         _place(token, request)
-        response = yield request
-        if _needs_reading(response, token):
-            response.read()
-        if _is_refused(response, token):
-            renewed = self._source.token(rejected=token.access_token)
-            if _prepare_again(response, renewed):
-                yield response.request
+        while True:
+            response = yield request
+            body = response.read() if _needs_reading(response, token) else None
+            retry = _judge(attempts, response, token, body)
+            if retry is not None and retry.renews:
+                token = self._source.token(rejected=token.access_token)
+            if retry is None or not isinstance(response.request.stream, httpx.ByteStream):
+                return
+            self._wait(retry.wait_seconds)
+            request = response.request
+            if not _place(token, request):
+                return
 
     def async_auth_flow(self, request: httpx.Request) -> NoReturn:  # noqa: ARG002  the name is httpx's
         """Raises `TypeError`: it would block the event loop."""
@@ -58,21 +76,35 @@ class BearerAuth(httpx.Auth):
 class AsyncBearerAuth(httpx.Auth):
     """Does what `BearerAuth` does, for an `httpx.AsyncClient`."""
 
-    def __init__(self, source: AsyncTokenSource) -> None:
+    def __init__(
+        self,
+        source: AsyncTokenSource,
+        *,
+        longest_wait: float = rules.LONGEST_WAIT_SECONDS,
+        wait: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
         rules.refuse_other_kind(source, awaited=True, adapter="AsyncBearerAuth")
         self._source = source
+        self._longest_wait = longest_wait
+        self._wait = wait
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Sends a request, and sends it once more if its token is refused."""
+        """Sends a request, and sends it again if its token is refused, or if it came too soon."""
         token = await self._source.token()
+        attempts = rules.Attempts(longest_wait=self._longest_wait)
         _place(token, request)
-        response = yield request
-        if _needs_reading(response, token):
-            await response.aread()
-        if _is_refused(response, token):
-            renewed = await self._source.token(rejected=token.access_token)
-            if _prepare_again(response, renewed):
-                yield response.request
+        while True:
+            response = yield request
+            body = await response.aread() if _needs_reading(response, token) else None
+            retry = _judge(attempts, response, token, body)
+            if retry is not None and retry.renews:
+                token = await self._source.token(rejected=token.access_token)
+            if retry is None or not isinstance(response.request.stream, httpx.ByteStream):
+                return
+            await self._wait(retry.wait_seconds)
+            request = response.request
+            if not _place(token, request):
+                return
 
     def sync_auth_flow(self, request: httpx.Request) -> NoReturn:  # noqa: ARG002  the name is httpx's
         """Raises `TypeError`: nobody would await the source."""
@@ -90,14 +122,8 @@ def _needs_reading(response: httpx.Response, token: Token) -> bool:
     )
 
 
-def _is_refused(response: httpx.Response, token: Token) -> bool:
-    """Whether the API refused the token. After a redirect through another origin, the last request has none."""
-    return rules.carries(token, response.request.headers) and rules.is_refusal(
-        response.status_code, response.headers, lambda: response.content
-    )
-
-
-def _prepare_again(response: httpx.Response, token: Token) -> bool:
-    """Prepares the refused request to be sent again; returns False if its body is used up."""
-    request = response.request
-    return isinstance(request.stream, httpx.ByteStream) and _place(token, request)
+def _judge(attempts: rules.Attempts, response: httpx.Response, token: Token, body: bytes | None) -> rules.Retry | None:
+    """Judges an answer of the API. After a redirect through another origin, the last request has no token."""
+    if not rules.carries(token, response.request.headers):
+        return None
+    return attempts.judge(response.status_code, response.headers, body)

@@ -13,6 +13,8 @@ already been read when the caller gets it: with `stream=True`, everything but `r
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -39,13 +41,23 @@ if TYPE_CHECKING:
 class BearerAuth(AuthBase):
     """Sends the access token with every request of a session to the API; if it is refused, renews it once.
 
-    Every request asks the source, because only the token says where the API is. Raises what `TokenSource.token`
-    raises. A body that can be sent only once is not repeated: the caller gets the refusal, and the next request works.
+    If Withings refuses a request because it came too soon (status 601), waits and repeats it once; `longest_wait` is
+    for how many seconds at most, 0 for not at all. Every request asks the source, because only the token says where
+    the API is. Raises what `TokenSource.token` raises. A body that can be sent only once is not repeated: the caller
+    gets the refusal, and the next request works.
     """
 
-    def __init__(self, source: TokenSource) -> None:
+    def __init__(
+        self,
+        source: TokenSource,
+        *,
+        longest_wait: float = rules.LONGEST_WAIT_SECONDS,
+        wait: Callable[[float], object] = time.sleep,
+    ) -> None:
         rules.refuse_other_kind(source, awaited=False, adapter="BearerAuth")
         self._source = source
+        self._longest_wait = longest_wait
+        self._wait = wait
 
     def __call__(self, r: PreparedRequest) -> PreparedRequest:
         """Adds the token to a request, if it goes to the API."""
@@ -56,22 +68,29 @@ class BearerAuth(AuthBase):
         return r
 
     def _check(self, token: Token, response: Response, **sending: Any) -> Response:
-        """Returns the response, or the one to the same request with a renewed token. Called for each hop."""
-        if not _is_refused(response, token):
-            return response
-        try:
-            renewed = self._source.token(rejected=token.access_token)
-        except BaseException:
+        """Returns the response, or the one to the same request sent again. Called for each hop."""
+        attempts = rules.Attempts(longest_wait=self._longest_wait)
+        while True:
+            retry = _judge(attempts, response, token)
+            if retry is None:
+                return response
+            again = response.request.copy()
+            try:
+                if retry.renews:
+                    token = self._source.token(rejected=token.access_token)
+                if not _rewind(again):
+                    return response
+                self._wait(retry.wait_seconds)
+            except BaseException:
+                response.close()
+                raise
+            if not _place(token, again):
+                return response
+            _ = response.content  # once it is read to its end, the connection can be reused
             response.close()
-            raise
-        again = response.request.copy()
-        if not _rewind(again) or not _place(renewed, again):
-            return response
-        _ = response.content  # once it is read to its end, the connection can be reused
-        response.close()
-        answer: Response = response.connection.send(again, **sending)
-        answer.history.append(response)
-        return answer
+            answer: Response = response.connection.send(again, **sending)
+            answer.history += [*response.history, response]
+            response = answer
 
 
 class _Headers(CaseInsensitiveDict[str]):
@@ -95,10 +114,12 @@ def _place(token: Token, request: PreparedRequest) -> bool:
     return placed
 
 
-def _is_refused(response: Response, token: Token) -> bool:
-    return rules.carries(token, response.request.headers) and rules.is_refusal(
-        response.status_code, response.headers, lambda: response.content
-    )
+def _judge(attempts: rules.Attempts, response: Response, token: Token) -> rules.Retry | None:
+    """Judges an answer of the API. After a redirect through another origin, the request has no token."""
+    if not rules.carries(token, response.request.headers):
+        return None
+    needed = rules.needs_reading(response.status_code, response.headers)
+    return attempts.judge(response.status_code, response.headers, response.content if needed else None)
 
 
 def _rewind(request: PreparedRequest) -> bool:
