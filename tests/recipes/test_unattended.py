@@ -110,7 +110,7 @@ class TestInAContainer:
         """It copies exactly the files that an installation reads; the store is its owner's alone."""
         image = example("Dockerfile")
         build = blocks("sh", section("In a container"))[0].splitlines()[0]
-        assert build == "docker build -t withings -f examples/Dockerfile ."
+        assert build == "docker build -t withings -f tests/examples/Dockerfile ."
         copied = [word for line in re.findall(r"(?m)^COPY (.*) /src", image) for word in line.split()]
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
         assert {"pyproject.toml", "withings_auth", project["readme"], *project["license-files"]} == set(copied)

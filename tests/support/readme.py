@@ -40,9 +40,9 @@ def recipe_with(words: str) -> str:
 
 
 def example(name: str) -> str:
-    """The file of that name in `examples/`, to which the README leads."""
-    assert f"](examples/{name})" in README, f"the README does not mention {name}"
-    return (_ROOT / "examples" / name).read_text()
+    """The file of that name in `tests/examples/`, to which the README leads."""
+    assert f"](tests/examples/{name})" in README, f"the README does not mention {name}"
+    return (_ROOT / "tests" / "examples" / name).read_text()
 
 
 def asking(url: str, recipe: str) -> str:
