@@ -25,6 +25,7 @@ class TestGreeting:
         return finished.stderr.partition("\n\nusage: ")[0]
 
     def test_without_an_app_it_suggests_one_and_a_trial(self, desk: Desk) -> None:
+        desk.keep_store()
         assert self.greet(desk, WITHINGS_CLIENT_ID=None, WITHINGS_CLIENT_SECRET=None) == (
             "Nobody is logged in as profile default.\n"
             "Next: withings-auth configure, which shows how to register your own app, then withings-auth login\n"
@@ -32,6 +33,7 @@ class TestGreeting:
         )
 
     def test_with_an_app_it_suggests_a_login(self, desk: Desk) -> None:
+        desk.keep_store()
         assert self.greet(desk, WITHINGS_AUTH_PROFILE="anna") == (
             "Nobody is logged in as profile anna.\nNext: withings-auth login --profile anna"
         )
@@ -39,6 +41,7 @@ class TestGreeting:
     @pytest.mark.parametrize(("age", "token"), [(600, "valid until "), (10_800, "expired, renewed on next use.")])
     def test_with_a_login_it_suggests_a_token(self, desk: Desk, age: int, token: str) -> None:
         grant = desk.put_login(age=age)
+        desk.keep_store()
         first, second = self.greet(desk).splitlines()
         assert first.startswith(f"Logged in as Withings user {grant.userid}, profile default. Access token {token}")
         assert second == "Next: withings-auth token, or withings-auth api measure getmeas meastype=1"
@@ -80,7 +83,8 @@ class TestGreeting:
         assert greeting.startswith("Cannot tell whether you are logged in: ")
         assert why in greeting
         assert "\nhint: " in greeting
-        assert greeting.endswith("\nNext: withings-auth doctor")
+        store = f"WITHINGS_AUTH_STORE={value} " if value == "file:relative" else ""
+        assert greeting.endswith(f"\nNext: {store}withings-auth doctor")
 
     def test_a_silent_keyring_is_not_waited_for(self, desk: Desk, secret_service: SecretService) -> None:
         """After three seconds the rest is printed."""

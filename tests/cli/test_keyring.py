@@ -64,7 +64,7 @@ def test_a_machine_without_a_keyring(desk: Desk, bus_without_secret_service: Bus
     finished = desk.run("login", BROWSER=f"touch {home / 'opened'}")
     assert finished.returncode == 5
     assert "neither running nor activatable" in finished.stderr
-    assert "WITHINGS_AUTH_STORE=file:" in finished.stderr
+    assert "configure --store file:" in finished.stderr
     assert not [path for path in set(home.rglob("*")) - before if path.is_file() and path.suffix != ".lock"]
 
 

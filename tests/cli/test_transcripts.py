@@ -66,6 +66,7 @@ def test_transcript(transcript: Path, desk: Desk, home: Path) -> None:
     desk.cli = desk.cli.using(sys.executable, "-c", LOGGED)
     desk.env["TRANSCRIPT_LOG"] = str(home / "log")
     desk.env["BROWSER"] = VISITOR
+    desk.keep_store()
     written = transcript.read_text()
     with ExitStack() as held:
         played = "\n".join(_played(written, desk, home, held)) + "\n"

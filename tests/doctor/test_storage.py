@@ -170,7 +170,7 @@ class TestBackend:
         bus_without_secret_service.enter(monkeypatch)
         result = run_check(lambda: storage.check_backend(KeyringStore(tmp_path)))
         assert (result.verdict, result.words[:19]) == (Verdict.FAILED, "no usable keyring: ")
-        assert "WITHINGS_AUTH_STORE=file:" in result.remedy
+        assert "configure --store file:" in result.remedy
 
     def test_one_that_the_user_named(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secret_service: SecretService

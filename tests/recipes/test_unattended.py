@@ -28,14 +28,13 @@ BARE = ("env", "-i")
 
 @pytest.fixture
 def installed(user: Desk, home: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    """The script for every morning is installed, and config.toml names the store."""
+    """The script for every morning is installed, and files were chosen, as for a machine without a keyring."""
     install = blocks("sh", section("Every morning"))[0]
     monkeypatch.delenv("WITHINGS_AUTH_STORE")
     subprocess.run(install, shell=True, cwd=ROOT, check=True)  # noqa: S602  as a reader would
-    (line,) = blocks("toml", section("Every morning"))
-    (home / ".config" / "withings-auth").mkdir(parents=True)
-    (home / ".config" / "withings-auth" / "config.toml").write_text(line)
     user.directory.rename(home / ".withings-auth")
+    choose = blocks("sh", section("Without a screen"))[0].splitlines()[0]
+    subprocess.run(choose, shell=True, check=True)  # noqa: S602  as a reader would
     return user
 
 

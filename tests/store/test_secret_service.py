@@ -141,7 +141,7 @@ class TestTrouble:
         assert (ran.returncode, ran.stdout) == (5, "")
         assert "no usable keyring: SecretService: " in ran.stderr
         assert "neither running nor activatable" in ran.stderr
-        assert "WITHINGS_AUTH_STORE=file:" in ran.stderr
+        assert "configure --store file:" in ran.stderr
         assert not list(Path.home().rglob("*.json"))
 
     def test_no_bus(self, cli: Cli) -> None:

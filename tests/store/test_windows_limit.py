@@ -112,7 +112,7 @@ def test_a_larger_record_is_refused_before_anything_is_written(
     save_record(store, name, "what was there")
     with pytest.raises(StoreNotDurable, match="holds at most 2560 bytes per record, but this one has ") as refused:
         save_record(store, name, record)
-    assert "WITHINGS_AUTH_STORE=file:" in refused.value.hint
+    assert "configure --store file:" in refused.value.hint
     assert keyring.asked == [("set", f"withings-auth/{name}")]
     assert store.load(name) == "what was there"
 

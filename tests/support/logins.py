@@ -215,6 +215,13 @@ class Desk:
         record["expires_at"] -= seconds
         path.write_text(json.dumps(record))
 
+    def keep_store(self) -> None:
+        """Names the store in config.toml and not in a variable, as for most users who choose files."""
+        config = self.directory.parent / ".config" / "withings-auth" / "config.toml"
+        config.parent.mkdir(parents=True)
+        config.write_text(f'store = "file:{self.directory}"\n')
+        self.env["WITHINGS_AUTH_STORE"] = None
+
     def plant_secrets(self) -> None:
         """Watches for every secret that the sandbox has issued so far."""
         for number, secret in enumerate(sorted(self.sandbox.secrets)):

@@ -21,10 +21,11 @@ LARGEST_INPUT_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """The app, or the parts of one, and the listening address that the flags and files of this command give."""
+    """The app, or the parts of one, the listening address and the store that this command's flags and files give."""
 
     app: PartialApp = field(default_factory=PartialApp)
     listen: str | None = None
+    store: str | None = None
 
 
 def read_given(options: argparse.Namespace) -> Given:
@@ -46,7 +47,7 @@ def read_given(options: argparse.Namespace) -> Given:
             raise ConfigurationError(
                 f"the {what} is invalid: {why}", hint=f"nothing was changed; see {PROGRAM} configure --help"
             )
-    return Given(app=app, listen=options.listen)
+    return Given(app=app, listen=options.listen, store=options.store)
 
 
 def _read_file(name: str) -> PartialApp:

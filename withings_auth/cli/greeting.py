@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 
+from withings_auth.cli.options import to_paste
 from withings_auth.cli.ui.terminal import PROGRAM, coloured, hint_line, tell
 from withings_auth.config.settings import known_app, read_settings
-from withings_auth.errors import ConfigurationError, WithingsAuthError, profile_flag
+from withings_auth.errors import ConfigurationError, WithingsAuthError
 from withings_auth.profiles.status import read_status
 from withings_auth.threads import StillRunning, Worker
 
@@ -36,7 +37,13 @@ def _greeting() -> list[str]:
     except WithingsAuthError as error:
         why, hint = str(error), error.hint
     unknown = coloured(f"Cannot tell whether you are logged in: {why}", "yellow", sys.stderr)
-    return [unknown, *([hint_line(hint, sys.stderr)] if hint else []), f"Next: {PROGRAM} doctor"]
+    return [unknown, *([hint_line(hint, sys.stderr)] if hint else []), f"Next: {_doctor()}"]
+
+
+def _doctor() -> str:
+    with suppress(ConfigurationError):
+        return to_paste(read_settings(), "doctor")
+    return f"{PROGRAM} doctor"
 
 
 def _describe_login() -> list[str]:
@@ -44,14 +51,14 @@ def _describe_login() -> list[str]:
     settings = read_settings()
     store = settings.open_store()
     status = read_status(store, settings.profile, time.time(), secret_of=settings.secret_of)
-    flag = profile_flag(settings.profile)
     if status is None:
         nobody = coloured(f"Nobody is logged in as profile {settings.profile}.", "yellow", sys.stderr)
+        login, configure = (to_paste(settings, command) for command in ("login", "configure"))
         if known_app(settings, store).client_id is not None:
-            return [nobody, f"Next: {PROGRAM} login{flag}"]
+            return [nobody, f"Next: {login}"]
         return [
             nobody,
-            f"Next: {PROGRAM} configure, which shows how to register your own app, then {PROGRAM} login{flag}",
+            f"Next: {configure}, which shows how to register your own app, then {login}",
             f"To try it without an account: {PROGRAM} login --sandbox",
         ]
     who = f"Withings user {status.grant.userid}, profile {settings.profile}"
@@ -62,5 +69,5 @@ def _describe_login() -> list[str]:
         ]
     return [
         f"{coloured(f'Logged in as {who}.', 'green', sys.stderr)} Access token {status.access_token_state}.",
-        f"Next: {PROGRAM} token{flag}, or {PROGRAM} api{flag} measure getmeas meastype=1",
+        f"Next: {to_paste(settings, 'token')}, or {to_paste(settings, 'api measure getmeas meastype=1')}",
     ]

@@ -6,8 +6,9 @@ import argparse
 import os
 from collections.abc import Mapping
 
-from withings_auth.cli.ui.terminal import FLAGS, is_terminal, tell
+from withings_auth.cli.ui.terminal import FLAGS, PROGRAM, is_terminal, tell
 from withings_auth.config.settings import Settings, read_settings
+from withings_auth.errors import profile_flag
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import profiles
 from withings_auth.store.session_bus import VARIABLE, session_bus_address
@@ -66,6 +67,16 @@ def open_store(settings: Settings) -> SecretStore:
         on_a_terminal=True,
         announce=lambda: tell("Waiting for your keyring: unlock it if a window asks for its password."),
     )
+
+
+def to_paste(settings: Settings, command: str) -> str:
+    """Returns a command for any shell: with the profile, and with a store that only a variable of this shell names."""
+    line = f"{PROGRAM} {command}{profile_flag(settings.profile)}"
+    if settings.unsaved_store is None:
+        return line
+    import shlex  # here, because printing a valid token does not need it
+
+    return f"WITHINGS_AUTH_STORE={shlex.quote(printable(settings.unsaved_store))} {line}"
 
 
 def all_profiles(settings: Settings, store: SecretStore) -> list[str]:

@@ -35,6 +35,21 @@ def save_app(store: SecretStore, app: App, file: Path, values: Mapping[str, str]
             ) from error
 
 
+def save_values(store: SecretStore, name: str, file: Path, values: Mapping[str, str]) -> None:
+    """Saves these values in the file, with this name in the store locked.
+
+    Raises `StoreError`, `LockBusy`, and `ConfigurationError` if the file cannot be written, with nothing changed.
+    """
+    with store.lock(name, LOCK_PATIENCE_SECONDS):
+        try:
+            write_config(file, values)
+        except OSError as error:
+            raise ConfigurationError(
+                f"{printable(str(file))} cannot be written: {error.strerror or type(error).__name__}",
+                hint="fix that and try again; until then, set WITHINGS_AUTH_STORE",
+            ) from error
+
+
 def write_config(file: Path, values: Mapping[str, str]) -> None:
     """Sets these values in the file, in one step; everything else stays, comments and order included. Raises OSError.
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from withings_auth.config.app import PartialApp, parse_scopes
 from withings_auth.errors import ConfigurationError
 from withings_auth.model import Endpoints
-from withings_auth.store import KEYRING, open_named_store
+from withings_auth.store import KEYRING, expanded_name, open_named_store
 from withings_auth.store.base import SecretStore
 from withings_auth.store.files import read_plain
 from withings_auth.store.records import sound_app, stored_app, stored_grant
@@ -48,6 +48,7 @@ class Settings:
     listen: str | None
     profile: str
     store: str
+    usual_store: str  # the one that config.toml names, or the default: what a program without this environment uses
     endpoints: Endpoints
     # From the environment alone: a stored login is checked against it, not against config.toml or the defaults.
     environment_client_id: str | None
@@ -56,6 +57,12 @@ class Settings:
     def secret_of(self, client_id: str) -> str | None:
         """Returns the client secret that is set if it is this app's: it is sent with no other client id."""
         return self.app.client_secret if self.app.client_id == client_id else None
+
+    @property
+    def unsaved_store(self) -> str | None:
+        """The store's name, with `~` expanded, if it is not the usual one: the environment or a flag chose it."""
+        chosen = expanded_name(self.store)
+        return None if chosen == expanded_name(self.usual_store) else chosen
 
     def open_store(self, *, on_a_terminal: bool = False, announce: Callable[[], None] = lambda: None) -> SecretStore:
         """Opens the store that is set. Raises `ConfigurationError` if its name is invalid."""
@@ -76,7 +83,8 @@ def read_settings(
     """
     environ = os.environ if environ is None else environ
     file = (config_directory() if directory is None else directory) / CONFIG_FILE
-    sources = _Sources(arguments or {}, name_argument, environ, _read_file(file), file)
+    in_file = _read_file(file)
+    sources = _Sources(arguments or {}, name_argument, environ, in_file, file)
     client_secret = environ.get("WITHINGS_CLIENT_SECRET") or None
     if client_secret is not None and not is_client_secret(client_secret):
         raise ConfigurationError(
@@ -99,6 +107,7 @@ def read_settings(
         listen=sources.find("listen")[0],
         profile=(sources.check("profile", is_profile, "profile name", hint=_PROFILE_NAMES) or DEFAULT_PROFILE).lower(),
         store=sources.find("store")[0] or KEYRING,
+        usual_store=in_file.get("store") or KEYRING,
         endpoints=Endpoints(authorize_url=authorize_url or standard.authorize_url, api_url=api_url or standard.api_url),
         environment_client_id=environ.get("WITHINGS_CLIENT_ID") or None,
         environment_api_url=api_url,

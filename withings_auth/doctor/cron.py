@@ -15,16 +15,13 @@ from withings_auth.config.settings import state_directory
 from withings_auth.doctor.results import Result, ok, skipped, warning
 from withings_auth.doctor.storage import PROBE
 from withings_auth.errors import StoreError, WithingsAuthError
-from withings_auth.store import KEYRING, open_named_store
+from withings_auth.store import CHOOSE_FILES, KEYRING, open_named_store
 from withings_auth.store.base import SecretStore
 from withings_auth.store.file_store import FileStore
 from withings_auth.validation import printable
 
 CHILD_SECONDS = 15.0  # longer than the keyring's own ten
-_REMEDY = (
-    "jobs need a session that stays (loginctl enable-linger) and an unlocked keyring, or files: "
-    "WITHINGS_AUTH_STORE=file:~/.withings-auth"
-)
+_REMEDY = f"jobs need a session that stays (loginctl enable-linger) and an unlocked keyring, or files: {CHOOSE_FILES}"
 
 
 def check_session_bus(store: SecretStore, *, works: bool) -> Result:

@@ -10,6 +10,7 @@ from withings_auth.store.base import SecretStore
 from withings_auth.validation import printable
 
 KEYRING = "keyring"
+CHOOSE_FILES = "withings-auth configure --store file:~/.withings-auth (“store” in config.toml)"
 
 
 def open_named_store(
@@ -25,9 +26,8 @@ def open_named_store(
 
         patience = keyring_store.PATIENCE_ON_A_TERMINAL_SECONDS if on_a_terminal else keyring_store.PATIENCE_SECONDS
         return keyring_store.KeyringStore(state, patience_seconds=patience, announce=announce)
-    kind, _, directory = name.partition(":")
-    path = _expanded(directory)
-    if kind == "file" and path is not None and path.is_absolute():
+    path = _directory(name)
+    if path is not None and path.is_absolute():
         from withings_auth.store.file_store import FileStore
 
         return FileStore(path)
@@ -37,9 +37,16 @@ def open_named_store(
     )
 
 
-def _expanded(directory: str) -> Path | None:
-    """Returns the directory with `~` expanded, or None if it cannot be one."""
-    if not directory or "\0" in directory:
+def expanded_name(name: str) -> str:
+    """Returns the store's name with `~` expanded, so that it means the same everywhere; any other name as it is."""
+    path = _directory(name)
+    return name if path is None else f"file:{path}"
+
+
+def _directory(name: str) -> Path | None:
+    """Returns the directory in `file:DIRECTORY`, with `~` expanded; None if the name has none."""
+    kind, _, directory = name.partition(":")
+    if kind != "file" or not directory or "\0" in directory:
         return None
     try:
         return Path(directory).expanduser()

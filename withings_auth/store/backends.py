@@ -23,6 +23,7 @@ from keyring.errors import KeyringLocked, NoKeyringError
 from keyring.util.platform_ import config_root
 
 from withings_auth.errors import StoreUnavailable
+from withings_auth.store import CHOOSE_FILES
 from withings_auth.store.session_bus import session_bus_address
 from withings_auth.validation import printable
 
@@ -109,7 +110,7 @@ def remedies() -> str:
         return "log in to the desktop, so that its keyring is unlocked, and try again"
     return (
         "start a keyring and unlock it (gnome-keyring or KWallet; a desktop session has one), or choose files that"
-        " only you can read: WITHINGS_AUTH_STORE=file:~/.withings-auth"
+        f" only you can read: {CHOOSE_FILES}"
     )
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from withings_auth.store.lock import FileNotes
 
 LARGEST_RECORD_BYTES = 64 * 1024
-ANOTHER = "choose another directory, which is created for you: WITHINGS_AUTH_STORE=file:DIRECTORY"
+ANOTHER = "choose another directory, which is created for you: withings-auth configure --store file:DIRECTORY"
 
 
 class FileStore:

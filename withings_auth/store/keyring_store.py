@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from withings_auth.errors import StoreNotDurable, StoreUnavailable
+from withings_auth.store import CHOOSE_FILES
 from withings_auth.store.backends import Backend, find_backend, remedies
 from withings_auth.store.base import HeldName
 from withings_auth.store.file_system import is_shared
@@ -189,7 +190,7 @@ def _write(backend: Backend, name: str, text: str) -> None:
     if most is not None and size > most:
         raise StoreNotDurable(
             f"{backend.description} holds at most {most} bytes per record, but this one has {size}",
-            hint="the saved record is unchanged; to use files instead: WITHINGS_AUTH_STORE=file:DIRECTORY",
+            hint=f"the saved record is unchanged; to use files instead: {CHOOSE_FILES}",
         )
     target, *spares = _services(backend, name)
     before = backend.keyring.get_password(target, USERNAME)

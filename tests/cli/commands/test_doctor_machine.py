@@ -101,7 +101,7 @@ class TestKeyring:
         before = files(home)
         finished = desk.run("doctor", "--json")
         assert failures(finished) == {"Store"}
-        assert "WITHINGS_AUTH_STORE=file:" in findings(finished)["Store"]["remedy"]
+        assert "configure --store file:" in findings(finished)["Store"]["remedy"]
         assert verdicts(finished, "Store works", "Lock", "App", "Login") == ("skipped", "ok", "skipped", "skipped")
         assert files(home) == before
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
 from withings_auth.authorization import browser
 from withings_auth.authorization.addresses import resolve_addresses
+from withings_auth.cli.configured import report_consequences, save_store, show_next_step, store_values
 from withings_auth.cli.given import Given, read_given
 from withings_auth.cli.options import add_profile, load_settings, open_store
 from withings_auth.cli.ui.prompts import (
@@ -25,12 +25,12 @@ from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, tell
 from withings_auth.config.app import PartialApp
 from withings_auth.config.save import save_app
 from withings_auth.config.settings import CONFIG_FILE, Settings, config_directory, known_app
-from withings_auth.errors import ConfigurationError, LockBusy, ProviderError, StoreCorrupt, StoreError, profile_flag
+from withings_auth.errors import ConfigurationError, ProviderError, StoreCorrupt
 from withings_auth.model import ALL_SCOPES, DEFAULT_REDIRECT_URI, App
 from withings_auth.provider.failures import DASHBOARD
 from withings_auth.provider.statuses import lacks_permission
 from withings_auth.store.base import SecretStore
-from withings_auth.store.records import clear_unused_app, sound_app, stored_grant
+from withings_auth.store.records import sound_app, stored_grant
 from withings_auth.validation import printable, scope_list
 
 EXAMPLE = (
@@ -57,6 +57,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--scope", metavar="LIST", help="scopes that logins request, a comma list (default: all four)")
     parser.add_argument("--listen", metavar="HOST:PORT", help="where logins listen, if not at the redirect URI")
+    parser.add_argument(
+        "--store", metavar="STORE", help="where every command keeps secrets: keyring (the default) or file:DIRECTORY"
+    )
     parser.add_argument("--open-dashboard", action="store_true", help="open Withings' developer dashboard first")
     parser.add_argument(
         "--check", action="store_true", help="ask Withings whether client id and secret are right, before saving"
@@ -64,12 +67,20 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Saves an app, or only checks the known one. Raises `ConfigurationError`, `StoreError` and `ProviderError`."""
-    settings = load_settings(options)  # refuses a broken config.toml before asking anything
+    """Saves an app, or a store, or only checks the known app.
+
+    Raises `ConfigurationError`, `StoreError`, `LockBusy` and `ProviderError`.
+    """
+    settings = _read(options)  # refuses a broken config.toml before asking anything
     store = open_store(settings)
     given = read_given(options)
     if options.check and given == Given() and not options.open_dashboard:
         check(known_app(settings, store).complete(), settings)
+        return 0
+    only_the_store = given == Given(store=options.store) != Given()
+    if only_the_store and not (options.check or options.open_dashboard):
+        save_store(settings, store)
+        show_next_step(None, _read(options), store)
         return 0
     app = set_up(
         settings,
@@ -79,8 +90,12 @@ def execute(options: argparse.Namespace) -> int:
         check_first=options.check,
         for_profile=options.profile is not None,
     )
-    _show_next_step(app, settings, store)
+    show_next_step(app, _read(options), store)
     return 0
+
+
+def _read(options: argparse.Namespace) -> Settings:
+    return load_settings(options, {"store": options.store})
 
 
 def set_up(
@@ -121,9 +136,9 @@ def set_up(
         save_app(store, app, file, {})
         tell(f"Saved in {store.description}: the app of profile {settings.profile}. {CONFIG_FILE} names another one.")
         return app
-    save_app(store, app, file, _config_values(app, given, ask_all=ask_all))
+    save_app(store, app, file, {**_config_values(app, given, ask_all=ask_all), **store_values(settings)})
     tell(f"Saved: the client secret in {store.description}, the rest in {printable(str(file))}.")
-    _report_consequences(app, settings, store)
+    report_consequences(app, settings, store)
     return app
 
 
@@ -228,35 +243,3 @@ def _show_dashboard(redirect_uri: str, *, open_it: bool) -> None:
             tell("Opening your browser.")
         else:
             tell(f"No browser was opened ({problem.why}). Open the address above yourself.")
-
-
-def _report_consequences(app: App, before: Settings, store: SecretStore) -> None:
-    """Reports variables that override the saved values, and removes the previous app if no login uses it."""
-    saved = {
-        "WITHINGS_CLIENT_ID": app.client_id,
-        "WITHINGS_CLIENT_SECRET": app.client_secret,
-        "WITHINGS_REDIRECT_URI": app.redirect_uri,
-        "WITHINGS_SCOPES": ",".join(app.scopes),
-    }
-    for name, value in saved.items():
-        if os.environ.get(name, "") not in {"", value}:
-            tell(f"{PROGRAM}: warning: {name} in the environment differs, and overrides the saved value")
-    previous = before.app.client_id if before.environment_client_id is None else None
-    with suppress(StoreError, LockBusy):  # the app is saved, and that is what counts
-        if previous not in {None, app.client_id} and clear_unused_app(store, str(previous)):
-            tell("Removed the client secret of the previous app, which no login uses.")
-
-
-def _show_next_step(app: App, before: Settings, store: SecretStore) -> None:
-    """Says what to type next, and which login still belongs to the previous app."""
-    flag = profile_flag(before.profile)
-    grant = None
-    with suppress(StoreError):  # login will report a broken record
-        grant = stored_grant(store, before.profile)
-    if grant is None:
-        tell(f"Next: {PROGRAM} login{flag}")
-    elif grant.client_id == app.client_id:
-        tell(f"Profile {before.profile} stays logged in. Next: {PROGRAM} token{flag}")
-    else:
-        tell(f"Profile {before.profile} stays logged in with the previous app.")
-        tell(f"To log it in with this one: {PROGRAM} login --replace{flag}")

@@ -11,13 +11,13 @@ from dataclasses import replace
 from withings_auth.authorization.addresses import resolve_addresses
 from withings_auth.authorization.flow import login
 from withings_auth.authorization.options import DEFAULT_TIMEOUT_SECONDS
-from withings_auth.cli.options import add_profile, add_replace, load_settings, open_store, parse_seconds
+from withings_auth.cli.options import add_profile, add_replace, load_settings, open_store, parse_seconds, to_paste
 from withings_auth.cli.ui.keyboard import typed_lines
 from withings_auth.cli.ui.prompts import ask_for_secret, warn_of_unknown_scopes
 from withings_auth.cli.ui.signals import run_interruptible
 from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, show, tell
 from withings_auth.config.settings import Settings, known_app
-from withings_auth.errors import ConfigurationError, WithingsAuthError, profile_flag
+from withings_auth.errors import ConfigurationError, WithingsAuthError
 from withings_auth.model import DEFAULT_REDIRECT_URI, App
 from withings_auth.provider.failures import DASHBOARD
 from withings_auth.provider.variables import refuse_unusable_files
@@ -113,11 +113,10 @@ def execute(options: argparse.Namespace) -> int:
                 show=show,
             )
         )
-    flag = profile_flag(settings.profile)
     if options.sandbox:
-        tell(f"Sandbox login: it cannot be renewed. To remove it: {PROGRAM} logout{flag}")
+        tell(f"Sandbox login: it cannot be renewed. To remove it: {to_paste(settings, 'logout')}")
     else:
-        tell(f"Next: {PROGRAM} token{flag}")
+        tell(f"Next: {to_paste(settings, 'token')}")
     return 0
 
 

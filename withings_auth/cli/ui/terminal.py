@@ -32,7 +32,7 @@ _COLOUR_CODES: dict[Colour, str] = {"red": "31", "green": "32", "yellow": "33", 
 _KEPT_FREE = 3  # columns: for the cursor, and for the ^C that a terminal may add
 
 # The flag of each parameter that a message or hint of the library may name.
-_SAME_NAMES = "browser client_id demo listen min_valid profile redirect_uri replace switch_user timeout"
+_SAME_NAMES = "browser client_id demo listen min_valid profile redirect_uri replace store switch_user timeout"
 FLAGS = {name: f"--{name.replace('_', '-')}" for name in _SAME_NAMES.split()} | {
     "open_browser": "--no-browser",
     "paste_only": "--paste",

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import sys
 from pathlib import Path
 
 from tests.support.logins import Desk
 from tests.support.programs import Finished
+from tests.support.visitor import VISITOR
 
 SCOPES = "user.info,user.metrics,user.activity,user.sleepevents"
 
@@ -21,6 +25,17 @@ def configure_app(desk: Desk, *flags: str, secret: str | None = None) -> Finishe
     """Runs the command with everything that the sandbox's app needs."""
     app = ("--client-id", desk.sandbox.client_id, "--redirect-uri", desk.redirect_uri)
     return configure(desk, *app, *flags, secret=desk.sandbox.client_secret if secret is None else secret)
+
+
+def paste_next(desk: Desk, printed: str) -> Finished:
+    """Pastes the command after “Next:” into a new shell, which knows the program, the sandbox and a browser only."""
+    (line,) = re.findall(r"Next: (.*)", printed)
+    ours = ("WITHINGS_AUTH_STORE", "WITHINGS_CLIENT_ID", "WITHINGS_CLIENT_SECRET", "WITHINGS_REDIRECT_URI")
+    new = dict.fromkeys((*ours, "WITHINGS_AUTH_PROFILE")) | {
+        "BROWSER": VISITOR,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    return desk.cli.using("sh", "-c")(line, env={**desk.env, **new}, allow=desk.sandbox.live_access_tokens)
 
 
 def saved_app(desk: Desk) -> dict[str, object]:

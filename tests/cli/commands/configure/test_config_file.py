@@ -46,7 +46,7 @@ def test_a_last_line_may_lack_its_newline(config: Path) -> None:
 
 def test_only_what_was_given_is_written(bare: Desk, config: Path) -> None:
     """A new secret leaves the file alone, whatever variables set."""
-    write(config, f"client_id = '{bare.sandbox.client_id}'\n")
+    write(config, f"client_id = '{bare.sandbox.client_id}'\nstore = 'file:~/{bare.directory.name}'\n")
     os.utime(config, (1, 1))
     finished = configure(bare, secret="hush", WITHINGS_SCOPES="user.info", WITHINGS_REDIRECT_URI=bare.redirect_uri)
     assert finished.returncode == 0

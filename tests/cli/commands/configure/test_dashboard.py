@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.cli.commands.configure.steps import configure
+from tests.cli.commands.configure.steps import configure, paste_next
 from tests.support.logins import Desk
 from tests.support.visitor import VISITOR
 
@@ -58,7 +58,7 @@ def test_a_login_without_an_app_asks_for_one_and_goes_on(bare: Desk, config: Pat
     assert finished.returncode == 0
     assert "Next: withings-auth login" not in finished.screen, "the login has begun"
     assert config.exists()
-    assert bare.run("token").returncode == 0
+    assert paste_next(bare, finished.screen).returncode == 0, "a new shell finds the login"
 
 
 def test_a_login_without_an_app_and_a_terminal_says_what_to_do(bare: Desk) -> None:

@@ -22,6 +22,7 @@ def test_flags_and_standard_input_are_enough(bare: Desk, config: Path) -> None:
         "client_id": bare.sandbox.client_id,
         "redirect_uri": bare.redirect_uri,
         "scopes": "user.metrics",
+        "store": f"file:{bare.directory}",
     }
     assert saved_app(bare)["client_secret"] == bare.sandbox.client_secret
     assert (stat.S_IMODE(config.stat().st_mode), stat.S_IMODE(config.parent.stat().st_mode)) == (0o600, 0o700)
