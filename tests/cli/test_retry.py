@@ -6,7 +6,7 @@ import weakref
 
 import pytest
 
-from withings_auth.cli.commands.token import retry
+from withings_auth.cli.retry import retry
 from withings_auth.errors import (
     ConfigurationError,
     LockBusy,
@@ -84,6 +84,13 @@ def test_a_failure_is_not_kept_alive_during_the_wait() -> None:
         steady=lambda: flaky.at,
     )
     assert dead_when == [True, True]
+
+
+def test_a_repeat_guard_without_a_time_is_waited_out() -> None:
+    """Withings refuses the same call for ten seconds, and asking earlier is useless; it does not always say so."""
+    flaky = Flaky(ProviderUnavailable("too soon", status=601), ProviderUnavailable("bad gateway", status=502))
+    flaky.retry(300)
+    assert flaky.tried_at == [0, 11, 21]
 
 
 def test_a_longer_pause_that_the_failure_names_is_kept() -> None:

@@ -9,13 +9,20 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from withings_auth.errors import ProviderUnavailable
+from withings_auth.errors import ProviderError, ProviderUnavailable, WithingsAuthError
 from withings_auth.provider.statuses import TOO_MANY_REQUESTS
 
 T = TypeVar("T")
 
 REPEAT_GUARD_SECONDS = 11.0  # one more than Withings', because requests take time to arrive
 LONGEST_GUARD_WAIT_SECONDS = 12.0
+
+
+def seconds_to_wait(error: WithingsAuthError) -> float:
+    """Returns how long trying again is useless: as long as Withings says, or else while its guard lasts."""
+    if error.retry_after is not None:
+        return error.retry_after
+    return REPEAT_GUARD_SECONDS if isinstance(error, ProviderError) and error.status == TOO_MANY_REQUESTS else 0.0
 
 
 def ask_past_guard(ask: Callable[[], T], *, wait: Callable[[float], None] = time.sleep) -> T:
@@ -26,7 +33,7 @@ def ask_past_guard(ask: Callable[[], T], *, wait: Callable[[float], None] = time
     try:
         return ask()
     except ProviderUnavailable as refused:
-        seconds = REPEAT_GUARD_SECONDS if refused.retry_after is None else refused.retry_after
+        seconds = seconds_to_wait(refused)
         if refused.status != TOO_MANY_REQUESTS or seconds > LONGEST_GUARD_WAIT_SECONDS:
             raise
     wait(seconds)

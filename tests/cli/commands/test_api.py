@@ -110,7 +110,7 @@ class TestPages:
         desk.put_login()
         desk.sandbox.fail_next("wrong_shape", where="measure", json={"status": 0, "body": {"more": 1, "offset": 100}})
         desk.sandbox.fail_next("too_many", where="measure")
-        finished = desk.run("api", *WEIGHTS, "--paginate")
+        finished = desk.run("api", *WEIGHTS, "--paginate", "--no-wait")
         assert (finished.returncode, finished.stdout) == (4, "")
 
     def test_pages_without_an_end_are_an_error(self, desk: Desk) -> None:
@@ -139,7 +139,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("fault", "details", "code", "message"),
         [
-            ("too_many", {}, 4, "Withings asks to wait (status 601"),
+            ("too_many", {"wait_seconds": 13}, 4, "Withings asks to wait 13 s (status 601"),
             ("timeout_status", {}, 4, "Withings is not available (status 522"),
             ("bad_gateway", {}, 4, "Withings is not available (HTTP 502)"),
             ("html", {}, 4, "an HTML page instead of JSON"),
@@ -233,6 +233,10 @@ class TestRefusals:
             ("measure", "getmeas", "action=getdevice"),
             ("measure", "getmeas", "--pages"),
             ("measure", "getmeas", "--pages", "meastype=1"),
+            ("measure", "getmeas", "--wait", "-1"),
+            ("measure", "getmeas", "--wait", "inf"),
+            ("measure", "getmeas", "--wait", "meastype=1"),
+            ("measure", "getmeas", "--wait", "1", "--no-wait"),
         ],
     )
     def test_wrong_usage_sends_nothing(self, desk: Desk, words: tuple[str, ...]) -> None:

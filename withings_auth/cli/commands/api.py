@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
-from typing import Any
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
-from withings_auth.cli.options import add_profile, load_settings, open_store
-from withings_auth.cli.ui.terminal import answer, is_terminal, tell
+from withings_auth.cli.options import add_profile, load_settings, open_store, parse_seconds
+from withings_auth.cli.retry import keep_trying, refuse_endless_wait
+from withings_auth.cli.ui.terminal import answer, is_terminal, tell, wait_and_tell
 from withings_auth.provider.calls import body_of, call, form_of, service_path
 from withings_auth.provider.pages import all_pages, has_more
-from withings_auth.provider.replies import read_envelope
+from withings_auth.provider.repeat_guard import ask_past_guard
+from withings_auth.provider.replies import Answer, read_envelope
 from withings_auth.store.records import load_grant
 from withings_auth.tokens.source import TokenSource
+
+T = TypeVar("T")
 
 EXAMPLE = (
     "examples:\n"
@@ -36,29 +41,66 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     form.add_argument(
         "--raw", action="store_true", help="print the whole answer with its status, even if it is an error"
     )
+    patience = parser.add_mutually_exclusive_group()
+    patience.add_argument(
+        "--wait",
+        metavar="SECONDS",
+        type=parse_seconds,
+        help="on a temporary failure, keep trying for this long, with each page (default: only if Withings has just"
+        " answered the same call, for up to 12 seconds)",
+    )
+    patience.add_argument(
+        "--no-wait", dest="wait", action="store_const", const=0.0, help="never wait: exit code 4 at once"
+    )
 
 
 def execute(options: argparse.Namespace) -> int:
     """Prints the body of the answer as JSON. Raises what `TokenSource.token` raises, and `ProviderError`."""
+    if options.wait is not None:
+        refuse_endless_wait(options.wait, "api measure getmeas meastype=1 --wait 300")
     path, form = service_path(options.path), form_of(options.action, options.parameters)
     settings = load_settings(options)
     store = open_store(settings)
     source = TokenSource(settings.profile, store=store)
     url = load_grant(store, settings.profile).api_url + path
+
+    def fetch(page: Mapping[str, str]) -> dict[str, Any]:
+        return _patiently(lambda: body_of(call(source, url, page)), options.wait)
+
     if options.raw:
-        reply = call(source, url, form)
-        whole = read_envelope(reply)
-        if whole is not None:
-            _print(whole)
-        body_of(reply)  # raises the error that the answer reports
+        _print_raw(lambda: call(source, url, form), options.wait)
     elif options.paginate:
-        _print(all_pages(lambda page: body_of(call(source, url, page)), form))
+        _print(all_pages(fetch, form))
     else:
-        body = body_of(call(source, url, form))
+        body = fetch(form)
         _print(body)
         if has_more(body) and is_terminal():
             tell("There are more pages: --paginate fetches them all.")
     return 0
+
+
+def _patiently(ask: Callable[[], T], wait_seconds: float | None) -> T:
+    """Returns what `ask` returns, tried again for so long; by default only past Withings' repeat guard."""
+    if wait_seconds is not None:
+        return keep_trying(ask, wait_seconds)
+    return ask_past_guard(ask, wait=wait_and_tell if is_terminal() else time.sleep)
+
+
+def _print_raw(ask: Callable[[], Answer], wait_seconds: float | None) -> None:
+    """Prints the last answer as it is. Raises the error that it reports."""
+    last: list[Answer] = []
+
+    def try_once() -> None:
+        last.clear()
+        last.append(ask())
+        body_of(last[0])
+
+    try:
+        _patiently(try_once, wait_seconds)
+    finally:
+        for reply in last:
+            if (whole := read_envelope(reply)) is not None:
+                _print(whole)
 
 
 def _print(content: Mapping[str, Any]) -> None:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import sys
 import time
-from collections.abc import Callable
-from typing import TypeVar
 
 from withings_auth.cli.formats import SHELLS, fields, header, shell_line, shell_of
 from withings_auth.cli.options import add_min_valid, add_profile, load_settings, open_store, parse_seconds
+from withings_auth.cli.retry import keep_trying, refuse_endless_wait
 from withings_auth.cli.ui.terminal import PROGRAM, answer, answer_json, is_terminal, tell
 from withings_auth.config.settings import Settings
-from withings_auth.errors import ConfigurationError, WithingsAuthError
+from withings_auth.errors import ConfigurationError
 from withings_auth.model import Token
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import load_grant
@@ -22,11 +20,7 @@ from withings_auth.tokens.requirement import JUST_RENEWED_SECONDS
 from withings_auth.tokens.source import DEFAULT_MIN_VALID_SECONDS, TokenSource
 from withings_auth.validation import is_opaque_token
 
-T = TypeVar("T")
-
 DEFAULT_WAIT_SECONDS = 300
-FIRST_PAUSE_SECONDS = 5.0
-LONGEST_PAUSE_SECONDS = 60.0
 LONGEST_LINE_BYTES = 4096  # twice the length of the longest token
 EXAMPLE = (
     "examples, none of which shows the token in the list of processes:\n"
@@ -73,19 +67,14 @@ def execute(options: argparse.Namespace) -> int:
     def ask() -> Token:
         return _renew(source, settings, store) if options.renew else source.token(rejected=rejected)
 
-    def announce(failure: str) -> None:
-        if is_terminal():
-            tell(f"Trying again for {options.wait:g} seconds (Ctrl-C stops): {failure}")
-
-    _print(retry(ask, limit_seconds=options.wait, tell=announce), options)
+    _print(keep_trying(ask, options.wait), options)
     return 0
 
 
 def _check_flags(options: argparse.Namespace) -> None:
     if options.shell and not options.env:
         raise ConfigurationError("--shell only works with --env", hint=f"{PROGRAM} token --env --shell {options.shell}")
-    if not (math.isfinite(options.wait) and options.wait >= 0):
-        raise ConfigurationError("--wait must be a number of seconds", hint=f"{PROGRAM} token --wait 300")
+    refuse_endless_wait(options.wait, "token --wait 300")
 
 
 def _read_rejected() -> str:
@@ -126,35 +115,3 @@ def _print(token: Token, options: argparse.Namespace) -> None:
         answer(shell_line(token, options.shell or shell_of(os.environ.get("SHELL"))))
     else:
         answer(token.access_token)
-
-
-def retry(
-    ask: Callable[[], T],
-    *,
-    limit_seconds: float,
-    tell: Callable[[str], None] = lambda _: None,
-    sleep: Callable[[float], None] = time.sleep,
-    steady: Callable[[], float] = time.monotonic,
-) -> T:
-    """Returns what `ask` returns; after each temporary failure, asks again until the limit is reached.
-
-    The pauses grow, and are at least as long as the failure says; the last try is made at the limit. `tell` gets the
-    message of the first failure. Raises the last failure, and at once one that is not temporary or must wait longer.
-    """
-    give_up_at = steady() + limit_seconds
-    pause = FIRST_PAUSE_SECONDS
-    told = False
-    while True:
-        try:
-            return ask()
-        except WithingsAuthError as error:
-            left, minimum = give_up_at - steady(), error.retry_after or 0
-            if not error.temporary or left <= 0 or minimum > left:
-                raise
-            message = str(error)
-        # The error is gone from here on: while its traceback is torn down, a Ctrl-C can be swallowed.
-        if not told:
-            tell(message)
-        told = True
-        sleep(min(max(pause, minimum), left))
-        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
