@@ -12,6 +12,7 @@ The fixtures that all tests share, by what a test needs:
 - `logged_in`: a desk whose user is logged in, in this process too.
 - `secret_service`, `bus_without_secret_service`: a real keyring, or none; see `support/keyring_daemon.py`.
 - `chromium`: a real browser; see `support/browser.py`.
+- `withings_sandbox`, `withings_store`, `withings_token_source`, `withings_async_token_source`: the published fixtures.
 - `require`: skips if a real part is missing, and fails if it must not be.
 """
 
@@ -34,6 +35,14 @@ from tests.support.canaries import Canaries, Listener
 from tests.support.programs import Cli
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.memory_store import MemoryStore
+
+# Again, for an environment that was made before pytest could find them by their entry point.
+from withings_auth.testing.plugin import (  # noqa: F401  they are used by their names
+    withings_async_token_source,
+    withings_sandbox,
+    withings_store,
+    withings_token_source,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -39,7 +39,7 @@ TABLE: dict[str, set[str]] = {
         "profiles": "errors threads validation wording model provider store config tokens",
         "doctor": "errors threads validation wording model provider store config tokens authorization profiles",
         "sandbox": "model",
-        "testing": "errors threads store",
+        "testing": "errors threads model provider store config tokens sandbox",
         "cli": "errors threads validation wording model provider store config tokens authorization profiles doctor"
         " sandbox",
         "__main__": "cli",
@@ -48,10 +48,16 @@ TABLE: dict[str, set[str]] = {
 
 # Which modules may import a library; importing one of them loads the library.
 LIBRARIES: dict[str, set[str]] = {
-    "aiohttp": {"adapters/aiohttp.py", "authorization/server.py", "provider/session.py", "sandbox/server.py"},
+    "aiohttp": {
+        "adapters/aiohttp.py",
+        "authorization/server.py",
+        "provider/session.py",
+        "sandbox/server.py",
+        "testing/aiohttp.py",
+    },
     "yarl": {"provider/session.py"},
-    "httpx": {"adapters/httpx.py"},
-    "requests": {"adapters/requests.py"},
+    "httpx": {"adapters/httpx.py", "testing/httpx.py"},
+    "requests": {"adapters/requests.py", "testing/requests.py"},
     "keyring": {"store/backends.py", "store/keyring_calls.py", "store/secret_service.py"},
     "filelock": {"store/lock.py"},
     "platformdirs": {"config/settings.py"},

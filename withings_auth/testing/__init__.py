@@ -1,4 +1,23 @@
-"""What a `SecretStore` promises, as tests: inherit them to test a store of your own.
+"""For the tests of other projects: fixtures for a program that uses Withings, and the promises of a `SecretStore`.
+
+pytest finds the fixtures by itself once withings-auth is installed; `plugin` has them:
+
+- `withings_sandbox`: a Withings of its own for each test, with a clock that only the test moves forward.
+- `withings_store`: a store in memory, in which somebody is logged in to the profile `default`.
+- `withings_token_source`, `withings_async_token_source`: what a program gets its tokens from. They live by the
+  sandbox's clock: they never sleep, and after `withings_sandbox.advance(hours=3)` their token has expired too.
+
+Programs call `https://wbsapi.withings.net`. What leads these calls to the sandbox is, for each library:
+
+- aiohttp: `ClientSession(connector=SandboxConnector(withings_sandbox))`, from `withings_auth.testing.aiohttp`
+- httpx: `Client(transport=SandboxTransport(withings_sandbox))`, and so for an `AsyncClient`, from
+  `withings_auth.testing.httpx`
+- requests: `session.mount("https://wbsapi.withings.net", SandboxAdapter(withings_sandbox))`, from
+  `withings_auth.testing.requests`
+
+`log_in` logs in further people, whose tokens a `SandboxTokenSource` or an `AsyncSandboxTokenSource` returns.
+
+To test a store of your own, inherit what every `SecretStore` promises:
 
 ```python
 import pytest
@@ -36,22 +55,37 @@ If your store cannot have one of `opening`, `unavailable` and `forgetful`, give 
 skipped and show the reason. Without a reason they fail. A store within one process has
 `without = {"opening": "it is a dictionary"}`; one that does not survive `os.fork` has `without = {"fork": "…"}`.
 
-This needs pytest; nothing else in the package does.
+All of this needs pytest, and loads nothing else before it is used.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 try:
     import pytest
 except ImportError as missing:
     raise ImportError("withings_auth.testing needs pytest: pip install pytest") from missing
 
+if TYPE_CHECKING:
+    from withings_auth.testing.sources import AsyncSandboxTokenSource, SandboxTokenSource, log_in
+    from withings_auth.testing.suite import SecretStorePromises
+
+__all__ = ["AsyncSandboxTokenSource", "SandboxTokenSource", "SecretStorePromises", "log_in"]
+
+_HOMES = {
+    "AsyncSandboxTokenSource": "withings_auth.testing.sources",
+    "SandboxTokenSource": "withings_auth.testing.sources",
+    "SecretStorePromises": "withings_auth.testing.suite",
+    "log_in": "withings_auth.testing.sources",
+}
+
 # Before they are imported: a failed promise then shows both sides of its comparison, as in a test of your own.
 pytest.register_assert_rewrite(f"{__name__}.promises", f"{__name__}.processes")
 
-from withings_auth.testing.processes import ProcessPromises  # noqa: E402
-from withings_auth.testing.promises import LockPromises, TextPromises  # noqa: E402
 
-__all__ = ["SecretStorePromises"]
-
-
-class SecretStorePromises(TextPromises, LockPromises, ProcessPromises):
-    """Everything that a `SecretStore` promises; the module's docstring says what a subclass must provide."""
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -25,6 +25,8 @@ from withings_auth.tokens.requirement import REFUSAL_MARK, Requirement
 if TYPE_CHECKING:
     import asyncio
 
+    from withings_auth.tokens.renewal import Effects
+
 DEFAULT_MIN_VALID_SECONDS = 60
 LONGEST_MIN_VALID_SECONDS = 9000  # a new token lives for 10,800: asking for nearly all of it would renew for ever
 
@@ -46,7 +48,7 @@ class _Source:
                 f"a token cannot be required to be valid for {min_valid:g} more seconds",
                 hint=f"Withings' access tokens live for three hours; ask for 0 to {LONGEST_MIN_VALID_SECONDS} seconds",
             )
-        self._settings = read_settings()
+        self._settings = self._read_settings()
         self._profile = self._settings.profile if profile is None else checked_profile(profile)
         self._store = self._settings.open_store() if store is None else store
         self._app = app
@@ -55,6 +57,20 @@ class _Source:
         self._memory: tuple[Hashable, Grant | None] = None, None
         # One entry per loop: this needs no lock, and neither another thread's loop nor a forked child waits in vain.
         self._tasks: dict[tuple[asyncio.AbstractEventLoop, Requirement], asyncio.Task[Grant]] = {}
+
+    # What a source takes from the machine, for `testing.sources` to replace.
+
+    def _read_settings(self) -> Settings:
+        return read_settings()
+
+    def _now(self) -> float:
+        return time.time()
+
+    def _effects(self, wait: Callable[[float], None]) -> Effects:
+        from withings_auth.provider.http import post  # both here, because a valid token is returned without them
+        from withings_auth.tokens.renewal import Effects
+
+        return Effects(post=post, wait=wait)
 
     def _require(self, rejected: str | None) -> Requirement:
         return Requirement(min_valid=self._min_valid, rejected=rejected, ask_anew=self._ask_anew)
@@ -65,7 +81,7 @@ class _Source:
         # Without a stamp, the store cannot tell whether it has changed.
         if grant is None or stamp is None or stamp != self._store.stamp(token_name(self._profile)):
             return None
-        return grant if requirement.met_by(grant, time.time()) else None
+        return grant if requirement.met_by(grant, self._now()) else None
 
     def _fetch(self, requirement: Requirement, abandoned: threading.Event, asker: threading.Thread) -> Grant:
         """Returns the stored grant if it is good enough, or else renews it for `asker`; `abandoned` ends all waits."""
@@ -73,7 +89,7 @@ class _Source:
             stamp = self._store.stamp(token_name(self._profile))
             grant = self._check(load_grant(self._store, self._profile))
             self._refuse_ended(requirement, grant)
-            if requirement.met_by(grant, time.time()):
+            if requirement.met_by(grant, self._now()):
                 self._memory = stamp, grant
                 return grant
             return self._check(self._renew(requirement, abandoned, asker))
@@ -92,13 +108,13 @@ class _Source:
 
     def _renew(self, requirement: Requirement, abandoned: threading.Event, asker: threading.Thread) -> Grant:
         # Imported here, because a valid token is returned without loading aiohttp.
-        from withings_auth.provider.http import load_aiohttp, post
-        from withings_auth.tokens.renewal import Effects, renew
+        from withings_auth.provider.http import load_aiohttp
+        from withings_auth.tokens.renewal import renew
 
         load_aiohttp()
 
         def transaction(wait: Callable[[float], None]) -> Grant:
-            effects = Effects(post=post, wait=wait)
+            effects = self._effects(wait)
             return renew(self._store, self._profile, requirement, secret_for=self._known_secret, effects=effects)
 
         return run_to_its_end(transaction, abandoned, asker=asker)

@@ -1,0 +1,19 @@
+"""The way to the sandbox, for requests that a program sends to Withings' API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from withings_auth.model import Endpoints
+
+if TYPE_CHECKING:
+    from withings_auth.sandbox import Sandbox
+
+API_HOST = urlsplit(Endpoints().api_url).hostname
+
+
+def lead(url: str, sandbox: Sandbox) -> str:
+    """Returns the sandbox's address for one of Withings' API, and any other address as it is."""
+    parts, own = urlsplit(url), urlsplit(sandbox.url)
+    return parts._replace(scheme=own.scheme, netloc=own.netloc).geturl() if parts.hostname == API_HOST else url
