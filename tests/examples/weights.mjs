@@ -1,5 +1,6 @@
 // Prints your weights. Needs Node 18 or newer and nothing else: node weights.mjs
 import { execFileSync } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
 
 const token = (flags = [], input = "") =>
   execFileSync("withings-auth", ["token", ...flags], { input, encoding: "utf8" }).trim();
@@ -13,7 +14,10 @@ const post = async (held, service, parameters) => {
 const withings = async (...call) => {
   const held = token();
   const answer = await post(held, ...call);
-  return answer.status === 401 ? post(token(["--rejected-stdin"], held), ...call) : answer; // renewed and repeated, once
+  if (answer.status === 401) return post(token(["--rejected-stdin"], held), ...call); // renewed and repeated, once
+  if (answer.status !== 601) return answer;
+  await sleep(1000 * (answer.body?.wait_seconds ?? 11)); // Withings does not answer the same call twice in ten seconds
+  return post(held, ...call);
 };
 
 const { status, error, body } = await withings("measure", { action: "getmeas", meastype: "1" });

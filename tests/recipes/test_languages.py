@@ -21,7 +21,7 @@ from withings_auth import AsyncTokenSource, TokenSource
 
 
 def test_javascript(user: Desk, home: Path) -> None:
-    """The script prints the weights; a rejected token is renewed, once."""
+    """The script prints the weights; a rejected token is renewed, once; a call that came too soon is repeated, once."""
     needs_interpreter("node")
     script = home / "weights.mjs"
     script.write_text(asking(user.sandbox.url, example("weights.mjs")))
@@ -31,6 +31,9 @@ def test_javascript(user: Desk, home: Path) -> None:
     assert finished.returncode == 0, finished.stderr
     assert re.fullmatch(r"(\d{4}-\d\d-\d\d \d\d\.\d kg\n){100}", finished.stdout)
     assert user.sandbox.counters.refreshes == refreshes + 1
+    user.sandbox.advance(11)
+    user.sandbox.fail_next("too_many", where="api", wait_seconds=0)
+    assert user.cli.using("node")(str(script)).stdout == finished.stdout
     user.sandbox.advance(11)
     user.sandbox.fail_next("status", where="api", status=2554)
     refused = user.cli.using("node")(str(script))
