@@ -204,6 +204,7 @@ def test_login_sync_raises_what_the_command_reports(desk: Desk, home: Path) -> N
 def test_a_failed_login_takes_no_good_secret_away(desk: Desk) -> None:
     """A failed attempt with a wrong secret does not keep the earlier login from being renewed."""
     assert desk.log_in().returncode == 0
+    desk.leave_unproved()
     abandoned = desk.start("--timeout", "0.5", WITHINGS_CLIENT_SECRET="wrong")
     assert abandoned.wait().returncode == 1
     refused = desk.start(WITHINGS_CLIENT_SECRET="wrong")

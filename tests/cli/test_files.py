@@ -27,6 +27,7 @@ def test_a_pipe_as_env_file(desk: Desk, home: Path) -> None:
     refused = desk.run("configure", "--env-file", str(home / "pipe"))
     assert refused.returncode == 2
     assert "hint: to read a pipe: withings-auth configure --env-file -\n" in refused.stderr
+    desk.leave_unproved()
     read = desk.cli("configure", "--env-file", "-", env=desk.env, stdin="CLIENT_ID=abc\nCLIENT_SECRET=hush\n")
     assert read.returncode == 0, read.stderr
     assert "other users of this machine" not in read.stderr

@@ -9,10 +9,17 @@ from dataclasses import replace
 import pytest
 
 from tests.support.canaries import Canaries
-from withings_auth.errors import ConfigurationError, ProtocolViolation, ProviderError, ProviderUnavailable
+from withings_auth.errors import (
+    ConfigurationError,
+    ProtocolViolation,
+    ProviderError,
+    ProviderUnavailable,
+    UnusableVariable,
+    WithingsAuthError,
+)
 from withings_auth.model import App
 from withings_auth.provider.replies import Answer, AnswerLost, NotSent, Outcome, Post
-from withings_auth.provider.signed import check_app, revoke
+from withings_auth.provider.signed import check_app, refuse_wrong_app, revoke
 from withings_auth.sandbox import Sandbox, Switches
 
 
@@ -25,6 +32,19 @@ def answering(outcome: Outcome) -> Post:
         return outcome
 
     return send
+
+
+UNTELLING: list[tuple[Outcome, type[WithingsAuthError]]] = [
+    (NotSent(why="Connection refused"), ProviderUnavailable),
+    (NotSent(why="a variable", misconfigured=True), UnusableVariable),
+    (AnswerLost(why="it was closed"), ProviderUnavailable),
+    (Answer(http_status=502, body=b""), ProviderUnavailable),
+    (Answer(http_status=200, body=b"<html>"), ProviderUnavailable),
+    (Answer(http_status=200, body=b'{"status": 277, "error": "Insufficient permission"}'), ProviderError),
+    (Answer(http_status=200, body=b'{"status": 503, "error": "Invalid Params: invalid timestamp"}'), ProviderError),
+    (Answer(http_status=200, body=b'{"status": 0, "body": {}}'), ProtocolViolation),
+    (Answer(http_status=200, body=b'{"status": 0, "body": {"nonce": "a b\\u001b"}}'), ProtocolViolation),
+]
 
 
 class TestCheckApp:
@@ -54,18 +74,8 @@ class TestCheckApp:
         assert not any("the-canary-secret" in value for value in sent)
         assert len(sent) == 4
 
-    @pytest.mark.parametrize(
-        ("outcome", "error"),
-        [
-            (NotSent(why="Connection refused"), ProviderUnavailable),
-            (AnswerLost(why="it was closed"), ProviderUnavailable),
-            (Answer(http_status=502, body=b""), ProviderUnavailable),
-            (Answer(http_status=200, body=b"<html>"), ProviderUnavailable),
-            (Answer(http_status=200, body=b'{"status": 0, "body": {}}'), ProtocolViolation),
-            (Answer(http_status=200, body=b'{"status": 0, "body": {"nonce": "a b\\u001b"}}'), ProtocolViolation),
-        ],
-    )
-    def test_what_proves_nothing_says_so(self, outcome: Outcome, error: type[ProviderError]) -> None:
+    @pytest.mark.parametrize(("outcome", "error"), UNTELLING)
+    def test_what_proves_nothing_says_so(self, outcome: Outcome, error: type[WithingsAuthError]) -> None:
         with pytest.raises(error):
             check_app(App(client_id="id", client_secret="s"), "https://x.invalid", send=answering(outcome))
 
@@ -75,6 +85,20 @@ class TestCheckApp:
         outcome = Answer(http_status=200, body=json.dumps({"status": 342, "error": f"not by {secret}"}).encode())
         with pytest.raises(ConfigurationError, match=r"status 342: not by \*\*\*\)"):
             check_app(App(client_id="id", client_secret=secret), "https://x.invalid", send=answering(outcome))
+
+
+class TestRefuseWrongApp:
+    def test_only_withings_refusal_counts(self) -> None:
+        with Sandbox() as sandbox:
+            right = app_of(sandbox)
+            refuse_wrong_app(right, sandbox.url)
+            for wrong in (replace(right, client_id="0" * 64), replace(right, client_secret="wrong")):
+                with pytest.raises(ConfigurationError, match="does not know this client id"):
+                    refuse_wrong_app(wrong, sandbox.url)
+
+    @pytest.mark.parametrize(("outcome", "_error"), UNTELLING)
+    def test_what_proves_nothing_is_passed_over(self, outcome: Outcome, _error: object) -> None:
+        refuse_wrong_app(App(client_id="id", client_secret="s"), "https://x.invalid", send=answering(outcome))
 
 
 class TestRevoke:

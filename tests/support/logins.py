@@ -199,6 +199,10 @@ class Desk:
             shown += [finished.stdout.strip(), *self.sandbox.live_access_tokens]
         return finished
 
+    def leave_unproved(self) -> None:
+        """Makes Withings not say whether client id and client secret are right, so that made-up ones can be saved."""
+        self.sandbox.fail_next("status", where="signature", times=9, status=277, error="Insufficient permission")
+
     @staticmethod
     def wait_for(happened: Callable[[], bool], *, seconds: float = 60) -> None:
         """Waits until something has happened in another thread or process."""

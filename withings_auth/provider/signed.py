@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from withings_auth.errors import ProtocolViolation
+from withings_auth.errors import ProtocolViolation, ProviderError, UnusableVariable
 from withings_auth.model import App
 from withings_auth.provider.failures import signed_error
 from withings_auth.provider.forms import nonce_form, revoke_form
 from withings_auth.provider.http import post
 from withings_auth.provider.replies import Answer, Outcome, Post, read_body
 from withings_auth.validation import is_opaque_token
+
+logger = logging.getLogger(__name__)
 
 SIGNATURE_PATH = "/v2/signature"
 REVOKE_PATH = "/v2/oauth2"
@@ -26,6 +29,17 @@ def check_app(app: App, api_url: str, *, send: Post = post, now: Callable[[], fl
     not belong together, `ProviderUnavailable` if trying again helps, and `ProviderError`.
     """
     _fetch_nonce(app, api_url, send, now)
+
+
+def refuse_wrong_app(app: App, api_url: str, *, send: Post = post, now: Callable[[], float] = time.time) -> None:
+    """Raises `ConfigurationError` if Withings says that client id and client secret do not belong together. Blocks.
+
+    Returns if they do, and also if Withings cannot be asked or does not let this app sign.
+    """
+    try:
+        check_app(app, api_url, send=send, now=now)
+    except (UnusableVariable, ProviderError) as error:
+        logger.debug("whether client id and client secret are right is unknown: %s", type(error).__name__)
 
 
 def revoke(app: App, api_url: str, userid: str, *, send: Post = post, now: Callable[[], float] = time.time) -> None:

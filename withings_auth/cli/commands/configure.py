@@ -12,6 +12,7 @@ from withings_auth.authorization.addresses import resolve_addresses
 from withings_auth.cli.configured import report_consequences, save_store, show_next_step, store_values
 from withings_auth.cli.given import Given, read_given
 from withings_auth.cli.options import add_profile, load_settings, open_store
+from withings_auth.cli.proof import proved_app
 from withings_auth.cli.ui.prompts import (
     Check,
     ask,
@@ -62,7 +63,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--open-dashboard", action="store_true", help="open Withings' developer dashboard first")
     parser.add_argument(
-        "--check", action="store_true", help="ask Withings whether client id and secret are right, before saving"
+        "--check", action="store_true", help="save only if Withings says that client id and secret are right"
     )
 
 
@@ -110,9 +111,10 @@ def set_up(
 ) -> App:
     """Saves the given app; on a terminal, asks for what is missing, or for everything if nothing is given. Returns it.
 
-    `check_first` asks Withings before saving. With `paste_only` any redirect URI is allowed. Asking begins with the app
-    that is set; with the one of the profile's login if that has lost its secret, or `for_profile`. Raises
-    `ConfigurationError`, with nothing changed, and what `save_app` and `check` raise.
+    Nothing is saved if Withings says that client id and client secret are wrong, or, with `check_first`, does not say
+    that they are right. With `paste_only` any redirect URI is allowed. Asking begins with the app that is set; with the
+    one of the profile's login if that has lost its secret, or `for_profile`. Raises `ConfigurationError`, with nothing
+    changed, and what `save_app` and `check` raise.
     """
     given = given or Given()
     listen = given.listen or settings.listen
@@ -124,6 +126,7 @@ def set_up(
     known = given.app.over(_known(given.app.client_id, settings, store, own))
     if open_dashboard or (ask_all and known.client_id is None):
         _show_dashboard(known.redirect_uri or DEFAULT_REDIRECT_URI, open_it=open_dashboard)
+    id_typed, secret_typed = (ask_all or one is None for one in (known.client_id, known.client_secret))
     if is_terminal():
         known = _ask(known, settings, store, check_uri, ask_all=ask_all)
     app = known.complete()
@@ -131,6 +134,8 @@ def set_up(
     warn_of_unknown_scopes(given.app.scopes or ())
     if check_first:
         check(app, settings)
+    else:
+        app = proved_app(app, settings.endpoints.api_url, id_typed=id_typed, secret_typed=secret_typed)
     file = config_directory() / CONFIG_FILE
     if app.client_id == own and settings.app.client_id not in {None, own}:
         save_app(store, app, file, {})

@@ -12,6 +12,7 @@ from withings_auth.authorization.addresses import resolve_addresses
 from withings_auth.authorization.flow import login
 from withings_auth.authorization.options import DEFAULT_TIMEOUT_SECONDS
 from withings_auth.cli.options import add_profile, add_replace, load_settings, open_store, parse_seconds, to_paste
+from withings_auth.cli.proof import proved_app
 from withings_auth.cli.ui.keyboard import typed_lines
 from withings_auth.cli.ui.prompts import ask_for_secret, warn_of_unknown_scopes
 from withings_auth.cli.ui.signals import run_interruptible
@@ -22,6 +23,7 @@ from withings_auth.model import DEFAULT_REDIRECT_URI, App
 from withings_auth.provider.failures import DASHBOARD
 from withings_auth.provider.variables import refuse_unusable_files
 from withings_auth.store.base import SecretStore
+from withings_auth.store.ownership import refuse_other_owner
 from withings_auth.store.records import stored_grant
 from withings_auth.validation import is_loopback_url
 
@@ -86,12 +88,13 @@ def execute(options: argparse.Namespace) -> int:
         if options.sandbox:
             app, settings = _sandbox_app(options, settings, store, held)
         else:
+            proved = None
             if is_terminal() and known_app(settings, store, to_save=True).client_id is None:
                 from withings_auth.cli.commands.configure import set_up  # here, because most logins have an app
 
-                set_up(settings, store, paste_only=options.paste)
+                proved = set_up(settings, store, paste_only=options.paste)
                 settings = _read(options)
-            app = _own_app(options, settings, store)
+            app = _own_app(options, settings, store, proved)
         warn_of_unknown_scopes(app.scopes)
         held.enter_context(_sandbox_hints(options))
         run_interruptible(
@@ -142,8 +145,11 @@ def _read(options: argparse.Namespace) -> Settings:
     return load_settings(options, flags)
 
 
-def _own_app(options: argparse.Namespace, settings: Settings, store: SecretStore) -> App:
-    """Returns the app from flags, environment, configuration and what an earlier login saved."""
+def _own_app(options: argparse.Namespace, settings: Settings, store: SecretStore, proved: App | None) -> App:
+    """Returns the app from flags, environment, configuration and what an earlier login saved.
+
+    Withings has been asked whether its credentials are right, unless they are those of the `proved` one.
+    """
     known = known_app(settings, store, to_save=True)
     if known.client_id is None:
         raise ConfigurationError(
@@ -152,8 +158,15 @@ def _own_app(options: argparse.Namespace, settings: Settings, store: SecretStore
             f" for a trial without an account: {PROGRAM} login --sandbox",
         )
     uri = known.redirect_uri or DEFAULT_REDIRECT_URI
-    resolve_addresses(uri, settings.listen, paste_only=options.paste)  # before any question is asked
-    return replace(known, client_secret=known.client_secret or ask_for_secret()).complete()
+    # Before any question is asked:
+    resolve_addresses(uri, settings.listen, paste_only=options.paste)
+    owner = None if options.replace else stored_grant(store, settings.profile)
+    if owner is not None:
+        refuse_other_owner(settings.profile, owner, known.client_id, settings.endpoints.token_url)
+    app = replace(known, client_secret=known.client_secret or ask_for_secret()).complete()
+    if proved is not None and (app.client_id, app.client_secret) == (proved.client_id, proved.client_secret):
+        return app
+    return proved_app(app, settings.endpoints.api_url, secret_typed=known.client_secret is None)
 
 
 def _sandbox_app(

@@ -22,12 +22,12 @@ Check = Callable[[str], str | None]
 """Returns why a text is no valid answer, or None if it is one."""
 
 
-def ask(question: str, *, check: Check, default: str | None = None, hidden: bool = False) -> str:
-    """Returns what the user types, by default `default`; `hidden` shows neither.
+def ask(question: str, *, check: Check, default: str | None = None, quiet: bool = False, hidden: bool = False) -> str:
+    """Returns what the user types, by default `default`; `quiet` does not show the default, `hidden` shows neither.
 
     Raises `ConfigurationError` if no answer is valid.
     """
-    shown = "" if default is None or hidden else f" [{printable(default)}]"
+    shown = "" if default is None or quiet or hidden else f" [{printable(default)}]"
     for _ in range(MOST_TRIES):
         text = _read_answer(f"{question}{shown}: ", hidden=hidden).strip() or default or ""
         why = check(text)

@@ -16,6 +16,7 @@ class TestAnotherSecretOrApp:
         """The login stays the same: same user, same refresh token."""
         assert configure_app(bare).returncode == 0
         assert bare.log_in().returncode == 0
+        bare.leave_unproved()
         assert configure_app(bare, secret="wrong").returncode == 0
         bare.grow_older(10_800)
         refused = bare.run("token")
@@ -32,6 +33,7 @@ class TestAnotherSecretOrApp:
         """The login keeps its own app; an app that no login uses is removed."""
         assert configure_app(bare).returncode == 0
         assert bare.log_in().returncode == 0
+        bare.leave_unproved()
         second = configure(bare, "--client-id", "second", secret="hush")
         assert "stays logged in with the previous app" in second.stderr
         assert saved_app(bare)["client_secret"] == bare.sandbox.client_secret
@@ -46,6 +48,7 @@ class TestAnotherSecretOrApp:
         """The app is saved, so the exit code is 0."""
         assert configure_app(bare).returncode == 0
         write(bare.directory / "token" / "default.json", "not ours").parent.chmod(0o700)
+        bare.leave_unproved()
         finished = configure(bare, "--client-id", "second", secret="hush")
         assert finished.returncode == 0
         assert "Next: withings-auth login" in finished.stderr
@@ -53,6 +56,7 @@ class TestAnotherSecretOrApp:
 
     def test_a_variable_that_overrides_a_saved_value_is_a_warning(self, bare: Desk) -> None:
         """It names the variable and never its value; a variable with the same value needs no warning."""
+        bare.leave_unproved()
         finished = configure(
             bare,
             "--client-id",
@@ -70,12 +74,13 @@ class TestAnotherSecretOrApp:
 
 class TestCheck:
     def test_saved_credentials_are_checked_without_a_browser(self, bare: Desk) -> None:
-        """It takes one signed request and no question."""
+        """It takes one signed request and no question, after the one of `configure` itself."""
         assert configure_app(bare).returncode == 0
+        assert bare.sandbox.counters.nonces == 1
         finished = bare.run("configure", "--check")
         assert (finished.returncode, finished.stdout) == (0, "")
         assert "Withings accepts this client id with this client secret." in finished.stderr
-        assert bare.sandbox.counters.nonces == 1
+        assert bare.sandbox.counters.nonces == 2
 
     def test_there_is_nothing_to_check(self, bare: Desk) -> None:
         """Exit 2, and a hint."""

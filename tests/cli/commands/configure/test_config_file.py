@@ -48,6 +48,7 @@ def test_only_what_was_given_is_written(bare: Desk, config: Path) -> None:
     """A new secret leaves the file alone, whatever variables set."""
     write(config, f"client_id = '{bare.sandbox.client_id}'\nstore = 'file:~/{bare.directory.name}'\n")
     os.utime(config, (1, 1))
+    bare.leave_unproved()
     finished = configure(bare, secret="hush", WITHINGS_SCOPES="user.info", WITHINGS_REDIRECT_URI=bare.redirect_uri)
     assert finished.returncode == 0
     assert config.stat().st_mtime == 1

@@ -100,6 +100,7 @@ def test_on_a_terminal_the_app_of_the_login_comes_first(bare: Desk, config: Path
     """If its secret is lost, even if config.toml names another app: that one stays set, and keeps its secret."""
     bare.env["WITHINGS_REDIRECT_URI"] = bare.redirect_uri
     bare.put_login("mum")
+    bare.leave_unproved()
     assert configure(bare, "--client-id", "another", "--redirect-uri", bare.redirect_uri, secret="hush").returncode == 0
     path = damage(bare)
     if gone:

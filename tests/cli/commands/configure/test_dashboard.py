@@ -15,6 +15,7 @@ class TestDashboard:
 
     def test_it_is_opened_on_request(self, bare: Desk, home: Path) -> None:
         """In the browser that a login would use."""
+        bare.leave_unproved()
         finished = configure(bare, "--open-dashboard", "--client-id", "abc", secret="hush", BROWSER=self.opener(home))
         assert finished.returncode == 0
         bare.wait_for(lambda: (home / "opened").exists() and bool((home / "opened").read_text()))
@@ -33,6 +34,7 @@ class TestDashboard:
 
     def test_without_a_screen_only_the_address_is_shown(self, bare: Desk) -> None:
         """As over SSH, in a container, or without a display."""
+        bare.leave_unproved()
         finished = configure(bare, "--open-dashboard", "--client-id", "abc", secret="hush", SSH_TTY="/dev/pts/0")
         assert finished.returncode == 0
         assert "No browser was opened (this is a session over SSH)." in finished.stderr

@@ -30,6 +30,7 @@ def test_the_file_of_a_script_is_enough(bare: Desk, config: Path, home: Path) ->
 def test_what_windows_writes_is_read(bare: Desk, home: Path, encoding: str) -> None:
     """With the byte order mark of an editor, or of PowerShell's `>`."""
     (home / "env").write_bytes("CLIENT_ID=abc\r\nCLIENT_SECRET=hush\r\n".encode(encoding))
+    bare.leave_unproved()
     finished = configure(bare, "--env-file", str(home / "env"))
     assert finished.returncode == 0, finished.stderr
     assert '"client_secret":"hush"' in (bare.directory / "app/abc.json").read_text()
@@ -48,6 +49,7 @@ def test_flags_come_first(bare: Desk, config: Path, home: Path) -> None:
 def test_a_secret_that_others_can_read_is_a_warning(bare: Desk, home: Path) -> None:
     """It is used all the same."""
     file = write(home / "env", "CLIENT_ID=abc\nCLIENT_SECRET=hush\n", 0o644)
+    bare.leave_unproved()
     finished = configure(bare, "--env-file", str(file))
     assert finished.returncode == 0
     assert "warning: other users of this machine can read" in finished.stderr

@@ -86,6 +86,7 @@ def test_invalid_values_are_refused(bare: Desk, config: Path, flags: tuple[str, 
 
 def test_a_redirect_uri_that_leads_elsewhere_needs_a_listening_address(bare: Desk, config: Path) -> None:
     """The address is saved as well, since `login` needs it."""
+    bare.leave_unproved()
     uri = ("--redirect-uri", "https://me.example/cb", "--listen", "127.0.0.1:8000")
     assert configure(bare, "--client-id", "abc", *uri, secret="hush").returncode == 0
     assert tomllib.loads(config.read_text())["listen"] == "127.0.0.1:8000"

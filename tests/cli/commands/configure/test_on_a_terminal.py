@@ -57,6 +57,7 @@ def test_enter_keeps_present_values(bare: Desk, config: Path) -> None:
 
 def test_enter_takes_the_secret_in_the_environment(bare: Desk) -> None:
     """The question says so, since it is not the saved one."""
+    bare.leave_unproved()
     assert configure_app(bare, secret="wrong").returncode == 0
     env = {**bare.env, "WITHINGS_CLIENT_SECRET": bare.sandbox.client_secret}
     program = bare.cli.on_terminal("configure", env=env)

@@ -56,6 +56,7 @@ def test_the_file_names_another_app(desk: Desk, file: Path, flag: bool) -> None:
 
 def test_the_secret_of_another_app_is_not_sent_for_it(desk: Desk, file: Path) -> None:
     """Statement 38: a secret in the environment belongs to the app in config.toml, and the file has its own."""
+    desk.leave_unproved()
     configure(desk, "another", "hush")
     change(file, client_id=desk.sandbox.client_id, consumer_secret=desk.sandbox.client_secret)
     finished = import_file(desk, file, WITHINGS_CLIENT_ID=None, WITHINGS_CLIENT_SECRET="hush")
