@@ -25,6 +25,9 @@ find_python = python=; for candidate in $(PYTHONS); do \
 	if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
 	then python=$$candidate; break; fi; done
 
+# Compiled modules are kept, whatever the environment says: the tests start thousands of processes.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo test test-oldest simulate bench lint types format clean system dev
@@ -37,7 +40,7 @@ demo: $(RUNTIME) ## see it all: log in, get a token, renew it, log out
 
 test: system lint types ## install what the tests need, then check style, types, all tests and their coverage (JOBS=3)
 	@rm -rf .coverage
-	@$(BIN)/coverage run -m pytest --quiet --numprocesses=$(JOBS)
+	@$(BIN)/coverage run -m pytest --quiet --numprocesses=$(JOBS) --dist=worksteal
 	@$(BIN)/coverage combine --quiet && rm -f .coverage/data.* # left by processes that were killed while they wrote
 	@$(BIN)/coverage report
 
