@@ -6,7 +6,6 @@ if it finds them, and otherwise a scripted browser and files in a temporary dire
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import socket
@@ -64,7 +63,7 @@ def tell_story(environ: Mapping[str, str]) -> None:
         issued = time.monotonic()
         say("\n2. From now on, every program on this machine can get a working access token.")
         first = run("withings-auth token", environ)
-        say("\n3. Use it: ask for the latest weights.")
+        say("\n3. Use it: ask for the latest weights, in kilograms.")
         show_weights(environ)
         say(f"\n4. This token lives {TOKEN_LIFE_SECONDS} seconds (at Withings, three hours). Waiting until it expires…")
         time.sleep(max(0.0, issued + TOKEN_LIFE_SECONDS + 1 - time.monotonic()))
@@ -99,16 +98,10 @@ def capture(command: str, environ: Mapping[str, str]) -> str:
 
 
 def show_weights(environ: Mapping[str, str]) -> None:
-    """Asks the API for the latest weights and shows them as a user would read them."""
-    command = "withings-auth api measure getmeas meastype=1 category=1"
-    say(f"$ {command}")
-    groups = json.loads(capture(command, environ))["measuregrps"]
-    say(f"   (JSON with {len(groups)} weights; the latest five, in kilograms:)")
-    for group in groups[:5]:
-        measure = group["measures"][0]
-        kilograms = measure["value"] * 10 ** measure["unit"]
-        day = time.strftime("%a %d %b %H:%M", time.localtime(group["date"]))
-        say(f"   {day}   {kilograms:5.1f} kg")
+    """Asks the API for the weights in kilograms, and shows the latest five."""
+    command = "withings-auth api measure getmeas meastype=1 category=1 --csv"
+    say(f"$ {command} | head -6")
+    say("\n".join(capture(command, environ).splitlines()[:6]))
 
 
 def choose_browser() -> dict[str, str]:

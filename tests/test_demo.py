@@ -28,7 +28,7 @@ def run_demo(cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch, env: dict[st
         assert f"$ withings-auth {command}" in finished.stdout
     tokens = [line for line in finished.stdout.splitlines() if line.startswith("sandbox-")]
     assert len(tokens) == len(set(tokens)) == 2
-    assert finished.stdout.count(" kg") == 5
+    assert len(re.findall(r"(?m)^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,weight,\d\d\.\d+,kg,Body\+$", finished.stdout)) == 5
     assert re.search(r"(?m)^Access token  valid until .* \(in \d+ s\)$", finished.stdout)
     assert "Body+, battery" in finished.stdout
     assert set(home.rglob("*")) == before

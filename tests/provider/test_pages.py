@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from withings_auth.errors import ProtocolViolation, ProviderUnavailable
-from withings_auth.provider.pages import MOST_PAGES, all_pages, has_more
+from withings_auth.provider.pages import MOST_PAGES, each_page, has_more, joined
 
 FORM = {"action": "getmeas"}
 
@@ -37,7 +37,7 @@ def test_nothing_said_is_no_more() -> None:
 
 def test_one_page_is_the_whole() -> None:
     asked, fetch = playing({"updatetime": 7, "rows": [1, 2], "more": 0, "offset": 0})
-    assert all_pages(fetch, FORM) == {"updatetime": 7, "rows": [1, 2]}
+    assert joined(each_page(fetch, FORM)) == {"updatetime": 7, "rows": [1, 2]}
     assert asked == [None]
 
 
@@ -47,19 +47,19 @@ def test_lists_are_joined_in_order_and_the_rest_is_the_first_pages() -> None:
         {"updatetime": 8, "rows": [3], "others": ["a"], "more": True, "offset": "3"},
         {"updatetime": 9, "rows": [4], "others": ["b"], "more": False, "offset": 0},
     )
-    assert all_pages(fetch, FORM) == {"updatetime": 7, "rows": [1, 2, 3, 4], "others": ["a", "b"]}
+    assert joined(each_page(fetch, FORM)) == {"updatetime": 7, "rows": [1, 2, 3, 4], "others": ["a", "b"]}
     assert asked == [None, "2", "3"]
 
 
 def test_it_begins_where_the_form_says() -> None:
     asked, fetch = playing({"rows": [5], "more": 1, "offset": 6}, {"rows": [6]})
-    assert all_pages(fetch, {**FORM, "offset": "5"}) == {"rows": [5, 6]}
+    assert joined(each_page(fetch, {**FORM, "offset": "5"})) == {"rows": [5, 6]}
     assert asked == ["5", "6"]
 
 
 def test_a_list_where_there_was_none_spoils_nothing() -> None:
     _, fetch = playing({"model": "Body+", "more": 1, "offset": 1}, {"model": ["another"]})
-    assert all_pages(fetch, FORM) == {"model": "Body+"}
+    assert joined(each_page(fetch, FORM)) == {"model": "Body+"}
 
 
 @pytest.mark.parametrize("offset", [0, 2, 1, -3, None, "x", 2.5, True, []])
@@ -67,7 +67,7 @@ def test_an_offset_that_does_not_grow_is_an_error(offset: object) -> None:
     """Else the same page would come for ever."""
     _, fetch = playing({"more": 1, "offset": 2}, {"more": 1, "offset": offset})
     with pytest.raises(ProtocolViolation, match="does not grow") as caught:
-        all_pages(fetch, FORM)
+        joined(each_page(fetch, FORM))
     assert caught.value.exit_code == 1
 
 
@@ -75,13 +75,13 @@ def test_an_offset_that_does_not_grow_is_an_error(offset: object) -> None:
 def test_the_first_offset_must_lead_on_too(offset: object) -> None:
     _, fetch = playing({"more": 1, "offset": offset})
     with pytest.raises(ProtocolViolation, match="does not grow"):
-        all_pages(fetch, FORM)
+        joined(each_page(fetch, FORM))
 
 
 def test_pages_without_an_end_are_an_error() -> None:
     asked, fetch = playing(*({"more": 1, "offset": number + 1} for number in range(MOST_PAGES + 1)))
     with pytest.raises(ProtocolViolation, match="more than 1000 pages"):
-        all_pages(fetch, FORM)
+        joined(each_page(fetch, FORM))
     assert len(asked) == MOST_PAGES
 
 
@@ -89,7 +89,7 @@ def test_as_many_pages_as_may_be_are_fetched() -> None:
     pages = [{"rows": [number], "more": 1, "offset": number + 1} for number in range(MOST_PAGES)]
     pages[-1]["more"] = 0
     asked, fetch = playing(*pages)
-    assert len(all_pages(fetch, FORM)["rows"]) == len(asked) == MOST_PAGES
+    assert len(joined(each_page(fetch, FORM))["rows"]) == len(asked) == MOST_PAGES
 
 
 def test_a_failure_in_between_is_the_end() -> None:
@@ -102,5 +102,5 @@ def test_a_failure_in_between_is_the_end() -> None:
         return {"rows": [1], "more": 1, "offset": 1}
 
     with pytest.raises(ProviderUnavailable):
-        all_pages(fetch, FORM)
+        joined(each_page(fetch, FORM))
     assert asked == [None, "1"]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from withings_auth.cli.options import add_profile, load_settings, open_store, parse_seconds
 from withings_auth.cli.retry import keep_trying, refuse_endless_wait
-from withings_auth.cli.ui.terminal import answer, is_terminal, tell, wait_and_tell
+from withings_auth.cli.table import csv_parts
+from withings_auth.cli.ui.terminal import answer, is_terminal, show, tell, wait_and_tell
 from withings_auth.provider.calls import body_of, call, form_of, service_path
-from withings_auth.provider.pages import all_pages, has_more
+from withings_auth.provider.pages import each_page, has_more, joined
 from withings_auth.provider.repeat_guard import ask_past_guard
 from withings_auth.provider.replies import Answer, read_envelope
 from withings_auth.store.records import load_grant
@@ -22,9 +23,9 @@ T = TypeVar("T")
 
 EXAMPLE = (
     "examples:\n"
-    "  withings-auth api measure getmeas meastype=1                     (weights)\n"
-    "  withings-auth api measure getmeas meastype=1 lastupdate=0 --paginate\n"
-    "  withings-auth api v2/user getdevice\n\n"
+    "  withings-auth api measure getmeas meastype=1 --csv               (weights in kg)\n"
+    "  withings-auth api measure getmeas lastupdate=0 --paginate --csv  (all measurements)\n"
+    "  withings-auth api v2/user getdevice                              (JSON, as Withings sends it)\n\n"
     "All services: https://developer.withings.com/api-reference/"
 )
 
@@ -36,6 +37,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "parameters", metavar="NAME=VALUE", nargs="*", default=[], help="a parameter, for example meastype=1"
     )
     add_profile(parser)
+    parser.add_argument(
+        "--csv",
+        action="store_true",
+        help="print a list as CSV; measurements with their date, name and unit, page by page with --paginate",
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--paginate", action="store_true", help="fetch all pages and merge them into one answer")
     form.add_argument(
@@ -55,7 +61,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Prints the body of the answer as JSON. Raises what `TokenSource.token` raises, and `ProviderError`."""
+    """Prints the body of the answer. Raises what `TokenSource.token` raises, and `ProviderError`."""
+    if options.csv and options.raw:
+        options.parser.error("argument --raw: not allowed with argument --csv")
     if options.wait is not None:
         refuse_endless_wait(options.wait, "api measure getmeas meastype=1 --wait 300")
     path, form = service_path(options.path), form_of(options.action, options.parameters)
@@ -70,10 +78,11 @@ def execute(options: argparse.Namespace) -> int:
     if options.raw:
         _print_raw(lambda: call(source, url, form), options.wait)
     elif options.paginate:
-        _print(all_pages(fetch, form))
+        pages = _announced(each_page(fetch, form))
+        _print_csv(pages) if options.csv else _print_json(joined(pages))
     else:
         body = fetch(form)
-        _print(body)
+        _print_csv([body]) if options.csv else _print_json(body)
         if has_more(body) and is_terminal():
             tell("There are more pages: --paginate fetches them all.")
     return 0
@@ -100,9 +109,26 @@ def _print_raw(ask: Callable[[], Answer], wait_seconds: float | None) -> None:
     finally:
         for reply in last:
             if (whole := read_envelope(reply)) is not None:
-                _print(whole)
+                _print_json(whole)
 
 
-def _print(content: Mapping[str, Any]) -> None:
+def _announced(pages: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yields the pages; while one is being fetched, says so on a terminal."""
+    rows = 0
+    show("Fetching page 1.")
+    for number, page in enumerate(pages, start=2):
+        show("")
+        yield page
+        rows += sum(len(value) for value in page.values() if isinstance(value, list))
+        if has_more(page):
+            show(f"Fetching page {number}. Entries so far: {rows}.")
+
+
+def _print_csv(pages: Iterable[Mapping[str, Any]]) -> None:
+    for part in csv_parts(pages):
+        answer(part)
+
+
+def _print_json(content: Mapping[str, Any]) -> None:
     # ASCII escapes whatever Withings sends, so that a terminal does not obey it.
     answer(json.dumps(content, indent=2))

@@ -101,10 +101,10 @@ def show(line: str) -> None:
         if columns:
             fitting = _fitting(line, columns - _KEPT_FREE)
             blank = f"\r{' ' * min(len(_shown) + _KEPT_FREE - 1, columns - 1)}\r" if _shown else ""
+            _shown = fitting  # first, because Ctrl-C may come while it is written
             with suppress(OSError):
                 sys.stderr.write(blank + fitting)
                 sys.stderr.flush()
-            _shown = fitting
 
 
 def report(error: WithingsAuthError) -> int:
