@@ -14,10 +14,9 @@ import pytest
 
 import withings_auth
 from tests.screenshot import PICTURE, SIZE
-from tests.support.keyring_daemon import SecretService
 from tests.support.logins import Desk, free_port
 from tests.support.programs import Cli
-from tests.support.readme import README, blocks, recipe_with, rows, section, shown_as
+from tests.support.readme import README, blocks, recipe_with, rows, section
 from tests.support.visitor import VISITOR
 from withings_auth import errors
 from withings_auth.cli import COMMANDS, HUNG_UP, INTERRUPTED, TERMINATED
@@ -94,37 +93,10 @@ def test_records_are_stored_where_it_says(desk: Desk) -> None:
     assert found == {"token/default.json", f"app/{desk.sandbox.client_id}.json"}
 
 
-def test_the_first_screen_is_what_a_newcomer_sees(desk: Desk, secret_service: SecretService) -> None:
-    """From nothing to a weight: both commands, on a terminal with a real keyring, print what the README shows."""
-    _, login, api = re.split(r"(?m)^\$ .*\n", blocks("console")[0])[1:]
-    nothing = {"WITHINGS_CLIENT_ID": None, "WITHINGS_CLIENT_SECRET": None, "WITHINGS_AUTH_STORE": None}
-    env = {**desk.env, **nothing, **secret_service.environ, "BROWSER": VISITOR}
-    program = desk.cli.on_terminal("login", env=env)
-    for question, answer in (
-        (r"\[y/N\] $", ""),
-        ("Client id: $", desk.sandbox.client_id),
-        (r"Client secret .*: $", desk.sandbox.client_secret),
-        (r"Redirect URI.*: $", ""),
-        (r"Scopes.*: $", ""),
-    ):
-        program.screen.expect(question)
-        program.type(f"{answer}\n")
-    seen = program.wait()
-    assert seen.returncode == 0, seen.screen
-    assert re.fullmatch(shown_as(login), left_on_screen(seen.screen)), seen.screen
-    asked = desk.cli.on_terminal("api", "measure", "getmeas", "meastype=1", env=env).wait()
-    assert re.fullmatch(shown_as(api), left_on_screen(asked.screen)), asked.screen
-
-
-def left_on_screen(written: str) -> str:
-    """What is on the screen in the end: of a line that was overwritten, only the last text."""
-    return "\n".join(line.rpartition("\r")[2].rstrip() for line in written.split("\n"))
-
-
 def test_the_picture_is_the_one_that_the_script_takes() -> None:
     """It is where the README expects it, is not shown larger than it is, and has a description."""
-    source, width, text = re.findall(r'<img src="([^"]+)" width="(\d+)" alt="([^"]+)">', README)[0]
-    assert ROOT / source == PICTURE
+    pictures = re.findall(r'<img src="([^"]+)" width="(\d+)" alt="([^"]+)">', README)
+    ((width, text),) = ((width, text) for source, width, text in pictures if ROOT / source == PICTURE)
     assert int(width) <= SIZE["width"]
     assert "38210457" in text
 
@@ -167,6 +139,25 @@ def test_the_python_names_exist() -> None:
     assert all(pkgutil.resolve_name(name) for name in names)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert set(re.findall(r"pip install '\.\[(\w+)\]'", README)) == set(project["optional-dependencies"])
+
+
+def test_no_recipe_saves_what_others_can_read() -> None:
+    """Weights are health data: a recipe that writes a file sets the umask before, in the shell and in Python."""
+    files = {path.name: path.read_text() for path in (ROOT / "tests" / "examples").iterdir()}
+    shell = [*blocks("sh"), *(text for text in files.values() if text.startswith("#!/bin/sh"))]
+    python = [*blocks("python"), *(text for name, text in files.items() if name.endswith(".py"))]
+    to_a_file = r"""(?m)^[^#\n]*(?<![\d&-])>(?!/dev/null)["$\w~./]+"""
+    for texts, saves, umask in (
+        (shell, to_a_file, "umask 077"),
+        (python, r"savefig\(|write_\w+\(|, \"w\"\)", "os.umask(0o077)"),
+    ):
+        saving = [(text, found) for text in texts if (found := re.search(saves, text))]
+        assert all(umask in text[: found.end()] for text, found in saving), saving
+
+
+def test_what_is_cloned_is_this_repository() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert f"$ git clone {project['urls']['Source']} " in blocks("console")[0]
 
 
 @pytest.mark.parametrize("name", ["LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "Makefile"])

@@ -49,9 +49,3 @@ def asking(url: str, recipe: str) -> str:
     """The recipe with another service in place of Withings, otherwise unchanged."""
     assert Endpoints().api_url in recipe, "it does not call Withings"
     return recipe.replace(Endpoints().api_url, url)
-
-
-def shown_as(shown: str) -> str:
-    """The pattern for what a block shows: `⋮` is any lines, a word with `…` any word, 15:04 any time."""
-    pattern = re.sub(r"\S*…", r"\\S+", re.escape(shown).replace("⋮\\\n", "(?:.*\n)*?"))
-    return pattern.replace("15:04", r"\d\d:\d\d").replace(r"synced\ today", "synced .*").replace("72480", r"\d{5}")
