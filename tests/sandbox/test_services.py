@@ -90,11 +90,14 @@ class TestActivity:
         assert sum(day[f"hr_zone_{zone}"] for zone in range(4)) == 16 * 3600  # half hours that the watch recorded
 
     def test_today_goes_on(self, bench: Bench) -> None:
-        """Today's steps are those so far."""
-        bench.advance(DAY - NOW % DAY + 12 * 3600)
-        noon = ask(bench, "/v2/measure", "getactivity", startdateymd="2023-11-15", enddateymd="2023-11-15")
+        """Today's steps are those so far, and before the first there is no today."""
+        today = {"startdateymd": "2023-11-15", "enddateymd": "2023-11-15"}
+        bench.advance(DAY - NOW % DAY)
+        assert ask(bench, "/v2/measure", "getactivity", **today)["activities"] == []
+        bench.advance(12 * 3600)
+        noon = ask(bench, "/v2/measure", "getactivity", **today)
         bench.advance(6 * 3600)
-        evening = ask(bench, "/v2/measure", "getactivity", startdateymd="2023-11-15", enddateymd="2023-11-15")
+        evening = ask(bench, "/v2/measure", "getactivity", **today)
 
         assert 0 < noon["activities"][0]["steps"] < evening["activities"][0]["steps"]
         assert noon["activities"][0]["modified"] < evening["activities"][0]["modified"]

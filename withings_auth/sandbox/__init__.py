@@ -3,7 +3,7 @@
 ```python
 async with Sandbox(redirect_uris=["http://localhost:8000"]) as sandbox:
     client = MyClient(sandbox.endpoints, sandbox.client_id, sandbox.client_secret)
-    sandbox.advance(3 * 3600)
+    sandbox.advance(hours=3)
     sandbox.fail_next("lost")
 ```
 

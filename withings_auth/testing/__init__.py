@@ -2,7 +2,7 @@
 
 pytest finds the fixtures by itself once withings-auth is installed; `plugin` has them:
 
-- `withings_sandbox`: a Withings of its own for each test, with a clock that only the test moves forward.
+- `withings_sandbox`: a Withings of its own for each test, with a clock that you can move forward.
 - `withings_store`: a store in memory, in which somebody is logged in to the profile `default`.
 - `withings_token_source`, `withings_async_token_source`: what a program gets its tokens from. They live by the
   sandbox's clock: they never sleep, and after `withings_sandbox.advance(hours=3)` their token has expired too.
@@ -15,7 +15,12 @@ Programs call `https://wbsapi.withings.net`. What leads these calls to the sandb
 - requests: `session.mount("https://wbsapi.withings.net", SandboxAdapter(withings_sandbox))`, from
   `withings_auth.testing.requests`
 
-`log_in` logs in further people, whose tokens a `SandboxTokenSource` or an `AsyncSandboxTokenSource` returns.
+If your program makes its own `TokenSource()`, replace that: `monkeypatch.setattr("my_program.TokenSource", lambda:
+withings_token_source)`. `log_in` logs in further people, whose tokens a `SandboxTokenSource` or an
+`AsyncSandboxTokenSource` returns.
+
+`withings_sandbox.expire_access_token()` makes Withings refuse a token early; an adapter has it renewed at once, but not
+again within a minute: `withings_sandbox.advance(minutes=1)` before you try it twice.
 
 To test a store of your own, inherit what every `SecretStore` promises:
 
