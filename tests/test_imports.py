@@ -162,7 +162,13 @@ def log_in(canaries: Canaries) -> str:
     return grant.access_token
 
 
-AT_THE_END = "import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr))"
+# The command may end at once, beside a thread of the keyring's that nobody waits for.
+AT_THE_END = """
+import atexit, os, sys
+show, end = lambda: print(*sys.modules, file=sys.stderr, flush=True), os._exit
+atexit.register(show)
+os._exit = lambda code: (show(), end(code))
+"""
 AS_COMMAND = "from withings_auth.__main__ import run; sys.argv = ['withings-auth', 'token']; run()"
 AS_LIBRARY = "from withings_auth import TokenSource; print(TokenSource().access_token())"
 
