@@ -163,7 +163,7 @@ def test_a_second_login_needs_no_environment(desk: Desk) -> None:
 
 
 def test_login_sync(desk: Desk, home: Path) -> None:
-    """A Python program logs in with one call, even in a notebook, which has a running loop."""
+    """A Python program logs in with one call, even in a notebook, which has a running loop; the saved app will do."""
     told: list[str] = []
     app = App(
         client_id=desk.sandbox.client_id,
@@ -172,7 +172,7 @@ def test_login_sync(desk: Desk, home: Path) -> None:
     )
     store = open_store(f"file:{home / 'mine'}")
 
-    def log_in() -> str:
+    def log_in(app: App | None = None) -> str:
         token = login_sync(
             app, store=store, endpoints=desk.sandbox.endpoints, browser=VISITOR, tell=told.append, timeout=20
         )
@@ -182,7 +182,7 @@ def test_login_sync(desk: Desk, home: Path) -> None:
     async def in_a_notebook() -> str:
         return log_in()
 
-    assert log_in() == asyncio.run(in_a_notebook()) == str(desk.sandbox.people[0].userid)
+    assert log_in(app) == asyncio.run(in_a_notebook()) == str(desk.sandbox.people[0].userid)
     assert any("Signed in as" in line for line in told)
 
 

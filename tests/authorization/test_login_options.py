@@ -22,7 +22,7 @@ async def call_the_coroutine() -> None:
     await login(APP, profil="mum")  # type: ignore[call-arg]  # a keyword that does not exist
     await login(APP, timeout="soon")  # type: ignore[arg-type]  # a value of the wrong type
     await login(APP, "mum")  # type: ignore[call-arg]  # all but the app are keywords
-    await login()  # type: ignore[call-arg]  # there is no default app
+    assert_type(await login(), Token)  # with the app that is set, or the only one that is saved
 
 
 def call_the_blocking_function() -> None:

@@ -6,7 +6,6 @@ import configparser
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -16,13 +15,12 @@ import pytest
 from tests.recipes.conftest import PROGRAMS
 from tests.recipes.steps import needs_interpreter, weights
 from tests.support.logins import Desk
+from tests.support.other_user import UNKNOWN_UID, run_as_another_user
 from tests.support.programs import Cli, Finished, Program
 from tests.support.readme import blocks, example, section
 from tests.support.visitor import visit
 
 ROOT = Path(__file__).parent.parent.parent
-UNKNOWN_UID = 10_001
-"""A user id that no machine has a name for."""
 BARE = ("env", "-i")
 
 
@@ -95,15 +93,6 @@ class TestEveryMorning:
         assert "Normalized form" in analyze("calendar", parsed["Timer"]["OnCalendar"]).stdout
 
 
-def run_as_another_user(desk: Desk) -> tuple[str, ...]:
-    """The prefix that runs a command as another user, who may read our files; empty if we may not do that."""
-    capabilities = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
-    prefix = ("setpriv", f"--reuid={UNKNOWN_UID}", f"--regid={UNKNOWN_UID}", "--clear-groups", *capabilities)
-    if os.geteuid() != 0 or not shutil.which("setpriv") or desk.cli.using(*prefix)("true").returncode != 0:
-        return ()
-    return prefix
-
-
 class TestInAContainer:
     def test_the_image(self) -> None:
         """It copies exactly the files that an installation reads; the store is its owner's alone."""
@@ -123,7 +112,7 @@ class TestInAContainer:
         image = example("Dockerfile")
         _, login, api = blocks("sh", section("In a container"))[0].splitlines()
         volume = home / "volume"
-        prefix = run_as_another_user(desk)
+        prefix = run_as_another_user(desk.cli)
         owner = str(UNKNOWN_UID) if prefix else str(os.getuid())
         assert "login --listen 0.0.0.0:8000" in login
         (install,) = re.findall(r"install -d -o me -m 700 /store", image)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 
 from withings_auth.authorization import messages, pages
 from withings_auth.authorization.addresses import resolve_addresses
@@ -20,7 +21,7 @@ from withings_auth.authorization.paste import take_pastes
 from withings_auth.authorization.pending import Pending
 from withings_auth.authorization.single_login import reserve_login
 from withings_auth.authorization.sockets import listen
-from withings_auth.config.settings import checked_profile, read_settings
+from withings_auth.config.settings import checked_profile, known_app, read_settings
 from withings_auth.errors import (
     ConfigurationError,
     LockBusy,
@@ -46,17 +47,18 @@ LAST_MOMENTS_SECONDS = 1.5  # for a code that was already sent when the login is
 async def login(options: LoginOptions) -> Token:
     """Logs a user in through their browser, saves the login under `profile`, and returns its first token.
 
-    `timeout` limits the wait for the user, in seconds. `profile`, `store` and `endpoints` default to the settings, as
-    those of the commands do, `listen` (HOST:PORT) to the redirect URI. `browser` is a command that starts a browser;
-    with `open_browser=False` the authorize URL is only printed. With `switch_user` Withings asks which user signs in;
-    `demo` is for its demo user. `pasted` yields what the user pastes instead of letting the browser come back: each
-    time a whole address or its query. With `paste_only` nothing listens, so any redirect URI works. `tell` gets each
-    line for the user, `show` a line that the next one replaces (empty: none). Never reads stdin.
+    `timeout` limits the wait for the user, in seconds. `app`, `profile`, `store` and `endpoints` default to the
+    settings, as those of the commands do (the app also to the only one that is saved), `listen` (HOST:PORT) to the
+    redirect URI. `browser` is a command that starts a browser; with `open_browser=False` the authorize URL is only
+    printed. With `switch_user` Withings asks which user signs in; `demo` is for its demo user. `pasted` yields what the
+    user pastes instead of letting the browser come back: each time a whole address or its query. With `paste_only`
+    nothing listens, so any redirect URI works. `tell` gets each line for the user, `show` a line that the next one
+    replaces (empty: none). Never reads stdin.
 
     Raises `ConfigurationError`, `CallbackUnavailable`, `StoreError`, `LoginDenied`, `LoginTimeout`, `WrongAccount`
     (without `replace`, if the profile belongs to another user, app or service), `LoginError` and `ProviderError`.
     """
-    request = _request(options)
+    request = await in_thread(lambda: _request(options))
     if request.addresses.open_to_the_network:
         options.tell(messages.open_to_the_network(request.addresses.bind_to, request.addresses.port))
     with ExitStack() as held:
@@ -72,7 +74,7 @@ async def login(options: LoginOptions) -> Token:
             raise
         except ConfigurationError:  # Withings does not know the app, so what was saved for it is useless
             with suppress(OutOfResources):
-                await in_thread(lambda: forget_refused(request.store, options.app))
+                await in_thread(lambda: forget_refused(request.store, request.app))
             raise
     with suppress(OutOfResources):  # the login is saved, and that is what counts
         await _tell_devices(options, grant)
@@ -92,16 +94,22 @@ login_sync = blocking(login)
 
 
 def _request(options: LoginOptions) -> LoginRequest:
+    """Returns the request that options and settings make. Blocks."""
     if options.paste_only and options.pasted is None:
         raise ConfigurationError("paste_only=True needs `pasted`, which yields what the user pastes", hint="pass both")
     settings = read_settings()
+    profile = settings.profile if options.profile is None else checked_profile(options.profile)
+    store = settings.open_store() if options.store is None else options.store
+    endpoints = settings.endpoints if options.endpoints is None else options.endpoints
+    app = options.app or known_app(replace(settings, profile=profile, endpoints=endpoints), store).complete()
     return LoginRequest(
         options=options,
-        profile=settings.profile if options.profile is None else checked_profile(options.profile),
+        app=app,
+        profile=profile,
         usual_profile=settings.profile,
-        store=settings.open_store() if options.store is None else options.store,
-        endpoints=settings.endpoints if options.endpoints is None else options.endpoints,
-        addresses=resolve_addresses(options.app.redirect_uri, options.listen, paste_only=options.paste_only),
+        store=store,
+        endpoints=endpoints,
+        addresses=resolve_addresses(app.redirect_uri, options.listen, paste_only=options.paste_only),
     )
 
 

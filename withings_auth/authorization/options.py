@@ -39,7 +39,7 @@ def tell_on_stderr(line: str) -> None:
 class LoginOptions:
     """How a login runs; `login` says what each option means."""
 
-    app: App = field(kw_only=False)
+    app: App | None = field(default=None, kw_only=False)
     profile: str | None = None
     store: SecretStore | None = None
     timeout: float = DEFAULT_TIMEOUT_SECONDS
@@ -60,11 +60,12 @@ class LoginOptions:
 class LoginRequest:
     """One login: its options, what they left to the settings, and the secrets that it makes for itself.
 
-    `store`, `endpoints` and `profile` are final; those of the options may be missing or unchecked. `usual_profile` is
-    the one that is set, which a command without a flag would log in.
+    `app`, `store`, `endpoints` and `profile` are final; those of the options may be missing or unchecked.
+    `usual_profile` is the one that is set, which a command without a flag would log in.
     """
 
     options: LoginOptions
+    app: App
     profile: str
     usual_profile: str
     store: SecretStore
@@ -72,10 +73,6 @@ class LoginRequest:
     addresses: Addresses
     state: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(32))
     ticket: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(16))
-
-    @property
-    def app(self) -> App:
-        return self.options.app
 
     @property
     def start_path(self) -> str:

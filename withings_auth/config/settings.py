@@ -18,7 +18,7 @@ from withings_auth.model import Endpoints
 from withings_auth.store import KEYRING, expanded_name, open_named_store
 from withings_auth.store.base import SecretStore
 from withings_auth.store.files import read_plain
-from withings_auth.store.records import sound_app, stored_app, stored_grant
+from withings_auth.store.records import only_app, sound_app, stored_app, stored_grant
 from withings_auth.store.safety import OTHERS_HAVE_ACCESS, SETTINGS, SETTINGS_PLACE, Rule, find_fault, quoted
 from withings_auth.validation import is_client_id, is_client_secret, is_profile, is_service_url, printable
 
@@ -117,14 +117,15 @@ def read_settings(
 def known_app(
     settings: Settings, store: SecretStore, client_id: str | None = None, *, to_save: bool = False
 ) -> PartialApp:
-    """Returns what settings and store know about an app: by client id, else the one that is set, else the profile's.
+    """Returns what settings and store know about an app: by client id, or else the one that is set.
 
-    Raises `StoreError`; with `to_save`, not for a damaged record of the app, which is about to be replaced.
+    If none is set, it is the app of the profile's login, or else the only one that is saved. Raises `StoreError`; with
+    `to_save`, not for a damaged record of the app, which is about to be replaced.
     """
     client_id = client_id or settings.app.client_id
     if client_id is None:
         grant = stored_grant(store, settings.profile)
-        client_id = grant.client_id if grant else None
+        client_id = grant.client_id if grant else only_app(store, settings.endpoints.api_url)
     known = replace(settings.app, client_id=client_id)
     # A secret in the environment belongs to the app that is set, and is sent with no other client id.
     if not {settings.environment_client_id, settings.app.client_id} <= {None, client_id}:

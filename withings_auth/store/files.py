@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from withings_auth.errors import StoreUnavailable
+from withings_auth.store.safety import owner_hint, quoted
 from withings_auth.validation import printable
 
 PRIVATE_DIRECTORY = 0o700
@@ -166,7 +167,20 @@ def sync_directory(path: Path) -> None:
 
 def unusable(path: Path, error: OSError) -> StoreUnavailable:
     """Returns the error for a file or directory that the system does not let us use."""
+    hint = _foreign_place_hint(path) if os.name == "posix" and isinstance(error, PermissionError) else None
     return StoreUnavailable(
         f"cannot use {printable(str(path))}: {error.strerror or type(error).__name__}",
-        hint="the directory must be writable, on a disk with free space and file locks",
+        hint=hint or "the directory must be writable, on a disk with free space and file locks",
     )
+
+
+def _foreign_place_hint(path: Path) -> str | None:
+    """Returns the hint if a directory is missing, and the one that it would be in belongs to another user."""
+    missing = path
+    while not os.path.exists(missing.parent):  # noqa: PTH110  Path.exists raises if it may not look
+        missing = missing.parent
+    status = missing.parent.stat()
+    if missing == path or status.st_uid == os.geteuid():
+        return None
+    make = f"install -d -o {os.geteuid()} -m {PRIVATE_DIRECTORY:o} {quoted(missing)}"
+    return f"{owner_hint(missing.parent, status)}, or make a directory for this user, as root: {make}"

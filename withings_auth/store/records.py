@@ -8,7 +8,9 @@ import time
 from withings_auth.errors import ConfigurationError, LoginRequired, StoreCorrupt, login_hint
 from withings_auth.model import App, Grant
 from withings_auth.store.base import SecretStore
+from withings_auth.validation import is_client_id, is_loopback_url
 
+_PRACTICE = "sandbox-"  # how the sandbox's client ids begin
 LOCK_PATIENCE_SECONDS = 120.0  # longer than nearly all renewals: a lost answer and a 601 take 83
 
 
@@ -99,6 +101,16 @@ def profiles(store: SecretStore) -> list[str]:
 def saved_apps(store: SecretStore) -> list[str]:
     """Returns the client ids of the apps whose credentials are saved. Raises `StoreError`."""
     return [name.removeprefix("app/") for name in store.names() if name.startswith("app/")]
+
+
+def only_app(store: SecretStore, api_url: str) -> str | None:
+    """Returns the client id of the only app whose credentials are saved; None if there are several, or none.
+
+    What a practice login left behind counts only if the API is on this machine, too. Raises `StoreError`.
+    """
+    practice_counts = is_loopback_url(api_url)
+    apps = [app for app in saved_apps(store) if practice_counts or not app.startswith(_PRACTICE)]
+    return apps[0] if len(apps) == 1 and is_client_id(apps[0]) else None
 
 
 def clear_unused_app(store: SecretStore, client_id: str) -> bool:

@@ -13,6 +13,7 @@ from withings_auth.errors import StoreUnavailable
 from withings_auth.validation import printable
 
 OTHERS_HAVE_ACCESS = "other users have access"
+FOREIGN = "it belongs to another user"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ def find_fault(status: os.stat_result, rule: Rule) -> str | None:
     if os.name != "posix":
         return None
     if status.st_uid != os.geteuid() and not (rule.root_may_own_it and status.st_uid == 0):
-        return "it belongs to another user"
+        return FOREIGN
     return OTHERS_HAVE_ACCESS if status.st_mode & rule.others_may_not else None
 
 
@@ -57,13 +58,23 @@ def quoted(path: Path) -> str:
 
 
 def refuse_unsafe(path: Path, status: os.stat_result, rule: Rule, *, hint: str) -> None:
-    """Raises `StoreUnavailable` if anything is wrong with the path; the hint is for what no `chmod` corrects."""
+    """Raises `StoreUnavailable` if anything is wrong with the path; `hint` is for all but a wrong owner or mode."""
     fault = find_fault(status, rule)
+    if fault == OTHERS_HAVE_ACCESS:
+        hint = f"chmod {rule.mode} {quoted(path)}"
+    elif fault == FOREIGN:
+        hint = f"{owner_hint(path, status)}, or make it yours, as root: chown -R {os.geteuid()} {quoted(path)}"
     if fault is not None:
-        raise StoreUnavailable(
-            f"{printable(str(path))} is not safe for {rule.safe_for}: {fault}",
-            hint=f"chmod {rule.mode} {quoted(path)}" if fault == OTHERS_HAVE_ACCESS else hint,
-        )
+        raise StoreUnavailable(f"{printable(str(path))} is not safe for {rule.safe_for}: {fault}", hint=hint)
+
+
+def owner_hint(path: Path, status: os.stat_result) -> str:
+    """Returns the first remedy for a path of another user's, such as a volume that another container has filled."""
+    owner = status.st_uid
+    return (
+        f"{printable(str(path))} belongs to user {owner}, and this is user {os.geteuid()}: run the command as its owner"
+        f" (in a container: --user {owner})"
+    )
 
 
 def refuse_unsafe_places(*directories: Path, rule: Rule, hint: str) -> None:
