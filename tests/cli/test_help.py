@@ -44,7 +44,7 @@ class TestGreeting:
         desk.keep_store()
         first, second = self.greet(desk).splitlines()
         assert first.startswith(f"Logged in as Withings user {grant.userid}, profile default. Access token {token}")
-        assert second == "Next: withings-auth token, or withings-auth api measure getmeas meastype=1"
+        assert second == "Next: withings-auth token, or withings-auth api measure getmeas meastype=1 --csv"
 
     def test_it_asks_withings_nothing_and_renews_nothing(self, desk: Desk) -> None:
         grant = desk.put_login(age=10_800)

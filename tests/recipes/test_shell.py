@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import importlib.util
 import json
 import re
 import shlex
 import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from tests.conftest import Require
 from tests.recipes.conftest import HOUR
 from tests.recipes.steps import in_shell, weights
 from tests.support.logins import Desk
-from tests.support.readme import asking, blocks, section
+from tests.support.readme import asking, blocks, example, section
 
 
 def test_curl(user: Desk, require: Require) -> None:
@@ -32,10 +35,33 @@ def test_the_ways_to_a_token(user: Desk, home: Path) -> None:
     assert finished.returncode == 0, finished.stderr
     everything, token, rest = re.split(r"(?m)^(token \d+)$", finished.stdout)
     length = len(user.sandbox.live_access_tokens[-1])
-    assert len(weights(everything)) > 100
+    assert {"weight", "fat ratio", "heart pulse"} <= {row["type"] for row in csv.DictReader(everything.splitlines())}
     assert token == f"token {length}"
     assert rest.splitlines()[-1] == f"env {length}"
     assert json.loads("\n".join(rest.splitlines()[:-1]))["expires_at"] - time.time() >= 9000
+
+
+def test_the_chart(user: Desk, home: Path, require: Require) -> None:
+    """The file has all weights in kilograms, the picture is drawn from them, and only their owner can read either."""
+    require("matplotlib", importlib.util.find_spec("matplotlib"), "the example draws with it")
+    (recipe,) = (block for block in blocks("sh", section("In the shell")) if "chart.py" in block)
+    (home / "tests" / "examples").mkdir(parents=True)
+    (home / "tests" / "examples" / "chart.py").write_text(example("chart.py"))
+    python = home / ".local" / "bin" / "python3"
+    python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
+    python.chmod(0o700)
+    finished = in_shell(user, f"cd\n{recipe}")
+    assert finished.returncode == 0, finished.stderr
+    rows = list(csv.DictReader((home / "weights.csv").read_text().splitlines()))
+    assert len(rows) > 250
+    assert {(row["type"], row["unit"], 50 < float(row["value"]) < 100) for row in rows} == {("weight", "kg", True)}
+    picture = home / "weights.png"
+    count_blue = (
+        "import sys; from matplotlib.image import imread; picture = imread(sys.argv[1]);"
+        "print((picture[:, :, 2] > picture[:, :, 0] + 0.4).sum())"
+    )
+    assert int(user.cli.using(sys.executable)("-c", count_blue, str(picture)).stdout) > 1000
+    assert {path.stat().st_mode & 0o777 for path in (picture, home / "weights.csv")} == {0o600}
 
 
 def test_a_rejected_token(user: Desk) -> None:

@@ -69,5 +69,5 @@ def _describe_login() -> list[str]:
         ]
     return [
         f"{coloured(f'Logged in as {who}.', 'green', sys.stderr)} Access token {status.access_token_state}.",
-        f"Next: {to_paste(settings, 'token')}, or {to_paste(settings, 'api measure getmeas meastype=1')}",
+        f"Next: {to_paste(settings, 'token')}, or {to_paste(settings, 'api measure getmeas meastype=1 --csv')}",
     ]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "login": "log in to Withings in your browser",
     "token": "print a valid access token, renewing it if needed",
-    "api": "call Withings' API and print the answer as JSON",
+    "api": "call Withings' API and print the answer as JSON or CSV",
     "run": "run a program with an access token in its environment",
     "status": "show who is logged in, and until when",
     "list": "list the logins on this machine",

@@ -23,9 +23,9 @@ T = TypeVar("T")
 
 EXAMPLE = (
     "examples:\n"
-    "  withings-auth api measure getmeas meastype=1 --csv               (weights in kg)\n"
-    "  withings-auth api measure getmeas lastupdate=0 --paginate --csv  (all measurements)\n"
-    "  withings-auth api v2/user getdevice                              (JSON, as Withings sends it)\n\n"
+    "  withings-auth api measure getmeas meastype=1 --csv    (your weights, in kg)\n"
+    "  withings-auth api measure getmeas lastupdate=0 --paginate --csv\n"
+    "  withings-auth api v2/user getdevice                   (JSON)\n\n"
     "All services: https://developer.withings.com/api-reference/"
 )
 
