@@ -121,6 +121,13 @@ class TestPrecedence:
         assert read(file='scopes = ["user.info", "user.metrics"]').app.scopes == both
         assert read(environ={"WITHINGS_SCOPES": "user.info,user.metrics"}).app.scopes == both
 
+    def test_a_command_is_a_list_of_words_or_a_string(self, read: Read) -> None:
+        """A string is split as a shell would, which expands nothing; an empty one counts as unset."""
+        words = ("notify-send", "log in again", "$HOME", "")
+        assert read(file='on_login_needed = ["notify-send", "log in again", "$HOME", ""]').on_login_needed == words
+        assert read(file="on_login_needed = '''notify-send \"log in again\" $HOME \"\" '''").on_login_needed == words
+        assert read(file='on_renewed = ""\non_login_needed = []') == read(file="")
+
 
 class TestFile:
     def test_it_is_optional(self, tmp_path: Path) -> None:
@@ -145,6 +152,9 @@ class TestFile:
             ("scopes = []", "“scopes” in .* names no scope"),
             ("profile = '../x'", "“profile” in .* is “../x”"),
             ("client_id = 'a b'", "“client_id” in .* is “a b”"),
+            ("on_renewed = 'notify-send \"done'", "“on_renewed” in .* a quote in it is not closed"),
+            ("on_login_needed = ['echo', 1]", "“on_login_needed” in .* has a word that is not a string"),
+            ("on_login_needed = true", "“on_login_needed” in .* is not a string"),
             ("browser = 'firefox'", "which is not a setting"),
             ("api_url = 'https://evil.example'", "which is not a setting"),
         ],

@@ -131,6 +131,17 @@ class TestSettings:
             f"read {tmp_path}/config.toml; variables set: none"
         )
 
+    @pytest.mark.parametrize("name", ["on_renewed", "on_login_needed"])
+    def test_the_program_of_a_hook_must_be_there(self, tmp_path: Path, name: str) -> None:
+        """It would run when nobody is watching, so a mistake is found now."""
+        environ = program(tmp_path, "my-notifier")
+        for command, found in (("my-notifier now", True), ("their-notifier now", False)):
+            (tmp_path / "config.toml").write_text(f'{name} = "{command}"\n')
+            result = setup.check_settings(read_settings({}, environ, tmp_path), environ, tmp_path)
+            assert (result.verdict is Verdict.OK) == found, result
+        assert f"the program of {name}, their-notifier, was not found" in result.words
+        assert result.remedy == f"correct {name} in {tmp_path}/config.toml"
+
     def test_another_service_is_a_warning(self, tmp_path: Path) -> None:
         environ = {"WITHINGS_AUTH_API_URL": "http://localhost:8080"}
         result = setup.check_settings(read_settings({}, environ, tmp_path), environ, tmp_path)

@@ -17,6 +17,7 @@ from withings_auth.provider.replies import Answer, AnswerLost, NotSent, Outcome,
 from withings_auth.sandbox import Sandbox
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import app_name, load_grant, token_name
+from withings_auth.tokens.hooks import Event
 from withings_auth.tokens.renewal import Effects, renew
 from withings_auth.tokens.requirement import Requirement
 
@@ -124,6 +125,7 @@ class Scene:
         profile: str = "default",
         wait: Callable[[float], None] | None = None,
         now: Callable[[], float] | None = None,
+        announce: Callable[[Event], None] = lambda _: None,
     ) -> Grant:
         """Does what a process does to get a token; `now` may be a wrong wall clock, `Clock` is right."""
         return renew(
@@ -132,7 +134,11 @@ class Scene:
             Requirement(min_valid=min_valid, rejected=rejected, ask_anew=ask_anew),
             secret_for=secret_for,
             effects=Effects(
-                post=post or self.post, now=now or self.clock, wait=wait or self.clock.wait, steady=self.clock
+                post=post or self.post,
+                now=now or self.clock,
+                wait=wait or self.clock.wait,
+                steady=self.clock,
+                announce=announce,
             ),
         )
 

@@ -29,7 +29,7 @@ _PROFILE_NAMES = (
     " names of Windows devices, such as con, are not allowed"
 )
 
-# Each setting's name in config.toml and the environment variable that overrides it; `listen` has no variable.
+# Each setting's name in config.toml and the environment variable that overrides it; some have no variable.
 _VARIABLES = {
     "client_id": "WITHINGS_CLIENT_ID",
     "redirect_uri": "WITHINGS_REDIRECT_URI",
@@ -37,7 +37,10 @@ _VARIABLES = {
     "listen": "",
     "store": "WITHINGS_AUTH_STORE",
     "profile": "WITHINGS_AUTH_PROFILE",
+    "on_renewed": "",
+    "on_login_needed": "",
 }
+_COMMANDS = ("on_renewed", "on_login_needed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,9 @@ class Settings:
     # From the environment alone: a stored login is checked against it, not against config.toml or the defaults.
     environment_client_id: str | None
     environment_api_url: str | None
+    # From config.toml alone: the words of the commands that run on these events; none if there is no command.
+    on_renewed: tuple[str, ...] = ()
+    on_login_needed: tuple[str, ...] = ()
 
     def secret_of(self, client_id: str) -> str | None:
         """Returns the client secret that is set if it is this app's: it is sent with no other client id."""
@@ -111,6 +117,8 @@ def read_settings(
         endpoints=Endpoints(authorize_url=authorize_url or standard.authorize_url, api_url=api_url or standard.api_url),
         environment_client_id=environ.get("WITHINGS_CLIENT_ID") or None,
         environment_api_url=api_url,
+        on_renewed=sources.find_command("on_renewed"),
+        on_login_needed=sources.find_command("on_login_needed"),
     )
 
 
@@ -208,6 +216,15 @@ class _Sources:
             raise ConfigurationError(f"{place} is “{printable(value, limit=80)}”, not a valid {what}", hint=hint)
         return value
 
+    def find_command(self, name: str) -> tuple[str, ...]:
+        """Returns the words of a command; none if it is not set. Raises `ConfigurationError`."""
+        text, place = self.find(name)
+        if not text:
+            return ()
+        from withings_auth.config.commands import split_words
+
+        return split_words(text, place)
+
 
 def _read_file(file: Path) -> Mapping[str, str]:
     try:
@@ -235,6 +252,10 @@ def _read_file(file: Path) -> Mapping[str, str]:
             )
         if name == "scopes" and isinstance(value, list):
             value = ",".join(map(str, value))  # noqa: PLW2901  a list means the same as a comma list
+        elif name in _COMMANDS and isinstance(value, list):
+            from withings_auth.config.commands import join_words
+
+            value = join_words(value, f"“{name}” in {printable(str(file))}")  # noqa: PLW2901  this means the same
         if not isinstance(value, str):
             raise ConfigurationError(f"“{name}” in {printable(str(file))} is not a string", hint="put it in quotes")
         values[name] = value

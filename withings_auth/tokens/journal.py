@@ -56,6 +56,7 @@ class Journal:
         self._notes = notes
         self._digest = _digest(grant)
         self._entry = self._previous = _read(notes.recall(), self._digest)
+        self._was_refused = self._entry.refusal is not None
 
     @property
     def deadline(self) -> float | None:
@@ -67,6 +68,11 @@ class Journal:
     def refusal(self) -> Refusal | None:
         """How Withings definitely refused this pair's refresh token; None if it has not."""
         return self._entry.refusal
+
+    @property
+    def newly_refused(self) -> bool:
+        """Whether Withings has refused it just now, and nobody had noted a refusal before."""
+        return self._entry.refusal is not None and not self._was_refused
 
     @property
     def after_rejection(self) -> bool:

@@ -41,6 +41,7 @@ from withings_auth.provider.statuses import FailureKind
 from withings_auth.store.base import HeldName, SecretStore, latest_note, together
 from withings_auth.store.records import LOCK_PATIENCE_SECONDS, load_grant, load_secret, token_name
 from withings_auth.tokens.grants import grant_from_reply
+from withings_auth.tokens.hooks import Event
 from withings_auth.tokens.journal import Journal, refuse_ended
 from withings_auth.tokens.requirement import JUST_RENEWED_SECONDS, Requirement
 from withings_auth.wording import local_time
@@ -55,13 +56,14 @@ class Effects:
     """Everything that the transaction touches besides the store.
 
     `now` is the wall clock in Unix seconds, `steady` one that is never set. `wait` sleeps, and raises if the caller
-    is gone.
+    is gone. `announce` is given each renewal, and the first refusal of a login that has ended, under the lock.
     """
 
     post: Post
     now: Callable[[], float] = time.time
     wait: Callable[[float], None] = time.sleep
     steady: Callable[[], float] = time.monotonic
+    announce: Callable[[Event], None] = lambda _: None
 
 
 def renew(
@@ -128,6 +130,9 @@ def _renew_under_lock(
             found = load_grant(store, profile) if isinstance(error, LoginRequired) else grant
             if found != grant and requirement.met_by(found, effects.now()):
                 return found  # a program that ignores the lock has saved a newer one
+            if journal.newly_refused:
+                message = f"{error}; {error.hint}"
+                effects.announce(Event(name="login_needed", profile=profile, message=message))
             raise error
         finally:
             del error  # its traceback refers to this frame: the cycle would keep secrets in memory
@@ -136,6 +141,9 @@ def _renew_under_lock(
     if grant.access_token == requirement.rejected:
         journal.replace_rejected(successor)
     logger.debug("saved and read back: profile %s, access token for %d s", profile, result.life_seconds)
+    message = f"the login of profile {profile} was renewed; its access token is valid until"
+    message += f" {local_time(successor.expires_at)}"
+    effects.announce(Event(name="renewed", profile=profile, message=message))
     return successor
 
 

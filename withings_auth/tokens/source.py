@@ -11,6 +11,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -109,13 +110,19 @@ class _Source:
     def _renew(self, requirement: Requirement, abandoned: threading.Event, asker: threading.Thread) -> Grant:
         # Imported here, because a valid token is returned without loading aiohttp.
         from withings_auth.provider.http import load_aiohttp
+        from withings_auth.tokens.hooks import Event, start_hook
         from withings_auth.tokens.renewal import renew
 
         load_aiohttp()
 
         def transaction(wait: Callable[[float], None]) -> Grant:
-            effects = self._effects(wait)
-            return renew(self._store, self._profile, requirement, secret_for=self._known_secret, effects=effects)
+            events: list[Event] = []
+            effects = replace(self._effects(wait), announce=events.append)
+            try:
+                return renew(self._store, self._profile, requirement, secret_for=self._known_secret, effects=effects)
+            finally:
+                for event in events:  # only now, when the lock is free: a hook may ask for a token itself
+                    start_hook(self._settings, event)
 
         return run_to_its_end(transaction, abandoned, asker=asker)
 
