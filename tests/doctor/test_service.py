@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -192,6 +193,14 @@ class TestLogin:
     def test_one_that_has_ended_is_a_failure_if_withings_cannot_be_asked(self) -> None:
         """Statement 49: otherwise the next check asks anew and decides."""
         assert check(status_at(refused_at=NOON), offline=True).verdict is Verdict.FAILED
+
+    def test_one_for_practice_ends_with_its_sandbox(self) -> None:
+        """There is nobody left to ask."""
+        result = check(replace(status_at(), practice_ended=True))
+        assert (result.verdict, result.words) == (
+            Verdict.FAILED,
+            "user 38210457; it has ended: its sandbox has stopped",
+        )
 
     def test_an_environment_that_names_another_app(self) -> None:
         """Statement 38: a variable that differs is not obeyed, and this is reported."""

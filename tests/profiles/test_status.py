@@ -108,6 +108,16 @@ def test_one_that_withings_refused_has_ended(age: int) -> None:
     assert status.fields()["renewal_refused_at"] == ISSUED + 30
 
 
+@pytest.mark.parametrize("age", [60, LIFE])
+def test_one_for_practice_ends_with_its_sandbox(age: int) -> None:
+    """Whatever its times say, it is not usable, and another practice is suggested."""
+    status = replace(at_age(age), profile="sandbox", practice_ended=True)
+    assert (status.usable, status.has_ended, status.ends_soon) == (False, True, False)
+    assert status.access_token_state == ("most likely ended too" if age < LIFE else "expired")
+    assert status.problem == "has ended: its sandbox has stopped"
+    assert "withings-auth login --sandbox --keep" in status.remedy
+
+
 def read(scene: Scene, secrets: Mapping[str, str] | None = None) -> LoginStatus:
     status = read_status(scene.store, "default", scene.clock(), secret_of=(secrets or {}).get)
     assert status is not None

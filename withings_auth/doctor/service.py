@@ -96,8 +96,8 @@ def check_login(status: LoginStatus | None, settings: Settings, *, offline: bool
         return warning("nobody is logged in", login_hint(profile))
     refuse_contradiction(profile, status.grant, settings, None)
     words = f"user {status.grant.userid}, {', '.join(status.grant.scopes)}; lasts until {local_time(status.ends_at)}"
-    if status.refused_at is not None:
-        verdict = failed if offline else warning
+    if status.ended_early:
+        verdict = failed if offline or status.practice_ended else warning
         return verdict(f"user {status.grant.userid}; it {status.problem}", status.remedy)
     if not status.usable:
         return failed(f"{words}; it {status.problem}", status.remedy)

@@ -14,6 +14,7 @@ from withings_auth.model import Grant
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import stored_app, stored_grant, token_name
 from withings_auth.tokens.journal import Journal
+from withings_auth.tokens.practice import PRACTICE_END, PRACTICE_HINT, practice_has_ended
 from withings_auth.validation import origin
 from withings_auth.wording import local_time
 
@@ -32,7 +33,8 @@ class LoginStatus:
 
     `secret_known` says whether the client secret, which a renewal needs, is at hand. If the answer to a renewal was
     lost, `unknown_until` is how long repeating it is certain to work; `refused_at` is when Withings definitely refused
-    one. Otherwise, and during a renewal, they are None.
+    one. Otherwise, and during a renewal, they are None. `practice_ended` says that the sandbox of a login that was made
+    for practice has stopped.
     """
 
     profile: str
@@ -42,6 +44,7 @@ class LoginStatus:
     unknown_until: float | None = None
     refused_at: float | None = None
     renewal_under_way: bool = False
+    practice_ended: bool = False
 
     @property
     def access_token_valid(self) -> bool:
@@ -54,9 +57,14 @@ class LoginStatus:
         return self.grant.obtained_at + LOGIN_LIFE_SECONDS
 
     @property
+    def ended_early(self) -> bool:
+        """Whether the login has ended before that year is over, and its access token most likely with it."""
+        return self.refused_at is not None or self.practice_ended
+
+    @property
     def has_ended(self) -> bool:
-        """Whether that year is over, or Withings has refused to renew the login before."""
-        return self.refused_at is not None or self.seen_at >= self.ends_at
+        """Whether that year is over, or the login has ended before."""
+        return self.ended_early or self.seen_at >= self.ends_at
 
     @property
     def ends_soon(self) -> bool:
@@ -66,8 +74,8 @@ class LoginStatus:
     @property
     def usable(self) -> bool:
         """Whether a program that asks for a token can expect one."""
-        if self.refused_at is not None:
-            return False  # its access token, if there is life in it, has most likely ended with it
+        if self.ended_early:
+            return False  # even if there is life in its access token
         return self.access_token_valid or (self.secret_known and not self.has_ended)
 
     @property
@@ -75,6 +83,8 @@ class LoginStatus:
         """Why the login is not usable, to follow “the login”."""
         if self.refused_at is not None:
             return f"has ended: Withings refused to renew it on {local_time(self.refused_at)}"
+        if self.practice_ended:
+            return f"has ended: {PRACTICE_END}"
         if self.has_ended:
             return "has ended: it was last renewed over a year ago"
         return f"cannot be renewed: {SECRET_MISSING}"
@@ -84,12 +94,14 @@ class LoginStatus:
         """What makes a login that is not usable usable again."""
         if self.refused_at is not None:
             return ended_hint(self.profile)
+        if self.practice_ended:
+            return PRACTICE_HINT
         return login_hint(self.profile) if self.has_ended else secret_hint(self.profile)
 
     @property
     def access_token_state(self) -> str:
         """What to say about the access token."""
-        if self.refused_at is not None and self.access_token_valid:
+        if self.ended_early and self.access_token_valid:
             return "most likely ended too"
         if self.access_token_valid:
             return f"valid until {local_time(self.grant.expires_at)}"
@@ -148,4 +160,5 @@ def read_status(
         unknown_until=unknown_until,
         refused_at=None if refusal is None else refusal.at,
         renewal_under_way=under_way,
+        practice_ended=practice_has_ended(profile, grant),
     )

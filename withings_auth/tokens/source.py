@@ -21,6 +21,7 @@ from withings_auth.model import App, Grant, Token
 from withings_auth.store.base import SecretStore, latest_note
 from withings_auth.store.records import load_grant, token_name
 from withings_auth.threads import in_thread, run_to_its_end
+from withings_auth.tokens.practice import refuse_ended_practice
 from withings_auth.tokens.requirement import REFUSAL_MARK, Requirement
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class _Source:
         with hints_for(self._profile, usual=self._settings.profile):
             stamp = self._store.stamp(token_name(self._profile))
             grant = self._check(load_grant(self._store, self._profile))
+            refuse_ended_practice(self._profile, grant)
             self._refuse_ended(requirement, grant)
             if requirement.met_by(grant, self._now()):
                 self._memory = stamp, grant

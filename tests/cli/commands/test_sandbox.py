@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import signal
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,20 +66,44 @@ def test_a_wrong_value_is_an_error_with_an_example(cli: Cli, flag: str, value: s
 
 
 def test_login_sandbox_is_a_trial_in_one_command(cli: Cli, home: Path) -> None:
-    """It runs sandbox and login, under a profile of its own; done twice, it leaves one app record."""
+    """It runs sandbox and login, under a profile of its own, and shows a weight; two leave one app record."""
     env = {
         "WITHINGS_AUTH_STORE": f"file:{home}/store",
         "WITHINGS_REDIRECT_URI": f"http://localhost:{free_port()}",
         "BROWSER": VISITOR,
         "WITHINGS_AUTH_PROFILE": "mine",
     }
-    for _ in range(2):
-        finished = cli("login", "--sandbox", env=env)
+    for scopes, weight in (("user.info", False), ("user.info,user.metrics", True)):
+        finished = cli("login", "--sandbox", "--scope", scopes, env=env)
         assert finished.returncode == 0, finished.stderr
+        assert (re.search(r"(?m)^Latest weight: \d\d\.\d\d kg\.$", finished.stderr) is not None) == weight
     assert "profile sandbox" in finished.stderr
-    assert cli("token", "--profile", "sandbox", env=env).stdout.startswith("sandbox-")
-    assert cli("token", env=env).returncode == 3
+    assert "nobody is logged in as profile mine" in cli("token", env=env).stderr
     assert len(list((home / "store" / "app").glob("*.json"))) == 1
+
+
+def test_a_trial_lasts_until_ctrl_c_if_it_is_kept(cli: Cli, home: Path) -> None:
+    """The commands that it prints work meanwhile; the next command says that the practice has ended."""
+    env = {
+        "WITHINGS_AUTH_STORE": f"file:{home}/store",
+        "WITHINGS_REDIRECT_URI": f"http://localhost:{free_port()}",
+        "BROWSER": VISITOR,
+    }
+    kept = cli.start("login", "--sandbox", "--keep", env=env)
+    call = kept.stderr.line("In another terminal: ").partition("In another terminal: ")[2]
+    logout = kept.stderr.line("To remove the login").partition(": ")[2]
+    fresh = cli.using("env", f"PATH={Path(sys.executable).parent}:/usr/bin:/bin", "sh", "-c")
+    weights = fresh(call)
+    assert (weights.returncode, ",weight," in weights.stdout) == (0, True), weights.stderr
+    kept.signal(signal.SIGINT)
+    assert kept.wait().returncode == 130
+    ended = fresh(call)
+    assert ended.returncode == 3
+    assert "the practice of profile sandbox has ended: its sandbox has stopped" in ended.stderr
+    assert "hint: for another one that lasts until Ctrl-C: withings-auth login --sandbox --keep; " in ended.stderr
+    status = cli("status", "--profile", "sandbox", env=env)
+    assert (status.returncode, "ended: its sandbox has stopped" in status.stdout) == (3, True)
+    assert fresh(logout).returncode == 0
 
 
 def test_a_trial_never_touches_a_real_login(cli: Cli, home: Path) -> None:

@@ -38,8 +38,8 @@ from tests.support.hints import commands_in
 from tests.support.logins import Desk
 from tests.support.profiles import DAY
 from tests.support.programs import Finished
-from withings_auth.cli.commands import login as login_command
 from withings_auth.errors import StoreCorrupt, WithingsAuthError
+from withings_auth.tokens.practice import PRACTICE_PROFILE
 from withings_auth.tokens.source import TokenSource
 
 
@@ -192,7 +192,7 @@ def test_a_trial_leads_to_another_trial(family: Desk) -> None:
     finished = family.run("login", "--sandbox", "--no-browser", "--timeout", "0.1")
     assert finished.returncode == 1
     assert ["login", "--sandbox"] in commands_in(finished.stderr), finished.stderr
-    assert f"--profile {login_command.SANDBOX_PROFILE}" not in finished.stderr
+    assert f"--profile {PRACTICE_PROFILE}" not in finished.stderr
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def _row(profile: str, result: _Result) -> _Row:
 def _describe_access_token(status: LoginStatus) -> str:
     if status.renewal_under_way:
         return "being renewed"
-    if status.refused_at is not None and status.access_token_valid:
+    if status.ended_early and status.access_token_valid:
         return "most likely ended"
     left = span(status.grant.seconds_left(status.seen_at))
     state = f"valid for {left}" if status.access_token_valid else "expired"

@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 
 from withings_auth.authorization.addresses import resolve_addresses
 from withings_auth.authorization.flow import login
 from withings_auth.authorization.options import DEFAULT_TIMEOUT_SECONDS
 from withings_auth.cli.options import add_profile, add_replace, load_settings, open_store, parse_seconds, to_paste
+from withings_auth.cli.practice import practice_hints, show_practice, start_practice
 from withings_auth.cli.proof import proved_app
 from withings_auth.cli.ui.keyboard import typed_lines
 from withings_auth.cli.ui.prompts import ask_for_secret, warn_of_unknown_scopes
 from withings_auth.cli.ui.signals import run_interruptible
 from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, show, tell
 from withings_auth.config.settings import Settings, known_app
-from withings_auth.errors import ConfigurationError, WithingsAuthError
+from withings_auth.errors import ConfigurationError
 from withings_auth.model import DEFAULT_REDIRECT_URI, App
 from withings_auth.provider.failures import DASHBOARD
-from withings_auth.provider.variables import refuse_unusable_files
 from withings_auth.store.base import SecretStore
 from withings_auth.store.ownership import refuse_other_owner
 from withings_auth.store.records import stored_grant
-from withings_auth.validation import is_loopback_url
 
-SANDBOX_PROFILE = "sandbox"
 EXAMPLE = (
     "examples:\n"
     "  withings-auth login --client-id …     (asks for the client secret, hidden)\n"
@@ -71,6 +68,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sandbox", action="store_true", help="try it out with a built-in Withings, as profile “sandbox”"
     )
+    parser.add_argument(
+        "--keep", action="store_true", help="with --sandbox: keep it running for other commands, until Ctrl-C"
+    )
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -82,11 +82,13 @@ def execute(options: argparse.Namespace) -> int:
             "--paste needs a terminal, where you paste the address",
             hint=f"run it in a terminal, without redirecting stdin or stderr: {PROGRAM} login --paste",
         )
+    if options.keep and not options.sandbox:
+        raise ConfigurationError("--keep only works with --sandbox", hint=f"{PROGRAM} login --sandbox --keep")
     with ExitStack() as held:
         settings = _read(options)
         store = open_store(settings)
         if options.sandbox:
-            app, settings = _sandbox_app(options, settings, store, held)
+            app, settings = start_practice(options, settings, store, held)
         else:
             proved = None
             if is_terminal() and known_app(settings, store, to_save=True).client_id is None:
@@ -96,8 +98,9 @@ def execute(options: argparse.Namespace) -> int:
                 settings = _read(options)
             app = _own_app(options, settings, store, proved)
         warn_of_unknown_scopes(app.scopes)
-        held.enter_context(_sandbox_hints(options))
-        run_interruptible(
+        if options.sandbox:
+            held.enter_context(practice_hints())
+        token = run_interruptible(
             lambda: login(
                 app,
                 profile=settings.profile,
@@ -116,23 +119,11 @@ def execute(options: argparse.Namespace) -> int:
                 show=show,
             )
         )
-    if options.sandbox:
-        tell(f"Sandbox login: it cannot be renewed. To remove it: {to_paste(settings, 'logout')}")
-    else:
-        tell(f"Next: {to_paste(settings, 'token')}")
+        if options.sandbox:
+            show_practice(token, settings, keep=options.keep)
+        else:
+            tell(f"Next: {to_paste(settings, 'token')}")
     return 0
-
-
-@contextmanager
-def _sandbox_hints(options: argparse.Namespace) -> Iterator[None]:
-    """Makes the hints of errors lead to another trial: the sandbox's profile cannot be logged in to in another way."""
-    try:
-        yield
-    except WithingsAuthError as error:
-        hint = error.hint.replace(f"login --profile {SANDBOX_PROFILE}", "login --sandbox")
-        if hint == error.hint or not options.sandbox:
-            raise
-        raise error.with_message(str(error), hint=hint) from error
 
 
 def _read(options: argparse.Namespace) -> Settings:
@@ -167,27 +158,3 @@ def _own_app(options: argparse.Namespace, settings: Settings, store: SecretStore
     if proved is not None and (app.client_id, app.client_secret) == (proved.client_id, proved.client_secret):
         return app
     return proved_app(app, settings.endpoints.api_url, secret_typed=known.client_secret is None)
-
-
-def _sandbox_app(
-    options: argparse.Namespace, settings: Settings, store: SecretStore, held: ExitStack
-) -> tuple[App, Settings]:
-    """Starts the sandbox, which runs as long as `held`. Returns its app, and settings that point to it."""
-    refuse_unusable_files()
-    from withings_auth.sandbox import Sandbox
-
-    if options.profile or options.client_id:
-        raise ConfigurationError(
-            "--sandbox uses its own app and profile",
-            hint=f"leave out --profile and --client-id: {PROGRAM} login --sandbox",
-        )
-    settings = replace(settings, profile=SANDBOX_PROFILE)
-    grant = stored_grant(store, settings.profile)
-    if grant is not None and not is_loopback_url(grant.token_url):
-        raise ConfigurationError(
-            f"profile {settings.profile} holds a real login, which a trial must not replace",
-            hint=f"log it out first: {PROGRAM} logout --profile {settings.profile}",
-        )
-    sandbox = held.enter_context(Sandbox(redirect_uris=[settings.app.redirect_uri or DEFAULT_REDIRECT_URI]))
-    app = replace(settings.app, client_id=sandbox.client_id, client_secret=sandbox.client_secret)
-    return app.complete(), replace(settings, endpoints=sandbox.endpoints)

@@ -16,6 +16,7 @@ from withings_auth.profiles.status import CANNOT_CHECK, OUTCOME_UNKNOWN, SECRET_
 from withings_auth.provider.check import check
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import not_logged_in
+from withings_auth.tokens.practice import PRACTICE_END
 from withings_auth.tokens.source import TokenSource, refuse_contradiction
 from withings_auth.validation import origin
 from withings_auth.wording import local_time, span
@@ -96,7 +97,7 @@ def _rows(status: LoginStatus, store: SecretStore, *, accepted: bool | None) -> 
     yield "User", status.grant.userid, False
     yield "Scopes", ", ".join(status.grant.scopes), False
     left = ""
-    if status.access_token_valid and status.refused_at is None:
+    if status.access_token_valid and not status.ended_early:
         left = f" (in {span(status.grant.seconds_left(status.seen_at))})"
     yield "Access token", f"{status.access_token_state}{left}", False
     yield "Login", _describe_end(status), status.ends_soon or status.has_ended
@@ -117,6 +118,8 @@ def _describe_end(status: LoginStatus) -> str:
     end = local_time(status.ends_at)
     if status.refused_at is not None:
         return f"ended: Withings refused to renew it on {local_time(status.refused_at)}"
+    if status.practice_ended:
+        return f"ended: {PRACTICE_END}"
     if status.has_ended:
         return f"ended on {end}, a year after its last renewal"
     left = span(status.ends_at - status.seen_at)
