@@ -23,6 +23,7 @@ from withings_auth.cli import COMMANDS, HUNG_UP, INTERRUPTED, TERMINATED
 from withings_auth.cli.formats import TOKEN_VARIABLE, USERID_VARIABLE
 from withings_auth.model import ALL_SCOPES, DEFAULT_REDIRECT_URI
 from withings_auth.profiles.foreign import REFRESH_TOKEN_VARIABLE
+from withings_auth.tokens.hooks import EVENT_VARIABLE, MESSAGE_VARIABLE
 
 ROOT = Path(__file__).parent.parent
 
@@ -80,6 +81,8 @@ def test_the_variables_are_those_that_are_read() -> None:
         TOKEN_VARIABLE,
         USERID_VARIABLE,
         REFRESH_TOKEN_VARIABLE,
+        EVENT_VARIABLE,
+        MESSAGE_VARIABLE,
     }
     assert set(table) - {"BROWSER"} == read
     assert table["WITHINGS_REDIRECT_URI"] == f"`{DEFAULT_REDIRECT_URI}`"

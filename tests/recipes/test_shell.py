@@ -17,6 +17,7 @@ from tests.recipes.conftest import HOUR
 from tests.recipes.steps import in_shell, weights
 from tests.support.logins import Desk
 from tests.support.readme import asking, blocks, example, section
+from withings_auth.cli.commands import status
 
 
 def test_curl(user: Desk, require: Require) -> None:
@@ -100,8 +101,8 @@ def test_import(user: Desk, home: Path) -> None:
 
 
 def test_the_monitor(user: Desk, home: Path) -> None:
-    """It notifies when a login is needed, and stays quiet while all is well and during an outage."""
-    (recipe,) = (block for block in blocks("sh", section("Every morning")) if "notify-send" in block)
+    """The one in `status --help` notifies if a login is needed, and is quiet while all is well and during an outage."""
+    (recipe,) = (line for line in status.EXAMPLE.splitlines() if "notify-send" in line)
     notifications = home / "notifications"
     notify = home / ".local" / "bin" / "notify-send"
     notify.write_text(f'#!/bin/sh\necho "$1" >> {shlex.quote(str(notifications))}\n')
@@ -113,4 +114,4 @@ def test_the_monitor(user: Desk, home: Path) -> None:
     user.grow_older(3 * HOUR)
     user.sandbox.kill_refresh_token()
     in_shell(user, recipe)
-    assert notifications.read_text() == "Log in to Withings again\n"
+    assert notifications.read_text() == "Log in again\n"

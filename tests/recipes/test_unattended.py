@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipes.conftest import PROGRAMS
+from tests.recipes.conftest import HOUR, PROGRAMS
 from tests.recipes.steps import needs_interpreter, weights
 from tests.support.logins import Desk
 from tests.support.other_user import UNKNOWN_UID, run_as_another_user
@@ -70,6 +70,27 @@ class TestEveryMorning:
         assert finished.returncode == 1
         assert "status 2554" in finished.stderr
         assert (home / "weights.json").read_text() == "yesterday's"
+
+    @pytest.mark.parametrize("program", ["notify-send", "mail"])
+    def test_the_person_is_told_when_a_login_has_ended(self, installed: Desk, home: Path, program: str) -> None:
+        """By a job that nobody watches, and only the first time."""
+        (block,) = blocks("toml", section("When a login has ended"))
+        (recipe,) = (line.removeprefix("# ") for line in block.splitlines() if program in line)
+        with (home / ".config" / "withings-auth" / "config.toml").open("a") as config:
+            config.write(f"{recipe}\n")
+        told = home / "told"
+        notifier = home / ".local" / "bin" / program
+        notifier.write_text('#!/bin/sh\n{ echo "$*"; cat; } >>"$HOME/new" && cp "$HOME/new" "$HOME/told"\n')
+        notifier.chmod(0o700)
+        installed.directory = home / ".withings-auth"
+        installed.grow_older(3 * HOUR)
+        installed.sandbox.kill_refresh_token()
+        for _ in range(2):
+            assert bare(installed.cli, home, "$HOME/.local/bin/fetch-weights").returncode == 3
+        installed.wait_for(told.exists)
+        before = {"notify-send": "Withings ", "mail": "-s Log in to Withings again me\n"}[program]
+        assert told.read_text().startswith(f"{before}Withings has ended the login of profile default")
+        assert told.read_text().count("log in: withings-auth login") == 1
 
     def test_the_systemd_units(self, installed: Desk, home: Path) -> None:
         """systemd accepts them, and the command that the service starts works in a service's environment."""

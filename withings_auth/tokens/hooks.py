@@ -20,6 +20,8 @@ from withings_auth.validation import printable
 
 logger = logging.getLogger(__name__)
 
+EVENT_VARIABLE = "WITHINGS_AUTH_EVENT"
+MESSAGE_VARIABLE = "WITHINGS_AUTH_MESSAGE"
 _SECRET_VARIABLE = re.compile(r"WITHINGS_.*(SECRET|TOKEN)", re.IGNORECASE)
 
 
@@ -64,7 +66,7 @@ def _environment(event: Event) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if _SECRET_VARIABLE.match(name) is None}
     return {
         **kept,
-        "WITHINGS_AUTH_EVENT": event.name,
+        EVENT_VARIABLE: event.name,
         "WITHINGS_AUTH_PROFILE": event.profile,
-        "WITHINGS_AUTH_MESSAGE": event.message,
+        MESSAGE_VARIABLE: event.message,
     }
