@@ -36,7 +36,9 @@ def test_the_ways_to_a_token(user: Desk, home: Path) -> None:
     assert finished.returncode == 0, finished.stderr
     everything, token, rest = re.split(r"(?m)^(token \d+)$", finished.stdout)
     length = len(user.sandbox.live_access_tokens[-1])
+    everything, weights_alone = everything.split("date,value\n")
     assert {"weight", "fat ratio", "heart pulse"} <= {row["type"] for row in csv.DictReader(everything.splitlines())}
+    assert re.fullmatch(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d\d(\.\d+)?\n){100,}", weights_alone)
     assert token == f"token {length}"
     assert rest.splitlines()[-1] == f"env {length}"
     assert json.loads("\n".join(rest.splitlines()[:-1]))["expires_at"] - time.time() >= 9000
