@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shlex
@@ -14,6 +15,7 @@ import pytest
 from tests.support.logins import Desk
 from tests.support.other_user import UNKNOWN_UID, run_as_another_user
 from tests.support.programs import UNMEASURED, Finished
+from withings_auth.store.files import unusable
 
 
 class Container:
@@ -66,3 +68,14 @@ def test_the_hint_makes_a_directory_in_an_empty_volume(desk: Desk, home: Path) -
     subprocess.run(shlex.split(command), check=True)
     assert container.run("configure").returncode == 0
     assert container.volume.stat().st_uid == UNKNOWN_UID
+
+
+@pytest.mark.parametrize("is_owner", [True, False])
+def test_only_another_owner_is_blamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_owner: bool) -> None:
+    """What even the owner may not do has another cause, as on a disk that is mounted read-only."""
+    owner = tmp_path.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner if is_owner else owner + 1)
+    refused = PermissionError(errno.EPERM, "Operation not permitted")
+    missing = f"install -d -o {owner + 1} -m 700 {tmp_path / 'store'}"
+    assert (missing in unusable(tmp_path / "store" / "token" / "default.lock", refused).hint) is not is_owner
+    assert "install" not in unusable(tmp_path / "default.lock", refused).hint, "no directory is missing"

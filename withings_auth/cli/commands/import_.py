@@ -11,11 +11,11 @@ from functools import partial
 from pathlib import Path
 
 from withings_auth.cli.files import STDIN, read_named
-from withings_auth.cli.options import add_profile, add_replace, load_settings, open_store
+from withings_auth.cli.options import add_profile, add_replace, load_settings, open_store, to_paste
 from withings_auth.cli.ui.prompts import ask, ask_for_secret, check_client_id, confirm
 from withings_auth.cli.ui.terminal import PROGRAM, complain, is_terminal, tell
 from withings_auth.config.settings import Settings, known_app
-from withings_auth.errors import ConfigurationError, profile_flag
+from withings_auth.errors import ConfigurationError
 from withings_auth.model import App, Grant
 from withings_auth.profiles.foreign import LARGEST_FILE_BYTES, ForeignLogin, read_foreign
 from withings_auth.store.base import SecretStore
@@ -133,7 +133,7 @@ def _report_success(grant: Grant, login: ForeignLogin, file: str, settings: Sett
     tell(f"Imported: Withings user {grant.userid}, profile {settings.profile}.")
     tell(f"Saved in {store.description}. The access token is valid until {until} and is renewed when needed.")
     tell(f"The login in {place} no longer works: Withings has replaced it.")
-    tell(f"Programs that used it can call {PROGRAM} token{profile_flag(settings.profile)} instead, or log in again.")
+    tell(f"Programs that used it can call {to_paste(settings, 'token')} instead, or log in again.")
     if login.client_secret is not None:
         tell(f"{place} also holds the app's client secret, which still works and is now saved here too.")
 
