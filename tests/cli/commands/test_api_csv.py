@@ -70,12 +70,6 @@ def test_a_terminal_shows_which_page_is_fetched(desk: Desk) -> None:
     assert shown.endswith("\rwithings-auth: error: interrupted\n")
 
 
-def test_other_lists_are_tables_too(desk: Desk) -> None:
-    desk.put_login()
-    rows = list(csv.DictReader(desk.run("api", "v2/user", "getdevice", "--csv").stdout.splitlines()))
-    assert [(row["model"], row["battery"]) for row in rows] == [("Body+", "high"), ("Steel HR", "medium")]
-
-
 def test_a_user_is_told_that_there_are_more_pages(desk: Desk) -> None:
     desk.put_login()
     program = desk.cli.on_terminal("api", *WEIGHTS, "--csv", env=desk.env)
@@ -90,17 +84,3 @@ def test_text_from_withings_is_escaped(desk: Desk) -> None:
     printed = desk.run("api", "v2/user", "getdevice", "--csv").stdout
     assert len(printed.splitlines()) == 2
     assert all(char.isprintable() or char == "\n" for char in printed)
-
-
-def test_a_refusal_prints_nothing_on_stdout(desk: Desk) -> None:
-    desk.put_login()
-    finished = desk.run("api", "measure", "nothing", "--csv")
-    assert (finished.returncode, finished.stdout) == (1, "")
-
-
-def test_not_together_with_raw(desk: Desk) -> None:
-    finished = desk.run("api", *WEIGHTS, "--csv", "--raw")
-    assert (finished.returncode, finished.stdout) == (2, "")
-    assert finished.stderr == (
-        "withings-auth: error: argument --raw: not allowed with argument --csv\nhint: see withings-auth api --help\n"
-    )
