@@ -96,17 +96,19 @@ def test_the_shell_from_the_variable(login_shell: str | None, shell: str) -> Non
     assert shell_of(login_shell) == shell
 
 
-def test_a_program_gets_the_token_and_the_userid_and_not_the_client_secret() -> None:
+def test_a_program_gets_the_token_its_userid_and_profile_and_not_the_client_secret() -> None:
     environ = {
         "PATH": "/bin",
         "WITHINGS_CLIENT_ID": "id",
         "WITHINGS_CLIENT_SECRET": "x",
         "WITHINGS_ACCESS_TOKEN": "old",
+        "WITHINGS_AUTH_PROFILE": "mum",
     }
-    assert environment_with(token(), environ) == {
+    assert environment_with(token(), "dad", environ) == {
         "PATH": "/bin",
         "WITHINGS_CLIENT_ID": "id",
         "WITHINGS_ACCESS_TOKEN": "abc",
         "WITHINGS_USERID": "38210457",
+        "WITHINGS_AUTH_PROFILE": "dad",
     }
     assert environ["WITHINGS_CLIENT_SECRET"] == "x"

@@ -31,6 +31,14 @@ class TestWhatTheProgramGets:
         assert "WITHINGS_CLIENT_SECRET" not in environ
         assert environ["WITHINGS_CLIENT_ID"] == desk.sandbox.client_id
 
+    def test_what_it_asks_itself_is_about_the_same_profile(self, desk: Desk) -> None:
+        grant = desk.put_login(profile="mum")
+        source = "from withings_auth import TokenSource; print(TokenSource().access_token())"
+        asked = desk.cli(
+            "run", "--profile", "mum", sys.executable, "-c", source, env=desk.env, allow=[grant.access_token]
+        )
+        assert asked.stdout == f"{grant.access_token}\n"
+
     def test_a_token_with_little_life_left_is_renewed_first(self, desk: Desk) -> None:
         desk.put_login(age=10_800 - 599)
         assert desk.run("run", "true").returncode == 0

@@ -27,9 +27,10 @@ RUN_MIN_VALID_SECONDS = 600
 NOT_FOUND = 127  # these two are what shells return
 NOT_STARTED = 126
 EXAMPLE = (
-    "The program's environment has WITHINGS_ACCESS_TOKEN and WITHINGS_USERID, but not\n"
-    "WITHINGS_CLIENT_SECRET. The token expires within three hours and is not renewed\n"
-    "inside the program; one that runs longer can call withings-auth token itself.\n\n"
+    "The program's environment has WITHINGS_ACCESS_TOKEN, WITHINGS_USERID and\n"
+    "WITHINGS_AUTH_PROFILE, but not WITHINGS_CLIENT_SECRET.\n\n"
+    "The token expires within three hours and is not renewed inside the program;\n"
+    "one that runs longer can call withings-auth token itself.\n\n"
     "The program receives signals itself, and its exit code becomes this command's.\n\n"
     "example:\n"
     "  withings-auth run -- python3 weights.py --since 2024-01-01"
@@ -53,7 +54,7 @@ def execute(options: argparse.Namespace) -> int:
     settings = load_settings(options)
     token = TokenSource(settings.profile, min_valid=options.min_valid, store=open_store(settings)).token()
     try:
-        become(command, environment_with(token, os.environ))
+        become(command, environment_with(token, settings.profile, os.environ))
     except OSError as error:
         code = exit_code_of(error)
         name = printable(command[0], limit=80)
@@ -64,10 +65,18 @@ def execute(options: argparse.Namespace) -> int:
         )
 
 
-def environment_with(token: Token, environ: Mapping[str, str]) -> dict[str, str]:
-    """Returns the environment with the token and its userid, and without the app's client secret."""
+def environment_with(token: Token, profile: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Returns the environment with the token, its userid and its profile, and without the app's client secret.
+
+    The profile is for what the program asks us itself.
+    """
     kept = {name: value for name, value in environ.items() if name != "WITHINGS_CLIENT_SECRET"}
-    return {**kept, TOKEN_VARIABLE: token.access_token, USERID_VARIABLE: token.userid}
+    return {
+        **kept,
+        TOKEN_VARIABLE: token.access_token,
+        USERID_VARIABLE: token.userid,
+        "WITHINGS_AUTH_PROFILE": profile,
+    }
 
 
 def become(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
