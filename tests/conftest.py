@@ -5,6 +5,7 @@ The fixtures that all tests share, by what a test needs:
 - `home`: the directory that the test lives in. Every test has one, requested or not; see `support/isolation.py`.
 - `cli`: `withings-auth` as a real process, with pipes or on a terminal; see `support/programs.py`.
 - `python`: the same for code, as in `python("print(1)")`.
+- `unmeasured`: the programs run without coverage; for tests of what others measure.
 - `canaries`: secrets that must not show up anywhere; see `support/canaries.py`.
 - `store`: a secret store, in memory and in files; `directory` is where the files are.
 - `sandbox`: a Withings in this process, on real time.
@@ -32,7 +33,7 @@ import pytest
 
 from tests.support import browser, isolation, keyring_daemon, logins
 from tests.support.canaries import Canaries, Listener
-from tests.support.programs import Cli
+from tests.support.programs import UNMEASURED, Cli
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.memory_store import MemoryStore
 
@@ -137,6 +138,13 @@ def cli(canaries: Canaries) -> Iterator[Cli]:
 def python(cli: Cli) -> Cli:
     """`python("print(1)")` runs code in another process."""
     return cli.using(sys.executable, "-c")
+
+
+@pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The programs run without coverage, which costs each of them a tenth of a second."""
+    for name in UNMEASURED:
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

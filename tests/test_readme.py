@@ -25,6 +25,8 @@ from withings_auth.model import ALL_SCOPES, DEFAULT_REDIRECT_URI
 from withings_auth.profiles.foreign import REFRESH_TOKEN_VARIABLE
 from withings_auth.tokens.hooks import EVENT_VARIABLE, MESSAGE_VARIABLE
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 ROOT = Path(__file__).parent.parent
 
 

@@ -51,6 +51,8 @@ if "TRANSCRIPT_PATIENCE" in os.environ:
     from withings_auth.tokens import renewal
     renewal.LOCK_PATIENCE_SECONDS = float(os.environ["TRANSCRIPT_PATIENCE"])
 from withings_auth.cli import main
+
+pytestmark = pytest.mark.usefixtures("unmeasured")
 if "TRANSCRIPT_WITHOUT_THREADS" in os.environ:  # as for a user at the limit of `ulimit -u`
     import threading
     def refuse(thread):

@@ -21,6 +21,8 @@ from tests.clients.stories import (
 from tests.support.logins import Desk
 from withings_auth import AsyncTokenSource, Endpoints
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 RECIPE = "aiowithings_client.py"
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 

@@ -20,6 +20,8 @@ from withings_auth.sandbox import Sandbox
 from withings_auth.testing.aiohttp import SandboxConnector
 from withings_auth.testing.requests import SandboxAdapter
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 WEEK = timedelta(days=7)
 
 

@@ -18,6 +18,8 @@ from tests.clients.stories import (
 from tests.support.logins import Desk
 from withings_auth import Endpoints
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 @pytest.fixture
 def logged_in(logged_in: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:

@@ -21,7 +21,10 @@ from tests.conftest import Require
 from tests.support.logins import Desk
 from withings_auth import Endpoints
 
-pytestmark = pytest.mark.skipif(sys.version_info >= (3, 14), reason="its pydantic 1 ends with Python 3.13")
+pytestmark = [
+    pytest.mark.usefixtures("unmeasured"),
+    pytest.mark.skipif(sys.version_info >= (3, 14), reason="its pydantic 1 ends with Python 3.13"),
+]
 
 
 @pytest.fixture

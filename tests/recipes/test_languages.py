@@ -19,6 +19,8 @@ from tests.support.logins import Desk
 from tests.support.readme import asking, example, recipe_with, rows, section
 from withings_auth import AsyncTokenSource, TokenSource
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 def test_javascript(user: Desk, home: Path) -> None:
     """The script prints the weights; a rejected token is renewed, once; a call that came too soon is repeated, once."""

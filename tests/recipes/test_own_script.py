@@ -14,6 +14,8 @@ from tests.recipes.steps import in_shell
 from tests.support.logins import Desk
 from tests.support.readme import rows, section
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 TITLE = "Coming from a script of your own"
 LIFE = 10_800
 

@@ -12,12 +12,16 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Require
 from tests.recipes.conftest import HOUR
 from tests.recipes.steps import in_shell, weights
 from tests.support.logins import Desk
 from tests.support.readme import asking, blocks, example, section
 from withings_auth.cli.commands import status
+
+pytestmark = pytest.mark.usefixtures("unmeasured")
 
 
 def test_curl(user: Desk, require: Require) -> None:

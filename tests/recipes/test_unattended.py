@@ -20,6 +20,8 @@ from tests.support.programs import Cli, Finished, Program
 from tests.support.readme import blocks, example, section
 from tests.support.visitor import visit
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 ROOT = Path(__file__).parent.parent.parent
 BARE = ("env", "-i")
 

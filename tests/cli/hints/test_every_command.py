@@ -15,6 +15,8 @@ from withings_auth.cli.parsing import COMMANDS, parse
 from withings_auth.cli.ui.terminal import PROGRAM
 from withings_auth.errors import COMMANDS_WITH_PROFILE, name_profile
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 PACKAGE = Path(withings_auth.__file__).parent
 
 

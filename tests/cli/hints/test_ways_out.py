@@ -42,6 +42,8 @@ from withings_auth.errors import StoreCorrupt, WithingsAuthError
 from withings_auth.tokens.practice import PRACTICE_PROFILE
 from withings_auth.tokens.source import TokenSource
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 @pytest.fixture
 def family(make_desk: MakeDesk, home: Path) -> Iterator[Desk]:
