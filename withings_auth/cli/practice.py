@@ -84,11 +84,11 @@ class _One:
 
 
 def _latest_weight(token: Token) -> Decimal:
-    """Asks the sandbox, with its own shape of answers. Raises `WithingsAuthError`."""
+    """Asks the sandbox. Raises `WithingsAuthError`."""
     from withings_auth.provider.calls import body_of, call, form_of, service_path
+    from withings_auth.provider.measures import read_measures
 
     path, action, *parameters = _WEIGHTS.split()
     form = form_of(action, [*parameters, "offset=0"])  # so that the user's own call is not the same one twice
     body = body_of(call(_One(token), token.api_origin + service_path(path), form))
-    measure = body["measuregrps"][0]["measures"][0]
-    return Decimal(measure["value"]).scaleb(measure["unit"])
+    return next(read_measures(body)).value
