@@ -151,7 +151,7 @@ class TestFile:
             ("scopes = [['a']]", "“scopes” in .*cannot be a scope"),
             ("scopes = []", "“scopes” in .* names no scope"),
             ("profile = '../x'", "“profile” in .* is “../x”"),
-            ("client_id = 'a b'", "“client_id” in .* is “a b”"),
+            ("client_id = 'a b'", "“client_id” in .* is not a valid client id"),
             ("on_renewed = 'notify-send \"done'", "“on_renewed” in .* a quote in it is not closed"),
             ("on_login_needed = ['echo', 1]", "“on_login_needed” in .* has a word that is not a string"),
             ("on_login_needed = true", "“on_login_needed” in .* is not a string"),

@@ -153,7 +153,6 @@ class TestInAContainer:
         names = ("WITHINGS_AUTH_API_URL", "WITHINGS_AUTH_AUTHORIZE_URL", "WITHINGS_REDIRECT_URI")
         pending = container(login, "BROWSER=", *(f"{name}={desk.env[name]}" for name in names))
         for question, answer in (
-            ("Open the dashboard", ""),
             ("Client id", desk.sandbox.client_id),
             ("Client secret", desk.sandbox.client_secret),
             ("Redirect URI", ""),

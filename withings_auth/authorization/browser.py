@@ -72,6 +72,11 @@ def start(
     return NotStarted(f"{' and '.join(map(printable, chosen))} cannot be started")
 
 
+def would_start() -> bool:
+    """Whether `start` would try to start a browser here."""
+    return not isinstance(choose(None, os.environ, detect_environment(os.environ)), NotStarted)
+
+
 def choose(named: str | None, environ: Mapping[str, str], environment: Environment) -> list[str] | NotStarted:
     """Returns the commands to try, in order, or why nobody would see a browser."""
     commands = _named_commands(named, environ)

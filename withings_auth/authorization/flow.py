@@ -40,6 +40,7 @@ from withings_auth.store.ownership import forget_refused, prove_writable, refuse
 from withings_auth.store.records import stored_grant
 from withings_auth.threads import in_thread
 
+PATIENCE_SECONDS = 20.0  # before a line says what may be wrong at Withings, which does not tell us
 LAST_MOMENTS_SECONDS = 1.5  # for a code that was already sent when the login is interrupted
 
 
@@ -53,7 +54,7 @@ async def login(options: LoginOptions) -> Token:
     printed. With `switch_user` Withings asks which user signs in; `demo` is for its demo user. `pasted` yields what the
     user pastes instead of letting the browser come back: each time a whole address or its query. With `paste_only`
     nothing listens, so any redirect URI works. `tell` gets each line for the user, `show` a line that the next one
-    replaces (empty: none). Never reads stdin.
+    replaces (empty: none); hints name `client_id_place` as where to correct the client id. Never reads stdin.
 
     Raises `ConfigurationError`, `CallbackUnavailable`, `StoreError`, `LoginDenied`, `LoginTimeout`, `WrongAccount`
     (without `replace`, if the profile belongs to another user, app or service), `LoginError` and `ProviderError`.
@@ -102,9 +103,11 @@ def _request(options: LoginOptions) -> LoginRequest:
     store = settings.open_store() if options.store is None else options.store
     endpoints = settings.endpoints if options.endpoints is None else options.endpoints
     app = options.app or known_app(replace(settings, profile=profile, endpoints=endpoints), store).complete()
+    place = "the client_id of the App" if options.app else settings.place_of_client_id(store)
     return LoginRequest(
         options=options,
         app=app,
+        client_id_place=options.client_id_place or place,
         profile=profile,
         usual_profile=settings.profile,
         store=store,
@@ -156,15 +159,19 @@ async def _wait_and_finish(request: LoginRequest, sockets: list[socket.socket]) 
 async def _decide(request: LoginRequest, pending: Pending) -> Grant:
     options = request.options
     countdown = asyncio.ensure_future(_count_down(options))
+    reminder = asyncio.get_running_loop().call_later(
+        PATIENCE_SECONDS, lambda: options.tell(messages.still_waiting(request))
+    )
     try:
         async with asyncio.timeout(options.timeout):
             decision = await pending.decision()
     except TimeoutError:
-        uri = request.app.redirect_uri
-        if options.paste_only:
-            raise messages.nothing_pasted(request.profile, uri, options.timeout) from None
-        raise messages.nobody_came(request.profile, uri, options.timeout, pending.ignored) from None
+        raise messages.nobody_came(request, pending.ignored) from None
+    except asyncio.CancelledError as cancelled:  # as by Ctrl-C, which shows the note
+        cancelled.add_note(messages.nobody_came(request, pending.ignored).hint)
+        raise
     finally:
+        reminder.cancel()
         countdown.cancel()
         options.show("")
     match decision:

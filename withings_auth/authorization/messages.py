@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from withings_auth.authorization.callback import Reason
 from withings_auth.authorization.environment import Environment
+from withings_auth.authorization.options import LoginRequest
 from withings_auth.errors import LoginTimeout, login_hint, profile_flag
 from withings_auth.model import Grant
 from withings_auth.validation import host_and_port, printable
@@ -130,10 +131,17 @@ def signed_in(profile: str, grant: Grant, place: str, asked: Iterable[str]) -> I
         yield f"withings-auth: warning: not granted: {', '.join(missing)}"
 
 
-def nobody_came(profile: str, redirect_uri: str, timeout: float, counted: Counter[Reason]) -> LoginTimeout:
+def still_waiting(request: LoginRequest) -> str:
+    """After a while without an answer."""
+    return f"Still waiting: {'; '.join(_fix_app(request, 'shows'))}."
+
+
+def nobody_came(request: LoginRequest, counted: Counter[Reason]) -> LoginTimeout:
     """Returns the error for a login that got no answer, with what was ignored and what the user can do."""
+    if request.options.paste_only:
+        return _nothing_pasted(request)
     seen = "; ".join(f"{count} {reason.value}" for reason, count in counted.most_common())
-    advice = ["click Allow in the browser", *_fix_app(redirect_uri)]
+    advice = ["click Allow in the browser", *_fix_app(request, "showed")]
     if counted[Reason.TLS]:
         advice.append("your browser forces https on localhost: make an exception for this address")
     if counted[Reason.SERVICE_WORKER]:
@@ -145,22 +153,21 @@ def nobody_came(profile: str, redirect_uri: str, timeout: float, counted: Counte
     if counted[Reason.FOREIGN_STATE]:
         advice.append("an old tab answered: close the tabs of earlier logins")
     return LoginTimeout(
-        f"the browser did not come back from Withings within {span(timeout)}"
+        f"the browser did not come back from Withings within {span(request.options.timeout)}"
         + (f" (ignored requests: {seen})" if seen else ""),
-        hint="; ".join([*advice, f"then {login_hint(profile)}"]),
+        hint="; ".join([*advice, f"then {login_hint(request.profile)}"]),
     )
 
 
-def nothing_pasted(profile: str, redirect_uri: str, timeout: float) -> LoginTimeout:
-    """Returns the error for a login that waited for a paste in vain."""
-    advice = ["click Allow in the browser and paste the address that it goes to", *_fix_app(redirect_uri)]
+def _nothing_pasted(request: LoginRequest) -> LoginTimeout:
+    advice = ["click Allow in the browser and paste the address that it goes to", *_fix_app(request, "showed")]
     return LoginTimeout(
-        f"the answer was not pasted within {span(timeout)}",
-        hint="; ".join([*advice, f"then log in: withings-auth login{profile_flag(profile)} --paste"]),
+        f"the answer was not pasted within {span(request.options.timeout)}",
+        hint="; ".join([*advice, f"then log in: withings-auth login{profile_flag(request.profile)} --paste"]),
     )
 
 
-def _fix_app(redirect_uri: str) -> Iterable[str]:
+def _fix_app(request: LoginRequest, shows: str) -> Iterable[str]:
     """What to do about Withings' two error pages, which never come back to us."""
-    yield f"if Withings showed “redirect_uri_mismatch”, register exactly {printable(redirect_uri)}"
-    yield "if it showed “Invalid clientid”, check WITHINGS_CLIENT_ID"
+    yield f"if Withings {shows} “redirect_uri_mismatch”, register exactly {printable(request.app.redirect_uri)}"
+    yield f"if it {shows} “Invalid clientid”, check {request.client_id_place}"

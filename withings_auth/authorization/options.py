@@ -52,6 +52,7 @@ class LoginOptions:
     demo: bool = False
     pasted: AsyncIterator[str] | None = field(default=None, repr=False)
     paste_only: bool = False
+    client_id_place: str | None = None
     tell: Callable[[str], None] = tell_on_stderr
     show: Callable[[str], None] = lambda _: None
 
@@ -66,6 +67,7 @@ class LoginRequest:
 
     options: LoginOptions
     app: App
+    client_id_place: str
     profile: str
     usual_profile: str
     store: SecretStore

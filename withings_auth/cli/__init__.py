@@ -64,9 +64,9 @@ def main(arguments: Sequence[str]) -> int:
         hint = "close some programs, or raise the limits (ulimit -a shows them), and try again"
         why = error.strerror or os.strerror(error.errno)
         return complain(f"the system has run out of resources: {why}", hint, ProviderUnavailable.exit_code)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         ignore_signals()
-        return complain("interrupted", "", INTERRUPTED)
+        return complain("interrupted", "; ".join(getattr(error, "__notes__", ())), INTERRUPTED)
     except Terminated:
         ignore_signals()
         return complain("terminated", "", TERMINATED)

@@ -50,13 +50,19 @@ def start_practice(
 @contextmanager
 def practice_hints() -> Iterator[None]:
     """Makes the hints of errors lead to another trial: the sandbox's profile cannot be logged in to in another way."""
+
+    def adapted(hint: str) -> str:
+        return hint.replace(f"login --profile {PRACTICE_PROFILE}", "login --sandbox")
+
     try:
         yield
     except WithingsAuthError as error:
-        hint = error.hint.replace(f"login --profile {PRACTICE_PROFILE}", "login --sandbox")
-        if hint == error.hint:
+        if adapted(error.hint) == error.hint:
             raise
-        raise error.with_message(str(error), hint=hint) from error
+        raise error.with_message(str(error), hint=adapted(error.hint)) from error
+    except KeyboardInterrupt as error:
+        error.__notes__ = [adapted(note) for note in getattr(error, "__notes__", ())]
+        raise
 
 
 def show_practice(token: Token, settings: Settings, *, keep: bool) -> None:

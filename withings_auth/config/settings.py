@@ -48,6 +48,7 @@ class Settings:
     """Every setting, from the first place that has it."""
 
     app: PartialApp
+    client_id_place: str  # what to call it; see `place_of_client_id`
     listen: str | None
     profile: str
     store: str
@@ -69,6 +70,10 @@ class Settings:
         """The store's name, with `~` expanded, if it is not the usual one: the environment or a flag chose it."""
         chosen = expanded_name(self.store)
         return None if chosen == expanded_name(self.usual_store) else chosen
+
+    def place_of_client_id(self, store: SecretStore) -> str:
+        """Returns what to call the place that has the client id, which is the store if none is set."""
+        return self.client_id_place if self.app.client_id else f"the app that is saved in {store.description}"
 
     def open_store(self, *, on_a_terminal: bool = False, announce: Callable[[], None] = lambda: None) -> SecretStore:
         """Opens the store that is set. Raises `ConfigurationError` if its name is invalid."""
@@ -110,6 +115,7 @@ def read_settings(
             redirect_uri=sources.find("redirect_uri")[0] or None,
             scopes=None if scopes is None else parse_scopes(scopes, scopes_place),
         ),
+        client_id_place=sources.find("client_id")[1],
         listen=sources.find("listen")[0],
         profile=(sources.check("profile", is_profile, "profile name", hint=_PROFILE_NAMES) or DEFAULT_PROFILE).lower(),
         store=sources.find("store")[0] or KEYRING,
@@ -213,7 +219,9 @@ class _Sources:
         """Returns the setting's value. Raises `ConfigurationError` if it is invalid."""
         value, place = self.find(name)
         if value is not None and not is_valid(value):
-            raise ConfigurationError(f"{place} is “{printable(value, limit=80)}”, not a valid {what}", hint=hint)
+            # What is no client id may be the secret, pasted at the wrong place.
+            shown = "" if name == "client_id" else f"“{printable(value, limit=80)}”, "
+            raise ConfigurationError(f"{place} is {shown}not a valid {what}", hint=hint)
         return value
 
     def find_command(self, name: str) -> tuple[str, ...]:

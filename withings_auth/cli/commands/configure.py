@@ -19,7 +19,7 @@ from withings_auth.cli.ui.prompts import (
     ask_for_secret,
     check_client_id,
     check_scopes,
-    confirm,
+    confirm_or_take_client_id,
     warn_of_unknown_scopes,
 )
 from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, tell
@@ -125,11 +125,12 @@ def set_up(
     ask_all = is_terminal() and given == Given()
     own = _app_of_login(settings, store, always=for_profile) if ask_all else None
     known = given.app.over(_known(given.app.client_id, settings, store, own))
+    pasted_id = None
     if open_dashboard or (ask_all and known.client_id is None):
-        _show_dashboard(known.redirect_uri or DEFAULT_REDIRECT_URI, open_it=open_dashboard)
+        pasted_id = _show_dashboard(known.redirect_uri or DEFAULT_REDIRECT_URI, open_it=open_dashboard)
     id_typed, secret_typed = (ask_all or one is None for one in (known.client_id, known.client_secret))
     if is_terminal():
-        known = _ask(known, settings, store, check_uri, ask_all=ask_all)
+        known = _ask(known, settings, store, check_uri, ask_all=ask_all, pasted_id=pasted_id)
     app = known.complete()
     resolve_addresses(app.redirect_uri, listen, paste_only=paste_only)
     warn_of_unknown_scopes(given.app.scopes or ())
@@ -202,10 +203,18 @@ def _app_of_login(settings: Settings, store: SecretStore, *, always: bool) -> st
     return None
 
 
-def _ask(known: PartialApp, settings: Settings, store: SecretStore, check_uri: Check, *, ask_all: bool) -> PartialApp:
-    """Asks for what is missing, or for everything, with what is known as the default."""
-    client_id = known.client_id
-    if ask_all or client_id is None:
+def _ask(
+    known: PartialApp,
+    settings: Settings,
+    store: SecretStore,
+    check_uri: Check,
+    *,
+    ask_all: bool,
+    pasted_id: str | None,
+) -> PartialApp:
+    """Asks for what is missing, or for everything, with what is known as the default; not for a pasted client id."""
+    client_id = pasted_id or known.client_id
+    if pasted_id is None and (ask_all or client_id is None):
         client_id = ask("Client id", check=check_client_id, default=client_id)
     if client_id != known.client_id:
         given_secret = None if ask_all else known.client_secret
@@ -235,17 +244,26 @@ def _check_redirect_uri(text: str, *, listen: str | None, paste_only: bool) -> s
     return None
 
 
-def _show_dashboard(redirect_uri: str, *, open_it: bool) -> None:
-    """Explains how to register an app, and opens the dashboard at once or after a yes."""
+def _show_dashboard(redirect_uri: str, *, open_it: bool) -> str | None:
+    """Explains how to register an app, and opens the dashboard at once or after a yes.
+
+    Returns the client id that the user has pasted instead of a yes, if any.
+    """
     tell("Withings gives tokens to apps, so you register one for yourself, once:")
     tell(f"  1. At {DASHBOARD} create an app: Public API integration.")
     tell("  2. Target environment: Development.")
     tell(f"  3. Registered URLs: {printable(redirect_uri)}")
     tell("     Save WITHOUT pressing Test: it needs an address that Withings can reach.")
     tell("  4. Copy the client id and the client secret, and come back here.")
-    if open_it or confirm("Open the dashboard in your browser?"):
+    if not open_it and browser.would_start():
+        open_it, pasted_id = confirm_or_take_client_id("Open the dashboard in your browser?")
+        if pasted_id is not None:
+            tell("That is taken as the client id.")
+            return pasted_id
+    if open_it:
         problem = browser.start(DASHBOARD)
         if problem is None:
             tell("Opening your browser.")
         else:
             tell(f"No browser was opened ({problem.why}). Open the address above yourself.")
+    return None

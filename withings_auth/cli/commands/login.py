@@ -103,6 +103,7 @@ def execute(options: argparse.Namespace) -> int:
         token = run_interruptible(
             lambda: login(
                 app,
+                client_id_place=settings.place_of_client_id(store),
                 profile=settings.profile,
                 store=store,
                 timeout=options.timeout,

@@ -17,6 +17,7 @@ from withings_auth.model import ALL_SCOPES
 from withings_auth.validation import is_client_id, is_client_secret, printable, scope_list
 
 MOST_TRIES = 3
+SHORTEST_PASTED_ID = 16  # characters: Withings' client ids have 64, and nobody says no with so many
 
 Check = Callable[[str], str | None]
 """Returns why a text is no valid answer, or None if it is one."""
@@ -85,10 +86,17 @@ def _describe_unknown(names: Iterable[str]) -> str | None:
 
 def confirm(question: str) -> bool:
     """Returns whether the user said yes; an empty line and the end of the input mean no."""
+    return confirm_or_take_client_id(question)[0]
+
+
+def confirm_or_take_client_id(question: str) -> tuple[bool, str | None]:
+    """Returns what `confirm` does, and a client id if that was pasted instead of an answer."""
     try:
-        return _read_answer(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+        text = _read_answer(f"{question} [y/N] ").strip()
     except ConfigurationError:
-        return False
+        return False, None
+    pasted = text if len(text) >= SHORTEST_PASTED_ID and is_client_id(text) else None
+    return text.lower() in {"y", "yes"}, pasted
 
 
 def _read_answer(prompt: str, *, hidden: bool = False) -> str:

@@ -53,8 +53,9 @@ def _raise(number: int, _frame: FrameType | None) -> NoReturn:
 def run_interruptible(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Runs the coroutine that `make` returns, cancelled by the first SIGINT, SIGTERM or SIGHUP.
 
-    Then raises KeyboardInterrupt, `Terminated` or `HungUp`, and does so at once for a signal that came before. No
-    signal handler raises, so that no coroutine is left unawaited and no import half done, whenever the signal comes.
+    Then raises KeyboardInterrupt, `Terminated` or `HungUp`, with the notes of the cancellation, and does so at once for
+    a signal that came before. No signal handler raises, so that no coroutine is left unawaited and no import half done,
+    whenever the signal comes.
     """
     cancel: list[Callable[[], object]] = []
 
@@ -79,7 +80,10 @@ def run_interruptible(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
     try:
         return run_coroutine(main)
-    except asyncio.CancelledError:
-        raise _EXCEPTIONS.get(next(iter(_received), signal.SIGINT), KeyboardInterrupt) from None
+    except asyncio.CancelledError as error:
+        ended = _EXCEPTIONS.get(next(iter(_received), signal.SIGINT), KeyboardInterrupt)()
+        for hint in getattr(error, "__notes__", ()):
+            ended.add_note(hint)
+        raise ended from None
     finally:
         raise_on_signals()

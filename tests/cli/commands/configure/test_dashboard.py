@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 from tests.cli.commands.configure.steps import configure, paste_next
@@ -31,6 +32,27 @@ class TestDashboard:
         bare.wait_for((home / "opened").exists)
         program.type("\x03")
         program.wait()
+
+    def test_a_client_id_instead_of_an_answer_is_taken(self, bare: Desk, config: Path) -> None:
+        """The next question hides what is typed, so that a secret pasted next is not shown."""
+        program = bare.cli.on_terminal("configure", env={**bare.env, "BROWSER": "true"})
+        program.screen.expect("Open the dashboard in your browser")
+        program.type(f"{bare.sandbox.client_id}\n")
+        program.screen.expect("That is taken as the client id.\r?\nClient secret")
+        program.type(f"{bare.sandbox.client_secret}\n")
+        program.screen.expect("Redirect URI")
+        program.type("\n")
+        program.screen.expect("Scopes")
+        program.type("\n")
+        assert program.wait().returncode == 0
+        assert tomllib.loads(config.read_text())["client_id"] == bare.sandbox.client_id
+
+    def test_without_a_screen_nothing_is_asked_about_a_browser(self, bare: Desk) -> None:
+        """As in a container: the explanation has the address, and the first question is about the client id."""
+        program = bare.cli.on_terminal("configure", env={**bare.env, "container": "docker"})
+        program.screen.expect("and come back here.\r?\nClient id: ")
+        program.type("\x03")
+        assert "Open the dashboard" not in program.wait().screen
 
     def test_without_a_screen_only_the_address_is_shown(self, bare: Desk) -> None:
         """As over SSH, in a container, or without a display."""

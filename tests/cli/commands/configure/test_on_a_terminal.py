@@ -14,7 +14,7 @@ from tests.support.logins import Desk
 
 def test_everything_is_asked_and_the_dashboard_explained(bare: Desk, config: Path) -> None:
     """The explanation comes first, and the secret is not shown."""
-    program = bare.cli.on_terminal("configure", env=bare.env)
+    program = bare.cli.on_terminal("configure", env={**bare.env, "BROWSER": "true"})
     program.screen.expect(r"Registered URLs: http://localhost:8000")
     program.screen.expect("WITHOUT pressing Test")
     program.screen.expect(re.escape("Open the dashboard in your browser? [y/N] "))
