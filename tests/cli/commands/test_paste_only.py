@@ -43,6 +43,7 @@ def test_paste_alone_never_listens(afar: Desk) -> None:
 
 def test_paste_alone_at_a_local_address(desk: Desk) -> None:
     """The port of the redirect URI stays closed, and may be another program's."""
+    desk.keep_store()
     with socket.create_server(("127.0.0.1", desk.port)):
         login = on_terminal(desk, "--paste", "--profile", "Me")
         login.program.type(f"{desk.redirect_uri}/?{login.consent()}\n")
