@@ -162,6 +162,10 @@ def test_no_recipe_saves_what_others_can_read() -> None:
         assert all(umask in text[: found.end()] for text, found in saving), saving
 
 
+def test_it_stays_short() -> None:
+    assert len(README.splitlines()) < 450
+
+
 def test_what_is_cloned_is_this_repository() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert f"$ git clone {project['urls']['Source']} " in blocks("console")[0]
