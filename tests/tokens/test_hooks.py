@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -67,7 +68,7 @@ class TestRenewed:
     def test_it_runs_after_each_renewal_and_knows_no_secret(
         self, desk: Desk, report: Path, configure: Configure
     ) -> None:
-        """It gets the event, the profile and a sentence; no token and no client secret, in no variable."""
+        """Statement 25: it gets the event, the profile and a sentence, but no token and no client secret."""
         configure(on_renewed=["sh", "-c", KEEP_ENVIRONMENT, str(report)])
         desk.put_login("mum", age=60)
         assert desk.run("token", "--profile", "mum").returncode == 0
@@ -158,6 +159,20 @@ class TestRenewed:
         start_hook(settings(on_renewed="~/hook 'a word' $HOME >file"), RENEWED)
         Desk.wait_for(report.exists)
         assert report.read_text() == "a word $HOME >file"
+
+    def test_it_finds_the_desktop_from_cron(
+        self, home: Path, report: Path, settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A notification needs the session bus, which cron does not name."""
+        bus = home / str(os.getuid()) / "bus"
+        bus.parent.mkdir()
+        monkeypatch.setattr("withings_auth.store.session_bus.USER_RUNTIME_DIRECTORIES", home)
+        monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(str(bus))
+            start_hook(settings(on_renewed=["sh", "-c", KEEP_ENVIRONMENT, str(report)]), RENEWED)
+            Desk.wait_for(report.exists)
+        assert f"DBUS_SESSION_BUS_ADDRESS=unix:path={bus}" in report.read_text().split("\0")
 
 
 class TestLoginNeeded:

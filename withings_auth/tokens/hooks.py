@@ -15,6 +15,7 @@ from typing import Literal
 
 from withings_auth.config.settings import Settings
 from withings_auth.errors import OutOfResources
+from withings_auth.store.session_bus import VARIABLE, session_bus_address
 from withings_auth.threads import start_daemon
 from withings_auth.validation import printable
 
@@ -62,10 +63,12 @@ def start_hook(settings: Settings, event: Event) -> None:
 
 
 def _environment(event: Event) -> dict[str, str]:
-    """Returns this program's environment with the event, and without secrets."""
+    """Returns this program's environment with the event, and with the session bus for notifications; no secrets."""
     kept = {name: value for name, value in os.environ.items() if _SECRET_VARIABLE.match(name) is None}
+    bus = session_bus_address(os.environ)  # which cron does not name
     return {
         **kept,
+        **({} if bus is None else {VARIABLE: bus}),
         EVENT_VARIABLE: event.name,
         "WITHINGS_AUTH_PROFILE": event.profile,
         MESSAGE_VARIABLE: event.message,
