@@ -28,7 +28,7 @@ def table() -> dict[str, str]:
 
 @pytest.fixture
 def person(user: Desk, home: Path, require: Require) -> Desk:
-    """Comes with an answer of Withings in a file, as a script with curl has saved it, and the app in variables."""
+    """Comes with an answer of Withings in a file, as a script with curl has saved it, and the app in the script."""
     require("jq", shutil.which("jq"), "most scripts read Withings' answers with it")
     assert user.run("logout").returncode == 0
     pair = user.sandbox.issue_pair()
@@ -36,6 +36,9 @@ def person(user: Desk, home: Path, require: Require) -> Desk:
     rest = {"userid": pair.userid, "scope": ",".join(pair.scopes), "expires_in": LIFE}
     (home / "token").write_text(json.dumps({**tokens, **rest}))
     (home / "token").chmod(0o600)
+    app = f"CLIENT_ID={user.sandbox.client_id}\nCLIENT_SECRET='{user.sandbox.client_secret}'"
+    (home / "refresh.sh").write_text(f"#!/bin/sh\n{app}\ncurl -s -d client_secret=$CLIENT_SECRET …\n")
+    (home / "refresh.sh").chmod(0o700)
     return user
 
 
@@ -43,15 +46,14 @@ def test_each_line_has_a_counterpart_that_prints_the_same(person: Desk, home: Pa
     """After the import, which removes the file, the new lines print what the old ones printed from it."""
 
     def run(line: str, **env: str) -> str:
-        finished = in_shell(person, f"cd\n{line}", **app, **env)
+        finished = in_shell(person, f"cd\n{line}", WITHINGS_AUTH_API_URL=person.sandbox.url, **env)
         assert finished.returncode == 0, finished.stderr
         return finished.stdout.strip()
 
-    app = {name: value for name, value in person.env.items() if value and name != "WITHINGS_AUTH_PROFILE"}
     before = {old: run(old) for old in table if old.startswith("jq")}
     assert len(before) == 4
-    (bring,) = re.findall(r"`(withings-auth import [^`]+)`", section(TITLE))
-    run(bring)
+    for take_over in re.findall(r"`(withings-auth (?:configure|import) [^`]+)`", section(TITLE)):
+        run(take_over)
     assert not (home / "token").exists()
     after = {old: run(table[old]) for old in before}
     held = person.sandbox.live_access_tokens[-1]
