@@ -39,6 +39,8 @@ from tests.support.visitor import VISITOR
 from withings_auth import errors
 from withings_auth.store.file_store import FileStore
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 TRANSCRIPTS = sorted((Path(__file__).parent / "transcripts").glob("*.txt"))
 
 # The command, with its log in a file, from which the class of an error is known.
@@ -51,8 +53,6 @@ if "TRANSCRIPT_PATIENCE" in os.environ:
     from withings_auth.tokens import renewal
     renewal.LOCK_PATIENCE_SECONDS = float(os.environ["TRANSCRIPT_PATIENCE"])
 from withings_auth.cli import main
-
-pytestmark = pytest.mark.usefixtures("unmeasured")
 if "TRANSCRIPT_WITHOUT_THREADS" in os.environ:  # as for a user at the limit of `ulimit -u`
     import threading
     def refuse(thread):
