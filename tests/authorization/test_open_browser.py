@@ -52,13 +52,17 @@ def test_the_browser_is_given_no_secret(desk: Desk, home: Path) -> None:
 
 
 def test_the_browser_is_started_before_aiohttp_is_loaded(desk: Desk) -> None:
-    """Loading it takes longer than all else: the browser starts meanwhile, and the kernel keeps what comes."""
+    """Loading it takes longer than all else: the browser starts meanwhile, and the kernel keeps what comes.
+
+    The command has needed it by then, to ask Withings whether the client secret is right.
+    """
     spy = (
-        "import sys; from withings_auth.authorization import browser; from withings_auth.cli import main\n"
+        "import contextlib, sys; from withings_auth import login_sync\n"
+        "from withings_auth.authorization import browser; from withings_auth.errors import LoginTimeout\n"
         "def start(url, **_):\n"
         "    print('loaded' if 'aiohttp' in sys.modules else 'not yet', flush=True)\n"
         "browser.start = start\n"
-        "main(['login', '--timeout', '0.1'])"
+        "with contextlib.suppress(LoginTimeout): login_sync(timeout=0.1)"
     )
     finished = desk.cli.using(sys.executable)("-c", spy, env=desk.env)
     assert finished.stdout == "not yet\n"

@@ -86,7 +86,7 @@ def test_a_data_call(desk: Desk, parrot: Parrot, status: int, raw: list[str]) ->
 
 
 def test_a_login(desk: Desk, parrot: Parrot) -> None:
-    """Statement 47: so are the code and the client secret."""
+    """Statement 47: so are the code and the client secret, and the signature that is to prove it before the consent."""
     desk.env["WITHINGS_AUTH_AUTHORIZE_URL"] = desk.sandbox.endpoints.authorize_url
     desk.run("logout")
     pending = desk.start()
@@ -94,7 +94,7 @@ def test_a_login(desk: Desk, parrot: Parrot) -> None:
     finished = pending.wait()
     assert finished.returncode != 0
     assert "status 503: bad ***" in finished.stderr
-    assert len(parrot.seen) == 1
+    assert [seen.target for seen in parrot.seen] == ["/v2/signature", "/v2/oauth2"]
 
 
 @pytest.mark.usefixtures("parrot")

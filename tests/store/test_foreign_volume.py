@@ -51,7 +51,7 @@ def test_the_hint_makes_a_filled_volume_usable(desk: Desk, home: Path) -> None:
     assert refused.returncode == 5
     assert "it belongs to another user" in refused.stderr
     assert f"belongs to user 0, and this is user {UNKNOWN_UID}" in refused.stderr
-    assert "(in a container: --user 0)" in refused.stderr
+    assert "(in a container: docker run --user 0)" in refused.stderr
     (command,) = re.findall(r"chown -R .*", refused.stderr)
     subprocess.run(shlex.split(command), check=True)
     assert container.run("token").returncode == 0

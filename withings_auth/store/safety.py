@@ -73,7 +73,7 @@ def owner_hint(path: Path, status: os.stat_result) -> str:
     owner = status.st_uid
     return (
         f"{printable(str(path))} belongs to user {owner}, and this is user {os.geteuid()}: run the command as its owner"
-        f" (in a container: --user {owner})"
+        f" (in a container: docker run --user {owner})"
     )
 
 
