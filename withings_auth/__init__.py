@@ -10,10 +10,8 @@ print(source.access_token())
 Everything heavy behind this door loads on first use.
 """
 
-from __future__ import annotations
-
-from importlib import import_module
-from typing import TYPE_CHECKING
+# This module imports nothing: Ctrl-C while the command begins to load would print a traceback.
+TYPE_CHECKING = False
 
 __version__ = "0.1.0"
 
@@ -50,6 +48,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
+    from importlib import import_module
+
     if name == "errors":
         return import_module("withings_auth.errors")
     if name in _HOMES:

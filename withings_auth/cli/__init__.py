@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from withings_auth import __version__
 from withings_auth.cli.parsing import COMMANDS, parse
-from withings_auth.cli.ui.signals import HungUp, Terminated, ignore_signals, raise_on_signals
+from withings_auth.cli.ui.signals import HungUp, Terminated, ignore_signals, raise_on_signals, received
 from withings_auth.cli.ui.terminal import (
     PROGRAM,
     USED_UP,
@@ -28,6 +28,11 @@ __all__ = ["COMMANDS", "HUNG_UP", "INTERRUPTED", "TERMINATED", "main"]
 HUNG_UP = 129
 INTERRUPTED = 130
 TERMINATED = 143
+_ENDED_BY: dict[type[BaseException], tuple[str, int]] = {
+    KeyboardInterrupt: ("interrupted", INTERRUPTED),
+    Terminated: ("terminated", TERMINATED),
+    HungUp: ("hung up", HUNG_UP),
+}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -64,15 +69,21 @@ def main(arguments: Sequence[str]) -> int:
         hint = "close some programs, or raise the limits (ulimit -a shows them), and try again"
         why = error.strerror or os.strerror(error.errno)
         return complain(f"the system has run out of resources: {why}", hint, ProviderUnavailable.exit_code)
-    except KeyboardInterrupt as error:
-        ignore_signals()
-        return complain("interrupted", "; ".join(getattr(error, "__notes__", ())), INTERRUPTED)
-    except Terminated:
-        ignore_signals()
-        return complain("terminated", "", TERMINATED)
-    except HungUp:
-        ignore_signals()
-        return complain("hung up", "", HUNG_UP)
+    except (KeyboardInterrupt, Terminated, HungUp) as error:
+        return _end_by(type(error), hint="; ".join(getattr(error, "__notes__", ())))
+    except Exception:
+        # An interrupted import can raise anything in place of what interrupted it.
+        signal = received()
+        if signal is None:
+            raise
+        return _end_by(signal)
+
+
+def _end_by(signal: type[BaseException], hint: str = "") -> int:
+    """Says what ended the command, and returns its exit code; a renewal under way is finished all the same."""
+    ignore_signals()
+    word, code = _ENDED_BY[signal]
+    return complain(word, hint, code)
 
 
 def _named_profile(options: argparse.Namespace) -> str:

@@ -27,6 +27,11 @@ if hasattr(signal, "SIGHUP"):  # not on Windows
 _received: list[int] = []  # kept, since a library can swallow the exception while it is imported
 
 
+def received() -> type[BaseException] | None:
+    """Returns the exception for the first signal that came; None if none did."""
+    return _EXCEPTIONS[_received[0]] if _received else None
+
+
 def raise_on_signals() -> None:
     """Turns SIGINT, SIGTERM and SIGHUP into exceptions, so that everything open is closed."""
     _received.clear()
