@@ -13,6 +13,8 @@ from tests.simulation.mutations import MUTATIONS, Mutation, renew_mutated
 from tests.simulation.results import replay, simulate
 from tests.simulation.schedule import drawn
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 ROOT = Path(__file__).parents[2]
 SCHEDULES = 100_000
 AT_ONCE = 10_000

@@ -17,6 +17,8 @@ from withings_auth.provider.http import post
 from withings_auth.provider.replies import Answer, TokenReply, read_token_reply
 from withings_auth.store.records import app_name
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 def test_a_chain_of_renewals(everywhere: Combinations) -> None:
     """Each token works, and so does its successor."""
