@@ -18,8 +18,10 @@ def last_line(text: str) -> str:
     return text.splitlines()[-1]
 
 
-@pytest.mark.parametrize("ending", ["time-out", "Ctrl-C"])
-@pytest.mark.parametrize("place", ["--client-id", "config.toml", "the app that is saved in files"])
+@pytest.mark.parametrize(
+    ("ending", "place"),
+    [("time-out", "--client-id"), ("time-out", "config.toml"), ("Ctrl-C", "the app that is saved in files")],
+)
 def test_the_hint_names_where_the_client_id_stands(desk: Desk, home: Path, place: str, ending: str) -> None:
     """With the flag, the file or the store that has it; the time-out and Ctrl-C have the same hint."""
     desk.put_login()
