@@ -1,5 +1,6 @@
 # `make` lists the targets. Everything is installed into .venv. Only `make test`, when root runs it on a machine with
-# apt, also installs system packages: the real browser, keyring and shells that the tests talk to, and a compiler.
+# apt, also installs system packages: the real browser, keyring and shells that the tests talk to, and the languages of
+# the examples.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -97,7 +98,8 @@ system:
 	@missing=; needs() { command -v "$$1" >/dev/null || missing="$$missing $$2"; }; \
 	command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || needs chromium chromium; \
 	needs gnome-keyring-daemon gnome-keyring; needs dbus-daemon dbus; needs secret-tool libsecret-tools; \
-	needs zsh zsh; needs fish fish; needs cc 'gcc libc6-dev'; \
+	needs zsh zsh; needs fish fish; needs cc 'gcc libc6-dev'; needs curl curl; needs jq jq; \
+	needs node nodejs; needs php php-cli; needs go golang-go; needs systemd-analyze systemd; \
 	if [ ! -x $(BIN)/python ]; then $(find_python); \
 		if [ -n "$$python" ]; then $$python -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; fi; fi; \
 	if [ -z "$$missing" ]; then exit 0; fi; \

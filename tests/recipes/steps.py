@@ -6,16 +6,14 @@ import json
 import shutil
 from typing import Any
 
-import pytest
-
+from tests.conftest import Require
 from tests.support.logins import Desk
 from tests.support.programs import Finished
 
 
-def needs_interpreter(name: str) -> None:
-    """Skips the test, in CI too, if nothing on this machine can run the recipe."""
-    if not shutil.which(name):
-        pytest.skip(f"{name} is not on this machine")
+def require_interpreter(require: Require, name: str) -> None:
+    """Skips the test if nothing on this machine can run the recipe, and fails it in CI."""
+    require(name, shutil.which(name), "the recipe is run with it")
 
 
 def weights(text: str) -> list[dict[str, Any]]:

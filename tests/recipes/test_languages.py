@@ -14,7 +14,8 @@ import httpx
 import pytest
 import requests
 
-from tests.recipes.steps import needs_interpreter, weights
+from tests.conftest import Require
+from tests.recipes.steps import require_interpreter, weights
 from tests.support.logins import Desk
 from tests.support.readme import asking, example, recipe_with, rows, section
 from withings_auth import AsyncTokenSource, TokenSource
@@ -22,9 +23,9 @@ from withings_auth import AsyncTokenSource, TokenSource
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
 
-def test_javascript(user: Desk, home: Path) -> None:
+def test_javascript(user: Desk, home: Path, require: Require) -> None:
     """The script prints the weights; a rejected token is renewed, once; a call that came too soon is repeated, once."""
-    needs_interpreter("node")
+    require_interpreter(require, "node")
     script = home / "weights.mjs"
     script.write_text(asking(user.sandbox.url, example("weights.mjs")))
     refreshes = user.sandbox.counters.refreshes
@@ -43,9 +44,9 @@ def test_javascript(user: Desk, home: Path) -> None:
     assert "Withings says 2554" in refused.stderr
 
 
-def test_php(user: Desk, home: Path) -> None:
+def test_php(user: Desk, home: Path, require: Require) -> None:
     """The script prints the weights, and ends with the command's own message and exit code if that fails."""
-    needs_interpreter("php")
+    require_interpreter(require, "php")
     script = home / "weights.php"
     script.write_text(example("weights.php"))
     php = user.cli.using("php")
@@ -60,9 +61,9 @@ def test_php(user: Desk, home: Path) -> None:
 
 
 @pytest.mark.timeout(400)
-def test_go(user: Desk, home: Path) -> None:
+def test_go(user: Desk, home: Path, require: Require) -> None:
     """The program prints the answer, and gofmt has nothing to change in it."""
-    needs_interpreter("go")
+    require_interpreter(require, "go")
     source = home / "weights.go"
     source.write_text(asking(user.sandbox.url, example("weights.go")))
     assert user.cli.using("gofmt")("-l", str(source)).stdout == ""

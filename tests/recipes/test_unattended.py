@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Require
 from tests.recipes.conftest import HOUR, PROGRAMS
-from tests.recipes.steps import needs_interpreter, weights
+from tests.recipes.steps import require_interpreter, weights
 from tests.support.logins import Desk
 from tests.support.other_user import UNKNOWN_UID, run_as_another_user
 from tests.support.programs import Cli, Finished, Program
@@ -94,7 +95,7 @@ class TestEveryMorning:
         assert told.read_text().startswith(f"{before}Withings has ended the login of profile default")
         assert told.read_text().count("log in: withings-auth login") == 1
 
-    def test_the_systemd_units(self, installed: Desk, home: Path) -> None:
+    def test_the_systemd_units(self, installed: Desk, home: Path, require: Require) -> None:
         """systemd accepts them, and the command that the service starts works in a service's environment."""
         (enable,) = (block for block in blocks("sh", section("Every morning")) if "systemctl" in block)
         copy, asked, _ = enable.partition("systemctl --user enable --now fetch-weights.timer\n")
@@ -109,7 +110,7 @@ class TestEveryMorning:
         parsed = configparser.ConfigParser(interpolation=None)
         parsed.read_string(timer)
         assert parsed["Install"]["WantedBy"] == "timers.target"
-        needs_interpreter("systemd-analyze")
+        require_interpreter(require, "systemd-analyze")
         analyze = installed.cli.using("systemd-analyze")
         verdict = analyze("--user", "verify", *(str(path) for path in sorted(units.iterdir())))
         assert (verdict.returncode, verdict.stderr) == (0, "")
