@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.installed-runtime
 DEV := $(VENV)/.installed-dev
 PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
-JOBS ?= 3
+JOBS ?= 4
 OLDEST := .venv-oldest
 # The tests of code that calls a library: aiohttp and yarl, filelock, keyring, platformdirs, tomlkit, shtab, httpx and
 # requests. The other tests, of pure rules and of what is built on these modules, depend on no version of a library.
@@ -39,7 +39,7 @@ help: ## list the targets
 demo: $(RUNTIME) ## see it all: log in, get a token, renew it, log out
 	@$(BIN)/python tests/demo.py
 
-test: system lint types ## install what the tests need, then check style, types, all tests and their coverage (JOBS=3)
+test: system lint types ## install what the tests need, then check style, types, all tests and their coverage (JOBS=4)
 	@rm -rf .coverage
 	@$(BIN)/coverage run -m pytest --quiet --numprocesses=$(JOBS) --dist=worksteal
 	@$(BIN)/coverage combine --quiet && rm -f .coverage/data.* # left by processes that were killed while they wrote
