@@ -22,7 +22,6 @@ from withings_auth import errors
 from withings_auth.cli import COMMANDS, HUNG_UP, INTERRUPTED, TERMINATED
 from withings_auth.cli.formats import TOKEN_VARIABLE, USERID_VARIABLE
 from withings_auth.model import ALL_SCOPES, DEFAULT_REDIRECT_URI
-from withings_auth.profiles.foreign import REFRESH_TOKEN_VARIABLE
 from withings_auth.tokens.hooks import EVENT_VARIABLE, MESSAGE_VARIABLE
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
@@ -82,7 +81,6 @@ def test_the_variables_are_those_that_are_read() -> None:
     read = set(re.findall(r"""\bWITHINGS_[A-Z_]+[A-Z]\b""", sources)) - {
         TOKEN_VARIABLE,
         USERID_VARIABLE,
-        REFRESH_TOKEN_VARIABLE,
         EVENT_VARIABLE,
         MESSAGE_VARIABLE,
     }

@@ -54,6 +54,15 @@ def test_every_name_is_known_with_and_without_its_prefix(names: tuple[str, ...],
         assert read_env_file(f"{name}=v") == read_env_file(f"export WITHINGS_{name}='v'") == expected
 
 
+def test_a_script_may_name_its_variables_in_lower_case() -> None:
+    """If it has none in upper case; otherwise the lower ones are its own affair, and often need a shell."""
+    app = PartialApp(client_id="abc", client_secret="hush")
+    assert read_env_file("client_id=abc\nclient_secret='hush'").app == app
+    upper = "CLIENT_ID=abc\nCLIENT_SECRET=hush\n"
+    assert read_env_file(f"{upper}client_id=$CLIENT_ID\nclient_secret=other\nstate=$RANDOM").app == app
+    assert read_env_file("Client_Id=abc").app == PartialApp()
+
+
 def test_the_file_of_an_old_script_is_read_completely() -> None:
     """The usual five lines."""
     text = (

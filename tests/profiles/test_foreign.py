@@ -102,6 +102,18 @@ export WITHINGS_REFRESH_TOKEN="{REFRESH}"  # rotated
         read_foreign(b"WITHINGS_REFRESH_TOKEN=$(cat token)")
 
 
+def test_variables_without_a_prefix_are_read_if_none_has_it() -> None:
+    """As a script of one's own names them; beside one with the prefix they are another service's."""
+    app = "CLIENT_ID=id\nCLIENT_SECRET='hush'\n"
+    found = read_foreign(f"{app}ACCESS_TOKEN={ACCESS}\nREFRESH_TOKEN={REFRESH}\n".encode())
+    assert (found.access_token, found.refresh_token, found.client_id) == (ACCESS, REFRESH, "id")
+    assert found.client_secret == "hush"
+    assert found.holds_more
+    assert read_foreign(f"refresh_token = {REFRESH}".encode()).refresh_token == REFRESH
+    both = f"REFRESH_TOKEN=$(cat other)\nREFRESH_TOKEN=other\nWITHINGS_REFRESH_TOKEN={REFRESH}\n"
+    assert read_foreign(both.encode()).refresh_token == REFRESH
+
+
 def test_a_whole_file_of_home_assistant_is_read() -> None:
     """Far above 64 KiB: every integration keeps its entries in it."""
     others = [entry("mqtt", title="x" * 1000) for _ in range(1000)]
@@ -230,7 +242,7 @@ def test_a_file_with_an_app_and_no_login_leads_to_configure() -> None:
         read({"client_id": "id", "consumer_secret": "hush", "callback_url": "https://me.example"})
     assert "configure" in caught.value.hint
     with pytest.raises(ConfigurationError, match="an app's credentials") as caught:
-        read_foreign(b"WITHINGS_CLIENT_SECRET=hush")
+        read_foreign(b"CLIENT_SECRET=hush")
     assert "configure --env-file FILE" in caught.value.hint
 
 

@@ -69,8 +69,13 @@ def read_env_file(text: str) -> EnvFile:
 def read_variables(text: str, field_of: Mapping[str, str]) -> dict[str, tuple[str, int]]:
     """Returns the values of the fields that the text gives by variables, each with the number of its line.
 
-    `field_of` maps the names of variables to fields. Raises what `read_env_file` raises.
+    `field_of` maps the names of variables to fields; a text without any of them may have them in lower case.
+    Raises what `read_env_file` raises.
     """
+    return _read(text, field_of) or _read(text, {name.lower(): field for name, field in field_of.items()})
+
+
+def _read(text: str, field_of: Mapping[str, str]) -> dict[str, tuple[str, int]]:
     found: dict[str, tuple[str, int]] = {}
     for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):
         assignment = _ASSIGNMENT.fullmatch(line)

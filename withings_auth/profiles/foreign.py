@@ -28,10 +28,10 @@ LARGEST_FILE_BYTES = 16 * 1024 * 1024  # Home Assistant keeps the entries of all
 
 _ID_NAMES = ("client_id", "clientId")
 _SECRET_NAMES = ("client_secret", "consumer_secret", "clientSecret")
-REFRESH_TOKEN_VARIABLE = "WITHINGS_REFRESH_TOKEN"  # noqa: S105  a name, not a token
-_VARIABLES = {REFRESH_TOKEN_VARIABLE: "refresh_token"} | {
+_VARIABLES = {
     f"{PREFIX}{name}": field_name
     for name, field_name in {
+        "REFRESH_TOKEN": "refresh_token",
         "ACCESS_TOKEN": "access_token",
         "USERID": "userid",
         "USER_ID": "userid",
@@ -40,6 +40,7 @@ _VARIABLES = {REFRESH_TOKEN_VARIABLE: "refresh_token"} | {
         "CONSUMER_SECRET": "client_secret",
     }.items()
 }
+_ALL_VARIABLES = _VARIABLES | {name.removeprefix(PREFIX): field_name for name, field_name in _VARIABLES.items()}
 
 Choose = Callable[[Sequence[str]], int]
 """Returns the index of the login to take, of several with these names, or raises `ConfigurationError`."""
@@ -141,8 +142,8 @@ _SHAPES = (
 SUPPORTED = (
     "a JSON object with access_token and refresh_token would do; supported are the JSON files of withings-sync"
     " (.withings_user.json), withings-mcp, withings-cli, withings-health-cli, Withings2Garmin and withings_api, Home"
-    " Assistant's core.config_entries, Withings' own answer with or without its envelope, and .env files with"
-    f" {REFRESH_TOKEN_VARIABLE}"
+    " Assistant's core.config_entries, Withings' own answer with or without its envelope, and .env files with a line"
+    " REFRESH_TOKEN=…"
 )
 
 
@@ -218,15 +219,17 @@ def _object(value: object) -> Mapping[str, Any]:
 
 def _find_in_variables(text: str) -> Iterator[_Found]:
     """Yields the login in a file of shell variables; it is the app's file too, and often that of other things."""
-    part = {name: value for name, (value, _) in read_variables(text, _VARIABLES).items()}
-    if "refresh_token" in part:
-        yield _Found(tool=".env file", part=part, holds_more=True)
+    for names in (_VARIABLES, _ALL_VARIABLES):  # without the prefix, a variable may be another service's
+        part = {name: value for name, (value, _) in read_variables(text, names).items()}
+        if "refresh_token" in part:
+            yield _Found(tool=".env file", part=part, holds_more=True)
+            return
 
 
 def _nothing_found(content: Mapping[str, Any] | str) -> ConfigurationError:
     if isinstance(content, str):
         has_app, command = (
-            "client_secret" in read_variables(content, _VARIABLES),
+            "client_secret" in read_variables(content, _ALL_VARIABLES),
             "withings-auth configure --env-file FILE",
         )
     else:
