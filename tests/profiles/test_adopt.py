@@ -75,9 +75,10 @@ class TestRefused:
         assert stored_grant(foreign.store, "default") == earlier
 
     def test_a_wrong_secret_is_not_kept(self, foreign: Import) -> None:
-        """And the error is about the app."""
-        with pytest.raises(ConfigurationError, match="does not know this client id"):
+        """And the error is about the app of the other tool."""
+        with pytest.raises(ConfigurationError, match="does not know this client id") as caught:
             foreign.adopt(app=App(client_id=foreign.sandbox.client_id, client_secret="wrong"))
+        assert "copy both from that tool into: withings-auth configure" in caught.value.hint
         assert foreign.store.names() == []
 
     def test_a_wrong_secret_does_not_replace_a_good_one(self, foreign: Import) -> None:

@@ -60,7 +60,10 @@ def import_error(failed: Failure | NotSent | AnswerLost, *, deadline: float | No
             hint='it was used since, is older than a year, or belongs to another app (client_id="ID"): nothing was'
             " saved; to log in instead: withings-auth login",
         )
-    return _with_deadline(_common_error(failed), deadline, "import the file again")
+    error = _common_error(failed)
+    if isinstance(failed, Failure) and failed.kind is FailureKind.APP_REFUSED:
+        error = _unknown_app(failed, "it must be the app that the other tool used: copy both from that tool")
+    return _with_deadline(error, deadline, "import the file again")
 
 
 def code_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
@@ -165,10 +168,10 @@ def _refusal(failed: Failure, what: str, hint: str, error: type[ProviderError] =
     return error(f"{what}{_quote(failed)}", status=failed.status, hint=hint, retry_after=failed.retry_after)
 
 
-def _unknown_app(failed: Failure) -> ConfigurationError:
+def _unknown_app(failed: Failure, copy: str = f"copy both again from your app at {DASHBOARD}") -> ConfigurationError:
     return ConfigurationError(
         f"Withings does not know this client id with this client secret{_quote(failed)}",
-        hint=f"copy both again from your app at {DASHBOARD} into: withings-auth configure"
+        hint=f"{copy} into: withings-auth configure"
         " (WITHINGS_CLIENT_ID and WITHINGS_CLIENT_SECRET take precedence if they are set)",
     )
 

@@ -55,10 +55,7 @@ def execute(options: argparse.Namespace) -> int:
     login = read_foreign(content, partial(_choose, options))
     tell(f"File format: {login.tool}.")
     if options.remove and login.holds_more:
-        raise ConfigurationError(
-            f"{printable(options.file)} holds more than this login, so it must not be removed",
-            hint=f"leave out --remove: {_same_command(options, 'replace', 'keep')}",
-        )
+        raise _must_stay(options)
     store = open_store(settings)
     app = _find_app(login, options.client_id, settings, store)
     grant = _adopt(login, app, settings, store, replace=options.replace)
@@ -82,10 +79,20 @@ def _adopt(login: ForeignLogin, app: App, settings: Settings, store: SecretStore
     return run_to_its_end(lambda wait: renew(effects=Effects(post=post, wait=wait)), threading.Event())
 
 
+def _must_stay(options: argparse.Namespace) -> ConfigurationError:
+    """Returns the error for --remove with a file that holds more than the login."""
+    return ConfigurationError(
+        f"{printable(options.file)} holds more than this login, so it must not be removed",
+        hint=f"leave out --remove: {_same_command(options, 'replace', 'keep')}",
+    )
+
+
 def _choose(options: argparse.Namespace, names: Sequence[str]) -> int:
     """Asks which of the logins to import; returns its index."""
+    if options.remove:
+        raise _must_stay(options)
     if not is_terminal():
-        command = _same_command(options, "replace", "remove", "keep")
+        command = _same_command(options, "replace", "keep")
         raise ConfigurationError(
             f"the file holds {len(names)} logins: {', '.join(names)}",
             hint=f"in a terminal you can choose one: {command}",

@@ -62,8 +62,9 @@ def test_without_a_terminal_none_is_chosen(desk: Desk, entries: Path) -> None:
     assert desk.sandbox.counters.token_requests == 0
 
 
-def test_it_is_not_removed(desk: Desk, home: Path) -> None:
-    """Not even with --remove, which is refused before anything is sent."""
+def test_it_is_not_removed(desk: Desk, home: Path, entries: Path) -> None:
+    """Not even with --remove, which is refused before anything is asked or sent."""
+    assert f"{entries} holds more than this login" in import_file(desk, entries, "--remove").stderr
     file = home / ".env"
     token = vars_of(desk, 0)["refresh_token"]
     app = f"WITHINGS_CLIENT_ID={desk.sandbox.client_id}\nWITHINGS_CLIENT_SECRET={desk.sandbox.client_secret}\n"
