@@ -1,4 +1,7 @@
-"""Draws the weights in weights.csv (see "In the shell" in the README) as weights.png, which only you can read."""
+"""Draws the weights in weights.csv (see "In the shell" in the README) as weights.png, which only you can read.
+
+It needs matplotlib: pip install matplotlib (on Debian or Ubuntu: apt install python3-matplotlib).
+"""
 
 import csv
 import os

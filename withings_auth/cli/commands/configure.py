@@ -52,7 +52,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--client-id", metavar="ID", help="the app's client id")
     parser.add_argument("--secret-stdin", action="store_true", help="read the client secret from stdin")
     parser.add_argument(
-        "--env-file", metavar="FILE", help="read the rest from lines such as export CLIENT_ID=…; - for stdin"
+        "--env-file", metavar="FILE", help="read the app from lines such as export CLIENT_ID=…; - for stdin"
     )
     parser.add_argument(
         "--redirect-uri", metavar="URL", help=f"the URL exactly as registered (default: {DEFAULT_REDIRECT_URI})"

@@ -89,7 +89,7 @@ def _read_rejected() -> str:
     if not is_opaque_token(text):
         raise ConfigurationError(
             "standard input does not contain an access token",
-            hint=f"pass the rejected token on one line: printenv REJECTED | {PROGRAM} token --rejected-stdin",
+            hint=f"export the rejected token as REJECTED, then: printenv REJECTED | {PROGRAM} token --rejected-stdin",
         )
     return text
 
