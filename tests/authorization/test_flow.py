@@ -67,6 +67,9 @@ def test_a_second_profile_of_the_same_person_is_refused(desk: Desk) -> None:
     finished = desk.log_in("--profile", "second")
     assert finished.returncode == 1
     assert "already logged in to this app, as profile first" in finished.stderr
+    assert (
+        "hint: to sign in as somebody else: withings-auth login --profile second --switch-user; or " in finished.stderr
+    )
     assert desk.run("token", "--profile", "second").returncode == 3
 
 

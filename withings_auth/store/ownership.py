@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 
-from withings_auth.errors import LockBusy, StoreCorrupt, StoreError, WrongAccount
+from withings_auth.errors import LockBusy, StoreCorrupt, StoreError, WrongAccount, profile_flag
 from withings_auth.model import App, Grant
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import (
@@ -65,7 +65,8 @@ def save_login(store: SecretStore, profile: str, app: App, grant: Grant, *, repl
                     userid=grant.userid,
                     owner=owner.userid,
                 )
-        refuse_second_profile(store, profile, grant)
+        switch = f"to sign in as somebody else: withings-auth login{profile_flag(profile)} --switch-user; or "
+        refuse_second_profile(store, profile, grant, way_on=switch)
         with store.lock(app_name(app.client_id), LOCK_PATIENCE_SECONDS) as credentials:
             if sound_app(store, app.client_id) != app:
                 credentials.save(app.to_record())
@@ -76,8 +77,8 @@ def save_login(store: SecretStore, profile: str, app: App, grant: Grant, *, repl
             clear_unused_app(store, owner.client_id)
 
 
-def refuse_second_profile(store: SecretStore, profile: str, grant: Grant) -> None:
-    """Raises `WrongAccount` if the user has another profile for the same app.
+def refuse_second_profile(store: SecretStore, profile: str, grant: Grant, *, way_on: str = "") -> None:
+    """Raises `WrongAccount` if the user has another profile for the same app; the hint begins with `way_on`.
 
     If a second consent ends the first one's tokens (nobody knows), the profiles would log each other out.
     """
@@ -90,7 +91,7 @@ def refuse_second_profile(store: SecretStore, profile: str, grant: Grant) -> Non
             if found is not None and (found.userid, found.client_id, found.token_url) == login:
                 raise WrongAccount(
                     f"user {grant.userid} is already logged in to this app, as profile {other}: nothing was saved",
-                    hint=f'use profile="{other}", or log it out first: withings-auth logout --profile {other}',
+                    hint=f'{way_on}use profile="{other}", or log it out first: withings-auth logout --profile {other}',
                 )
 
 
