@@ -52,6 +52,7 @@ def main() -> int:
             environ = {**base, **variables, "WITHINGS_AUTH_PROFILE": PROFILE}
             tell_story(environ)
     say("\nDone. Nothing of this is left on your machine.")
+    say("Next, for a login of your own: pipx install . && withings-auth login")
     return 0
 
 

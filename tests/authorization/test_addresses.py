@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from withings_auth.authorization.addresses import resolve_addresses, ssh_forwarding
+from withings_auth.authorization.addresses import resolve_addresses, ssh_forwarding, ssh_forwarding_to_service
 from withings_auth.errors import ConfigurationError
 
 
@@ -87,6 +87,20 @@ def test_what_ssh_forwards(redirect_uri: str, listen: str | None, forwarded: str
     Over https it comes out at whatever of the user's own has the certificate; an address of the net needs nothing.
     """
     assert ssh_forwarding(redirect_uri, resolve_addresses(redirect_uri, listen)) == forwarded
+
+
+@pytest.mark.parametrize(
+    ("authorize_url", "forwarded"),
+    [
+        ("https://account.withings.com/oauth2_user/authorize2", None),
+        ("http://127.0.0.1:9000/oauth2_user/authorize2", "9000:127.0.0.1:9000"),
+        ("http://[::1]:9000/", "9000:[::1]:9000"),
+        ("https://localhost/", "443:localhost:443"),
+    ],
+)
+def test_ssh_forwards_to_a_service_on_this_machine_too(authorize_url: str, forwarded: str | None) -> None:
+    """A browser on another computer finds a sandbox only so."""
+    assert ssh_forwarding_to_service(authorize_url) == forwarded
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -104,13 +105,19 @@ def by_hand(program: Program, why: str) -> str:
     return told(program)
 
 
+def sandbox_port(desk: Desk) -> str:
+    """What `ssh -L` forwards besides: this Withings is on the same machine."""
+    port = urlsplit(desk.sandbox.url).port
+    return f"{port}:127.0.0.1:{port}"
+
+
 class TestSsh:
     def test_the_command_to_copy_is_shown(self, place: Place) -> None:
         """The command has a line to itself before the address, and no browser is tried, despite a forwarded display."""
         place.env |= {**SSH, "DISPLAY": "localhost:10.0"}
         place.install("xdg-open")
         said = by_hand(place.log_in(), "this is a session over SSH").splitlines()
-        line = f"ssh -L {place.desk.port}:localhost:{place.desk.port} alice@192.0.2.7"
+        line = f"ssh -L {place.desk.port}:localhost:{place.desk.port} -L {sandbox_port(place.desk)} alice@192.0.2.7"
         assert said.index("Then open this address in the browser there:") > said.index(line)
         assert "on that computer" in " ".join(said[: said.index(line)])
         assert place.arguments("xdg-open") is None
@@ -119,7 +126,7 @@ class TestSsh:
         """--no-browser over SSH leaves the same problem, so it gets the same help."""
         place.env |= SSH
         program = place.log_in("--no-browser")
-        program.stderr.expect(f"(?m)^ssh -L {place.desk.port}:localhost:{place.desk.port} alice@192.0.2.7$")
+        program.stderr.expect(f"(?m)^ssh -L {place.desk.port}:localhost:{place.desk.port} -L .* alice@192.0.2.7$")
         visit(program.stderr.line(r"^http\S+"))
         told(program)
 
@@ -136,7 +143,7 @@ class TestSsh:
         place.install("helper", "sys.exit(3)")
         program = place.log_in()
         program.stderr.expect(r"The browser ended with an error\.")
-        program.stderr.expect(r"(?m)^ssh -L \d+:localhost:\d+ alice@192.0.2.7$")
+        program.stderr.expect(r"(?m)^ssh -L \d+:localhost:\d+ -L \S+ alice@192.0.2.7$")
         visit(program.stderr.line(r"^http\S+"))
         told(program)
 
@@ -144,7 +151,8 @@ class TestSsh:
         """Statement 35: names and addresses that would steer a terminal or a shell do not reach it."""
         place.env |= {"SSH_CONNECTION": "a b \x1b]0;x\x07 22", "LOGNAME": "$(id)\x1b[2J", "USER": "`id`"}
         said = by_hand(place.log_in(), "this is a session over SSH")
-        assert f"ssh -L {place.desk.port}:localhost:{place.desk.port} USER@HOST\n" in said
+        line = f"ssh -L {place.desk.port}:localhost:{place.desk.port} -L {sandbox_port(place.desk)} USER@HOST\n"
+        assert line in said
         assert "\x1b" not in said
         assert "id)" not in said
 
@@ -261,6 +269,6 @@ def test_a_literal_of_ipv6_works_over_ssh_too(make_desk: Callable[..., Desk], ho
     desk = make_desk(host="[::1]", path=path)
     (home / "bin").mkdir()
     program = Place(desk=desk, bin=home / "bin", env={**SSH}).log_in()
-    program.stderr.expect(rf"(?m)^ssh -L {desk.port}:\[::1\]:{desk.port} alice@192.0.2.7$")
+    program.stderr.expect(rf"(?m)^ssh -L {desk.port}:\[::1\]:{desk.port} -L \S+ alice@192.0.2.7$")
     visit(program.stderr.line(r"^http\S+"))
     told(program)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -45,10 +46,14 @@ def test_the_hint_names_where_the_client_id_stands(desk: Desk, home: Path, place
 
 
 def test_ctrl_c_during_a_trial_leads_to_another_trial(desk: Desk) -> None:
-    """The sandbox's profile cannot be logged in to in another way."""
-    login = desk.start("--sandbox")
+    """The sandbox's profile cannot be logged in to in another way, and nobody has registered anything for it."""
+    login = desk.start("--sandbox", "--keep")
     login.program.signal(signal.SIGINT)
-    assert last_line(login.wait().stderr).endswith("; then log in: withings-auth login --sandbox")
+    hint = "hint: click Allow in the browser; then log in: withings-auth login --sandbox --keep"
+    assert last_line(login.wait().stderr) == hint
+    with socket.create_server(("127.0.0.1", desk.port)):
+        hint = last_line(desk.run("login", "--sandbox").stderr)
+    assert hint == "hint: stop it, or use another port: --redirect-uri http://localhost:PORT"
 
 
 def test_after_a_while_a_line_says_it_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

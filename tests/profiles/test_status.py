@@ -101,7 +101,7 @@ def test_one_that_withings_refused_has_ended(age: int) -> None:
     """Statement 49: whatever its times say, it is not usable, and both ways on are named."""
     status = replace(at_age(age), profile="work", refused_at=ISSUED + 30.5)
     assert (status.usable, status.has_ended, status.ends_soon) == (False, True, False)
-    assert status.access_token_state == ("most likely ended too" if age < LIFE else "expired")
+    assert status.access_token_state == ("most likely ended" if age < LIFE else "expired")
     assert status.problem == "has ended: Withings refused to renew it on 2023-11-14 22:13"
     assert "withings-auth login --profile work" in status.remedy
     assert "withings-auth import --profile work --replace FILE" in status.remedy
@@ -113,7 +113,7 @@ def test_one_for_practice_ends_with_its_sandbox(age: int) -> None:
     """Whatever its times say, it is not usable, and another practice is suggested."""
     status = replace(at_age(age), profile="sandbox", practice_ended=True)
     assert (status.usable, status.has_ended, status.ends_soon) == (False, True, False)
-    assert status.access_token_state == ("most likely ended too" if age < LIFE else "expired")
+    assert status.access_token_state == ("most likely ended" if age < LIFE else "expired")
     assert status.problem == "has ended: its sandbox has stopped"
     assert "withings-auth login --sandbox --keep" in status.remedy
 

@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult
 
 from withings_auth.errors import ConfigurationError
-from withings_auth.validation import LOOPBACK_HOSTS, PORT_OF_SCHEME, host_and_port, parsed_url, printable
+from withings_auth.validation import (
+    LOOPBACK_HOSTS,
+    PORT_OF_SCHEME,
+    host_and_port,
+    is_loopback_url,
+    parsed_url,
+    printable,
+)
 
 _WAYS_ROUND = (
     'if a proxy of yours forwards that address to this machine, set where to listen: listen="127.0.0.1:PORT";'
@@ -73,6 +80,15 @@ def ssh_forwarding(redirect_uri: str, addresses: Addresses) -> str | None:
         host = "localhost" if len(addresses.bind_to) > 1 else _reachable(addresses.bind_to[0])
         target_port = addresses.port
     return f"{browser_goes_to}:{host_and_port(host, target_port)}"
+
+
+def ssh_forwarding_to_service(authorize_url: str) -> str | None:
+    """Returns the same for a service on this machine, as a sandbox is; None for one that is on the network."""
+    parts = parsed_url(authorize_url)
+    if parts is None or not is_loopback_url(authorize_url):
+        return None
+    port = parts.port or PORT_OF_SCHEME[parts.scheme]
+    return f"{port}:{host_and_port(parts.hostname or '', port)}"
 
 
 def _parse_redirect(redirect_uri: str) -> SplitResult:

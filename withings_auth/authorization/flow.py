@@ -54,7 +54,8 @@ async def login(options: LoginOptions) -> Token:
     printed. With `switch_user` Withings asks which user signs in; `demo` is for its demo user. `pasted` yields what the
     user pastes instead of letting the browser come back: each time a whole address or its query. With `paste_only`
     nothing listens, so any redirect URI works. `tell` gets each line for the user, `show` a line that the next one
-    replaces (empty: none); hints name `client_id_place` as where to correct the client id. Never reads stdin.
+    replaces (empty: none); hints name `client_id_place` as where to correct the client id (empty: nobody
+    entered it). Never reads stdin.
 
     Raises `ConfigurationError`, `CallbackUnavailable`, `StoreError`, `LoginDenied`, `LoginTimeout`, `WrongAccount`
     (without `replace`, if the profile belongs to another user, app or service), `LoginError` and `ProviderError`.
@@ -103,11 +104,13 @@ def _request(options: LoginOptions) -> LoginRequest:
     store = settings.open_store() if options.store is None else options.store
     endpoints = settings.endpoints if options.endpoints is None else options.endpoints
     app = options.app or known_app(replace(settings, profile=profile, endpoints=endpoints), store).complete()
-    place = "the client_id of the App" if options.app else settings.place_of_client_id(store)
+    place = options.client_id_place
+    if place is None:
+        place = "the client_id of the App" if options.app else settings.place_of_client_id(store)
     return LoginRequest(
         options=options,
         app=app,
-        client_id_place=options.client_id_place or place,
+        client_id_place=place,
         profile=profile,
         usual_profile=settings.profile,
         store=store,

@@ -60,9 +60,10 @@ def open_over_ssh(why: str, url: str, ssh_command: str | None) -> Iterable[str]:
     yield from _to_copy(url)
 
 
-def ssh_command(forwarding: str, environment: Environment) -> str:
+def ssh_command(forwarded: Iterable[str], environment: Environment) -> str:
     """Returns the command for the computer with the browser; see `addresses.ssh_forwarding`."""
-    return printable(f"ssh -L {forwarding} {environment.ssh_destination}")
+    flags = " ".join(f"-L {forwarding}" for forwarding in forwarded)
+    return printable(f"ssh {flags} {environment.ssh_destination}")
 
 
 def open_and_paste(timeout: float, url: str) -> Iterable[str]:
@@ -133,7 +134,7 @@ def signed_in(profile: str, grant: Grant, place: str, asked: Iterable[str]) -> I
 
 def still_waiting(request: LoginRequest) -> str:
     """After a while without an answer."""
-    return f"Still waiting: {'; '.join(_fix_app(request, 'shows'))}."
+    return f"Still waiting: {'; '.join(_fix_app(request, 'shows')) or 'click Allow in the browser'}."
 
 
 def nobody_came(request: LoginRequest, counted: Counter[Reason]) -> LoginTimeout:
@@ -168,6 +169,8 @@ def _nothing_pasted(request: LoginRequest) -> LoginTimeout:
 
 
 def _fix_app(request: LoginRequest, shows: str) -> Iterable[str]:
-    """What to do about Withings' two error pages, which never come back to us."""
+    """What to do about Withings' two error pages, which never come back to us; nothing if nobody entered the app."""
+    if not request.client_id_place:
+        return
     yield f"if Withings {shows} “redirect_uri_mismatch”, register exactly {printable(request.app.redirect_uri)}"
     yield f"if it {shows} “Invalid clientid”, check {request.client_id_place}"

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 
 from withings_auth.authorization import browser, messages
-from withings_auth.authorization.addresses import ssh_forwarding
+from withings_auth.authorization.addresses import ssh_forwarding, ssh_forwarding_to_service
 from withings_auth.authorization.environment import detect_environment
 from withings_auth.authorization.options import LoginRequest
 from withings_auth.authorization.pending import Pending
@@ -57,8 +57,9 @@ def tell_address(request: LoginRequest, why: str) -> None:
     """Tells the address to open; over SSH also how the browser finds its way back."""
     environment = detect_environment(os.environ)
     if environment.over_ssh:
-        forwarding = ssh_forwarding(request.app.redirect_uri, request.addresses)
-        command = None if forwarding is None else messages.ssh_command(forwarding, environment)
+        back = ssh_forwarding(request.app.redirect_uri, request.addresses)
+        there = ssh_forwarding_to_service(request.endpoints.authorize_url)
+        command = None if back is None else messages.ssh_command([back, *([there] if there else [])], environment)
         _tell(request, messages.open_over_ssh(why, request.authorize_url, command))
     else:
         cut_off = environment.in_container and not request.addresses.open_to_the_network

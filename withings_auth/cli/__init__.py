@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from withings_auth import __version__
 from withings_auth.cli.parsing import COMMANDS, parse
-from withings_auth.cli.ui.signals import HungUp, Terminated, ignore_signals, raise_on_signals, received
+from withings_auth.cli.ui.signals import INTERRUPTED, HungUp, Terminated, ignore_signals, raise_on_signals, received
 from withings_auth.cli.ui.terminal import (
     PROGRAM,
     USED_UP,
@@ -26,7 +26,6 @@ from withings_auth.validation import is_profile
 __all__ = ["COMMANDS", "HUNG_UP", "INTERRUPTED", "TERMINATED", "main"]
 
 HUNG_UP = 129
-INTERRUPTED = 130
 TERMINATED = 143
 _ENDED_BY: dict[type[BaseException], tuple[str, int]] = {
     KeyboardInterrupt: ("interrupted", INTERRUPTED),

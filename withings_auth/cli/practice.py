@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from withings_auth.cli.options import to_paste
+from withings_auth.cli.ui.signals import serve_until_ctrl_c
 from withings_auth.cli.ui.terminal import PROGRAM, tell
 from withings_auth.config.settings import Settings
 from withings_auth.errors import ConfigurationError, WithingsAuthError
@@ -48,11 +48,17 @@ def start_practice(
 
 
 @contextmanager
-def practice_hints() -> Iterator[None]:
-    """Makes the hints of errors lead to another trial: the sandbox's profile cannot be logged in to in another way."""
+def practice_hints(*, keep: bool) -> Iterator[None]:
+    """Makes the hints of errors lead to another trial, the only login for its profile; it needs no dashboard."""
+    ways_on = {
+        f"login --profile {PRACTICE_PROFILE}": f"login --sandbox{' --keep' if keep else ''}",
+        "register another URL with another port in the developer dashboard and use that": "use another port",
+    }
 
     def adapted(hint: str) -> str:
-        return hint.replace(f"login --profile {PRACTICE_PROFILE}", "login --sandbox")
+        for usual, way_on in ways_on.items():
+            hint = hint.replace(usual, way_on)
+        return hint
 
     try:
         yield
@@ -65,8 +71,8 @@ def practice_hints() -> Iterator[None]:
         raise
 
 
-def show_practice(token: Token, settings: Settings, *, keep: bool) -> None:
-    """Shows a weight that the token gets and what to do next; with `keep`, returns only when it is interrupted."""
+def show_practice(token: Token, settings: Settings, *, keep: bool) -> int:
+    """Shows a weight that the token gets and what to do next. Returns the exit code; with `keep`, after Ctrl-C."""
     with suppress(WithingsAuthError):  # the scopes that were asked for may not allow it
         tell(f"Latest weight: {_latest_weight(token):.2f} kg.")
     logout = to_paste(settings, "logout")
@@ -74,9 +80,10 @@ def show_practice(token: Token, settings: Settings, *, keep: bool) -> None:
         call = to_paste(settings, f"api {_WEIGHTS} --csv")
         tell(f"The sandbox runs until Ctrl-C, and this login as long. In another terminal: {call}")
         tell(f"To remove the login afterwards: {logout}")
-        threading.Event().wait()
+        return serve_until_ctrl_c("The sandbox has stopped, and the login with it.")
     tell(f"The sandbox stops now, and the login with it. To keep them: {PROGRAM} login --sandbox --keep")
     tell(f"To remove the login: {logout}")
+    return 0
 
 
 @dataclass(frozen=True, slots=True)

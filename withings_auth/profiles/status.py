@@ -102,7 +102,7 @@ class LoginStatus:
     def access_token_state(self) -> str:
         """What to say about the access token."""
         if self.ended_early and self.access_token_valid:
-            return "most likely ended too"
+            return "most likely ended"
         if self.access_token_valid:
             return f"valid until {local_time(self.grant.expires_at)}"
         return "expired, renewed on next use" if self.usable else "expired"

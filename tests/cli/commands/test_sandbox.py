@@ -36,7 +36,8 @@ def test_the_printed_variables_make_other_commands_use_it(cli: Cli, home: Path) 
     assert cli("logout", env=env).returncode == 0
     sandbox.signal(signal.SIGINT)
     finished = sandbox.wait()
-    assert (finished.returncode, "Traceback" in finished.stderr) == (130, False)
+    assert finished.returncode == 130
+    assert finished.stderr.endswith("withings-auth login\nThe sandbox has stopped.\n")
 
 
 def test_a_taken_port_is_an_error(cli: Cli) -> None:
@@ -96,7 +97,10 @@ def test_a_trial_lasts_until_ctrl_c_if_it_is_kept(cli: Cli, home: Path) -> None:
     weights = fresh(call)
     assert (weights.returncode, ",weight," in weights.stdout) == (0, True), weights.stderr
     kept.signal(signal.SIGINT)
-    assert kept.wait().returncode == 130
+    finished = kept.wait()
+    assert finished.returncode == 130
+    assert finished.stderr.endswith("\nThe sandbox has stopped, and the login with it.\n")
+    assert cli("list", env=env).stdout.endswith("most likely ended  ended: its sandbox has stopped\n")
     ended = fresh(call)
     assert ended.returncode == 3
     assert "the practice of profile sandbox has ended: its sandbox has stopped" in ended.stderr

@@ -256,7 +256,7 @@ class TestCheck:
         later = desk.run("status")
         assert later.returncode == 3
         assert line(later, "Login").startswith("warning: ended: Withings refused to renew it on ")
-        assert line(later, "Access token") == "most likely ended too"
+        assert line(later, "Access token") == "most likely ended"
         assert "most likely ended  log in again" in desk.run("list").stdout
         sent = desk.sandbox.counters.token_requests
         finished = desk.run("token")

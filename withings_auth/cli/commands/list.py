@@ -15,6 +15,7 @@ from withings_auth.errors import LoginRequired, StoreError, login_hint, name_pro
 from withings_auth.profiles.status import LoginStatus, read_status
 from withings_auth.store.base import SecretStore, together
 from withings_auth.store.records import stored_app
+from withings_auth.tokens.practice import PRACTICE_END
 from withings_auth.validation import is_profile, printable
 from withings_auth.wording import local_time, span
 
@@ -104,6 +105,8 @@ def _describe_access_token(status: LoginStatus) -> str:
 
 
 def _describe_login(status: LoginStatus) -> str:
+    if status.practice_ended:
+        return f"ended: {PRACTICE_END}"
     if status.has_ended and not status.usable:
         return "log in again"
     if not status.secret_known:

@@ -99,11 +99,11 @@ def execute(options: argparse.Namespace) -> int:
             app = _own_app(options, settings, store, proved)
         warn_of_unknown_scopes(app.scopes)
         if options.sandbox:
-            held.enter_context(practice_hints())
+            held.enter_context(practice_hints(keep=options.keep))
         token = run_interruptible(
             lambda: login(
                 app,
-                client_id_place=settings.place_of_client_id(store),
+                client_id_place="" if options.sandbox else settings.place_of_client_id(store),
                 profile=settings.profile,
                 store=store,
                 timeout=options.timeout,
@@ -121,9 +121,8 @@ def execute(options: argparse.Namespace) -> int:
             )
         )
         if options.sandbox:
-            show_practice(token, settings, keep=options.keep)
-        else:
-            tell(f"Next: {to_paste(settings, 'token')}")
+            return show_practice(token, settings, keep=options.keep)
+        tell(f"Next: {to_paste(settings, 'token')}")
     return 0
 
 
@@ -155,7 +154,8 @@ def _own_app(options: argparse.Namespace, settings: Settings, store: SecretStore
     owner = None if options.replace else stored_grant(store, settings.profile)
     if owner is not None:
         refuse_other_owner(settings.profile, owner, known.client_id, settings.endpoints.token_url)
-    app = replace(known, client_secret=known.client_secret or ask_for_secret()).complete()
+    secret = known.client_secret or ask_for_secret()
+    app = replace(known, client_secret=secret).complete()
     if proved is not None and (app.client_id, app.client_secret) == (proved.client_id, proved.client_secret):
         return app
     return proved_app(app, settings.endpoints.api_url, secret_typed=known.client_secret is None)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import threading
 
+from withings_auth.cli.ui.signals import serve_until_ctrl_c
 from withings_auth.cli.ui.terminal import PROGRAM, USED_UP, answer, tell
 from withings_auth.errors import CallbackUnavailable, ConfigurationError
 from withings_auth.model import DEFAULT_REDIRECT_URI
@@ -53,7 +53,7 @@ def execute(options: argparse.Namespace) -> int:
             tell(f"Sandbox at {sandbox.url}. Nothing reaches Withings. Ctrl-C stops it.")
             tell("To use it, paste these lines into another terminal, then: withings-auth login")
             answer("\n".join(f"export {name}={shlex.quote(value)}" for name, value in sandbox.environment().items()))
-            threading.Event().wait()
+            return serve_until_ctrl_c("The sandbox has stopped.")
     except OSError as error:
         if error.errno in USED_UP:  # which is not about the port
             raise
@@ -62,4 +62,3 @@ def execute(options: argparse.Namespace) -> int:
             f"cannot serve on 127.0.0.1:{options.port}: {why}",
             hint=f"choose another port, or take a free one: {PROGRAM} sandbox --port 0",
         ) from error
-    return 0

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
+from withings_auth.cli.ui.terminal import is_terminal, tell
 from withings_auth.threads import run_coroutine
 
 T = TypeVar("T")
+
+INTERRUPTED = 130
 
 
 class Terminated(BaseException):
@@ -53,6 +57,15 @@ def _handle_with(handler: Callable[[int, FrameType | None], None] | signal.Handl
 def _raise(number: int, _frame: FrameType | None) -> NoReturn:
     _received.append(number)
     raise _EXCEPTIONS[number]
+
+
+def serve_until_ctrl_c(last_words: str) -> int:
+    """Waits while another thread serves, for Ctrl-C, which is no error then. Returns the exit code for it."""
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        tell(f"\n{last_words}" if is_terminal() else last_words)  # after the ^C of the terminal
+    return INTERRUPTED
 
 
 def run_interruptible(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
