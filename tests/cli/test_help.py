@@ -28,7 +28,7 @@ class TestGreeting:
         desk.keep_store()
         assert self.greet(desk, WITHINGS_CLIENT_ID=None, WITHINGS_CLIENT_SECRET=None) == (
             "Nobody is logged in as profile default.\n"
-            "Next: withings-auth configure, which shows how to register your own app, then withings-auth login\n"
+            "Next: withings-auth login, which shows how to register your own app\n"
             "To try it without an account: withings-auth login --sandbox"
         )
 

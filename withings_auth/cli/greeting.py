@@ -53,12 +53,12 @@ def _describe_login() -> list[str]:
     status = read_status(store, settings.profile, time.time(), secret_of=settings.secret_of)
     if status is None:
         nobody = coloured(f"Nobody is logged in as profile {settings.profile}.", "yellow", sys.stderr)
-        login, configure = (to_paste(settings, command) for command in ("login", "configure"))
+        login = to_paste(settings, "login")
         if known_app(settings, store).client_id is not None:
             return [nobody, f"Next: {login}"]
         return [
             nobody,
-            f"Next: {configure}, which shows how to register your own app, then {login}",
+            f"Next: {login}, which shows how to register your own app",
             f"To try it without an account: {PROGRAM} login --sandbox",
         ]
     who = f"Withings user {status.grant.userid}, profile {settings.profile}"

@@ -29,7 +29,8 @@ def proved_app(app: App, api_url: str, *, id_typed: bool = False, secret_typed: 
             _prove(app, api_url)
         except ConfigurationError as error:
             tell(f"{error}.")
-            tell(f"Copy it again from your app at {DASHBOARD}. Nothing is saved yet.")
+            what = "both" if id_typed else "the client secret"
+            tell(f"Copy {what} again from your app at {DASHBOARD}. Nothing is saved yet.")
         else:
             return app
         if id_typed:

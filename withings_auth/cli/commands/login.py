@@ -154,7 +154,7 @@ def _own_app(options: argparse.Namespace, settings: Settings, store: SecretStore
     owner = None if options.replace else stored_grant(store, settings.profile)
     if owner is not None:
         refuse_other_owner(settings.profile, owner, known.client_id, settings.endpoints.token_url)
-    secret = known.client_secret or ask_for_secret()
+    secret = known.client_secret or ask_for_secret(f"; copy it from your app at {DASHBOARD}")
     app = replace(known, client_secret=secret).complete()
     if proved is not None and (app.client_id, app.client_secret) == (proved.client_id, proved.client_secret):
         return app

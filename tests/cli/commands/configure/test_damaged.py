@@ -64,7 +64,7 @@ def test_a_login_asks_for_the_secret_that_is_lost(desk: Desk) -> None:
     desk.canaries.plant("the client secret", desk.sandbox.client_secret)
     env = {**desk.env, "WITHINGS_CLIENT_SECRET": None}
     program = desk.cli.on_terminal("login", "--no-browser", env=env)
-    program.screen.expect(re.escape("Client secret (it is not shown): "))
+    program.screen.expect("Client secret .*dashboard/\\): ")
     program.type(f"{desk.sandbox.client_secret}\n")
     program.screen.expect("Open this address in a browser")
     assert saved_app(desk)["client_secret"] == desk.sandbox.client_secret

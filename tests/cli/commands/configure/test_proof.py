@@ -84,7 +84,7 @@ def test_a_first_login_lets_a_wrong_secret_be_typed_again(bare: Desk) -> None:
     answer(program, Open_the_dashboard="", Client_id="x")
     answer(program, Client_secret=swapped, Redirect_URI=bare.redirect_uri, Scopes="")
     program.screen.expect(r"does not know this client id with this client secret \(status 503")
-    program.screen.expect("Nothing is saved yet")
+    program.screen.expect("Copy both again from your app at .*Nothing is saved yet")
     program.screen.expect(re.escape("Client id (Enter takes the same): "))
     program.type(f"{right}\n")
     answer(program, Client_secret="wrong-again")
@@ -107,7 +107,9 @@ def test_three_wrong_secrets_are_the_end(desk: Desk, config: Path) -> None:
         answer(program, Client_secret="wrong")
     finished = program.wait()
     assert finished.returncode == 2
-    assert finished.screen.count("Copy it again from your app at https://developer.withings.com/dashboard/") == 2
+    where = "from your app at https://developer.withings.com/dashboard/"
+    assert finished.screen.count(f"Client secret (it is not shown; copy it {where}): ") == 1
+    assert finished.screen.count(f"Copy the client secret again {where}") == 2
     assert "Client id" not in finished.screen
     assert nothing_saved(desk, config)
 
