@@ -13,9 +13,9 @@ OLDEST := .venv-oldest
 # requests. The other tests, of pure rules and of what is built on these modules, depend on no version of a library.
 TESTS_OF_LIBRARIES := tests/adapters tests/clients tests/config tests/store tests/sandbox/test_running.py \
 	tests/sandbox/test_server.py tests/authorization/test_flow.py tests/authorization/test_hostile.py \
-	tests/authorization/test_redirects.py \
-	tests/provider/http tests/tokens/renewal tests/tokens/test_together.py \
-	tests/tokens/test_network.py tests/tokens/source tests/cli/commands/configure \
+	tests/authorization/test_redirects.py tests/testing/test_transports.py \
+	tests/provider/http tests/tokens/renewal tests/tokens/test_network.py tests/tokens/source \
+	tests/cli/commands/configure/test_config_file.py tests/cli/commands/configure/test_changes.py \
 	tests/cli/commands/test_completion.py tests/cli/test_transcripts.py tests/cli/test_keyring.py tests/test_imports.py
 oldest_versions = import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 	needs = sum(project["optional-dependencies"].values(), project["dependencies"]); \
