@@ -88,7 +88,7 @@ TABLE: list[tuple[Failed, type[WithingsAuthError], int, bool, str, str, type[Wit
         said(FailureKind.REDIRECT_URI_REFUSED, 293),
         *(ConfigurationError, 2, False, "does not accept the redirect URI (status 293: their words)"),
         "must be the app's registered URL, character for character",
-        *(ConfigurationError, "WITHINGS_REDIRECT_URI"),
+        *(ConfigurationError, "to set it: withings-auth configure"),
     ),
     (
         said(FailureKind.REFUSED, 2554, "Not implemented"),

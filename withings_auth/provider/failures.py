@@ -150,7 +150,8 @@ def _answered_error(failed: Failure) -> WithingsAuthError:
         case FailureKind.REDIRECT_URI_REFUSED:
             return ConfigurationError(
                 f"Withings does not accept the redirect URI{_quote(failed)}",
-                hint=f"WITHINGS_REDIRECT_URI must be the app's registered URL, character for character: {DASHBOARD}",
+                hint=f"it must be the app's registered URL, character for character ({DASHBOARD}); to set it:"
+                " withings-auth configure",
             )
         case FailureKind.MALFORMED:
             hint = "nothing in it was used; if it happens again, look for a newer withings-auth"
