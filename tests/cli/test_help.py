@@ -74,7 +74,7 @@ class TestGreeting:
         ("name", "value", "why"),
         [
             ("WITHINGS_AUTH_STORE", "keyring", "no usable keyring"),
-            ("WITHINGS_AUTH_STORE", "file:relative", "“file:relative” is not a store"),
+            ("WITHINGS_AUTH_STORE", "file:relative", "WITHINGS_AUTH_STORE is “file:relative”, not a store"),
             ("WITHINGS_AUTH_PROFILE", "../x", "not a valid profile name"),
         ],
     )

@@ -52,13 +52,13 @@ class Settings:
     listen: str | None
     profile: str
     store: str
+    store_place: str
     usual_store: str  # the one that config.toml names, or the default: what a program without this environment uses
     endpoints: Endpoints
     # From the environment alone: a stored login is checked against it, not against config.toml or the defaults.
     environment_client_id: str | None
     environment_api_url: str | None
-    # From config.toml alone: the words of the commands that run on these events; none if there is no command.
-    on_renewed: tuple[str, ...] = ()
+    on_renewed: tuple[str, ...] = ()  # this one and the next: a command's words, from config.toml alone
     on_login_needed: tuple[str, ...] = ()
 
     def secret_of(self, client_id: str) -> str | None:
@@ -77,7 +77,9 @@ class Settings:
 
     def open_store(self, *, on_a_terminal: bool = False, announce: Callable[[], None] = lambda: None) -> SecretStore:
         """Opens the store that is set. Raises `ConfigurationError` if its name is invalid."""
-        return open_named_store(self.store, state_directory(), on_a_terminal=on_a_terminal, announce=announce)
+        return open_named_store(
+            self.store, state_directory(), place=self.store_place, on_a_terminal=on_a_terminal, announce=announce
+        )
 
 
 def read_settings(
@@ -119,6 +121,7 @@ def read_settings(
         listen=sources.find("listen")[0],
         profile=(sources.check("profile", is_profile, "profile name", hint=_PROFILE_NAMES) or DEFAULT_PROFILE).lower(),
         store=sources.find("store")[0] or KEYRING,
+        store_place=sources.find("store")[1],
         usual_store=in_file.get("store") or KEYRING,
         endpoints=Endpoints(authorize_url=authorize_url or standard.authorize_url, api_url=api_url or standard.api_url),
         environment_client_id=environ.get("WITHINGS_CLIENT_ID") or None,

@@ -14,12 +14,18 @@ CHOOSE_FILES = "withings-auth configure --store file:~/.withings-auth (“store�
 
 
 def open_named_store(
-    name: str, state: Path, *, on_a_terminal: bool = False, announce: Callable[[], None] = lambda: None
+    name: str,
+    state: Path,
+    *,
+    place: str = "store",
+    on_a_terminal: bool = False,
+    announce: Callable[[], None] = lambda: None,
 ) -> SecretStore:
     """Returns the store that `name` (`keyring` or `file:DIRECTORY`) describes; nothing is touched yet.
 
     `state` is the directory for the keyring's locks. `on_a_terminal` gives the user time to unlock the keyring, and
-    `announce` asks for it. Raises `ConfigurationError` for any other name.
+    `announce` asks for it. Raises `ConfigurationError` for any other name; `place` is what to call the place that has
+    it.
     """
     if name == KEYRING:
         from withings_auth.store import keyring_store
@@ -32,7 +38,7 @@ def open_named_store(
 
         return FileStore(path)
     raise ConfigurationError(
-        f"“{printable(name)}” is not a store",
+        f"{place} is “{printable(name)}”, not a store",
         hint="a store is “keyring”, or “file:” and an absolute directory, as in file:~/.withings-auth",
     )
 

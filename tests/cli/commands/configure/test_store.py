@@ -78,7 +78,7 @@ class TestTheFlag:
         ("name", "code", "why"),
         [
             ("keyring", 5, "no usable keyring"),
-            ("files", 2, "“files” is not a store"),
+            ("files", 2, "--store is “files”, not a store"),
             ("file:/proc/self/status", 5, "/proc/self/status is not safe"),
         ],
     )
