@@ -140,6 +140,12 @@ def test_a_refusal_of_the_system_is_explained(
     assert ("administrator" in refused.value.hint) == (port < 1024)
 
 
+def test_an_address_of_another_machine_is_named() -> None:
+    with pytest.raises(CallbackUnavailable, match="192.0.2.1:48713: this machine does not have that address") as refused:
+        listen(resolve_addresses("http://localhost:8000", "192.0.2.1:48713"))
+    assert refused.value.hint == 'use one that it has, for example listen="127.0.0.1:48713"'
+
+
 def test_a_host_without_any_loopback_address_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     refuse_to_bind(monkeypatch, errno.EADDRNOTAVAIL)
     with pytest.raises(CallbackUnavailable, match="no loopback address to listen on port 48713"):

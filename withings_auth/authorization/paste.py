@@ -35,7 +35,7 @@ class Problem(Enum):
     EMPTY = "Nothing was pasted yet. Paste the address and press Enter; it is not shown here."
     NOT_AN_ANSWER = "That has no code in it. Click Allow first, then copy the address that the browser shows."
     CODE_ALONE = (
-        "That is a code without the state, which shows what login it belongs to. Paste the rest of it, the whole"
+        "That is a code without the state, which shows the login that it belongs to. Paste the rest of it, the whole"
         " address, or everything after its question mark."
     )
     CUT = "The code looks as if a line break had cut it. Paste the rest; if that was all, press Enter."
@@ -47,7 +47,7 @@ class Problem(Enum):
         "That is the address of another page. The right one begins with {redirect_uri} and comes after Allow."
     )
     ANOTHER_LOGIN = (
-        "That is the answer to another login, according to its state. Click Allow in the tab that this one opened."
+        "That is the answer to another login, according to its state. Open the address of this one and click Allow."
     )
     DAMAGED = "That is not what Withings sends: it is damaged or was changed. Copy the whole address again."
     TOO_LATE = "Another answer came first, so this one was not used."

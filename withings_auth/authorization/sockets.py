@@ -80,8 +80,8 @@ def _unavailable(host: str, port: int, error: OSError) -> CallbackUnavailable:
         owner = find_port_owner(host, port)
         return CallbackUnavailable(
             f"another program listens on {place}" + (f": {owner}" if owner else ""),
-            hint="stop it, or register another URL with another port in the developer dashboard and use that:"
-            ' redirect_uri="http://localhost:PORT"',
+            hint="stop it, or register another URL with another port in the developer dashboard and use that"
+            ' (withings-auth configure saves it): redirect_uri="http://localhost:PORT"',
         )
     if error.errno == errno.EACCES and port < FIRST_UNPRIVILEGED_PORT:
         return CallbackUnavailable(
@@ -93,6 +93,11 @@ def _unavailable(host: str, port: int, error: OSError) -> CallbackUnavailable:
             f"the system does not let programs listen on {place}",
             hint='register a URL with another port and use that: redirect_uri="http://localhost:PORT"; on Windows'
             " “netsh interface ipv4 show excludedportrange protocol=tcp” lists the reserved ports",
+        )
+    if error.errno == errno.EADDRNOTAVAIL:
+        return CallbackUnavailable(
+            f"cannot listen on {place}: this machine does not have that address",
+            hint=f'use one that it has, for example listen="127.0.0.1:{port}"',
         )
     return CallbackUnavailable(
         f"cannot listen on {place}: {printable(error.strerror or type(error).__name__)}",

@@ -52,6 +52,7 @@ def practice_hints(*, keep: bool) -> Iterator[None]:
     """Makes the hints of errors lead to another trial, the only login for its profile; it needs no dashboard."""
     ways_on = {
         f"login --profile {PRACTICE_PROFILE}": f"login --sandbox{' --keep' if keep else ''}",
+        f" ({PROGRAM} configure --profile {PRACTICE_PROFILE} saves it)": "",
         "register another URL with another port in the developer dashboard and use that": "use another port",
     }
 
