@@ -42,9 +42,12 @@ class TestGreeting:
     def test_with_a_login_it_suggests_a_token(self, desk: Desk, age: int, token: str) -> None:
         grant = desk.put_login(age=age)
         desk.keep_store()
-        first, second = self.greet(desk).splitlines()
+        first, *more = self.greet(desk).splitlines()
         assert first.startswith(f"Logged in as Withings user {grant.userid}, profile default. Access token {token}")
-        assert second == "Next: withings-auth token, or withings-auth api measure getmeas meastype=1 --csv"
+        assert more == [
+            "Next: withings-auth token",
+            "To see your weight: withings-auth api measure getmeas meastype=1 --csv",
+        ]
 
     def test_it_asks_withings_nothing_and_renews_nothing(self, desk: Desk) -> None:
         grant = desk.put_login(age=10_800)

@@ -282,5 +282,5 @@ class TestStore:
         assert open_store().description == f"files in {Path.home()}/secrets"
         assert open_store("keyring").description == "the keyring"
         monkeypatch.setenv("WITHINGS_AUTH_STORE", "plaintext")
-        with pytest.raises(ConfigurationError, match="^WITHINGS_AUTH_STORE is “plaintext”, not a store"):
+        with pytest.raises(ConfigurationError, match="WITHINGS_AUTH_STORE is “plaintext”, not a store"):
             open_store()

@@ -10,7 +10,7 @@ import sys
 import time
 from contextlib import closing, suppress
 
-from withings_auth.cli.options import to_paste
+from withings_auth.cli.options import after_login, to_paste
 from withings_auth.cli.ui.terminal import PROGRAM, coloured, hint_line, tell
 from withings_auth.config.settings import known_app, read_settings
 from withings_auth.errors import ConfigurationError, WithingsAuthError
@@ -69,5 +69,5 @@ def _describe_login() -> list[str]:
         ]
     return [
         f"{coloured(f'Logged in as {who}.', 'green', sys.stderr)} Access token {status.access_token_state}.",
-        f"Next: {to_paste(settings, 'token')}, or {to_paste(settings, 'api measure getmeas meastype=1 --csv')}",
+        *after_login(settings, status.grant.scopes),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from withings_auth.cli.ui.terminal import FLAGS, PROGRAM, is_terminal, tell
 from withings_auth.config.settings import Settings, read_settings
@@ -77,6 +77,15 @@ def to_paste(settings: Settings, command: str) -> str:
     import shlex  # here, because printing a valid token does not need it
 
     return f"WITHINGS_AUTH_STORE={shlex.quote(printable(settings.unsaved_store))} {line}"
+
+
+def after_login(settings: Settings, scopes: Iterable[str]) -> list[str]:
+    """Returns what to type after a login: lines for a token and, if the login may read it, for the weight."""
+    weight = to_paste(settings, "api measure getmeas meastype=1 --csv")
+    return [
+        f"Next: {to_paste(settings, 'token')}",
+        *([f"To see your weight: {weight}"] if "user.metrics" in scopes else []),
+    ]
 
 
 def all_profiles(settings: Settings, store: SecretStore) -> list[str]:

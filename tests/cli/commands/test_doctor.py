@@ -200,7 +200,10 @@ class TestForAUser:
 
     def test_a_failure_stands_out_and_is_counted(self, desk: Desk) -> None:
         finished = desk.run("doctor", WITHINGS_AUTH_STORE="file:relative")
-        assert "\nFAILED   Store         WITHINGS_AUTH_STORE is “file:relative”, not a store\n         hint: a store is " in finished.stdout
+        assert (
+            "\nFAILED   Store         WITHINGS_AUTH_STORE is “file:relative”, not a store\n         hint: a store is "
+            in finished.stdout
+        )
         assert finished.stdout.rstrip().splitlines()[-1].startswith("17 checks: ")
         assert ", 1 failed, " in finished.stdout
         assert finished.returncode == 1

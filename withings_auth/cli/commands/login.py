@@ -10,7 +10,7 @@ from dataclasses import replace
 from withings_auth.authorization.addresses import resolve_addresses
 from withings_auth.authorization.flow import login
 from withings_auth.authorization.options import DEFAULT_TIMEOUT_SECONDS
-from withings_auth.cli.options import add_profile, add_replace, load_settings, open_store, parse_seconds, to_paste
+from withings_auth.cli.options import add_profile, add_replace, after_login, load_settings, open_store, parse_seconds
 from withings_auth.cli.practice import practice_hints, show_practice, start_practice
 from withings_auth.cli.proof import proved_app
 from withings_auth.cli.ui.keyboard import typed_lines
@@ -122,7 +122,8 @@ def execute(options: argparse.Namespace) -> int:
         )
         if options.sandbox:
             return show_practice(token, settings, keep=options.keep)
-        tell(f"Next: {to_paste(settings, 'token')}")
+        for line in after_login(settings, token.scopes):
+            tell(line)
     return 0
 
 
