@@ -1,9 +1,14 @@
 // Prints your weights. Needs Node 18 or newer and nothing else: node weights.mjs
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 
-const token = (flags = [], input = "") =>
-  execFileSync("withings-auth", ["token", ...flags], { input, encoding: "utf8" }).trim();
+const token = (flags = [], input = "") => {
+  const options = { input, encoding: "utf8", stdio: ["pipe", "pipe", "inherit"] };
+  const { error, status, stdout } = spawnSync("withings-auth", ["token", ...flags], options);
+  if (error) throw error;
+  if (status !== 0) process.exit(status ?? 1); // the command has said why
+  return stdout.trim();
+};
 
 const post = async (held, service, parameters) => {
   const headers = { Authorization: `Bearer ${held}` };

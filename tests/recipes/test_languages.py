@@ -24,7 +24,10 @@ pytestmark = pytest.mark.usefixtures("unmeasured")
 
 
 def test_javascript(user: Desk, home: Path, require: Require) -> None:
-    """The script prints the weights; a rejected token is renewed, once; a call that came too soon is repeated, once."""
+    """The script prints the weights; a rejected token is renewed, once; a call that came too soon is repeated, once.
+
+    Without a token it ends with the command's own message and exit code.
+    """
     require_interpreter(require, "node")
     script = home / "weights.mjs"
     script.write_text(asking(user.sandbox.url, example("weights.mjs")))
@@ -42,6 +45,10 @@ def test_javascript(user: Desk, home: Path, require: Require) -> None:
     refused = user.cli.using("node")(str(script))
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "Withings says 2554" in refused.stderr
+    assert user.run("logout").returncode == 0
+    ended = user.cli.using("node")(str(script))
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert re.fullmatch(r"withings-auth: error: .*\nhint: .*\n", ended.stderr)
 
 
 def test_php(user: Desk, home: Path, require: Require) -> None:
