@@ -101,7 +101,7 @@ def open_to_the_network(bind_to: Iterable[str], port: int) -> str:
 
 def already_signed_in(profile: str, owner: Grant) -> str:
     """If the profile is in use."""
-    return f"Profile {profile} is signed in as user {owner.userid}; a new login as the same user replaces it."
+    return f"Profile {profile} belongs to user {owner.userid}; a new login as the same user replaces the old one."
 
 
 def ignored(reason: Reason) -> str:
