@@ -26,10 +26,12 @@ def variables(program: Program) -> dict[str, str | None]:
 
 
 def test_the_printed_variables_make_other_commands_use_it(cli: Cli, home: Path) -> None:
-    """With them, the user logs in, gets a token and logs out, as profile `sandbox`."""
+    """With them, the user logs in, even after an earlier trial, gets a token and logs out, as profile `sandbox`."""
     redirect_uri = f"http://localhost:{free_port()}"
+    env: dict[str, str | None] = {"WITHINGS_AUTH_STORE": f"file:{home}/store", "BROWSER": VISITOR}
+    assert cli("login", "--sandbox", env={**env, "WITHINGS_REDIRECT_URI": redirect_uri}).returncode == 0
     sandbox = cli.start("sandbox", "--redirect-uri", redirect_uri)
-    env = {**variables(sandbox), "WITHINGS_AUTH_STORE": f"file:{home}/store", "BROWSER": VISITOR}
+    env |= variables(sandbox)
     assert env["WITHINGS_AUTH_PROFILE"] == "sandbox"
     assert cli("login", env=env).returncode == 0
     assert cli("token", env=env).stdout.startswith("sandbox-")

@@ -24,6 +24,7 @@ from withings_auth.provider.failures import DASHBOARD
 from withings_auth.store.base import SecretStore
 from withings_auth.store.ownership import refuse_other_owner
 from withings_auth.store.records import stored_grant
+from withings_auth.tokens.practice import PRACTICE_PROFILE, practice_has_ended
 
 EXAMPLE = (
     "examples:\n"
@@ -87,6 +88,7 @@ def execute(options: argparse.Namespace) -> int:
     with ExitStack() as held:
         settings = _read(options)
         store = open_store(settings)
+        options.replace = options.replace or options.sandbox or _holds_ended_practice(settings, store)
         if options.sandbox:
             app, settings = start_practice(options, settings, store, held)
         else:
@@ -111,7 +113,7 @@ def execute(options: argparse.Namespace) -> int:
                 listen=settings.listen,
                 open_browser=not options.no_browser,
                 browser=options.browser,
-                replace=options.replace or options.sandbox,
+                replace=options.replace,
                 switch_user=options.switch_user,
                 demo=options.demo,
                 pasted=typed_lines() if is_terminal() else None,
@@ -135,6 +137,12 @@ def _read(options: argparse.Namespace) -> Settings:
         "listen": options.listen,
     }
     return load_settings(options, flags)
+
+
+def _holds_ended_practice(settings: Settings, store: SecretStore) -> bool:
+    """Whether the profile's login is of no use to anybody, so that a login for another sandbox may replace it."""
+    grant = stored_grant(store, settings.profile) if settings.profile == PRACTICE_PROFILE else None
+    return grant is not None and practice_has_ended(settings.profile, grant)
 
 
 def _own_app(options: argparse.Namespace, settings: Settings, store: SecretStore, proved: App | None) -> App:
