@@ -227,7 +227,7 @@ class TestContainer:
         for name in ("xdg-open", "wslview", "rundll32.exe"):
             place.install(name)
         said = by_hand(place.log_in(), "this is a container")
-        assert "--listen 0.0.0.0:PORT, or use --paste" in said  # since the browser is outside
+        assert "--listen 0.0.0.0:PORT; or use --paste" in said  # since the browser is outside
         assert "Open this address in a browser:" in said
         assert [place.arguments(name) for name in ("xdg-open", "wslview", "rundll32.exe")] == [None] * 3
 

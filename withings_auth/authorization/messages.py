@@ -40,7 +40,7 @@ def open_by_hand(why: str, url: str, *, in_container: bool) -> Iterable[str]:
     """If the user has to open the address, which has a line to itself, to be copied."""
     yield why
     if in_container:
-        yield 'A browser outside gets back here by a mapped port and listen="0.0.0.0:PORT", or use paste_only=True.'
+        yield 'A browser outside comes back only by a mapped port and listen="0.0.0.0:PORT"; or use paste_only=True.'
         yield "Open this address in a browser:"
     else:
         yield "Open this address in a browser on this computer:"
@@ -66,9 +66,8 @@ def ssh_command(forwarded: Iterable[str], environment: Environment) -> str:
     return printable(f"ssh {flags} {environment.ssh_destination}")
 
 
-def open_and_paste(timeout: float, url: str) -> Iterable[str]:
+def open_and_paste(url: str) -> Iterable[str]:
     """If the user pastes the address that the browser ends at."""
-    yield time_limit(timeout)
     yield "Open this address in a browser, on any computer:"
     yield from _to_copy(url)
     yield "Click Allow. Then copy the address that the browser goes to, even if it cannot show that page,"

@@ -19,7 +19,7 @@ def open_browser(request: LoginRequest, failed: asyncio.Event) -> bool:
     """Starts the browser, or tells the address to open. Returns whether a browser was started."""
     options = request.options
     if options.paste_only:
-        _tell(request, messages.open_and_paste(options.timeout, request.authorize_url))
+        _tell(request, messages.open_and_paste(request.authorize_url))
         return False
     if not options.open_browser:
         tell_address(request, messages.time_limit(options.timeout))

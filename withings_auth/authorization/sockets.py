@@ -80,8 +80,8 @@ def _unavailable(host: str, port: int, error: OSError) -> CallbackUnavailable:
         owner = find_port_owner(host, port)
         return CallbackUnavailable(
             f"another program listens on {place}" + (f": {owner}" if owner else ""),
-            hint="stop it, or register another URL with another port in the developer dashboard and use that"
-            ' (withings-auth configure saves it): redirect_uri="http://localhost:PORT"',
+            hint="stop it, or log in with paste_only=True, which needs no port; or register another URL with another"
+            ' port in the developer dashboard and use that (withings-auth configure saves it): redirect_uri="http://localhost:PORT"',
         )
     if error.errno == errno.EACCES and port < FIRST_UNPRIVILEGED_PORT:
         return CallbackUnavailable(

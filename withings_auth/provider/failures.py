@@ -71,7 +71,8 @@ def code_error(failed: Failure | NotSent | AnswerLost) -> WithingsAuthError:
     if isinstance(failed, Failure) and failed.kind is FailureKind.CODE_REFUSED:
         return LoginError(
             f"Withings did not accept the authorization code{_quote(failed)}",
-            hint="a code works once, for 30 seconds: check the computer's clock and network, and log in again",
+            hint="a code works once, for 30 seconds: log in again, and if you paste the address, paste it at once; if"
+            " that does not help, check the computer's clock and network",
         )
     if isinstance(failed, AnswerLost):
         return ProviderUnavailable(
