@@ -12,6 +12,7 @@ import pytest
 
 import withings_auth
 from tests.testing import broken_locks, broken_shelves
+from withings_auth import testing
 from withings_auth.testing import SecretStorePromises
 
 PACKAGE = Path(withings_auth.__file__).parent
@@ -175,9 +176,10 @@ def test_every_promise_has_a_sentence() -> None:
 
 
 def test_without_pytest_the_error_names_it(tmp_path: Path) -> None:
-    """The suite needs pytest and says so; nothing else in the package needs it."""
+    """The suite needs pytest and says so; nothing else in the package needs it, as its example shows."""
     (tmp_path / "pytest.py").write_text("raise ImportError('there is none')")
-    code = "import withings_auth.store, withings_auth.testing"
+    example = str(testing.__doc__).partition("```python\n")[2].partition("```")[0]
+    code = f"{example}    assert source.token().userid\nfrom withings_auth.testing import SecretStorePromises"
     ran = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | {"PYTHONPATH": str(tmp_path)},
@@ -186,7 +188,9 @@ def test_without_pytest_the_error_names_it(tmp_path: Path) -> None:
         check=False,
     )
     assert ran.returncode == 1
-    assert ran.stderr.endswith("ImportError: withings_auth.testing needs pytest: pip install pytest\n")
+    assert ran.stderr.endswith(
+        "ImportError: withings_auth.testing.SecretStorePromises needs pytest: pip install pytest\n"
+    )
 
 
 def test_the_package_itself_never_loads_it() -> None:

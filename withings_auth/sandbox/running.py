@@ -209,7 +209,12 @@ class Sandbox:
             self._state.clock.advance(seconds + 60 * minutes + 3600 * hours + 86400 * days)
 
     def fail_next(self, kind: FaultKind, *, times: int = 1, where: FaultPlace = "token", **details: object) -> None:
-        """Makes the next `times` answers of a service go wrong."""
+        """Makes the next `times` answers of a service go wrong.
+
+        `kind` is `bad_gateway`, `lost`, `status` (with `status=…`) or another one of `FaultKind`; `where` is the token
+        service unless you name another one of `FaultPlace`, such as `measure` or `api` (all data). Raises `ValueError`,
+        which lists what there is.
+        """
         with self._lock:
             self._withings.faults.order(kind, times=times, where=where, **details)
 
@@ -219,7 +224,7 @@ class Sandbox:
             self._withings.faults.clear()
 
     def switch(self, **changes: object) -> None:
-        """Turns some switches."""
+        """Turns some switches; `help(Switches)` says what each one is. Raises `ValueError`, which lists them."""
         with self._lock:
             self._state.switches = self._state.switches.turn(**changes)
 

@@ -17,12 +17,27 @@ Programs call `https://wbsapi.withings.net`. What leads these calls to the sandb
 
 If your program makes its own `TokenSource()`, replace that: `monkeypatch.setattr("my_program.TokenSource", lambda:
 withings_token_source)`. `log_in` logs in further people, whose tokens a `SandboxTokenSource` or an
-`AsyncSandboxTokenSource` returns.
+`AsyncSandboxTokenSource` returns. With these you can also do without the fixtures, and without pytest:
+
+```python
+from withings_auth.sandbox import Sandbox
+from withings_auth.store.memory_store import MemoryStore
+from withings_auth.testing import SandboxTokenSource, log_in
+
+with Sandbox() as sandbox:
+    store = MemoryStore()
+    log_in(sandbox, store)
+    source = SandboxTokenSource(sandbox, store)
+```
+
+`withings_sandbox.fail_next("bad_gateway")` spoils the next renewal, `fail_next("status", where="measure", status=503)`
+the next answer with data; `help(Sandbox)` lists what else you can make happen. After a 601 an adapter really waits,
+unless you pass it the sandbox's clock: `BearerAuth(source, wait=withings_sandbox.advance)`.
 
 `withings_sandbox.expire_access_token()` makes Withings refuse a token early; an adapter has it renewed at once, but not
 again within a minute: `withings_sandbox.advance(minutes=1)` before you try it twice.
 
-To test a store of your own, inherit what every `SecretStore` promises:
+To test a store of your own, inherit what every `SecretStore` (in `withings_auth.store.base`) promises:
 
 ```python
 import pytest
@@ -60,7 +75,7 @@ If your store cannot have one of `opening`, `unavailable` and `forgetful`, give 
 skipped and show the reason. Without a reason they fail. A store within one process has
 `without = {"opening": "it is a dictionary"}`; one that does not survive `os.fork` has `without = {"fork": "…"}`.
 
-All of this needs pytest, and loads nothing else before it is used.
+The promises need pytest; nothing else is loaded before it is used.
 """
 
 from __future__ import annotations
@@ -70,8 +85,11 @@ from typing import TYPE_CHECKING
 
 try:
     import pytest
-except ImportError as missing:
-    raise ImportError("withings_auth.testing needs pytest: pip install pytest") from missing
+except ImportError:  # only the promises need it
+    pass
+else:
+    # Before they are imported: a failed promise then shows both sides of its comparison, as in a test of your own.
+    pytest.register_assert_rewrite(f"{__name__}.promises", f"{__name__}.processes")
 
 if TYPE_CHECKING:
     from withings_auth.testing.sources import AsyncSandboxTokenSource, SandboxTokenSource, log_in
@@ -85,9 +103,6 @@ _HOMES = {
     "SecretStorePromises": "withings_auth.testing.suite",
     "log_in": "withings_auth.testing.sources",
 }
-
-# Before they are imported: a failed promise then shows both sides of its comparison, as in a test of your own.
-pytest.register_assert_rewrite(f"{__name__}.promises", f"{__name__}.processes")
 
 
 def __getattr__(name: str) -> object:

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def withings_sandbox() -> Iterator[Sandbox]:
-    """A Withings of the test's own. The same call twice within ten seconds is answered; a switch refuses it.
+    """A Withings of the test's own. Unlike the real one, it answers the same call twice within ten seconds.
 
-    To have other people, switches or scopes, override this fixture; the others use yours.
+    `withings_sandbox.switch(same_arguments_refused="everywhere")` makes it refuse that, too. To have other people or
+    scopes, override this fixture; the others use yours.
     """
     from withings_auth.sandbox import Sandbox, Switches
 
