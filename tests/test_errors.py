@@ -44,6 +44,23 @@ from withings_auth import App, AsyncTokenSource, TokenSource, login_sync
                 ),
             ],
         ),
+        (
+            "login_sync(App(client_id='c', client_secret='s'), timeout=-1)",
+            [
+                "withings_auth.errors.ConfigurationError: timeout must be a number of seconds above 0",
+                "hint: wait five minutes: timeout=300",
+            ],
+        ),
+        *(
+            (
+                f"{call}store='file:/nonexistent/here')",
+                [
+                    "withings_auth.errors.ConfigurationError: store must be a store, not its name",
+                    'hint: open it: store=open_store("file:…")',
+                ],
+            )
+            for call in ("login_sync(App(client_id='c', client_secret='s'), ", "TokenSource(", "AsyncTokenSource(")
+        ),
     ],
 )
 def test_the_traceback_of_a_script_ends_with_what_to_do(
@@ -54,6 +71,7 @@ def test_the_traceback_of_a_script_ends_with_what_to_do(
     finished = python(SCRIPT + calls)
     assert finished.returncode == 1
     assert finished.stderr.splitlines()[-2:] == end
+    assert "another exception occurred" not in finished.stderr
 
 
 @pytest.mark.parametrize("kind", list(all_errors()), ids=lambda kind: kind.__name__)

@@ -73,7 +73,7 @@ def test_a_library_that_is_missing_is_named(cli: Cli, library: str) -> None:
         f"import sys; sys.modules[{library!r}] = None\nfrom withings_auth.adapters.{library} import BearerAuth"
     )
     assert ran.returncode == 1
-    words = f"withings_auth.adapters.{library} needs {library}: pip install 'withings-auth[{library}]'"
+    words = f"withings_auth.adapters.{library} needs {library}: pip install {library}"
     assert ran.stderr.splitlines()[-1] == f"ImportError: {words}"
 
 

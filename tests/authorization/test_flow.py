@@ -201,6 +201,7 @@ def test_login_sync_raises_what_the_command_reports(desk: Desk, home: Path) -> N
             tell=lambda _: None,
         )
     assert refused.value.exit_code == 2
+    assert refused.value.hint.startswith("the App in this program must have")  # which configure does not change
     assert open_store(f"file:{home / 'mine'}").names() == []
 
 

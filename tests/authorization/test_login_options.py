@@ -50,6 +50,7 @@ def test_the_signature_shows_every_option(function: Callable[..., object]) -> No
 def test_one_is_a_coroutine_function_and_the_other_is_not() -> None:
     assert inspect.iscoroutinefunction(login)
     assert not inspect.iscoroutinefunction(login_sync)
+    assert (login.__name__, login_sync.__name__) == ("login", "login_sync")
 
 
 def test_an_unknown_option_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.logins import Desk
-from withings_auth import App, login_sync
+from withings_auth import App, login, login_sync
 from withings_auth.authorization import flow
 from withings_auth.errors import LoginTimeout
 from withings_auth.store.memory_store import MemoryStore
@@ -43,6 +44,25 @@ def test_the_hint_names_where_the_client_id_stands(desk: Desk, home: Path, place
     assert hint.startswith("hint: click Allow in the browser; if Withings showed “redirect_uri_mismatch”, register")
     assert f"; if it showed “Invalid clientid”, check {place}" in hint
     assert hint.endswith("; then log in: withings-auth login")
+
+
+def test_a_program_that_is_interrupted_shows_the_hint_as_one(desk: Desk) -> None:
+    """Its traceback has the hint as that of an error does."""
+
+    async def interrupted() -> list[str]:
+        counting = asyncio.Event()
+        app = App(client_id="id", client_secret="hush", redirect_uri=desk.redirect_uri)
+        waiting = asyncio.ensure_future(
+            login(app, store=MemoryStore(), open_browser=False, tell=lambda _: None, show=lambda _: counting.set())
+        )
+        await counting.wait()
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await waiting
+        return caught.value.__notes__
+
+    (note,) = asyncio.run(interrupted())
+    assert note.startswith("hint: click Allow in the browser; ")
 
 
 def test_ctrl_c_during_a_trial_leads_to_another_trial(desk: Desk) -> None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NoReturn
 try:
     import httpx
 except ImportError as missing:
-    raise ImportError("withings_auth.adapters.httpx needs httpx: pip install 'withings-auth[httpx]'") from missing
+    raise ImportError("withings_auth.adapters.httpx needs httpx: pip install httpx") from missing
 
 from withings_auth.adapters import rules
 

@@ -25,9 +25,7 @@ try:
     from requests.structures import CaseInsensitiveDict
     from requests.utils import rewind_body
 except ImportError as missing:
-    raise ImportError(
-        "withings_auth.adapters.requests needs requests: pip install 'withings-auth[requests]'"
-    ) from missing
+    raise ImportError("withings_auth.adapters.requests needs requests: pip install requests") from missing
 
 from withings_auth.adapters import rules
 

@@ -15,21 +15,27 @@ T = TypeVar("T")
 INTERRUPT_SECONDS = 2.0
 
 
-def blocking(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
-    """Returns a function that does what the coroutine function does, and blocks until it is done.
+def blocking(function: Callable[P, Coroutine[Any, Any, T]], name: str) -> Callable[P, T]:
+    """Returns a function of this name that does what the coroutine function does, and blocks until it is done.
 
     If a loop is running (a notebook), the coroutine runs in another thread; an interrupt cancels it there.
     """
 
     @wraps(function)
     def call(*args: P.args, **keywords: P.kwargs) -> T:
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return run_coroutine(lambda: function(*args, **keywords))
-        return _run_in_thread(lambda: function(*args, **keywords))
+        run = _run_in_thread if _a_loop_is_running() else run_coroutine
+        return run(lambda: function(*args, **keywords))
 
+    call.__name__ = call.__qualname__ = name
     return call
+
+
+def _a_loop_is_running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _run_in_thread(make: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -7,6 +7,7 @@ before aiohttp is loaded, and nothing reports success before the save.
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -35,12 +36,15 @@ from withings_auth.errors import (
     login_hint,
 )
 from withings_auth.model import Grant, Token
+from withings_auth.provider.failures import DASHBOARD
 from withings_auth.provider.variables import refuse_unusable_variables
+from withings_auth.store.base import checked_store
 from withings_auth.store.ownership import forget_refused, prove_writable, refuse_other_owner, save_login
 from withings_auth.store.records import stored_grant
 from withings_auth.threads import in_thread
 
 PATIENCE_SECONDS = 20.0  # before a line says what may be wrong at Withings, which does not tell us
+PLACE_IN_PROGRAM = "the client_id of the App"
 LAST_MOMENTS_SECONDS = 1.5  # for a code that was already sent when the login is interrupted
 
 
@@ -91,7 +95,7 @@ async def _tell_devices(options: LoginOptions, grant: Grant) -> None:
         options.tell(devices)
 
 
-login_sync = blocking(login)
+login_sync = blocking(login, "login_sync")
 """`login` for code that blocks; if a loop is running (a notebook), it runs in another thread."""
 
 
@@ -99,14 +103,16 @@ def _request(options: LoginOptions) -> LoginRequest:
     """Returns the request that options and settings make. Blocks."""
     if options.paste_only and options.pasted is None:
         raise ConfigurationError("paste_only=True needs `pasted`, which yields what the user pastes", hint="pass both")
+    if not (math.isfinite(options.timeout) and options.timeout > 0):
+        raise ConfigurationError("timeout must be a number of seconds above 0", hint="wait five minutes: timeout=300")
     settings = read_settings()
     profile = settings.profile if options.profile is None else checked_profile(options.profile)
-    store = settings.open_store() if options.store is None else options.store
+    store = settings.open_store() if options.store is None else checked_store(options.store)
     endpoints = settings.endpoints if options.endpoints is None else options.endpoints
     app = options.app or known_app(replace(settings, profile=profile, endpoints=endpoints), store).complete()
     place = options.client_id_place
     if place is None:
-        place = "the client_id of the App" if options.app else settings.place_of_client_id(store)
+        place = PLACE_IN_PROGRAM if options.app else settings.place_of_client_id(store)
     return LoginRequest(
         options=options,
         app=app,
@@ -171,7 +177,7 @@ async def _decide(request: LoginRequest, pending: Pending) -> Grant:
     except TimeoutError:
         raise messages.nobody_came(request, pending.ignored) from None
     except asyncio.CancelledError as cancelled:  # as by Ctrl-C, which shows the note
-        cancelled.add_note(messages.nobody_came(request, pending.ignored).hint)
+        cancelled.add_note(f"hint: {messages.nobody_came(request, pending.ignored).hint}")
         raise
     finally:
         reminder.cancel()
@@ -203,7 +209,13 @@ async def _finish(request: LoginRequest, pending: Pending, code: str) -> Grant:
     from withings_auth.tokens.code_exchange import exchange_code
 
     def exchange_and_save() -> Grant:
-        grant = exchange_code(request.app, code, request.endpoints.token_url)
+        try:
+            grant = exchange_code(request.app, code, request.endpoints.token_url)
+        except ConfigurationError as error:
+            if request.client_id_place != PLACE_IN_PROGRAM or isinstance(error, UnusableVariable):
+                raise
+            hint = f"the App in this program must have the client id, secret and redirect URI from {DASHBOARD}"
+            raise error.with_message(str(error), hint=hint) from error
         save_login(request.store, request.profile, request.app, grant, replace=request.options.replace)
         return grant
 

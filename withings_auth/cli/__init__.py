@@ -69,7 +69,8 @@ def main(arguments: Sequence[str]) -> int:
         why = error.strerror or os.strerror(error.errno)
         return complain(f"the system has run out of resources: {why}", hint, ProviderUnavailable.exit_code)
     except (KeyboardInterrupt, Terminated, HungUp) as error:
-        return _end_by(type(error), hint="; ".join(getattr(error, "__notes__", ())))
+        notes = getattr(error, "__notes__", ())
+        return _end_by(type(error), hint="; ".join(note.removeprefix("hint: ") for note in notes))
     except Exception:
         # An interrupted import can raise anything in place of what interrupted it.
         signal = received()

@@ -11,6 +11,8 @@ from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
+from withings_auth.errors import ConfigurationError
+
 
 class Notes(Protocol):
     """A note beside a lock, for its holder. It contains no secret and outlasts the holder."""
@@ -66,6 +68,13 @@ class SecretStore(Protocol):
 
         None says that the store cannot tell: a token held in memory is then read again.
         """
+
+
+def checked_store(store: SecretStore) -> SecretStore:
+    """Returns the store; raises `ConfigurationError` for the name of one, such as `file:DIRECTORY`."""
+    if isinstance(store, str):
+        raise ConfigurationError("store must be a store, not its name", hint='open it: store=open_store("file:…")')
+    return store
 
 
 def together(store: SecretStore) -> AbstractContextManager[object]:

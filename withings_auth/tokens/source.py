@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from withings_auth.config.settings import Settings, checked_profile, read_settings
 from withings_auth.errors import ConfigurationError, hints_for
 from withings_auth.model import App, Grant, Token
-from withings_auth.store.base import SecretStore, latest_note
+from withings_auth.store.base import SecretStore, checked_store, latest_note
 from withings_auth.store.records import load_grant, token_name
 from withings_auth.threads import in_thread, run_to_its_end
 from withings_auth.tokens.practice import refuse_ended_practice
@@ -52,7 +52,7 @@ class _Source:
             )
         self._settings = self._read_settings()
         self._profile = self._settings.profile if profile is None else checked_profile(profile)
-        self._store = self._settings.open_store() if store is None else store
+        self._store = self._settings.open_store() if store is None else checked_store(store)
         self._app = app
         self._min_valid = min_valid
         self._ask_anew = ask_anew
