@@ -93,13 +93,19 @@ class TestBrowser:
         assert (result.verdict, result.remedy) == (Verdict.WARNING, "correct or unset BROWSER")
 
     def test_no_browser_would_be_seen(self) -> None:
-        """Over SSH nothing is opened, and the remedy names the alternatives."""
+        """Over SSH nothing is opened, and a login goes another way: no warning for ever on a server."""
         environ = {"SSH_TTY": "/dev/pts/0", "DISPLAY": ":0"}
         result = setup.check_browser(environ, detect_environment(environ, LINUX))
         assert (result.verdict, result.words) == (
-            Verdict.WARNING,
-            "no browser would be opened: this is a session over SSH",
+            Verdict.OK,
+            "none is opened, because this is a session over SSH; a login prints the address to open",
         )
+
+    def test_none_is_installed(self, tmp_path: Path) -> None:
+        """Somebody would see it: the remedy names the alternatives."""
+        environ = {"PATH": str(tmp_path), "DISPLAY": ":0"}
+        result = setup.check_browser(environ, detect_environment(environ, LINUX))
+        assert (result.verdict, result.words) == (Verdict.WARNING, "no browser would be opened: none is installed")
         assert "--paste" in result.remedy
 
     def test_an_installed_one(self, tmp_path: Path) -> None:

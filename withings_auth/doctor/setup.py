@@ -89,9 +89,15 @@ def check_environment(environment: Environment | None = None) -> Result:
 
 
 def check_browser(environ: Mapping[str, str] | None = None, environment: Environment | None = None) -> Result:
-    """Names the browser that a login would open; for a command in `BROWSER`, only its program."""
+    """Names the browser that a login would open; for a command in `BROWSER`, only its program.
+
+    If nobody would see one, nothing is wrong: a login prints the address.
+    """
     environ = os.environ if environ is None else environ
-    chosen = choose(None, environ, environment or detect_environment(environ))
+    environment = environment or detect_environment(environ)
+    chosen = choose(None, environ, environment)
+    if isinstance(chosen, NotStarted) and environment.why_no_browser:
+        return ok(f"none is opened, because {chosen.why}; a login prints the address to open")
     if isinstance(chosen, NotStarted):
         return warning(
             f"no browser would be opened: {chosen.why}",
