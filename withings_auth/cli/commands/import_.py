@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from withings_auth.cli.files import STDIN, read_named
-from withings_auth.cli.options import add_profile, add_replace, load_settings, open_store, to_paste
+from withings_auth.cli.options import add_profile, add_replace, after_login, load_settings, open_store
 from withings_auth.cli.ui.prompts import ask, ask_for_secret, check_client_id, confirm
 from withings_auth.cli.ui.terminal import PROGRAM, complain, is_terminal, tell
 from withings_auth.config.settings import Settings, known_app
@@ -60,9 +60,10 @@ def execute(options: argparse.Namespace) -> int:
     app = _find_app(login, options.client_id, settings, store)
     grant = _adopt(login, app, settings, store, replace=options.replace)
     _report_success(grant, login, options.file, settings, store)
-    if options.file == STDIN:
-        return 0
-    return _remove_file(Path(options.file), content, login, options)
+    code = 0 if options.file == STDIN else _remove_file(Path(options.file), content, login, options)
+    for line in after_login(settings, grant.scopes):
+        tell(line)
+    return code
 
 
 def _read(file: str) -> bytes:
@@ -140,7 +141,7 @@ def _report_success(grant: Grant, login: ForeignLogin, file: str, settings: Sett
     tell(f"Imported: Withings user {grant.userid}, profile {settings.profile}.")
     tell(f"Saved in {store.description}. The access token is valid until {until} and is renewed when needed.")
     tell(f"The login in {place} no longer works: Withings has replaced it.")
-    tell(f"Programs that used it can call {to_paste(settings, 'token')} instead, or log in again.")
+    tell("Programs that used it can ask withings-auth for tokens instead, or must log in again.")
     if login.client_secret is not None:
         tell(f"{place} also holds the app's client secret, which still works and is now saved here too.")
 
