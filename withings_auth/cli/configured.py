@@ -23,14 +23,17 @@ def store_values(settings: Settings) -> dict[str, str]:
 
 
 def save_store(settings: Settings, store: SecretStore) -> None:
-    """Saves the name of the store in config.toml.
+    """Saves the name of the store in config.toml, unless every program uses that store already.
 
     Raises `StoreError` and `LockBusy` if the store cannot be used, with nothing changed, and `ConfigurationError`.
     """
     stored_grant(store, settings.profile)  # a lock does not show whether there is a keyring
-    file = config_directory() / CONFIG_FILE
-    save_values(store, token_name(settings.profile), file, store_values(settings))
-    tell(f"Saved: “store” in {printable(str(file))}. Every command and program uses {store.description}.")
+    if values := store_values(settings):
+        file = config_directory() / CONFIG_FILE
+        save_values(store, token_name(settings.profile), file, values)
+        tell(f"Saved: “store” in {printable(str(file))}. Every command and program uses {store.description}.")
+    else:
+        tell(f"Nothing to change: every command and program uses {store.description} already.")
     _warn_of_variables({"WITHINGS_AUTH_STORE": settings.store})
 
 

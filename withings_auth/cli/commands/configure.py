@@ -79,7 +79,7 @@ def execute(options: argparse.Namespace) -> int:
     if options.check and given == Given() and not options.open_dashboard:
         check(known_app(settings, store).complete(), settings)
         return 0
-    only_the_store = given == Given(store=options.store) != Given()
+    only_the_store = options.store is not None and given == Given(store=options.store)
     if only_the_store and not (options.check or options.open_dashboard):
         save_store(settings, store)
         show_next_step(None, _read(options), store)

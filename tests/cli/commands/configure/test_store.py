@@ -57,7 +57,9 @@ class TestTheFlag:
         assert saved.stderr.endswith(f"uses files in {home / 'files'}.\nNext: withings-auth login --profile mum\n")
         assert config.read_text() == f"# mine\nprofile = 'mum'\nstore = \"file:{home / 'files'}\"\n"
         again = config.stat().st_mtime_ns
-        assert configure(bare, "--store", f"file:{home / 'files'}").returncode == 0
+        unchanged = configure(bare, "--store", f"file:{home / 'files'}")
+        assert unchanged.returncode == 0
+        assert unchanged.stderr.startswith("Nothing to change: every command and program uses files in ")
         assert config.stat().st_mtime_ns == again
 
     def test_a_login_in_it_is_found(self, desk: Desk) -> None:
