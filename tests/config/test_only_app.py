@@ -9,6 +9,7 @@ from tests.support.stores import save_record
 from tests.support.visitor import VISITOR
 from withings_auth.config.settings import known_app, read_settings
 from withings_auth.model import App
+from withings_auth.sandbox import Sandbox
 from withings_auth.store.base import SecretStore
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.memory_store import MemoryStore
@@ -43,6 +44,13 @@ def test_one_app_is_the_default(
     save(store, *saved)
     app = known_app(read_settings(environ=variables), store)
     assert (app.client_id, app.client_secret) == known
+
+
+def test_a_sandboxs_app_is_known_by_its_client_id(sandbox: Sandbox) -> None:
+    """The store shares no code with the sandbox, so only this test holds both to the same beginning."""
+    store = MemoryStore()
+    save(store, sandbox.client_id)
+    assert known_app(read_settings(environ={}), store).client_id is None
 
 
 def test_a_file_of_another_name_is_no_app() -> None:

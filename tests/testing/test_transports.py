@@ -112,7 +112,7 @@ def test_a_client_goes_on_across_every_end_of_a_token(withings_sandbox: Sandbox,
     assert withings_sandbox.counters.refreshes == 2
 
 
-def test_only_withings_is_led_away(withings_sandbox: Sandbox, ask: Ask) -> None:
+def test_only_calls_to_withings_are_rerouted(withings_sandbox: Sandbox, ask: Ask) -> None:
     """Any other address is asked itself, and gets no token: the sandbox under its own name is one."""
     other = f"{withings_sandbox.url}/measure"
     url, answer = ask(other)

@@ -30,9 +30,10 @@ class BearerMiddleware:
     """Sends the access token with every request to the API; if it is refused, renews it once.
 
     If Withings refuses a request because it came too soon (status 601), waits and repeats it once; `longest_wait` is
-    for how many seconds at most, 0 for not at all. The wait counts towards the session's total timeout. Every request
-    asks the source, because only the token says where the API is. Raises what `AsyncTokenSource.token` raises. A body
-    from a file or an iterator is not repeated: the caller gets the refusal, and the next request works.
+    for how many seconds at most, 0 for not at all. `wait` is what waits, for a test with a clock of its own. The wait
+    counts towards the session's total timeout. Every request asks the source, because only the token says where the API
+    is. Raises what `AsyncTokenSource.token` raises. A body from a file or an iterator is not repeated: the caller gets
+    the refusal, and the next request works.
     """
 
     def __init__(

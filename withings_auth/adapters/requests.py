@@ -40,9 +40,9 @@ class BearerAuth(AuthBase):
     """Sends the access token with every request of a session to the API; if it is refused, renews it once.
 
     If Withings refuses a request because it came too soon (status 601), waits and repeats it once; `longest_wait` is
-    for how many seconds at most, 0 for not at all. Every request asks the source, because only the token says where
-    the API is. Raises what `TokenSource.token` raises. A body that can be sent only once is not repeated: the caller
-    gets the refusal, and the next request works.
+    for how many seconds at most, 0 for not at all. `wait` is what waits, for a test with a clock of its own. Every
+    request asks the source, because only the token says where the API is. Raises what `TokenSource.token` raises. A
+    body that can be sent only once is not repeated: the caller gets the refusal, and the next request works.
     """
 
     def __init__(

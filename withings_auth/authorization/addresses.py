@@ -83,7 +83,10 @@ def ssh_forwarding(redirect_uri: str, addresses: Addresses) -> str | None:
 
 
 def ssh_forwarding_to_service(authorize_url: str) -> str | None:
-    """Returns the same for a service on this machine, as a sandbox is; None for one that is on the network."""
+    """Returns what `ssh -L` must forward so that the browser reaches a service on this machine, such as a sandbox.
+
+    None if the service is on the network.
+    """
     parts = parsed_url(authorize_url)
     if parts is None or not is_loopback_url(authorize_url):
         return None

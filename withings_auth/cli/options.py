@@ -70,7 +70,7 @@ def open_store(settings: Settings) -> SecretStore:
 
 
 def to_paste(settings: Settings, command: str) -> str:
-    """Returns a command for any shell: with the profile, and with a store that only a variable of this shell names."""
+    """Returns a command for a new shell: with the profile, and with a store that only a variable of this one names."""
     line = f"{PROGRAM} {command}{profile_flag(settings.profile)}"
     if settings.unsaved_store is None:
         return line

@@ -1,6 +1,6 @@
 """Withings' answers as CSV: measurements in the units that people use, other lists with a column for each field.
 
-Each row is a line: control characters are escaped, so that neither a terminal nor a spreadsheet obeys them.
+Each row is one line: control characters are escaped, so that no terminal obeys them.
 """
 
 from __future__ import annotations

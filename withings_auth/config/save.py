@@ -31,7 +31,7 @@ def save_app(store: SecretStore, app: App, file: Path, values: Mapping[str, str]
             raise ConfigurationError(
                 f"the client secret is saved in {store.description}, but {printable(str(file))} cannot be written:"
                 f" {error.strerror or type(error).__name__}",
-                hint="fix that and try again, or set WITHINGS_CLIENT_ID instead; a store's only app needs neither",
+                hint="fix that and try again, or set WITHINGS_CLIENT_ID instead, unless it is the store's only app",
             ) from error
 
 

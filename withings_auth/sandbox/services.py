@@ -28,16 +28,18 @@ from .selection import (
 
 Body = dict[str, object]
 
-_OF_EVERY_ACTIVITY = frozenset({
+_ALWAYS_IN_ACTIVITIES = frozenset({
     "date", "timezone", "deviceid", "hash_deviceid", "brand", "is_tracker", "modified", "model", "modelid",
     "totalcalories",
 })  # fmt: skip
-_OF_EVERY_NIGHT = frozenset({
+"""The fields of an activity that are sent whatever is asked for; without a choice, all of them are."""
+
+_USUAL_IN_NIGHTS = frozenset({
     "total_timeinbed", "total_sleep_time", "lightsleepduration", "deepsleepduration", "remsleepduration",
     "sleep_efficiency", "sleep_latency", "wakeup_latency", "durationtosleep", "durationtowakeup", "wakeupduration",
     "wakeupcount", "waso", "nb_rem_episodes", "out_of_bed_count",
 })  # fmt: skip
-"""The fields that are sent if none are asked for."""
+"""The fields of a night that are sent if none are asked for."""
 
 
 def list_devices(userid: int, now: int, _parameters: Parameters) -> Body:
@@ -67,7 +69,7 @@ def list_activities(userid: int, now: int, parameters: Parameters) -> Body:
     """Answers `/v2/measure` getactivity."""
     found = select_days(activities(userid, now), parameters)
     if fields := read_fields(parameters):
-        found = [_keep(row, fields | _OF_EVERY_ACTIVITY) for row in found]
+        found = [_keep(row, fields | _ALWAYS_IN_ACTIVITIES) for row in found]
     return _page("activities", found, parameters)
 
 
@@ -99,7 +101,7 @@ def list_nights(userid: int, now: int, parameters: Parameters) -> Body:
     """Answers `/v2/sleep` getsummary."""
     fields = read_fields(parameters)
     found = [
-        {**row, "data": _keep(row["data"], fields or _OF_EVERY_NIGHT)}
+        {**row, "data": _keep(row["data"], fields or _USUAL_IN_NIGHTS)}
         for row in select_days(summaries(userid, now), parameters)
     ]
     return _page("series", found, parameters)

@@ -7,7 +7,7 @@ pytest finds the fixtures by itself once withings-auth is installed; `plugin` ha
 - `withings_token_source`, `withings_async_token_source`: what a program gets its tokens from. They live by the
   sandbox's clock: they never sleep, and after `withings_sandbox.advance(hours=3)` their token has expired too.
 
-Programs call `https://wbsapi.withings.net`. What leads these calls to the sandbox is, for each library:
+Programs call `https://wbsapi.withings.net`. To send these calls to the sandbox instead:
 
 - aiohttp: `ClientSession(connector=SandboxConnector(withings_sandbox))`, from `withings_auth.testing.aiohttp`
 - httpx: `Client(transport=SandboxTransport(withings_sandbox))`, and so for an `AsyncClient`, from

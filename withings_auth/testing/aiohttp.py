@@ -1,4 +1,4 @@
-"""aiohttp at a sandbox."""
+"""Sends what aiohttp asks Withings' API to a sandbox instead."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from withings_auth.testing.route import API_HOST, lead
+from withings_auth.testing.route import API_HOST, sandbox_url
 
 if TYPE_CHECKING:
     from aiohttp.connector import Connection
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class SandboxConnector(aiohttp.TCPConnector):
-    """Leads requests for Withings' API to the sandbox; make one for each `aiohttp.ClientSession`."""
+    """Sends requests for Withings' API to the sandbox; make one for each `aiohttp.ClientSession`."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         super().__init__()
@@ -29,8 +29,8 @@ class SandboxConnector(aiohttp.TCPConnector):
         """Connects to the sandbox past any proxy, and lets the request name it; its URL stays what it was."""
         if req.url.raw_host != API_HOST:
             return await super().connect(req, traces, timeout)
-        led = copy(req)
-        led.url = type(req.url)(lead(str(req.url), self._sandbox))
-        led.proxy = req.proxy = None
-        req.headers["Host"] = led.url.authority
-        return await super().connect(led, traces, timeout)
+        rerouted = copy(req)
+        rerouted.url = type(req.url)(sandbox_url(str(req.url), self._sandbox))
+        rerouted.proxy = req.proxy = None
+        req.headers["Host"] = rerouted.url.authority
+        return await super().connect(rerouted, traces, timeout)

@@ -1,4 +1,4 @@
-"""requests at a sandbox."""
+"""Sends what requests asks Withings' API to a sandbox instead."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from requests.adapters import HTTPAdapter
 
-from withings_auth.testing.route import lead
+from withings_auth.testing.route import sandbox_url
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SandboxAdapter(HTTPAdapter):
-    """Leads requests for Withings' API to the sandbox; mount it at `https://wbsapi.withings.net`."""
+    """Sends requests for Withings' API to the sandbox; mount it at `https://wbsapi.withings.net`."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         super().__init__()
@@ -23,8 +23,8 @@ class SandboxAdapter(HTTPAdapter):
 
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
         """Sends a request past any proxy; the response seems to come from where the request was sent to."""
-        led = request.copy()
-        led.url = lead(request.url or "", self._sandbox)
-        response = super().send(led, *args, **{**kwargs, "proxies": {}})
+        rerouted = request.copy()
+        rerouted.url = sandbox_url(request.url or "", self._sandbox)
+        response = super().send(rerouted, *args, **{**kwargs, "proxies": {}})
         response.request, response.url = request, request.url or ""
         return response

@@ -1,4 +1,4 @@
-"""The way to the sandbox, for requests that a program sends to Withings' API."""
+"""Which URL a request for Withings' API has at the sandbox."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 API_HOST = urlsplit(Endpoints().api_url).hostname
 
 
-def lead(url: str, sandbox: Sandbox) -> str:
-    """Returns the sandbox's address for one of Withings' API, and any other address as it is."""
+def sandbox_url(url: str, sandbox: Sandbox) -> str:
+    """Returns the sandbox's URL for one of Withings' API, and any other URL unchanged."""
     parts, own = urlsplit(url), urlsplit(sandbox.url)
     return parts._replace(scheme=own.scheme, netloc=own.netloc).geturl() if parts.hostname == API_HOST else url

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from withings_auth.config.settings import Settings, read_settings
 from withings_auth.model import ALL_SCOPES, App, Endpoints, Grant
 from withings_auth.store.ownership import save_login
-from withings_auth.testing.route import lead
+from withings_auth.testing.route import sandbox_url
 from withings_auth.tokens.source import DEFAULT_MIN_VALID_SECONDS, AsyncTokenSource, TokenSource, _Source
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class _AtSandbox(_Source):
         from withings_auth.tokens.renewal import Effects
 
         def post_to_sandbox(url: str, form: Mapping[str, str], *, access_token: str | None = None) -> Outcome:
-            return post(lead(url, self._sandbox), form, access_token=access_token)
+            return post(sandbox_url(url, self._sandbox), form, access_token=access_token)
 
         def let_time_pass(seconds: float) -> None:
             wait(0)

@@ -52,7 +52,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--wait",
         metavar="SECONDS",
         type=parse_seconds,
-        help="on a temporary failure, keep trying for this long, with each page (default: only if Withings has just"
+        help="on a temporary failure, keep trying for this long, each page anew (default: only if Withings has just"
         " answered the same call, for up to 12 seconds)",
     )
     patience.add_argument(
