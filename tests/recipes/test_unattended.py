@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import pwd
 import re
 import shlex
 import subprocess
@@ -91,7 +92,8 @@ class TestEveryMorning:
         for _ in range(2):
             assert bare(installed.cli, home, "$HOME/.local/bin/fetch-weights").returncode == 3
         installed.wait_for(told.exists)
-        before = {"notify-send": "Withings ", "mail": "-s Log in to Withings again me\n"}[program]
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        before = {"notify-send": "Withings ", "mail": f"-s Log in to Withings again {user}\n"}[program]
         assert told.read_text().startswith(f"{before}Withings has ended the login of profile default")
         assert told.read_text().count("log in: withings-auth login") == 1
 
