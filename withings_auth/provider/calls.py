@@ -92,7 +92,7 @@ def form_of(action: str, parameters: Iterable[str]) -> dict[str, str]:
 def body_of(answer: Answer) -> dict[str, Any]:
     """Returns the body of the answer's envelope. Raises the error for a refusal."""
     if answer.http_status == 404:  # `read_body` would take the HTML page for an outage
-        hint = "check the path: https://developer.withings.com/api-reference/"
+        hint = "check the path, such as measure, v2/user or v2/sleep: https://developer.withings.com/api-reference/"
         raise ProviderError("Withings has no service at this path (HTTP 404)", hint=hint)
     result = read_body(answer)
     if isinstance(result, Failure):
