@@ -244,3 +244,10 @@ def test_a_program_gets_hints_for_its_profile(desk: Desk, app: App, home: Path) 
     with pytest.raises(errors.LoginError, match="nothing was pasted") as caught:
         asyncio.run(log_in())
     assert caught.value.hint.endswith(": withings-auth login --profile mum --paste")
+
+
+@pytest.mark.parametrize(
+    ("url", "where"), [("https://account.withings.com/a", "any"), ("http://127.0.0.1:1/a", "this")]
+)
+def test_the_address_of_a_sandbox_opens_on_its_own_machine_only(url: str, where: str) -> None:
+    assert f"Open this address in a browser, on {where} computer:" in list(messages.open_and_paste(url))

@@ -10,7 +10,7 @@ from withings_auth.authorization.environment import Environment
 from withings_auth.authorization.options import LoginRequest
 from withings_auth.errors import LoginTimeout, login_hint, profile_flag
 from withings_auth.model import Grant
-from withings_auth.validation import host_and_port, printable
+from withings_auth.validation import host_and_port, is_loopback_url, printable
 from withings_auth.wording import clock_time, span
 
 PASTED = "Thank you; getting the tokens from Withings."
@@ -68,7 +68,7 @@ def ssh_command(forwarded: Iterable[str], environment: Environment) -> str:
 
 def open_and_paste(url: str) -> Iterable[str]:
     """If the user pastes the address that the browser ends at."""
-    yield "Open this address in a browser, on any computer:"
+    yield f"Open this address in a browser, on {'this' if is_loopback_url(url) else 'any'} computer:"
     yield from _to_copy(url)
     yield "Click Allow. Then copy the address that the browser goes to, even if it cannot show that page,"
     yield "paste it here and press Enter. It is not shown here, and the code in it expires after 30 seconds."

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from withings_auth.cli.options import to_paste
-from withings_auth.cli.ui.signals import serve_until_ctrl_c
+from withings_auth.cli.ui.signals import HungUp, Terminated, serve_until_ctrl_c
 from withings_auth.cli.ui.terminal import PROGRAM, tell
 from withings_auth.config.settings import Settings
 from withings_auth.errors import ConfigurationError, WithingsAuthError
@@ -67,7 +67,7 @@ def practice_hints(*, keep: bool) -> Iterator[None]:
         if adapted(error.hint) == error.hint:
             raise
         raise error.with_message(str(error), hint=adapted(error.hint)) from error
-    except KeyboardInterrupt as error:
+    except (KeyboardInterrupt, Terminated, HungUp) as error:
         error.__notes__ = [adapted(note) for note in getattr(error, "__notes__", ())]
         raise
 
