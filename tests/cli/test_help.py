@@ -28,7 +28,8 @@ class TestGreeting:
         desk.keep_store()
         assert self.greet(desk, WITHINGS_CLIENT_ID=None, WITHINGS_CLIENT_SECRET=None) == (
             "Nobody is logged in as profile default.\n"
-            "Next: withings-auth login, which shows how to register your own app\n"
+            "Next: withings-auth login\n"
+            "It shows how to register your own app.\n"
             "To try it without an account: withings-auth login --sandbox"
         )
 

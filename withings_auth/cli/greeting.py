@@ -58,7 +58,8 @@ def _describe_login() -> list[str]:
             return [nobody, f"Next: {login}"]
         return [
             nobody,
-            f"Next: {login}, which shows how to register your own app",
+            f"Next: {login}",
+            "It shows how to register your own app.",
             f"To try it without an account: {PROGRAM} login --sandbox",
         ]
     who = f"Withings user {status.grant.userid}, profile {settings.profile}"

@@ -42,7 +42,7 @@ class TestTheNextStep:
     def test_after_the_greeting(self, desk: Desk) -> None:
         """With its profile, too."""
         desk.put_login("mum")
-        greeting = desk.run(WITHINGS_AUTH_PROFILE="mum").stderr.partition(", or ")[0]
+        greeting = desk.run(WITHINGS_AUTH_PROFILE="mum").stderr
         assert "WITHINGS_AUTH_STORE=file:" in greeting
         assert paste_next(desk, greeting).returncode == 0
 
