@@ -14,6 +14,9 @@ func main() {
 	token := exec.Command("withings-auth", "token")
 	token.Stderr = os.Stderr
 	held, err := token.Output()
+	if _, ended := err.(*exec.ExitError); ended {
+		os.Exit(token.ProcessState.ExitCode()) // the command has said why
+	}
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -69,13 +69,23 @@ def test_php(user: Desk, home: Path, require: Require) -> None:
 
 @pytest.mark.timeout(400)
 def test_go(user: Desk, home: Path, require: Require) -> None:
-    """The program prints the answer, and gofmt has nothing to change in it."""
+    """The program prints the answer, and gofmt has nothing to change in it.
+
+    Without a token it ends with the command's own message and exit code.
+    """
     require_interpreter(require, "go")
-    source = home / "weights.go"
+    source, program = home / "weights.go", home / "weights"
     source.write_text(asking(user.sandbox.url, example("weights.go")))
     assert user.cli.using("gofmt")("-l", str(source)).stdout == ""
-    finished = user.cli.using("go")("run", str(source), env={"GOTOOLCHAIN": "local"}, seconds=300)
+    go = user.cli.using("go")
+    built = go("build", "-o", str(program), str(source), env={"GOTOOLCHAIN": "local"}, seconds=300)
+    assert built.returncode == 0, built.stderr
+    finished = user.cli.using(str(program))()
     assert len(weights(finished.stdout)) == 100, finished.stderr
+    assert user.run("logout").returncode == 0
+    ended = user.cli.using(str(program))()
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert re.fullmatch(r"withings-auth: error: .*\nhint: .*\n", ended.stderr)
 
 
 def test_the_example_with_requests(user: Desk) -> None:
