@@ -29,7 +29,7 @@ TOKEN_PATH = "/v2/oauth2"  # noqa: S105  a path, not a password
 RECORD_VERSION = 1
 REMEDIES = {  # of a damaged record, by its kind
     "app": "to replace it, without a new login: withings-auth configure",
-    "token": "to remove it and start again: withings-auth logout, then withings-auth login",
+    "token": "to replace it: withings-auth login --replace; to remove it: withings-auth logout",
 }
 
 
@@ -199,7 +199,7 @@ def _parse(text: str, kind: str) -> dict[str, Any]:
     if type(version) is int and version > RECORD_VERSION:
         raise StoreCorrupt(
             f"the stored {kind} record was written by a newer withings-auth",
-            hint="upgrade: pipx upgrade withings-auth",
+            hint="upgrade it in its checkout: git pull && pipx install --force .",
             newer=True,
         )
     if type(version) is not int or version != RECORD_VERSION:

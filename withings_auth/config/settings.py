@@ -18,7 +18,7 @@ from withings_auth.model import Endpoints
 from withings_auth.store import KEYRING, expanded_name, open_named_store
 from withings_auth.store.base import SecretStore
 from withings_auth.store.files import read_plain
-from withings_auth.store.records import only_app, sound_app, stored_app, stored_grant
+from withings_auth.store.records import only_app, sound_app, sound_grant, stored_app, stored_grant
 from withings_auth.store.safety import OTHERS_HAVE_ACCESS, SETTINGS, SETTINGS_PLACE, Rule, find_fault, quoted
 from withings_auth.validation import is_client_id, is_client_secret, is_profile, is_service_url, printable
 
@@ -137,11 +137,11 @@ def known_app(
     """Returns what settings and store know about an app: by client id, or else the one that is set.
 
     If none is set, it is the app of the profile's login, or else the only one that is saved. Raises `StoreError`; with
-    `to_save`, not for a damaged record of the app, which is about to be replaced.
+    `to_save`, not for a damaged record, which is about to be replaced.
     """
     client_id = client_id or settings.app.client_id
     if client_id is None:
-        grant = stored_grant(store, settings.profile)
+        grant = (sound_grant if to_save else stored_grant)(store, settings.profile)
         client_id = grant.client_id if grant else only_app(store, settings.endpoints.api_url)
     known = replace(settings.app, client_id=client_id)
     # A secret in the environment belongs to the app that is set, and is sent with no other client id.

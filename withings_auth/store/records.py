@@ -68,6 +68,16 @@ def stored_app(store: SecretStore, client_id: str) -> App | None:
     return app
 
 
+def sound_grant(store: SecretStore, profile: str) -> Grant | None:
+    """Returns the profile's grant; None if there is none or its record is damaged. Raises as `sound_app` does."""
+    try:
+        return stored_grant(store, profile)
+    except StoreCorrupt as error:
+        if error.newer:
+            raise
+        return None
+
+
 def sound_app(store: SecretStore, client_id: str) -> App | None:
     """Returns the app's credentials; None if they are not saved or damaged, so that new ones may be saved.
 

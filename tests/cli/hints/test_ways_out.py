@@ -211,6 +211,8 @@ def test_a_program_gets_the_same_hints(
     record(family, profile).write_text("not JSON")
     with pytest.raises(StoreCorrupt) as caught:
         TokenSource(profile).token()
-    assert caught.value.hint.endswith(f": withings-auth logout{flag}, then withings-auth login{flag}")
+    assert caught.value.hint.endswith(
+        f": withings-auth login{flag} --replace; to remove it: withings-auth logout{flag}"
+    )
     assert isinstance(caught.value.__cause__, WithingsAuthError) is bool(flag)
     record(family, profile).write_text(before)

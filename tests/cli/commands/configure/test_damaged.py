@@ -132,3 +132,15 @@ def test_a_damaged_login_does_not_matter_to_configure(bare: Desk) -> None:
     program.screen.expect(re.escape(f"Client id [{bare.sandbox.client_id}]: "))
     program.type("\x03")
     assert program.wait().returncode == 130
+
+
+def test_a_login_replaces_a_damaged_one_and_keeps_the_secret(bare: Desk) -> None:
+    """As the hint says, even if nothing but the store names the app."""
+    bare.env["WITHINGS_REDIRECT_URI"] = bare.redirect_uri
+    bare.put_login()
+    (bare.directory / "token" / "default.json").write_text("not JSON")
+    refused = bare.run("login")
+    assert refused.returncode == 5
+    assert "; to replace it: withings-auth login --replace; " in refused.stderr
+    assert bare.log_in("--replace").returncode == 0
+    assert token_works(bare)
