@@ -74,9 +74,17 @@ def to_paste(settings: Settings, command: str) -> str:
     line = f"{PROGRAM} {command}{profile_flag(settings.profile)}"
     if settings.unsaved_store is None:
         return line
+    return with_store(printable(settings.unsaved_store), line, windows=os.name == "nt")
+
+
+def with_store(name: str, command: str, *, windows: bool) -> str:
+    """Returns the line that runs a command with a store of this name: for a POSIX shell or fish, or for PowerShell."""
+    if windows:
+        quoted = name.replace("'", "''")
+        return f"$env:WITHINGS_AUTH_STORE = '{quoted}'; {command}"
     import shlex  # here, because printing a valid token does not need it
 
-    return f"WITHINGS_AUTH_STORE={shlex.quote(printable(settings.unsaved_store))} {line}"
+    return f"WITHINGS_AUTH_STORE={shlex.quote(name)} {command}"
 
 
 def after_login(settings: Settings, scopes: Iterable[str]) -> list[str]:
