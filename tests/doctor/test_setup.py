@@ -145,7 +145,7 @@ class TestSettings:
             (tmp_path / "config.toml").write_text(f'{name} = "{command}"\n')
             result = setup.check_settings(read_settings({}, environ, tmp_path), environ, tmp_path)
             assert (result.verdict is Verdict.OK) == found, result
-        assert f"the program of {name}, their-notifier, was not found" in result.words
+        assert f"the program of {name}, “their-notifier”, was not found" in result.words
         assert result.remedy == f"correct {name} in {tmp_path}/config.toml"
 
     def test_another_service_is_a_warning(self, tmp_path: Path) -> None:

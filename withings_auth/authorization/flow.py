@@ -44,7 +44,6 @@ from withings_auth.store.records import stored_grant
 from withings_auth.threads import in_thread
 
 PATIENCE_SECONDS = 20.0  # before a line says what may be wrong at Withings, which does not tell us
-PLACE_IN_PROGRAM = "the client_id of the App"
 LAST_MOMENTS_SECONDS = 1.5  # for a code that was already sent when the login is interrupted
 
 
@@ -112,7 +111,7 @@ def _request(options: LoginOptions) -> LoginRequest:
     app = options.app or known_app(replace(settings, profile=profile, endpoints=endpoints), store).complete()
     place = options.client_id_place
     if place is None:
-        place = PLACE_IN_PROGRAM if options.app else settings.place_of_client_id(store)
+        place = "the client_id of the App" if options.app else settings.place_of_client_id(store)
     return LoginRequest(
         options=options,
         app=app,
@@ -212,7 +211,8 @@ async def _finish(request: LoginRequest, pending: Pending, code: str) -> Grant:
         try:
             grant = exchange_code(request.app, code, request.endpoints.token_url)
         except ConfigurationError as error:
-            if request.client_id_place != PLACE_IN_PROGRAM or isinstance(error, UnusableVariable):
+            app_in_program = request.options.app is not None and request.options.client_id_place is None
+            if not app_in_program or isinstance(error, UnusableVariable):
                 raise
             hint = f"the App in this program must have the client id, secret and redirect URI from {DASHBOARD}"
             raise error.with_message(str(error), hint=hint) from error

@@ -136,7 +136,7 @@ def check_settings(
     for name, command in (("on_renewed", settings.on_renewed), ("on_login_needed", settings.on_login_needed)):
         if command and shutil.which(command[0], path=environ.get("PATH")) is None:
             program = printable(PurePath(command[0]).name, limit=40)
-            return warning(f"{words}; the program of {name}, {program}, was not found", f"correct {name} in {file}")
+            return warning(f"{words}; the program of {name}, “{program}”, was not found", f"correct {name} in {file}")
     service = origin(settings.endpoints.api_url)
     if service == origin(Endpoints().api_url):
         return ok(words)

@@ -32,7 +32,8 @@ with Sandbox() as sandbox:
 
 `withings_sandbox.fail_next("bad_gateway")` spoils the next renewal, `fail_next("status", where="measure", status=503)`
 the next answer with data; `help(Sandbox)` lists what else you can make happen. After a 601 an adapter really waits,
-unless you pass it the sandbox's clock: `BearerAuth(source, wait=withings_sandbox.advance)`.
+unless you pass it the sandbox's clock: `BearerAuth(source, wait=withings_sandbox.advance)`, or for asyncio a
+coroutine function that advances it.
 
 `withings_sandbox.expire_access_token()` makes Withings refuse a token early; an adapter has it renewed at once, but not
 again within a minute: `withings_sandbox.advance(minutes=1)` before you try it twice.
