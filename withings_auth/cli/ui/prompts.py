@@ -52,7 +52,7 @@ def check_client_id(text: str) -> str | None:
     """Returns why the text cannot be a client id, or None if it can."""
     if is_client_id(text):
         return None
-    return "a client id has letters and digits only" if text else "a client id is required"
+    return "a client id has no other characters than letters, digits, - and _" if text else "a client id is required"
 
 
 def check_client_secret(text: str) -> str | None:
