@@ -56,7 +56,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         " answered the same call, for up to 12 seconds)",
     )
     patience.add_argument(
-        "--no-wait", dest="wait", action="store_const", const=0.0, help="never wait: exit code 4 at once"
+        "--no-wait", dest="wait", action="store_const", const=0.0, help="do not try again: exit code 4 at once"
     )
 
 
