@@ -22,7 +22,11 @@ from withings_auth import errors
 from withings_auth.cli import COMMANDS, HUNG_UP, INTERRUPTED, TERMINATED
 from withings_auth.cli.formats import TOKEN_VARIABLE, USERID_VARIABLE
 from withings_auth.model import ALL_SCOPES, DEFAULT_REDIRECT_URI
+from withings_auth.provider.repeat_guard import REPEAT_GUARD_SECONDS
+from withings_auth.sandbox import Sandbox
+from withings_auth.store.records import LOCK_PATIENCE_SECONDS
 from withings_auth.tokens.hooks import EVENT_VARIABLE, MESSAGE_VARIABLE
+from withings_auth.tokens.journal import SAFETY_NET_SECONDS
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
@@ -124,6 +128,8 @@ def test_the_python_recipes_work(desk: Desk) -> None:
     imported = {name for line in re.findall(r"from withings_auth import (.*)", README) for name in line.split(", ")}
     imported |= set(re.findall(r"\b(?:login\w*|App)(?=\()", call))
     assert imported <= set(withings_auth.__all__)
+    (others,) = re.findall(r"# or: (.*)", recipe_with("withings_sandbox.advance("))
+    assert all(hasattr(Sandbox, name) for name in re.findall(r"(\w+)\(", others))
 
 
 def test_the_links_lead_somewhere() -> None:
@@ -162,6 +168,29 @@ def test_no_recipe_saves_what_others_can_read() -> None:
 
 def test_it_stays_short() -> None:
     assert len(README.splitlines()) < 450
+
+
+def test_it_goes_from_what_people_need_to_what_they_look_up() -> None:
+    """A sentence, a picture, the way to a weight, a trial, a drawing; then by need; the reference last and folded."""
+    screen = ("every program", "<img ", "It needs Python ", "$ git clone", "$ withings-auth login", ",kg,", "make demo")
+    places = [README.index(words) for words in (*screen, "─┐", "**By need:**")]
+    assert places == sorted(places)
+    headings = re.findall(r"(?m)^## (.*)$", README)
+    needs = ["On a desktop", "Without a screen", "In a container", "Every morning", "In the shell", "In Python"]
+    programs = ["In other languages", "Coming from a script of your own", "In your tests"]
+    last = ["Troubleshooting", "One login for all programs", "Reference", "Security and contributing"]
+    assert headings == [*needs, *programs, *last]
+    assert re.fullmatch(r"\s*<details>\n<summary>.*</details>\s*", section("Reference"), re.DOTALL)
+
+
+def test_its_numbers_are_those_of_the_program() -> None:
+    """Which Python it needs, and how long a program waits for another one's renewal or repeats its own."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert f"It needs Python {project['requires-python'].removeprefix('>=')} or newer" in README
+    text = " ".join(section("One login for all programs").split())
+    assert (LOCK_PATIENCE_SECONDS, REPEAT_GUARD_SECONDS, SAFETY_NET_SECONDS) == (2 * 60, 11, 8 * 3600)
+    for number in ("two minutes at most", "the eleven seconds", "within eight hours"):
+        assert number in text.replace("*", "")
 
 
 def test_what_is_cloned_is_this_repository() -> None:
