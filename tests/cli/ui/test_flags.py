@@ -76,6 +76,6 @@ def test_the_library_names_no_flag(module: Path) -> None:
         for node in nodes
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings | of_fstrings
     ]
-    shown = [re.sub(r"(withings-auth|docker) [a-z]+…?( [^ ;,]+)*", "", text) for text in texts]
+    shown = [re.sub(r"(withings-auth|docker|pipx) [a-z]+…?( [^ ;,]+)*", "", text) for text in texts]
     named = [text for text in shown if re.search(r"(?<![\w-])--[a-z]", text) and not text.startswith("\n:root")]
     assert named == ([" --profile …"] if module.name == "errors.py" else [])  # which is a part of such commands
