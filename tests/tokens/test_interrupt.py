@@ -188,7 +188,7 @@ class TestRunToItsEnd:
         deadline = time.monotonic() + 60
         while threading.active_count() > before and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert threading.active_count() == before
+        assert threading.active_count() <= before  # a thread of an earlier test may have ended meanwhile
 
 
 def test_a_source_can_be_asked_again_after_an_interrupt(expired: Scene) -> None:
