@@ -41,7 +41,8 @@ def test_idle_connections_do_not_use_up_the_descriptors(desk: Desk, idle: int, d
         finished = login.wait()
     assert finished.returncode == 0, finished.stderr
     assert "Traceback" not in finished.stderr
-    assert len(finished.stderr.splitlines()) < 20, finished.stderr  # far fewer than connections
+    # Eleven, and a twelfth if the wait is long enough for it to say what may be wrong.
+    assert len(finished.stderr.splitlines()) <= 12, finished.stderr
 
 
 def test_at_most_one_descriptor_in_four_is_a_connections(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.programs import Cli
+from tests.support.waiting import wait_until
 from tests.tokens.scene import LIFE, START, Clock, Scene
 from withings_auth.errors import OutOfResources
 from withings_auth.model import Grant
@@ -56,10 +57,7 @@ def expired(slow: Sandbox, directory: Path) -> Scene:
 
 
 def await_refresh(sandbox: Sandbox) -> None:
-    deadline = time.monotonic() + 60
-    while sandbox.counters.refreshes == 0:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: sandbox.counters.refreshes)
 
 
 @pytest.mark.parametrize(("number", "returncode"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
@@ -183,12 +181,9 @@ class TestRunToItsEnd:
 
     def test_no_reference_to_a_grant_is_left_behind(self) -> None:
         """Statement 23: nothing from the transaction stays alive in the thread or in a reference cycle."""
-        before = threading.active_count()
+        before = {*threading.enumerate()}
         run_to_its_end(lambda _: GRANT, threading.Event())
-        deadline = time.monotonic() + 60
-        while threading.active_count() > before and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert threading.active_count() <= before  # a thread of an earlier test may have ended meanwhile
+        wait_until(lambda: before.issuperset(threading.enumerate()))
 
 
 def test_a_source_can_be_asked_again_after_an_interrupt(expired: Scene) -> None:

@@ -32,4 +32,5 @@ def split_words(text: str, place: str) -> tuple[str, ...]:
             hint='close it, or write a list of words, for example ["notify-send", "Withings"]',
         ) from None
     # Not `Path.expanduser`, which turns ./hook into hook.
+    # Unlike `Path`, it changes nothing else, and leaves the name of an unknown user as it is.
     return tuple(word if number else os.path.expanduser(word) for number, word in enumerate(words))  # noqa: PTH111
