@@ -209,6 +209,10 @@ class TestHeart:
 
 
 class TestOthers:
+    def test_measures_at_the_path_that_withings2intervals_asks(self, bench: Bench) -> None:
+        asked = {"action": "getmeas", "lastupdate": str(NOW - 7 * DAY)}
+        assert ask(bench, "/v2/measure", **asked) == ask(bench, "/measure", **asked)
+
     def test_the_goals(self, bench: Bench) -> None:
         goals = ask(bench, "/v2/user", "getgoals")["goals"]
         (group,) = ask(bench, "/measure", "getmeas", category="2")["measuregrps"]

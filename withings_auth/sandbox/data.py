@@ -29,6 +29,7 @@ class DataService:
         # those of developer.withings.com, "Authorization URL"; for getdevice and getgoals no scope is documented.
         self._services: dict[tuple[str, str], tuple[str | None, Service]] = {
             ("/measure", "getmeas"): ("user.metrics", services.list_measures),
+            ("/v2/measure", "getmeas"): ("user.metrics", services.list_measures),  # undocumented; programs use it
             ("/v2/measure", "getactivity"): ("user.activity", services.list_activities),
             ("/v2/measure", "getintradayactivity"): ("user.activity", services.list_intraday_activity),
             ("/v2/measure", "getworkouts"): ("user.activity", services.list_workouts),
