@@ -9,6 +9,7 @@ DEV := $(VENV)/.installed-dev
 PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 JOBS ?= 4
 OLDEST := .venv-oldest
+PUBLISHED := .venv-published
 # The tests of code that calls a library: aiohttp and yarl, filelock, keyring, platformdirs, tomlkit, shtab, httpx and
 # requests. The other tests, of pure rules and of what is built on these modules, depend on no version of a library.
 TESTS_OF_LIBRARIES := tests/adapters tests/clients tests/config tests/store tests/sandbox/test_running.py \
@@ -31,7 +32,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-oldest simulate bench lint types format clean system dev
+.PHONY: help demo test test-oldest simulate bench lint types format clean system dev published
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,7 +40,7 @@ help: ## list the targets
 demo: $(RUNTIME) ## see it all: log in, get a token, renew it, log out
 	@$(BIN)/python tests/demo.py
 
-test: system lint types ## install what the tests need, then check style, types, all tests and their coverage (JOBS=4)
+test: system published lint types ## install what the tests need; check style, types, all tests and coverage (JOBS=4)
 	@rm -rf .coverage
 	@$(BIN)/coverage run -m pytest --quiet --numprocesses=$(JOBS) --dist=worksteal
 	@$(BIN)/coverage combine --quiet && rm -f .coverage/data.* # left by processes that were killed while they wrote
@@ -68,7 +69,7 @@ format: $(DEV) ## fix style and layout
 	@$(BIN)/ruff format --quiet
 
 clean: ## remove everything that these targets create
-	@rm -rf $(VENV) $(OLDEST) .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	@rm -rf $(VENV) $(OLDEST) $(PUBLISHED) .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 	@find withings_auth tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -93,6 +94,17 @@ $(DEV): $(RUNTIME)
 	@touch $@
 
 dev: $(DEV)
+
+# Each program in an environment of its own, as its users have it. Most of them ask for Python 3.12 or 3.13 but run with
+# 3.11 too, which is all that Debian 12 has, so their wish is ignored. Each line of the list is a pin.
+$(PUBLISHED)/.installed: tests/borrow/published.txt | $(DEV)
+	@echo 'Installing the published programs that the tests run'
+	@rm -rf $(PUBLISHED)
+	@xargs -P $(JOBS) -n 1 sh -c 'environment=$(PUBLISHED)/$${0%%=*}; $(BIN)/python -m venv --without-pip $$environment \
+		&& $(BIN)/python -m pip --python $$environment install -qq --ignore-requires-python $$0' < $<
+	@touch $@
+
+published: $(PUBLISHED)/.installed
 
 system:
 	@missing=; needs() { command -v "$$1" >/dev/null || missing="$$missing $$2"; }; \
