@@ -149,7 +149,7 @@ def test_the_python_names_exist() -> None:
     assert names
     assert all(pkgutil.resolve_name(name) for name in names)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert set(re.findall(r"pip install '\.\[(\w+)\]'", README)) == set(project["optional-dependencies"])
+    assert set(re.findall(r"pip install '\.\[([\w-]+)\]'", README)) == set(project["optional-dependencies"])
 
 
 def test_no_recipe_saves_what_others_can_read() -> None:

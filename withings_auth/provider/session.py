@@ -70,7 +70,7 @@ async def _post(
     tracing.on_connection_create_end.append(progress.note_connection)
     async with (
         aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(resolver=_Resolver()),
+            connector=aiohttp.TCPConnector(resolver=Resolver()),
             timeout=aiohttp.ClientTimeout(total=time_limit_seconds),
             trace_configs=[tracing],
         ) as session,
@@ -151,7 +151,7 @@ def _remedy(error: Exception, proxy: str | None) -> str:
     return f"check the network and the proxy in {variable}, and try again"
 
 
-class _Resolver(AbstractResolver):
+class Resolver(AbstractResolver):
     """Looks names up in a daemon thread; one of the default executor could keep the process from ending."""
 
     async def resolve(

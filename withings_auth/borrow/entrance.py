@@ -1,0 +1,113 @@
+"""Where a program's connections come in: one CONNECT request, with the credentials of this run, then a tunnel.
+
+A tunnel to Withings ends at a server of our own, every other one at the host that was asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hmac
+import logging
+import re
+import socket
+from collections.abc import Callable, Mapping
+from typing import cast
+
+from withings_auth.borrow.tunnel import End, connect
+from withings_auth.validation import printable
+
+logger = logging.getLogger(__name__)
+
+USER = "withings-auth"
+HEAD_SECONDS = 30.0
+LARGEST_HEAD_BYTES = 16_384
+_REQUEST = re.compile(rb"CONNECT (\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5}) HTTP/1\.[01]")
+
+Serve = Callable[[socket.socket], None]
+"""Takes a connection over."""
+
+
+class Entrance(asyncio.Protocol):
+    """Reads the CONNECT request of one connection, and makes a tunnel of it.
+
+    `servers` are those that stand for a host and port, by name.
+    """
+
+    def __init__(self, password: str, servers: Mapping[str, Serve], tasks: set[asyncio.Task[None]]) -> None:
+        self._expected = b"basic " + base64.b64encode(f"{USER}:{password}".encode())
+        self._servers = servers
+        self._tasks = tasks
+        self._head = bytearray()
+        self._transport: asyncio.Transport | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._deadline = asyncio.get_running_loop().call_later(HEAD_SECONDS, transport.close)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self._end_wait()
+
+    def data_received(self, data: bytes) -> None:
+        self._head += data
+        head, end, early = bytes(self._head).partition(b"\r\n\r\n")
+        if end:
+            self._end_wait()
+            self._admit(head, early)
+        elif len(self._head) > LARGEST_HEAD_BYTES:
+            self._refuse("431 Request Header Fields Too Large")
+
+    def _admit(self, head: bytes, early: bytes) -> None:
+        request_line, *lines = head.split(b"\r\n")
+        headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(b":") for line in lines)}
+        scheme, _, credentials = headers.get(b"proxy-authorization", b"").partition(b" ")
+        given = scheme.lower() + b" " + credentials.strip()
+        request = _REQUEST.fullmatch(request_line)
+        if not hmac.compare_digest(given, self._expected):
+            self._refuse("407 Proxy Authentication Required", 'Proxy-Authenticate: Basic realm="withings-auth"\r\n')
+        elif request is None:
+            self._refuse("405 Method Not Allowed", "Allow: CONNECT\r\n")
+        elif self._transport is not None:
+            self._transport.pause_reading()
+            host, port = request[1].decode().strip("[]").lower(), int(request[2])
+            task = asyncio.get_running_loop().create_task(self._open(self._transport, host, port, early))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _open(self, transport: asyncio.Transport, host: str, port: int, early: bytes) -> None:
+        try:
+            outside = self._connect_to_server(f"{host}:{port}") or await connect(host, port)
+        except (OSError, ValueError, OverflowError) as error:  # the last two: a name or a port that cannot be one
+            logger.debug("no connection to %s:%d: %s", printable(host), port, type(error).__name__)
+            self._refuse("502 Bad Gateway")
+            return
+        near, far = End(), End()
+        await asyncio.get_running_loop().create_connection(lambda: far, sock=outside)
+        transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        near.connection_made(transport)
+        near.join(far, early)
+        if transport.is_closing():
+            near.connection_lost(None)
+        transport.set_protocol(near)
+        transport.resume_reading()
+
+    def _connect_to_server(self, target: str) -> socket.socket | None:
+        serve = self._servers.get(target)
+        if serve is None:
+            return None
+        ours, theirs = socket.socketpair()
+        serve(theirs)
+        return ours
+
+    def _refuse(self, status: str, header: str = "") -> None:
+        self._end_wait()
+        if self._transport is not None:
+            self._transport.write(
+                f"HTTP/1.1 {status}\r\n{header}Content-Length: 0\r\nConnection: close\r\n\r\n".encode()
+            )
+            self._transport.close()
+
+    def _end_wait(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()

@@ -1,0 +1,292 @@
+"""The proxy: a program's calls to Withings, with the real access token in them. Nothing else of them is changed.
+
+The only module here that imports aiohttp. It writes no access log, since that would hold tokens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from aiohttp import web
+from yarl import URL
+
+from withings_auth.borrow import token_service
+from withings_auth.borrow.calls import (
+    HOSTS,
+    Call,
+    is_form,
+    passed_on,
+    read_status,
+    refuses_token,
+    target_url,
+    without_length,
+)
+from withings_auth.borrow.entrance import Entrance
+from withings_auth.borrow.token_service import Request
+from withings_auth.borrow.tunnel import CONNECT_SECONDS
+from withings_auth.errors import WithingsAuthError
+from withings_auth.provider.session import Resolver
+from withings_auth.provider.variables import proxy_for
+from withings_auth.validation import printable
+
+if TYPE_CHECKING:
+    from withings_auth.model import Token
+    from withings_auth.tokens.source import AsyncTokenSource
+
+logger = logging.getLogger(__name__)
+
+LARGEST_FORM_BYTES = 1024 * 1024
+LONGEST_LINE_BYTES = 65_536
+IDLE_SECONDS = 3600.0  # a program may keep its connection for its next call
+KEPT_OPEN_SECONDS = 4.0  # servers close idle connections; a call that meets such a one would be lost
+
+_SILENT = logging.getLogger("withings_auth.borrow.aiohttp")
+_SILENT.disabled = True
+"""aiohttp would log a traceback for each malformed request, with parts of the request in it."""
+
+
+class Proxy:
+    """Answers what a program asks of Withings' hosts. `tell` is called with each error that the user should know."""
+
+    def __init__(self, source: AsyncTokenSource, api_url: str, tell: Callable[[WithingsAuthError], None]) -> None:
+        self._source = source
+        self._api_url = api_url
+        self._tell = tell
+        self._session: aiohttp.ClientSession | None = None
+        self._told = ""
+
+    @asynccontextmanager
+    async def serve(self, context: ssl.SSLContext, password: str) -> AsyncIterator[int]:
+        """Serves on a free port of 127.0.0.1 until the context ends; yields the port."""
+        loop = asyncio.get_running_loop()
+        tasks: set[asyncio.Task[None]] = set()
+
+        def take_over(server: web.Server, connection: socket.socket) -> None:
+            task = loop.create_task(_serve_connection(server, connection, context))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+        async with AsyncExitStack() as stack:
+            self._session = await stack.enter_async_context(_open_session())
+            servers = {}
+            for host in HOSTS:
+                server = web.Server(
+                    partial(self._answer, host),
+                    access_log=None,
+                    logger=_SILENT,
+                    keepalive_timeout=IDLE_SECONDS,
+                    max_line_size=LONGEST_LINE_BYTES,
+                    max_field_size=LONGEST_LINE_BYTES,
+                )
+                stack.push_async_callback(server.shutdown, 0)
+                servers[f"{host}:443"] = partial(take_over, server)
+            listener = await loop.create_server(lambda: Entrance(password, servers, tasks), "127.0.0.1", 0)
+            stack.callback(listener.close)
+            try:
+                yield listener.sockets[0].getsockname()[1]
+            finally:
+                for task in tasks:
+                    task.cancel()
+
+    async def _answer(self, host: str, request: web.BaseRequest) -> web.StreamResponse:
+        began = time.monotonic()
+        path = request.rel_url.raw_path
+        try:
+            await _ask_for_body(request)
+            form, rest = await _read_form(request)
+            if token_service.is_asked(path):
+                response, outcome = await self._answer_for_tokens(request, form or b"")
+            else:
+                call = Call(
+                    method=request.method,
+                    url=target_url(host, request.rel_url.raw_path_qs, self._api_url),
+                    headers=passed_on(request.headers.items()),
+                    form=form,
+                )
+                response, outcome = await self._pass_on(request, call, rest)
+        except (aiohttp.ClientError, OSError) as error:
+            response, outcome = _hang_up(request), type(error).__name__
+        milliseconds = (time.monotonic() - began) * 1000
+        method = printable(request.method, limit=20)
+        logger.debug("%s https://%s%s: %s, %.0f ms", method, host, printable(path), outcome, milliseconds)
+        return response
+
+    async def _answer_for_tokens(self, request: web.BaseRequest, form: bytes) -> tuple[web.StreamResponse, str]:
+        asked = token_service.read_request(request.rel_url.raw_query_string, form.decode("utf-8", "replace"))
+        if asked is Request.RENEWAL:
+            try:
+                answer = token_service.tokens_answer(await self._get_token(), time.time())
+            except WithingsAuthError as error:
+                answer = token_service.error_answer(error, for_tokens=True)
+        elif asked is Request.NONCE:
+            answer = token_service.nonce_answer()
+        else:
+            self._tell_once(token_service.refusal_error(asked))
+            answer = token_service.refusal_answer(asked)
+        return _make_response(answer, request.rel_url.raw_path)
+
+    async def _pass_on(
+        self, request: web.BaseRequest, call: Call, rest: AsyncIterator[bytes] | None
+    ) -> tuple[web.StreamResponse, str]:
+        """Sends the call, and once more with a new token if the first one is refused."""
+        if not call.wants_token:
+            return await _deliver(request, await self._send(call, rest))
+        try:
+            token = await self._get_token()
+            reply = await self._send(call.with_token(token), rest)
+            if reply.refuses_token and rest is None:  # a body that was not kept cannot be sent again
+                reply.response.release()
+                token = await self._get_token(rejected=token.access_token)
+                reply = await self._send(call.with_token(token), rest)
+        except WithingsAuthError as error:
+            return _make_response(token_service.error_answer(error, for_tokens=False))
+        return await _deliver(request, reply)
+
+    async def _get_token(self, rejected: str | None = None) -> Token:
+        """Returns a token that works. Tells the user why if there is none, and raises it."""
+        try:
+            token = await self._source.token(rejected=rejected)
+        except WithingsAuthError as error:
+            self._tell_once(error)
+            raise
+        self._told = ""
+        return token
+
+    def _tell_once(self, error: WithingsAuthError) -> None:
+        """Tells the user, but not the same thing again and again: programs repeat what fails."""
+        if self._told != str(error):
+            self._told = str(error)
+            self._tell(error)
+
+    async def _send(self, call: Call, rest: AsyncIterator[bytes] | None) -> _Reply:
+        assert self._session is not None  # noqa: S101  it is open as long as anybody is served
+        response = await self._session.request(
+            call.method,
+            URL(call.url, encoded=True),
+            headers=call.headers if call.form is None else without_length(call.headers),
+            data=call.form if rest is None else rest,
+            allow_redirects=False,
+            proxy=proxy_for(call.url),
+        )
+        try:
+            return await _Reply.begin(response)
+        except BaseException:
+            response.close()
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """Withings' answer, and as much of its body as was read to learn its status."""
+
+    response: aiohttp.ClientResponse
+    beginning: bytes
+    status: int | None
+
+    @classmethod
+    async def begin(cls, response: aiohttp.ClientResponse) -> _Reply:
+        """Reads until the status in the envelope is known, or it is clear that there is none."""
+        beginning, status, whole = b"", None, False
+        while status is None and not whole:
+            piece = await response.content.readany()
+            beginning, whole = beginning + piece, not piece
+            status = read_status(beginning, response.headers, whole=whole)
+        return cls(response, beginning, status)
+
+    @property
+    def refuses_token(self) -> bool:
+        return refuses_token(self.response.status, self.status)
+
+
+@asynccontextmanager
+async def _open_session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(
+        auto_decompress=False,
+        connector=aiohttp.TCPConnector(resolver=Resolver(), limit=0, keepalive_timeout=KEPT_OPEN_SECONDS),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+        timeout=aiohttp.ClientTimeout(
+            total=None, sock_connect=CONNECT_SECONDS
+        ),  # an answer may take as long as it likes
+        max_line_size=LONGEST_LINE_BYTES,
+        max_field_size=LONGEST_LINE_BYTES,
+    ) as session:
+        yield session
+
+
+async def _serve_connection(server: web.Server, connection: socket.socket, context: ssl.SSLContext) -> None:
+    """Begins TLS with the program; aiohttp takes over."""
+    try:
+        await asyncio.get_running_loop().connect_accepted_socket(
+            server, connection, ssl=context, ssl_handshake_timeout=CONNECT_SECONDS
+        )
+    except OSError as error:
+        logger.debug("the program did not accept the certificate of this run: %s", type(error).__name__)
+
+
+async def _ask_for_body(request: web.BaseRequest) -> None:
+    """Lets a program send its body if it waits to be asked for it, as curl does."""
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
+
+
+async def _read_form(request: web.BaseRequest) -> tuple[bytes | None, AsyncIterator[bytes] | None]:
+    """Returns the body if it is a form, or else the stream of it; nothing if there is none."""
+    if not request.can_read_body:
+        return None, None
+    if not is_form(request.headers):
+        return None, request.content.iter_any()
+    form = bytearray()
+    async for piece in request.content.iter_any():
+        form += piece
+        if len(form) > LARGEST_FORM_BYTES:
+            return None, _continue(bytes(form), request.content)
+    return bytes(form), None
+
+
+async def _continue(beginning: bytes, rest: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    yield beginning
+    async for piece in rest.iter_any():
+        yield piece
+
+
+async def _deliver(request: web.BaseRequest, reply: _Reply) -> tuple[web.StreamResponse, str]:
+    """Passes the answer on as it comes."""
+    source = reply.response
+    try:
+        response = web.StreamResponse(
+            status=source.status, reason=source.reason, headers=passed_on(source.headers.items())
+        )
+        await response.prepare(request)
+        await response.write(reply.beginning)
+        async for piece in source.content.iter_any():
+            await response.write(piece)
+        await response.write_eof()
+    except BaseException:
+        source.close()
+        raise
+    source.release()
+    return response, f"HTTP {source.status}" + (f", status {reply.status}" if reply.status else "")
+
+
+def _make_response(answer: Mapping[str, Any], path: str = "") -> tuple[web.Response, str]:
+    body = token_service.write_answer(answer, path)
+    return web.Response(body=body, content_type="application/json"), f"answered here, status {answer['status']}"
+
+
+def _hang_up(request: web.BaseRequest) -> web.Response:
+    """Ends the connection without an answer: what happened to the program's call without us."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
