@@ -22,6 +22,7 @@ HOSTS = (
     "wbsapi.us.withingsmed.net",
     "account.us.withingsmed.com",
 )
+_API, _OLD_API = (f"https://{HOSTS[0]}", f"https://{HOSTS[2]}")
 LARGEST_REFUSAL_BYTES = 65_536  # a refusal has about 150 bytes; anything larger is data
 
 # Each is about one connection only (RFC 9110, section 7.6.1), or is made anew.
@@ -53,8 +54,8 @@ class Call:
         )
 
     def with_token(self, token: Token) -> Call:
-        """Returns the call with the real token in place of the placeholder, unchanged if it goes elsewhere."""
-        if origin(self.url) != token.api_origin:
+        """Returns the call with the real token in place of the placeholder; itself, if it goes to another service."""
+        if not _accepts(self.url, token):
             return self
         secret, escaped = token.access_token, quote(token.access_token, safe="")
         return replace(
@@ -112,6 +113,11 @@ def read_status(beginning: bytes, headers: Mapping[str, str], *, whole: bool) ->
 def refuses_token(http_status: int, status: int | None) -> bool:
     """Whether Withings has refused the access token: by the status in the envelope, or by that of HTTP."""
     return TOKEN_REFUSED in {http_status, status}
+
+
+def _accepts(url: str, token: Token) -> bool:
+    """Whether the token may be sent there: to its API, which Withings serves at its old address as well."""
+    return origin(url) == token.api_origin or (origin(url), token.api_origin) == (_OLD_API, _API)
 
 
 def _status_of(text: bytes) -> int:

@@ -104,8 +104,9 @@ class Proxy:
         try:
             await _ask_for_body(request)
             form, rest = await _read_form(request)
-            if token_service.is_asked(path):
-                response, outcome = await self._answer_for_tokens(request, form or b"")
+            service = token_service.find_service(path)
+            if service is not None:
+                response, outcome = await self._answer_for_tokens(request, service, form or b"")
             else:
                 call = Call(
                     method=request.method,
@@ -121,7 +122,9 @@ class Proxy:
         logger.debug("%s https://%s%s: %s, %.0f ms", method, host, printable(path), outcome, milliseconds)
         return response
 
-    async def _answer_for_tokens(self, request: web.BaseRequest, form: bytes) -> tuple[web.StreamResponse, str]:
+    async def _answer_for_tokens(
+        self, request: web.BaseRequest, service: str, form: bytes
+    ) -> tuple[web.StreamResponse, str]:
         asked = token_service.read_request(request.rel_url.raw_query_string, form.decode("utf-8", "replace"))
         if asked is Request.RENEWAL:
             try:
@@ -133,7 +136,7 @@ class Proxy:
         else:
             self._tell_once(token_service.refusal_error(asked))
             answer = token_service.refusal_answer(asked)
-        return _make_response(answer, request.rel_url.raw_path)
+        return _make_response(answer, service)
 
     async def _pass_on(
         self, request: web.BaseRequest, call: Call, rest: AsyncIterator[bytes] | None
@@ -143,8 +146,10 @@ class Proxy:
             return await _deliver(request, await self._send(call, rest))
         try:
             token = await self._get_token()
-            reply = await self._send(call.with_token(token), rest)
-            if reply.refuses_token and rest is None:  # a body that was not kept cannot be sent again
+            real = call.with_token(token)
+            reply = await self._send(real, rest)
+            # A body that was not kept cannot be sent again.
+            if reply.refuses_token and real is not call and rest is None:
                 reply.response.release()
                 token = await self._get_token(rejected=token.access_token)
                 reply = await self._send(call.with_token(token), rest)
@@ -280,8 +285,8 @@ async def _deliver(request: web.BaseRequest, reply: _Reply) -> tuple[web.StreamR
     return response, f"HTTP {source.status}" + (f", status {reply.status}" if reply.status else "")
 
 
-def _make_response(answer: Mapping[str, Any], path: str = "") -> tuple[web.Response, str]:
-    body = token_service.write_answer(answer, path)
+def _make_response(answer: Mapping[str, Any], service: str = "") -> tuple[web.Response, str]:
+    body = token_service.write_answer(answer, service)
     return web.Response(body=body, content_type="application/json"), f"answered here, status {answer['status']}"
 
 

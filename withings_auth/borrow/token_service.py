@@ -6,11 +6,12 @@ A program may renew as often as it likes: it gets placeholders. Whatever would c
 from __future__ import annotations
 
 import json
+import posixpath
 import secrets
 from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from withings_auth.borrow.placeholders import ACCESS_TOKEN, REFRESH_TOKEN, is_placeholder
 from withings_auth.errors import ConfigurationError, LoginRequired, WithingsAuthError
@@ -33,9 +34,10 @@ class Request(Enum):
     OTHER = auto()
 
 
-def is_asked(path: str) -> bool:
-    """Whether a request to this path is answered here."""
-    return path in {TOKEN_PATH, OLD_TOKEN_PATH, SIGNATURE_PATH}
+def find_service(path: str) -> str | None:
+    """Returns the path of the service that is answered here, however it is spelled; None for any other."""
+    plain = posixpath.normpath(f"/{unquote(path).lower().lstrip('/')}")
+    return plain if plain in {TOKEN_PATH, OLD_TOKEN_PATH, SIGNATURE_PATH} else None
 
 
 def read_request(query: str, form: str) -> Request:
@@ -110,9 +112,9 @@ def error_answer(error: WithingsAuthError, *, for_tokens: bool) -> dict[str, Any
     return _failure(TOKEN_REFUSED, "XRequestID: Not provided invalid_token: The access token provided is invalid")
 
 
-def write_answer(answer: Mapping[str, Any], path: str) -> bytes:
-    """Returns the answer as the service at this path writes it: the old one has no envelope."""
-    if path == OLD_TOKEN_PATH:
+def write_answer(answer: Mapping[str, Any], service: str) -> bytes:
+    """Returns the answer as this service writes it: the old one has no envelope."""
+    if service == OLD_TOKEN_PATH:
         answer = {"errors": [{"message": answer["error"]}]} if "error" in answer else answer["body"]
     return json.dumps(answer).encode()
 

@@ -20,12 +20,12 @@ class End(asyncio.Protocol):
     """One end of a tunnel: what it reads, the other end writes, no faster than that can."""
 
     def __init__(self) -> None:
-        self._transport: asyncio.Transport | None = None
+        self.transport: asyncio.Transport | None = None
         self._other: End | None = None
         self._is_read = False  # nothing more will come from this end
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
+        self.transport = cast("asyncio.Transport", transport)
 
     def join(self, other: End, early: bytes) -> None:
         """Makes a tunnel of two ends; `early` is what this one has read already."""
@@ -35,7 +35,7 @@ class End(asyncio.Protocol):
 
     @property
     def _way_out(self) -> asyncio.Transport | None:
-        return self._other._transport if self._other else None
+        return self._other.transport if self._other else None
 
     def data_received(self, data: bytes) -> None:
         if self._way_out is not None:

@@ -18,6 +18,8 @@ from withings_auth.validation import LOOPBACK_HOSTS, parsed_url, printable
 # Those of other programs, which people expect to work here too.
 _FOREIGN_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
+PROXY_USER = "withings-auth"  # of the proxy of `run --as`, which is for programs that cannot ask us
+
 # User and password, a name or an address in brackets, and a port (RFC 3986, section 3.2). aiohttp's versions differ in
 # what else they take for a host.
 _AUTHORITY = re.compile(r"(?:.*@)?(?:\[[0-9A-Fa-f:.]+(?:%25[\w.-]+)?\]|[A-Za-z0-9._-]+)(?::\d*)?")
@@ -38,7 +40,10 @@ def refuse_unusable_files() -> None:
 
 
 def proxy_for(url: str) -> str | None:
-    """Returns the HTTP proxy for this URL, None if there is none. Raises `UnusableVariable` if it cannot be one."""
+    """Returns the HTTP proxy for this URL, None if there is none. Raises `UnusableVariable` if it cannot be one.
+
+    Passes by the proxy of `run --as`: a renewal by ourselves in such a program must reach Withings.
+    """
     import urllib.request  # here and below, because most commands send nothing
 
     # Not aiohttp's trust_env, which would also send the host's password from ~/.netrc.
@@ -58,7 +63,7 @@ def proxy_for(url: str) -> str | None:
         )
     if scheme not in {"http", "https"} or not _is_proxy(proxy):
         raise malformed_proxy()
-    return proxy
+    return None if urlsplit(proxy).username == PROXY_USER else proxy
 
 
 def _is_proxy(url: str) -> bool:
