@@ -36,7 +36,7 @@ TABLE: dict[str, set[str]] = {
         "tokens": "errors threads validation wording model provider store config",
         "authorization": "errors threads validation wording model provider store config tokens",
         "adapters": "errors validation provider",
-        "borrow": "errors threads validation model provider",
+        "borrow": "errors threads validation model provider store",
         "profiles": "errors threads validation wording model provider store config tokens",
         "doctor": "errors threads validation wording model provider store config tokens authorization profiles",
         "sandbox": "model",

@@ -8,18 +8,17 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from withings_auth.config.app import PartialApp, parse_scopes
+from withings_auth.config.file import read_config
 from withings_auth.errors import ConfigurationError
 from withings_auth.model import Endpoints
 from withings_auth.store import KEYRING, expanded_name, open_named_store
 from withings_auth.store.base import SecretStore
-from withings_auth.store.files import read_plain
 from withings_auth.store.records import only_app, sound_app, sound_grant, stored_app, stored_grant
-from withings_auth.store.safety import OTHERS_HAVE_ACCESS, SETTINGS, SETTINGS_PLACE, Rule, find_fault, quoted
 from withings_auth.validation import is_client_id, is_client_secret, is_profile, is_service_url, printable
 
 DEFAULT_PROFILE = "default"
@@ -40,7 +39,6 @@ _VARIABLES = {
     "on_renewed": "",
     "on_login_needed": "",
 }
-_COMMANDS = ("on_renewed", "on_login_needed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +58,7 @@ class Settings:
     environment_api_url: str | None
     on_renewed: tuple[str, ...] = ()  # this one and the next: a command's words, from config.toml alone
     on_login_needed: tuple[str, ...] = ()
+    programs: Mapping[str, Any] = field(default_factory=dict)  # as config.toml has it; `borrow.programs` reads it
 
     def secret_of(self, client_id: str) -> str | None:
         """Returns the client secret that is set if it is this app's: it is sent with no other client id."""
@@ -70,6 +69,12 @@ class Settings:
         """The store's name, with `~` expanded, if it is not the usual one: the environment or a flag chose it."""
         chosen = expanded_name(self.store)
         return None if chosen == expanded_name(self.usual_store) else chosen
+
+    @property
+    def place_of_state(self) -> Path:
+        """Where to keep what is no secret: beside the records of a `file:` store, or else in the state directory."""
+        kind, _, directory = expanded_name(self.store).partition(":")
+        return Path(directory) if kind == "file" else state_directory()
 
     def place_of_client_id(self, store: SecretStore) -> str:
         """Returns what to call the place that has the client id, which is the store if none is set."""
@@ -96,8 +101,8 @@ def read_settings(
     """
     environ = os.environ if environ is None else environ
     file = (config_directory() if directory is None else directory) / CONFIG_FILE
-    in_file = _read_file(file)
-    sources = _Sources(arguments or {}, name_argument, environ, in_file, file)
+    config = read_config(file, known=_VARIABLES)
+    sources = _Sources(arguments or {}, name_argument, environ, config.values, file)
     client_secret = environ.get("WITHINGS_CLIENT_SECRET") or None
     if client_secret is not None and not is_client_secret(client_secret):
         raise ConfigurationError(
@@ -122,12 +127,13 @@ def read_settings(
         profile=(sources.check("profile", is_profile, "profile name", hint=_PROFILE_NAMES) or DEFAULT_PROFILE).lower(),
         store=sources.find("store")[0] or KEYRING,
         store_place=sources.find("store")[1],
-        usual_store=in_file.get("store") or KEYRING,
+        usual_store=config.values.get("store") or KEYRING,
         endpoints=Endpoints(authorize_url=authorize_url or standard.authorize_url, api_url=api_url or standard.api_url),
         environment_client_id=environ.get("WITHINGS_CLIENT_ID") or None,
         environment_api_url=api_url,
         on_renewed=sources.find_command("on_renewed"),
         on_login_needed=sources.find_command("on_login_needed"),
+        programs=config.programs,
     )
 
 
@@ -235,60 +241,6 @@ class _Sources:
         from withings_auth.config.commands import split_words
 
         return split_words(text, place)
-
-
-def _read_file(file: Path) -> Mapping[str, str]:
-    try:
-        content = read_plain(file, accept=partial(_refuse_unsafe, file, file, rule=SETTINGS))
-        _refuse_unsafe(file, file.parent, file.parent.stat(), rule=SETTINGS_PLACE)
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot read {printable(str(file))}: {error.strerror}", hint="make it a small text file that you can read"
-        ) from error
-    import tomllib
-
-    try:
-        read = tomllib.loads(content.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ConfigurationError(
-            f"{printable(str(file))} is not TOML: {printable(str(error))}", hint="fix that line and try again"
-        ) from None
-    values: dict[str, str] = {}
-    for name, value in read.items():
-        if name not in _VARIABLES:
-            raise ConfigurationError(
-                _describe_unknown(name, file), hint=f"the settings are {', '.join(sorted(_VARIABLES))}"
-            )
-        if name == "scopes" and isinstance(value, list):
-            value = ",".join(map(str, value))  # noqa: PLW2901  a list means the same as a comma list
-        elif name in _COMMANDS and isinstance(value, list):
-            from withings_auth.config.commands import join_words
-
-            value = join_words(value, f"“{name}” in {printable(str(file))}")  # noqa: PLW2901  this means the same
-        if not isinstance(value, str):
-            raise ConfigurationError(f"“{name}” in {printable(str(file))} is not a string", hint="put it in quotes")
-        values[name] = value
-    return values
-
-
-def _refuse_unsafe(file: Path, path: Path, status: os.stat_result, *, rule: Rule) -> None:
-    """Raises `ConfigurationError` if another user can decide what the file says: where the login is kept, for one."""
-    fault = find_fault(status, rule)
-    if fault is not None:
-        raise ConfigurationError(
-            f"{printable(str(path))} is not safe for settings: {fault}",
-            hint=f"chmod go-w {quoted(file.parent)} {quoted(file)}"
-            if fault == OTHERS_HAVE_ACCESS
-            else "run the command as the user that it belongs to, or replace it by one of your own",
-        )
-
-
-def _describe_unknown(name: str, file: Path) -> str:
-    if "secret" in name.lower():
-        return f"{printable(str(file))} must not hold a secret: remove “{printable(name, limit=60)}”"
-    return f"{printable(str(file))} has “{printable(name, limit=60)}”, which is not a setting"
 
 
 def _check_service_url(variable: str, url: str) -> str | None:
