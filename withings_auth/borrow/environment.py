@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from withings_auth.borrow.calls import HOSTS
+from withings_auth.borrow.placeholders import is_placeholder
 from withings_auth.provider.variables import PROXY_USER
 
 BUNDLE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
@@ -17,7 +18,9 @@ _SECRET_VARIABLES = ("WITHINGS_CLIENT_SECRET", "WITHINGS_ACCESS_TOKEN")
 
 def behind_proxy(environment: Mapping[str, str], *, port: int, password: str, bundle: Path) -> dict[str, str]:
     """Returns the program's environment: what it has already, the proxy's address and the certificates to trust."""
-    kept = {name: value for name, value in environment.items() if name not in _SECRET_VARIABLES}
+    kept = {
+        name: value for name, value in environment.items() if name not in _SECRET_VARIABLES or is_placeholder(value)
+    }
     proxy = f"http://{PROXY_USER}:{password}@127.0.0.1:{port}"
     exceptions = next((kept[name] for name in _NO_PROXY_VARIABLES if kept.get(name)), "")
     return {

@@ -49,6 +49,7 @@ LARGEST_FORM_BYTES = 1024 * 1024
 LONGEST_LINE_BYTES = 65_536
 IDLE_SECONDS = 3600.0  # a program may keep its connection for its next call
 KEPT_OPEN_SECONDS = 4.0  # servers close idle connections; a call that meets such a one would be lost
+CLOSING_SECONDS = 0.1  # aiohttp takes 0 for no limit
 
 _SILENT = logging.getLogger("withings_auth.borrow.aiohttp")
 _SILENT.disabled = True
@@ -84,11 +85,12 @@ class Proxy:
                     partial(self._answer, host),
                     access_log=None,
                     logger=_SILENT,
+                    handler_cancellation=True,  # nobody waits for an answer any more
                     keepalive_timeout=IDLE_SECONDS,
                     max_line_size=LONGEST_LINE_BYTES,
                     max_field_size=LONGEST_LINE_BYTES,
                 )
-                stack.push_async_callback(server.shutdown, 0)
+                stack.push_async_callback(server.shutdown, CLOSING_SECONDS)
                 servers[f"{host}:443"] = partial(take_over, server)
             listener = await loop.create_server(lambda: Entrance(password, servers, tasks), "127.0.0.1", 0)
             stack.callback(listener.close)
