@@ -15,8 +15,8 @@ import pytest
 import requests
 
 from tests.adapters.clients import CLIENTS, Aiohttp, Client, Httpx, Requests
-from tests.adapters.conftest import Api, Login
-from tests.adapters.places import Place, Reply, Seen, envelope
+from tests.support.places import Place, Reply, Seen, envelope
+from tests.support.services import Api, Login
 from withings_auth.errors import ProviderUnavailable
 from withings_auth.store.base import SecretStore
 

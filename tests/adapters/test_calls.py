@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from tests.adapters.clients import Client
-from tests.adapters.conftest import LIFE, Api, Login
-from tests.adapters.places import Reply, Seen, envelope
+from tests.support.places import Reply, Seen, envelope
+from tests.support.services import LIFE, Api, Login
 from withings_auth.errors import LoginRequired, ProviderUnavailable
 from withings_auth.sandbox import Sandbox
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.adapters.clients import CLIENTS, Awaited, Client, Httpx, Requests
-from tests.adapters.conftest import Api, Login
-from tests.adapters.places import Reply, envelope
+from tests.support.places import Reply, envelope
+from tests.support.services import Api, Login
 from withings_auth.sandbox import Sandbox
 from withings_auth.store.base import SecretStore
 

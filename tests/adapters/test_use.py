@@ -11,8 +11,8 @@ import httpx
 import pytest
 import requests
 
-from tests.adapters.conftest import Api, Login
 from tests.support.programs import Cli
+from tests.support.services import Api, Login
 from withings_auth import AsyncTokenSource, TokenSource
 from withings_auth.adapters.aiohttp import BearerMiddleware
 from withings_auth.adapters.httpx import AsyncBearerAuth, BearerAuth

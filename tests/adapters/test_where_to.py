@@ -12,8 +12,8 @@ import pytest
 import requests
 
 from tests.adapters.clients import Aiohttp, Client, Requests
-from tests.adapters.conftest import Api, Login
-from tests.adapters.places import Place, Reply, Seen, envelope, sent_to
+from tests.support.places import Place, Reply, Seen, envelope, sent_to
+from tests.support.services import Api, Login
 from withings_auth import TokenSource
 from withings_auth.adapters.httpx import BearerAuth as HttpxBearerAuth
 from withings_auth.adapters.requests import BearerAuth as RequestsBearerAuth

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from tests.adapters.places import Place, Reply, Seen
+from tests.support.places import Place, Reply, Seen
 
 if TYPE_CHECKING:
     from tests.support.logins import Desk

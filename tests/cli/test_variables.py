@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.adapters.places import Place, own_certificate
 from tests.cli.commands.doctor_report import findings
 from tests.provider.http.server import PROXIES
 from tests.support.logins import free_port
+from tests.support.places import Place, own_certificate
 
 if TYPE_CHECKING:
     from tests.support.logins import Desk

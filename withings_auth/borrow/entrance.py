@@ -14,7 +14,7 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import cast
 
-from withings_auth.borrow.tunnel import End, connect
+from withings_auth.borrow.tunnel import End, Traffic, connect
 from withings_auth.provider.variables import PROXY_USER
 from withings_auth.validation import printable
 
@@ -48,16 +48,17 @@ class Entrance(asyncio.Protocol):
     `servers` are those that stand for a host and port, by name.
     """
 
-    def __init__(self, password: str, servers: Mapping[str, Serve], tasks: set[asyncio.Task[None]]) -> None:
+    def __init__(self, password: str, servers: Mapping[str, Serve], traffic: Traffic) -> None:
         self._expected = b"basic " + base64.b64encode(f"{PROXY_USER}:{password}".encode())
         self._servers = servers
-        self._tasks = tasks
+        self._traffic = traffic
         self._head = bytearray()
         self._transport: asyncio.Transport | None = None
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._traffic.note(self._transport)
         self._deadline = asyncio.get_running_loop().call_later(HEAD_SECONDS, transport.close)
 
     def connection_lost(self, _: Exception | None) -> None:
@@ -85,9 +86,7 @@ class Entrance(asyncio.Protocol):
         elif self._transport is not None:
             self._transport.pause_reading()
             host, port = request[1].decode().strip("[]").lower(), int(request[2])
-            task = asyncio.get_running_loop().create_task(self._open(self._transport, host, port, early))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._traffic.begin(self._open(self._transport, host, port, early))
 
     async def _open(self, transport: asyncio.Transport, host: str, port: int, early: bytes) -> None:
         try:
@@ -97,7 +96,8 @@ class Entrance(asyncio.Protocol):
             self._refuse("502 Bad Gateway")
             return
         near, far = _ProgramEnd(), End()
-        await asyncio.get_running_loop().create_connection(lambda: far, sock=outside)
+        way_out, _ = await asyncio.get_running_loop().create_connection(lambda: far, sock=outside)
+        self._traffic.note(way_out)
         transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         near.connection_made(transport)
         near.join(far, early)

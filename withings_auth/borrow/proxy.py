@@ -33,7 +33,7 @@ from withings_auth.borrow.calls import (
 )
 from withings_auth.borrow.entrance import Entrance
 from withings_auth.borrow.token_service import Request
-from withings_auth.borrow.tunnel import CONNECT_SECONDS
+from withings_auth.borrow.tunnel import CONNECT_SECONDS, Traffic
 from withings_auth.errors import WithingsAuthError
 from withings_auth.provider.session import Resolver
 from withings_auth.provider.variables import proxy_for
@@ -64,18 +64,15 @@ class Proxy:
         self._api_url = api_url
         self._tell = tell
         self._session: aiohttp.ClientSession | None = None
-        self._told = ""
+        self._told: object = None
 
     @asynccontextmanager
     async def serve(self, context: ssl.SSLContext, password: str) -> AsyncIterator[int]:
         """Serves on a free port of 127.0.0.1 until the context ends; yields the port."""
-        loop = asyncio.get_running_loop()
-        tasks: set[asyncio.Task[None]] = set()
+        traffic = Traffic()
 
         def take_over(server: web.Server, connection: socket.socket) -> None:
-            task = loop.create_task(_serve_connection(server, connection, context))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
+            traffic.begin(_serve_connection(server, connection, context, traffic))
 
         async with AsyncExitStack() as stack:
             self._session = await stack.enter_async_context(_open_session())
@@ -92,13 +89,12 @@ class Proxy:
                 )
                 stack.push_async_callback(server.shutdown, CLOSING_SECONDS)
                 servers[f"{host}:443"] = partial(take_over, server)
-            listener = await loop.create_server(lambda: Entrance(password, servers, tasks), "127.0.0.1", 0)
+            stack.push_async_callback(traffic.end)
+            listener = await asyncio.get_running_loop().create_server(
+                lambda: Entrance(password, servers, traffic), "127.0.0.1", 0
+            )
             stack.callback(listener.close)
-            try:
-                yield listener.sockets[0].getsockname()[1]
-            finally:
-                for task in tasks:
-                    task.cancel()
+            yield listener.sockets[0].getsockname()[1]
 
     async def _answer(self, host: str, request: web.BaseRequest) -> web.StreamResponse:
         began = time.monotonic()
@@ -136,7 +132,7 @@ class Proxy:
         elif asked is Request.NONCE:
             answer = token_service.nonce_answer()
         else:
-            self._tell_once(token_service.refusal_error(asked))
+            self._tell_once(asked, token_service.refusal_error(asked))
             answer = token_service.refusal_answer(asked)
         return _make_response(answer, service)
 
@@ -164,15 +160,15 @@ class Proxy:
         try:
             token = await self._source.token(rejected=rejected)
         except WithingsAuthError as error:
-            self._tell_once(error)
+            self._tell_once(type(error), error)
             raise
-        self._told = ""
+        self._told = None
         return token
 
-    def _tell_once(self, error: WithingsAuthError) -> None:
-        """Tells the user, but not the same thing again and again: programs repeat what fails."""
-        if self._told != str(error):
-            self._told = str(error)
+    def _tell_once(self, subject: object, error: WithingsAuthError) -> None:
+        """Tells the user, but about the same thing only once in a row: programs repeat what fails."""
+        if self._told != subject:
+            self._told = subject
             self._tell(error)
 
     async def _send(self, call: Call, rest: AsyncIterator[bytes] | None) -> _Reply:
@@ -231,12 +227,15 @@ async def _open_session() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-async def _serve_connection(server: web.Server, connection: socket.socket, context: ssl.SSLContext) -> None:
+async def _serve_connection(
+    server: web.Server, connection: socket.socket, context: ssl.SSLContext, traffic: Traffic
+) -> None:
     """Begins TLS with the program; aiohttp takes over."""
     try:
-        await asyncio.get_running_loop().connect_accepted_socket(
+        transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
             server, connection, ssl=context, ssl_handshake_timeout=CONNECT_SECONDS
         )
+        traffic.note(transport)
     except OSError as error:
         logger.debug("the program did not accept the certificate of this run: %s", type(error).__name__)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import socket
-from typing import cast
+from collections.abc import Coroutine
+from typing import Any, cast
 from urllib.parse import SplitResult, unquote, urlsplit
+from weakref import WeakSet
 
 from withings_auth.errors import UnusableVariable
 from withings_auth.provider.variables import proxy_for
@@ -62,6 +64,33 @@ class End(asyncio.Protocol):
             self._way_out.resume_reading()
 
 
+class Traffic:
+    """Everything that is under way, so that it can be ended."""
+
+    def __init__(self) -> None:
+        self._transports: WeakSet[asyncio.Transport] = WeakSet()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def note(self, transport: asyncio.Transport) -> None:
+        """Keeps an eye on a connection."""
+        self._transports.add(transport)
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Does this in a task of its own."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def end(self) -> None:
+        """Ends all tasks and connections."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for transport in self._transports:
+            transport.abort()
+        await asyncio.sleep(0)  # they are closed in the loop's next turn
+
+
 async def connect(host: str, port: int) -> socket.socket:
     """Returns a connection to the host, through the machine's own proxy if it has one. Raises `OSError`.
 
@@ -71,13 +100,14 @@ async def connect(host: str, port: int) -> socket.socket:
 
 
 def _connect(host: str, port: int) -> socket.socket:
+    target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
-        proxy = proxy_for(f"https://{f'[{host}]' if ':' in host else host}:{port}")
+        proxy = proxy_for(f"https://{target}")
     except UnusableVariable as error:
         raise OSError(str(error)) from error
     if proxy is None:
         return socket.create_connection((host, port), CONNECT_SECONDS)
-    return _connect_through(urlsplit(proxy), f"{host}:{port}")
+    return _connect_through(urlsplit(proxy), target)
 
 
 def _connect_through(proxy: SplitResult, target: str) -> socket.socket:

@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from withings_auth.config.settings import Settings, checked_profile, read_settings
-from withings_auth.errors import ConfigurationError, hints_for
+from withings_auth.errors import ConfigurationError, LoginRequired, hints_for
 from withings_auth.model import App, Grant, Token
 from withings_auth.store.base import SecretStore, checked_store, latest_note
 from withings_auth.store.records import load_grant, token_name
@@ -95,7 +95,11 @@ class _Source:
             if requirement.met_by(grant, self._now()):
                 self._memory = stamp, grant
                 return grant
-            return self._check(self._renew(requirement, abandoned, asker))
+            try:
+                return self._check(self._renew(requirement, abandoned, asker))
+            except LoginRequired:
+                self._memory = None, None  # the token in memory lives in vain, too
+                raise
 
     def _check(self, grant: Grant) -> Grant:
         refuse_contradiction(self._profile, grant, self._settings, self._app)

@@ -31,6 +31,17 @@ def test_its_token_is_not_handed_out(desk: Desk, store: FileStore) -> None:
     assert desk.sandbox.counters.token_requests == sent
 
 
+def test_a_source_forgets_it_as_well(desk: Desk) -> None:
+    """Statement 49: a program that has it in memory does not go on with it."""
+    store, access_token = FileStore(desk.directory), desk.put_login(age=HALF_AN_HOUR_LEFT).access_token
+    source = TokenSource(store=store)
+    assert source.token().access_token == access_token
+    desk.sandbox.kill_refresh_token()
+    for rejected in (access_token, None):
+        with pytest.raises(LoginRequired):
+            source.token(rejected=rejected)
+
+
 def test_a_new_login_works_at_once(desk: Desk, store: FileStore) -> None:
     """Statement 49: until the record changes."""
     new = desk.put_login(age=60)

@@ -1,0 +1,79 @@
+"""The way to other hosts: through the proxy of the machine, if it has one."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tests.borrow.behind import read_head
+from withings_auth.borrow.tunnel import connect
+
+
+class UpstreamProxy:
+    """A proxy that gives one answer, then sends one more byte."""
+
+    def __init__(self) -> None:
+        self.answer = b"HTTP/1.1 200 OK\r\n\r\n"
+        self.heads: list[bytes] = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def _serve(self) -> None:
+        connection, _ = self.listener.accept()
+        with connection:
+            self.heads.append(read_head(connection))
+            connection.sendall(self.answer + b"!")
+
+    def close(self) -> None:
+        with socket.create_connection(self.listener.getsockname()):  # in case nobody came
+            self.listener.close()
+        self._thread.join()
+
+
+@pytest.fixture
+def upstream(monkeypatch: pytest.MonkeyPatch) -> Iterator[UpstreamProxy]:
+    upstream = UpstreamProxy()
+    monkeypatch.setenv("HTTPS_PROXY", f"http://user:pass%20word@{upstream.address}")
+    yield upstream
+    upstream.close()
+
+
+def test_other_hosts_are_reached_through_the_machines_proxy(upstream: UpstreamProxy) -> None:
+    """With its credentials; what follows its answer belongs to the program."""
+    with asyncio.run(connect("far.example", 443)) as connection:
+        assert connection.recv(8) == b"!"
+    (head,) = upstream.heads
+    assert head.startswith(b"CONNECT far.example:443 HTTP/1.1\r\n")
+    assert base64.b64encode(b"user:pass word") in head
+
+
+def test_a_proxy_without_credentials_gets_none(upstream: UpstreamProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"http://{upstream.address}")
+    asyncio.run(connect("::2", 443)).close()
+    assert upstream.heads == [b"CONNECT [::2]:443 HTTP/1.1\r\nHost: [::2]:443\r\n\r\n"]
+
+
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 407 No\r\n\r\n", b"nonsense\r\n\r\n", b"", b"HTTP/1.1 200 " + b"x" * 20_000]
+)
+def test_a_proxy_that_refuses_is_no_way(upstream: UpstreamProxy, answer: bytes) -> None:
+    upstream.answer = answer
+    with pytest.raises(OSError, match="the proxy"):
+        asyncio.run(connect("far.example", 443))
+
+
+@pytest.mark.parametrize("proxy", ["https://127.0.0.1:9", "socks5://127.0.0.1:9", "http://["])
+def test_a_proxy_that_cannot_be_used_is_no_way(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(OSError, match="proxy"):
+        asyncio.run(connect("far.example", 443))
