@@ -8,6 +8,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -38,10 +39,13 @@ def program(behind: Behind) -> Iterator[requests.Session]:
         yield session
 
 
-@pytest.mark.parametrize("place", ["params", "data"])
-def test_a_renewal_is_answered_here(program: requests.Session, api: Api, place: str) -> None:
-    """In the query or in the form; Withings hears nothing of it."""
-    body = program.request("POST", f"{WITHINGS}/v2/oauth2", **{place: RENEWAL}).json()["body"]  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    "sent",
+    [{"params": RENEWAL}, {"data": RENEWAL}, {"files": {name: (None, value) for name, value in RENEWAL.items()}}],
+)
+def test_a_renewal_is_answered_here(program: requests.Session, api: Api, sent: dict[str, Any]) -> None:
+    """In the query or in a form of either kind; Withings hears nothing of it."""
+    body = program.request("POST", f"{WITHINGS}/v2/oauth2", **sent).json()["body"]
     assert (body["access_token"], body["refresh_token"]) == (ACCESS_TOKEN, REFRESH_TOKEN)
     assert LIFE - 200 < body["expires_in"] <= LIFE - 120
     assert api.seen == []

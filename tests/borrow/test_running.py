@@ -16,6 +16,7 @@ from tests.support.services import Api, Login
 from withings_auth.borrow import running
 from withings_auth.borrow.placeholders import ACCESS_TOKEN
 from withings_auth.borrow.running import run_behind_proxy
+from withings_auth.errors import UnusableVariable
 from withings_auth.tokens.source import AsyncTokenSource
 
 CALL = f"""
@@ -65,6 +66,20 @@ def test_a_program_that_is_not_there_raises(login: Login, api: Api, tmp_path: Pa
     with pytest.raises(FileNotFoundError):
         run(login, api, "no-such-program")
     assert left_in(tmp_path) == []
+
+
+def test_a_proxy_that_cannot_work_is_said_before_the_program_starts(
+    login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:9")
+    with pytest.raises(UnusableVariable, match="SOCKS"):
+        run_behind_proxy(
+            ["false"],
+            source=AsyncTokenSource(store=login.store),
+            api_url="https://wbsapi.withings.net",
+            environment=os.environ,
+            tell=lambda error: pytest.fail(str(error)),
+        )
 
 
 # The program's parent is this process: it asks for the signal that it waits for.

@@ -12,7 +12,7 @@ from withings_auth.borrow.token_service import Request
 from withings_auth.errors import LoginRequired, ProviderUnavailable
 from withings_auth.model import Token
 
-RENEWAL = f"action=requesttoken&grant_type=refresh_token&refresh_token={REFRESH_TOKEN}"
+RENEWAL = {"action": "requesttoken", "grant_type": "refresh_token", "refresh_token": REFRESH_TOKEN}
 
 
 @pytest.mark.parametrize(
@@ -36,25 +36,23 @@ def test_a_service_is_found_however_its_path_is_spelled(path: str, service: str 
 
 
 @pytest.mark.parametrize(
-    ("query", "form", "request_"),
+    ("parameters", "request_"),
     [
-        ("", RENEWAL, Request.RENEWAL),
-        (RENEWAL, "", Request.RENEWAL),
-        ("action=requesttoken", RENEWAL, Request.RENEWAL),
-        ("", f"grant_type=refresh_token&refresh_token={REFRESH_TOKEN}", Request.RENEWAL),  # the old service
-        ("", "action=requesttoken&grant_type=refresh_token&refresh_token=0123456789abcdef", Request.OWN_RENEWAL),
-        ("", "action=requesttoken&grant_type=refresh_token", Request.OWN_RENEWAL),
-        ("", "action=requesttoken&grant_type=authorization_code&code=0123", Request.CODE),
-        ("", "action=getnonce&client_id=x&timestamp=1&signature=2", Request.NONCE),
-        ("", f"action=revoke&userid=1&refresh_token={REFRESH_TOKEN}", Request.OTHER),
-        ("action=revoke", RENEWAL.replace("action=requesttoken&", ""), Request.OTHER),
-        ("", "action=getdemoaccess", Request.OTHER),
-        ("", "", Request.OTHER),
-        ("", "action=requesttoken&grant_type=password", Request.OTHER),
+        (RENEWAL, Request.RENEWAL),
+        (RENEWAL | {"signature": "1", "nonce": "2"}, Request.RENEWAL),
+        ({"grant_type": "refresh_token", "refresh_token": REFRESH_TOKEN}, Request.RENEWAL),  # the old service
+        (RENEWAL | {"refresh_token": "0123456789abcdef"}, Request.OWN_RENEWAL),
+        ({"action": "requesttoken", "grant_type": "refresh_token"}, Request.OWN_RENEWAL),
+        ({"action": "requesttoken", "grant_type": "authorization_code", "code": "0123"}, Request.CODE),
+        ({"action": "getnonce", "client_id": "x", "timestamp": "1", "signature": "2"}, Request.NONCE),
+        (RENEWAL | {"action": "revoke", "userid": "1"}, Request.OTHER),
+        ({"action": "getdemoaccess"}, Request.OTHER),
+        ({}, Request.OTHER),
+        ({"action": "requesttoken", "grant_type": "password"}, Request.OTHER),
     ],
 )
-def test_what_is_asked_for_is_read_from_query_and_form(query: str, form: str, request_: Request) -> None:
-    assert token_service.read_request(query, form) is request_
+def test_what_is_asked_for_is_read_from_the_parameters(parameters: dict[str, str], request_: Request) -> None:
+    assert token_service.read_request(parameters) is request_
 
 
 def token(**changes: object) -> Token:

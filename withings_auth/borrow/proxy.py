@@ -1,6 +1,6 @@
 """The proxy: a program's calls to Withings, with the real access token in them. Nothing else of them is changed.
 
-The only module here that imports aiohttp. It writes no access log, since that would hold tokens.
+It writes no access log, since that would hold tokens.
 """
 
 from __future__ import annotations
@@ -12,13 +12,11 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from aiohttp import web
-from yarl import URL
 
 from withings_auth.borrow import token_service
 from withings_auth.borrow.calls import (
@@ -26,17 +24,13 @@ from withings_auth.borrow.calls import (
     Call,
     is_form,
     passed_on,
-    read_status,
-    refuses_token,
     target_url,
-    without_length,
 )
 from withings_auth.borrow.entrance import Entrance
 from withings_auth.borrow.token_service import Request
 from withings_auth.borrow.tunnel import CONNECT_SECONDS, Traffic
+from withings_auth.borrow.upstream import LONGEST_LINE_BYTES, Reply, Upstream, open_upstream
 from withings_auth.errors import WithingsAuthError
-from withings_auth.provider.session import Resolver
-from withings_auth.provider.variables import proxy_for
 from withings_auth.validation import printable
 
 if TYPE_CHECKING:
@@ -46,9 +40,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LARGEST_FORM_BYTES = 1024 * 1024
-LONGEST_LINE_BYTES = 65_536
 IDLE_SECONDS = 3600.0  # a program may keep its connection for its next call
-KEPT_OPEN_SECONDS = 4.0  # servers close idle connections; a call that meets such a one would be lost
 CLOSING_SECONDS = 0.1  # aiohttp takes 0 for no limit
 
 _SILENT = logging.getLogger("withings_auth.borrow.aiohttp")
@@ -63,7 +55,6 @@ class Proxy:
         self._source = source
         self._api_url = api_url
         self._tell = tell
-        self._session: aiohttp.ClientSession | None = None
         self._told: object = None
 
     @asynccontextmanager
@@ -75,11 +66,11 @@ class Proxy:
             traffic.begin(_serve_connection(server, connection, context, traffic))
 
         async with AsyncExitStack() as stack:
-            self._session = await stack.enter_async_context(_open_session())
+            upstream = await stack.enter_async_context(open_upstream())
             servers = {}
             for host in HOSTS:
                 server = web.Server(
-                    partial(self._answer, host),
+                    partial(self._answer, upstream, host),
                     access_log=None,
                     logger=_SILENT,
                     handler_cancellation=True,  # nobody waits for an answer any more
@@ -96,23 +87,24 @@ class Proxy:
             stack.callback(listener.close)
             yield listener.sockets[0].getsockname()[1]
 
-    async def _answer(self, host: str, request: web.BaseRequest) -> web.StreamResponse:
+    async def _answer(self, upstream: Upstream, host: str, request: web.BaseRequest) -> web.StreamResponse:
         began = time.monotonic()
         path = request.rel_url.raw_path
         try:
             await _ask_for_body(request)
-            form, rest = await _read_form(request)
             service = token_service.find_service(path)
             if service is not None:
-                response, outcome = await self._answer_for_tokens(request, service, form or b"")
+                parameters = {**request.rel_url.query, **await request.post()}
+                response, outcome = await self._answer_for_tokens(service, parameters)
             else:
+                form, rest = await _read_form(request)
                 call = Call(
                     method=request.method,
                     url=target_url(host, request.rel_url.raw_path_qs, self._api_url),
                     headers=passed_on(request.headers.items()),
                     form=form,
                 )
-                response, outcome = await self._pass_on(request, call, rest)
+                response, outcome = await self._pass_on(upstream, request, call, rest)
         except (aiohttp.ClientError, OSError) as error:
             response, outcome = _hang_up(request), type(error).__name__
         milliseconds = (time.monotonic() - began) * 1000
@@ -121,9 +113,9 @@ class Proxy:
         return response
 
     async def _answer_for_tokens(
-        self, request: web.BaseRequest, service: str, form: bytes
+        self, service: str, parameters: Mapping[str, object]
     ) -> tuple[web.StreamResponse, str]:
-        asked = token_service.read_request(request.rel_url.raw_query_string, form.decode("utf-8", "replace"))
+        asked = token_service.read_request(parameters)
         if asked is Request.RENEWAL:
             try:
                 answer = token_service.tokens_answer(await self._get_token(), time.time())
@@ -137,20 +129,20 @@ class Proxy:
         return _make_response(answer, service)
 
     async def _pass_on(
-        self, request: web.BaseRequest, call: Call, rest: AsyncIterator[bytes] | None
+        self, upstream: Upstream, request: web.BaseRequest, call: Call, rest: AsyncIterator[bytes] | None
     ) -> tuple[web.StreamResponse, str]:
         """Sends the call, and once more with a new token if the first one is refused."""
         if not call.wants_token:
-            return await _deliver(request, await self._send(call, rest))
+            return await _deliver(request, await upstream.send(call, rest))
         try:
             token = await self._get_token()
             real = call.with_token(token)
-            reply = await self._send(real, rest)
+            reply = await upstream.send(real, rest)
             # A body that was not kept cannot be sent again.
             if reply.refuses_token and real is not call and rest is None:
                 reply.response.release()
                 token = await self._get_token(rejected=token.access_token)
-                reply = await self._send(call.with_token(token), rest)
+                reply = await upstream.send(call.with_token(token), rest)
         except WithingsAuthError as error:
             return _make_response(token_service.error_answer(error, for_tokens=False))
         return await _deliver(request, reply)
@@ -170,61 +162,6 @@ class Proxy:
         if self._told != subject:
             self._told = subject
             self._tell(error)
-
-    async def _send(self, call: Call, rest: AsyncIterator[bytes] | None) -> _Reply:
-        assert self._session is not None  # noqa: S101  it is open as long as anybody is served
-        response = await self._session.request(
-            call.method,
-            URL(call.url, encoded=True),
-            headers=call.headers if call.form is None else without_length(call.headers),
-            data=call.form if rest is None else rest,
-            allow_redirects=False,
-            proxy=proxy_for(call.url),
-        )
-        try:
-            return await _Reply.begin(response)
-        except BaseException:
-            response.close()
-            raise
-
-
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    """Withings' answer, and as much of its body as was read to learn its status."""
-
-    response: aiohttp.ClientResponse
-    beginning: bytes
-    status: int | None
-
-    @classmethod
-    async def begin(cls, response: aiohttp.ClientResponse) -> _Reply:
-        """Reads until the status in the envelope is known, or it is clear that there is none."""
-        beginning, status, whole = b"", None, False
-        while status is None and not whole:
-            piece = await response.content.readany()
-            beginning, whole = beginning + piece, not piece
-            status = read_status(beginning, response.headers, whole=whole)
-        return cls(response, beginning, status)
-
-    @property
-    def refuses_token(self) -> bool:
-        return refuses_token(self.response.status, self.status)
-
-
-@asynccontextmanager
-async def _open_session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(
-        auto_decompress=False,
-        connector=aiohttp.TCPConnector(resolver=Resolver(), limit=0, keepalive_timeout=KEPT_OPEN_SECONDS),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
-        timeout=aiohttp.ClientTimeout(
-            total=None, sock_connect=CONNECT_SECONDS
-        ),  # an answer may take as long as it likes
-        max_line_size=LONGEST_LINE_BYTES,
-        max_field_size=LONGEST_LINE_BYTES,
-    ) as session:
-        yield session
 
 
 async def _serve_connection(
@@ -267,7 +204,7 @@ async def _continue(beginning: bytes, rest: aiohttp.StreamReader) -> AsyncIterat
         yield piece
 
 
-async def _deliver(request: web.BaseRequest, reply: _Reply) -> tuple[web.StreamResponse, str]:
+async def _deliver(request: web.BaseRequest, reply: Reply) -> tuple[web.StreamResponse, str]:
     """Passes the answer on as it comes."""
     source = reply.response
     try:

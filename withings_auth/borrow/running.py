@@ -20,6 +20,7 @@ from withings_auth.borrow.certificates import issue_certificates, make_server_co
 from withings_auth.borrow.environment import BUNDLE_VARIABLES, behind_proxy
 from withings_auth.borrow.proxy import Proxy
 from withings_auth.errors import WithingsAuthError
+from withings_auth.provider.variables import refuse_unusable_variables
 from withings_auth.threads import run_coroutine
 
 if TYPE_CHECKING:
@@ -43,8 +44,10 @@ def run_behind_proxy(
 ) -> int:
     """Runs the program, with calls to Withings on the source's login, and returns its exit code as a shell would.
 
-    `tell` is called with what the user should know meanwhile. Raises `OSError` if the program cannot be started.
+    `tell` is called with what the user should know meanwhile. Raises `OSError` if the program cannot be started, and
+    `UnusableVariable` if Withings cannot be reached as the environment demands.
     """
+    refuse_unusable_variables(api_url)
     # What asyncio says about connections that end is of no use to anybody, and it would say it on the program's stderr.
     logging.getLogger("asyncio").disabled = True
     certificates = issue_certificates(HOSTS)

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
 from withings_auth.borrow.placeholders import ACCESS_TOKEN, REFRESH_TOKEN, is_placeholder
 from withings_auth.errors import ConfigurationError, LoginRequired, WithingsAuthError
@@ -40,9 +40,8 @@ def find_service(path: str) -> str | None:
     return plain if plain in {TOKEN_PATH, OLD_TOKEN_PATH, SIGNATURE_PATH} else None
 
 
-def read_request(query: str, form: str) -> Request:
-    """Returns what is asked for in the query, the form or both; programs send it in either."""
-    parameters = dict(parse_qsl(query)) | dict(parse_qsl(form))
+def read_request(parameters: Mapping[str, object]) -> Request:
+    """Returns what is asked for in the query and the form; programs use either."""
     action, grant_type = parameters.get("action", "requesttoken"), parameters.get("grant_type")
     if action == "getnonce":
         return Request.NONCE
