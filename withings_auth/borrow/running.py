@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 _PREFIX = "withings-auth-run-"
 _KILLED_BY = 128  # a shell adds the number of the signal
 
-# A terminal sends its signals to the program as well; these come to this process alone.
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-_FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
+_FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT)  # if a key was pressed, for all in its foreground
 
 
 def run_behind_proxy(
@@ -70,6 +69,8 @@ async def _run_to_its_end(command: Sequence[str], environment: Mapping[str, str]
     early: list[int] = []
 
     def forward(number: int) -> None:
+        if number in _FROM_TERMINAL and _is_in_foreground():
+            return  # the program has it, too
         if not running:
             early.append(number)
             return
@@ -87,14 +88,12 @@ async def _run_to_its_end(command: Sequence[str], environment: Mapping[str, str]
 
 @contextmanager
 def _signals_passed_to(forward: Callable[[int], None]) -> Iterator[None]:
-    """Passes the signals that come to this process alone to `forward`; ignores those of the terminal meanwhile."""
+    """Calls `forward` with each signal that is for the program."""
     loop = asyncio.get_running_loop()
-    at_terminal = _is_in_foreground()
     earlier = {number: signal.getsignal(number) for number in (*_FORWARDED, *_FROM_TERMINAL)}
     handled = [number for number, handler in earlier.items() if handler is not signal.SIG_IGN]  # as under nohup
     for number in handled:
-        comes_to_both = number in _FROM_TERMINAL and at_terminal
-        loop.add_signal_handler(number, (lambda _: None) if comes_to_both else forward, number)
+        loop.add_signal_handler(number, forward, number)
     try:
         yield
     finally:

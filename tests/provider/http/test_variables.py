@@ -29,6 +29,7 @@ class TestProxies:
         ("proxy", "used"),
         [
             ("http://proxy:3128", "http://proxy:3128"),
+            ("http://withings-auth:secret@127.0.0.1:4711", None),  # that of `run --as`, for programs that need it
             ("proxy:3128", "http://proxy:3128"),
             ("https://proxy/", "https://proxy/"),
             ("HTTP://user:p%40ss@proxy", "HTTP://user:p%40ss@proxy"),
