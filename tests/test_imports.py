@@ -37,12 +37,12 @@ TABLE: dict[str, set[str]] = {
         "authorization": "errors threads validation wording model provider store config tokens",
         "adapters": "errors validation provider",
         "borrow": "errors threads validation model provider store",
-        "profiles": "errors threads validation wording model provider store config tokens",
+        "profiles": "errors threads validation wording model provider store config borrow tokens",
         "doctor": "errors threads validation wording model provider store config tokens authorization profiles",
         "sandbox": "model",
         "testing": "errors threads model provider store config tokens sandbox",
-        "cli": "errors threads validation wording model provider store config tokens authorization profiles doctor"
-        " sandbox",
+        "cli": "errors threads validation wording model provider store config borrow tokens authorization profiles"
+        " doctor sandbox",
         "__main__": "cli",
     }.items()
 }

@@ -124,12 +124,14 @@ class TestTheTable:
 
     def test_a_mistyped_name_is_guessed(self) -> None:
         """The hint has the name that was probably meant, and the other ways on."""
-        with pytest.raises(ConfigurationError, match="“withing-sync” is no program that is described") as wrong:
+        with pytest.raises(ConfigurationError, match="“withing-sync” is not a known program") as wrong:
             find_program("withing-sync", known_programs({}, FILE))
-        assert wrong.value.hint.startswith("did you mean “withings-sync”? list them: withings-auth run --as; ")
+        assert wrong.value.hint.startswith(
+            "did you mean “withings-sync”? list the known ones: withings-auth run --as; "
+        )
         with pytest.raises(ConfigurationError) as wrong:
             find_program("curl", known_programs({}, FILE))
-        assert wrong.value.hint.startswith("list them: ")
+        assert wrong.value.hint.startswith("list the known ones: ")
 
 
 def test_contributing_shows_the_same_program_in_both_ways() -> None:

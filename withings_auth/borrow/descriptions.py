@@ -44,6 +44,11 @@ class Description:
     directory_option: tuple[str, ...] = ()
 
     @property
+    def uses_directory(self) -> bool:
+        """Whether it needs `{directory}` at all."""
+        return any("directory" in names_in(text) for text in (*self.files, *self.environment.values(), *self.arguments))
+
+    @property
     def takes_access_token(self) -> bool:
         """Whether one of its files has the access token."""
         return any("access_token" in names_in(text) for each in self.files.values() for _, text in templates_in(each))

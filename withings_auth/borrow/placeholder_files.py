@@ -59,8 +59,10 @@ def write_files(description: Description, places: Places, values: Mapping[str, s
     Raises what `refuse_logins` raises, before anything is written, `StoreUnavailable` if a file cannot be written, and
     `LockBusy`.
     """
-    if places.is_ours:
+    if places.is_ours and description.uses_directory:
         _make_safe(places.directory)
+    if not description.files:
+        return
     with file_lock(places.lock, LOCK_PATIENCE_SECONDS):
         contents = {each: _read(each, fields, places) for each, fields in description.files.items()}
         for template, fields in description.files.items():
@@ -110,14 +112,14 @@ def _read(template: str, fields: Fields, places: Places) -> dict[str, Any]:
         raise _foreign(path, "is not a file of this program's")
     if _has_login(content, fields, in_ours=in_ours):
         raise ConfigurationError(
-            f"{printable(str(path))} holds a login of its own, which is not touched",
+            f"{printable(str(path))} holds a login of its own and was left as it is",
             hint=f"import it: withings-auth import --remove {quoted(path)}; or move it away",
         )
     return content
 
 
 def _foreign(path: Path, what: str) -> ConfigurationError:
-    return ConfigurationError(f"{printable(str(path))} {what}", hint="it is not touched; move it away and try again")
+    return ConfigurationError(f"{printable(str(path))} {what}", hint="it was left as it is; move it away and try again")
 
 
 def _has_login(content: Mapping[str, Any], fields: Fields, *, in_ours: bool) -> bool:

@@ -94,6 +94,16 @@ _PROGRAMS = (
     ),
 )
 
+# What every program can read that takes its tokens from the environment; for those without a description.
+ANY = Description(
+    name="any",
+    environment={
+        "WITHINGS_ACCESS_TOKEN": "{access_token}",
+        "WITHINGS_REFRESH_TOKEN": "{refresh_token}",
+        "WITHINGS_USERID": "{userid}",
+    },
+)
+
 
 def known_programs(tables: Mapping[str, object], file: Path) -> dict[str, Description]:
     """Returns the descriptions by name: ours, and those in config.toml, which come first.
@@ -111,7 +121,8 @@ def find_program(name: str, known: Mapping[str, Description]) -> Description:
         near = difflib.get_close_matches(name.lower(), known, 1)
         meant = f"did you mean “{near[0]}”? " if near else ""
         raise ConfigurationError(
-            f"“{printable(name, limit=60)}” is no program that is described",
-            hint=f"{meant}list them: withings-auth run --as; for any other: withings-auth run --proxy -- COMMAND …",
+            f"“{printable(name, limit=60)}” is not a known program",
+            hint=f"{meant}list the known ones: withings-auth run --as;"
+            " run another: withings-auth run --proxy -- COMMAND …",
         )
     return found

@@ -100,7 +100,7 @@ def read_settings(
     what the caller calls one. Raises `ConfigurationError`, naming the place that has an invalid value.
     """
     environ = os.environ if environ is None else environ
-    file = (config_directory() if directory is None else directory) / CONFIG_FILE
+    file = config_file(directory)
     config = read_config(file, known=_VARIABLES)
     sources = _Sources(arguments or {}, name_argument, environ, config.values, file)
     client_secret = environ.get("WITHINGS_CLIENT_SECRET") or None
@@ -193,6 +193,11 @@ def config_directory() -> Path:
     import platformdirs
 
     return _find_home(lambda: platformdirs.user_config_path("withings-auth", appauthor=False))
+
+
+def config_file(directory: Path | None = None) -> Path:
+    """Returns where config.toml is, or would be."""
+    return (config_directory() if directory is None else directory) / CONFIG_FILE
 
 
 def _find_home(find: Callable[[], Path]) -> Path:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from withings_auth.borrow.placeholders import is_placeholder
 from withings_auth.config.envfile import PREFIX, decode_text, read_variables
 from withings_auth.errors import ConfigurationError, LoginRequired
 from withings_auth.validation import (
@@ -251,6 +252,8 @@ def _read(found: _Found, *, holds_more: bool) -> ForeignLogin:
             f"the login in this file ({found.tool}) is gone: its {refresh_name} is {why}",
             hint="log in: withings-auth login",
         )
+    if is_placeholder(found.refresh_token):
+        raise ConfigurationError("the file has placeholders of run --as, not a login", hint="see: withings-auth status")
     client_id = next((part[name] for name in _ID_NAMES if part.get(name)), None)
     client_secret = next((part[name] for name in _SECRET_NAMES if part.get(name)), None)
     return ForeignLogin(

@@ -29,6 +29,7 @@ TYPED = [
     ("withings-auth -v token --rej", "withings-auth -v token --rejected-stdin "),
     ("withings-auth token --shell pow", "withings-auth token --shell powershell "),
     ("withings-auth completion f", "withings-auth completion fish "),
+    ("withings-auth run --as withings-sy", "withings-auth run --as withings-sync "),
     ("withings-auth login --lis", "withings-auth login --listen "),
     ("withings-auth import notes-of-ano", "withings-auth import notes-of-another.json "),
     ("withings-auth configure --env-file notes-of-ano", "withings-auth configure --env-file notes-of-another.json "),

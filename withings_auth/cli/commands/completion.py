@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from withings_auth.cli.parsing import make_parser
 from withings_auth.cli.ui.terminal import answer
@@ -26,12 +27,16 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    import shtab  # here, because the help of this command does not need it
+    import shtab  # both here, because the help of this command does not need them
+
+    from withings_auth.borrow.programs import known_programs
 
     parser = make_parser()
     for action in _all_actions(parser):
         if action.metavar == "FILE":
             action.complete = shtab.FILE  # type: ignore[attr-defined]  # how shtab is told
+        elif action.dest == "program":  # no choices for the command itself, since config.toml can have more
+            action.choices = sorted(known_programs({}, Path()))
         elif isinstance(action.metavar, str):
             action.metavar = action.metavar.replace(":", " ")  # a colon would end the name in zsh
     answer(shtab.complete(parser, options.shell).rstrip("\n"))
