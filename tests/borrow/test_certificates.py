@@ -101,19 +101,22 @@ def test_no_key_is_in_a_repr() -> None:
 
 
 def test_the_bundle_holds_the_machines_own_authorities_as_well(tmp_path: Path) -> None:
-    """What a variable names already is kept; a directory or a file that is missing is not in the way."""
-    own, certificates = issue_certificates(["proxy.example"]), issue_certificates(HOSTS)
-    (tmp_path / "own.pem").write_bytes(own.authority)
-    write_bundle(
-        tmp_path / "bundle.pem",
-        certificates,
-        more=[str(tmp_path / "own.pem"), str(tmp_path), str(tmp_path / "missing.pem"), None],
-    )
+    """What a variable names already is kept, a file or a directory; one that is missing is not in the way."""
+    in_file, in_directory = (issue_certificates([f"{name}.example"]) for name in ("file", "directory"))
+    certificates = issue_certificates(HOSTS)
+    (tmp_path / "own.pem").write_bytes(in_file.authority)
+    directory = tmp_path / "directory"
+    directory.mkdir()
+    (directory / "0a1b2c3d.0").write_bytes(in_directory.authority)
+    (directory / "README").write_bytes(b"no certificate")
+    (directory / "dangling").symlink_to("nowhere")
+    more = [str(tmp_path / "own.pem"), str(directory), str(tmp_path / "missing.pem"), "", None]
+    write_bundle(tmp_path / "bundle.pem", certificates, more=more)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(tmp_path / "bundle.pem")
     found = set(context.get_ca_certs(binary_form=True))
     machine = ssl.create_default_context().get_ca_certs(binary_form=True)
-    ours = [ssl.PEM_cert_to_DER_cert(each.authority.decode()) for each in (own, certificates)]
+    ours = [ssl.PEM_cert_to_DER_cert(each.authority.decode()) for each in (in_file, in_directory, certificates)]
     assert found >= {*machine, *ours}
 
 
@@ -123,7 +126,7 @@ def test_a_machine_without_a_file_of_authorities_is_asked_by_its_store(
     known = issue_certificates(["known.example"])
     (tmp_path / "known.pem").write_bytes(known.authority)
     loaded = ssl.create_default_context(cafile=str(tmp_path / "known.pem"))
-    nowhere = ssl.get_default_verify_paths()._replace(cafile="")
+    nowhere = ssl.get_default_verify_paths()._replace(cafile="", capath="")
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: nowhere)
     monkeypatch.setattr(ssl, "create_default_context", lambda: loaded)
     write_bundle(tmp_path / "bundle.pem", issue_certificates(HOSTS), more=[])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
@@ -92,14 +93,22 @@ def make_server_context(certificates: Certificates) -> ssl.SSLContext:
 
 
 def write_bundle(path: Path, certificates: Certificates, *, more: Sequence[str | None]) -> None:
-    """Writes the authority's certificate beside those that this machine trusts, and those in the files of `more`."""
+    """Writes the authority's certificate beside those that this machine trusts, and those in the places of `more`."""
     default = ssl.get_default_verify_paths()
-    files = [file for file in dict.fromkeys([default.cafile, *more]) if file and Path(file).is_file()]
-    known = b"".join(Path(file).read_bytes().strip() + b"\n" for file in files)
-    if not default.cafile:  # macOS's own Python, and systems with a directory only
+    known = b"".join(map(_read_certificates, dict.fromkeys(filter(None, [default.cafile or default.capath, *more]))))
+    if not known:  # Python from python.org on macOS, for one, knows no file
         context = ssl.create_default_context()
-        known += b"".join(ssl.DER_cert_to_PEM_cert(each).encode() for each in context.get_ca_certs(binary_form=True))
+        known = b"".join(ssl.DER_cert_to_PEM_cert(each).encode() for each in context.get_ca_certs(binary_form=True))
     path.write_bytes(known + certificates.authority)
+
+
+def _read_certificates(place: str) -> bytes:
+    """Returns the certificates in a file, or in the files of a directory, as OpenSSL and requests take both."""
+    texts = []
+    for file in sorted(Path(place).iterdir()) if Path(place).is_dir() else [Path(place)]:
+        with suppress(OSError):
+            texts.append(file.read_bytes().strip() + b"\n")
+    return b"".join(text for text in dict.fromkeys(texts) if b"-----BEGIN CERTIFICATE-----" in text)
 
 
 def _name(common_name: str) -> x509.Name:
