@@ -194,7 +194,7 @@ class AsyncTokenSource(_Source):
                 task.add_done_callback(partial(self._forget, key))
                 self._tasks[key] = task
             try:
-                await asyncio.wait([task])  # if this is cancelled, the task is not, unlike with `await task`
+                await _end_of(task)  # if this is cancelled, the task is not, unlike with `await task`
                 # If somebody cancelled every task there is, this one too, this caller may still want a token.
                 if not task.cancelled():
                     return task.result()
@@ -212,6 +212,25 @@ class AsyncTokenSource(_Source):
             return await in_thread(lambda: self._fetch(requirement, abandoned, asker))
         finally:
             abandoned.set()  # if the loop ends before the thread does, the thread waits no longer for lock or guard
+
+
+async def _end_of(task: asyncio.Task[Grant]) -> None:
+    """Waits until the task has ended.
+
+    `asyncio.wait` does the same, but from Python 3.14 on a cancellation makes it refer to itself: the cycle would keep
+    secrets in memory.
+    """
+    ended = task.get_loop().create_future()
+
+    def wake(_: object) -> None:
+        if not ended.done():
+            ended.set_result(None)
+
+    task.add_done_callback(wake)
+    try:
+        await ended
+    finally:
+        task.remove_done_callback(wake)
 
 
 def refuse_contradiction(profile: str, grant: Grant, settings: Settings, app: App | None) -> None:
