@@ -7,7 +7,7 @@ import sys
 from collections.abc import Collection, Iterable, Sequence
 from importlib import import_module
 from keyword import iskeyword
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from withings_auth.cli.ui.terminal import PROGRAM, answer, complain
 from withings_auth.validation import printable
@@ -87,7 +87,9 @@ def make_parser(commands: Collection[str] = tuple(COMMANDS)) -> Parser:
 class Parser(argparse.ArgumentParser):
     """argparse with our error format, and suggestions for mistyped flags."""
 
-    color = False  # from Python 3.14 on, argparse colours help by its own rules
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.color = False  # argparse colours help by rules of its own from Python 3.14 on, unless told otherwise
 
     def error(self, message: str) -> NoReturn:
         flag, was_given_a_value, _ = message.partition(": ignored explicit argument")
@@ -103,6 +105,12 @@ class Parser(argparse.ArgumentParser):
         known = [flag for action in self._actions for flag in action.option_strings]
         hint = f"{_suggest(names[0], known)}see {self.prog} --help"
         sys.exit(complain(f"unrecognized arguments: {printable(' '.join(names))}", hint, 2))
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        # argparse words this in another way with each version of Python.
+        if action.choices is not None and value not in action.choices:
+            message = f"“{printable(str(value), limit=40)}” is not one of {', '.join(action.choices)}"
+            raise argparse.ArgumentError(action, message)
 
     def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
         # argparse would ignore that help could not be written.

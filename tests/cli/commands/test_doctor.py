@@ -65,7 +65,7 @@ def named(text: str, desk: Desk) -> str:
     text = text.replace(Path(BROWSER).name, "PYTHON")
     text = re.sub(r"(CPython \S+ \()[\w.]+(\) on )\w+", r"\1PYTHON\2MACHINE", text)
     text = re.sub(r"(Machine +).*", r"\1WHERE", text)
-    text = re.sub(r"keeps others out \(\w+\)", "keeps others out (TYPE)", text)
+    text = re.sub(r"keeps others out( \([\w.]+\))?\n", "keeps others out (TYPE)\n", text)
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "DATE", text)
     text = re.sub(r"in \d+ ms(, which is slow)?", "in N ms", text)
     text = re.sub(r"withings-auth [\d.]+; .*", "withings-auth N.N.N; PACKAGES", text)

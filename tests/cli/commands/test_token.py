@@ -84,7 +84,9 @@ class TestForms:
         assert "hint: withings-auth token --env --shell fish" in finished.stderr
 
     def test_an_unknown_shell_is_refused(self, desk: Desk) -> None:
-        assert printed(desk, "--env", "--shell", "tcsh").returncode == 2
+        finished = printed(desk, "--env", "--shell", "tcsh")
+        assert (finished.returncode, finished.stdout) == (2, "")
+        assert "argument --shell: “tcsh” is not one of bash, zsh, fish, powershell\nhint: " in finished.stderr
 
     @pytest.mark.parametrize("form", FORMS)
     def test_an_error_prints_no_form(self, desk: Desk, form: str) -> None:

@@ -93,7 +93,14 @@ def test_a_closed_stream_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert coloured("text", "red", stream) == "text"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_is_plain_everywhere(desk: Desk, command: str) -> None:
+@pytest.mark.parametrize("command", [(), *((command,) for command in COMMANDS)], ids=" ".join)
+def test_help_is_plain_everywhere(desk: Desk, command: tuple[str, ...]) -> None:
     """Even with newer versions of Python, where argparse has colour rules of its own."""
-    assert "\x1b" not in on_screen(desk, command, "--help", FORCE_COLOR="1")
+    assert "\x1b" not in on_screen(desk, *command, "--help", FORCE_COLOR="1", PYTHON_COLORS="1")
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("token", "--help"), ("token", "--wait", "soon")], ids=" ".join)
+def test_so_it_is_in_a_pipe(desk: Desk, arguments: tuple[str, ...]) -> None:
+    """No variable of Python's brings colours into it."""
+    finished = desk.run(*arguments, FORCE_COLOR="1", PYTHON_COLORS="1")
+    assert "\x1b" not in finished.stdout + finished.stderr
