@@ -6,7 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.installed-runtime
 DEV := $(VENV)/.installed-dev
-PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
+SUPPORTED := 3.14 3.13 3.12 3.11
+PYTHONS := $(or $(PYTHON),python3 $(SUPPORTED:%=python%))
 JOBS ?= 4
 OLDEST := .venv-oldest
 PUBLISHED := .venv-published
@@ -32,7 +33,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-oldest simulate bench lint types format clean system dev published
+.PHONY: help demo test test-all test-oldest simulate bench lint types format clean system dev published
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +46,17 @@ test: system published lint types ## install what the tests need; check style, t
 	@$(BIN)/coverage run -m pytest --quiet --numprocesses=$(JOBS) --dist=worksteal
 	@$(BIN)/coverage combine --quiet && rm -f .coverage/data.* # left by processes that were killed while they wrote
 	@$(BIN)/coverage report
+
+test-all: ## run `make test` with each CPython that is found, from 3.11 to 3.14
+	@passed=; failed=; absent=; for version in $(SUPPORTED); do \
+		if ! python$$version -c 'import sys; sys.exit(sys.implementation.name != "cpython")' 2>/dev/null; \
+		then absent="$$absent $$version"; continue; fi; \
+		echo "== Python $$version"; \
+		if $(MAKE) --no-print-directory test VENV=.venv-$$version PYTHON=python$$version; \
+		then passed="$$passed $$version"; else failed="$$failed $$version"; fi; \
+	done; \
+	echo "== passed:$${passed:- none}; failed:$${failed:- none}; not found:$${absent:- none}"; \
+	[ -n "$$passed" ] && [ -z "$$failed" ]
 
 test-oldest: ## run the tests of code that calls a library with the oldest supported versions
 	@$(MAKE) --no-print-directory system dev VENV=$(OLDEST)
@@ -69,7 +81,7 @@ format: $(DEV) ## fix style and layout
 	@$(BIN)/ruff format --quiet
 
 clean: ## remove everything that these targets create
-	@rm -rf $(VENV) $(OLDEST) $(PUBLISHED) .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	@rm -rf $(VENV) $(OLDEST) $(PUBLISHED) .venv-3.* .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 	@find withings_auth tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/python:
