@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import sys
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from tests.support.logins import Desk
 from withings_auth.borrow.calls import HOSTS
 from withings_auth.borrow.certificates import Certificates, issue_certificates, make_server_context, write_bundle
 
@@ -132,3 +134,17 @@ def test_a_machine_without_a_file_of_authorities_is_asked_by_its_store(
     write_bundle(tmp_path / "bundle.pem", issue_certificates(HOSTS), more=[])
     assert ssl.PEM_cert_to_DER_cert(known.authority.decode()) in loaded.get_ca_certs(binary_form=True)
     assert known.authority.split(b"\n")[1] in (tmp_path / "bundle.pem").read_bytes()
+
+
+def test_without_its_package_the_user_hears_how_to_install_it(logged_in: Desk) -> None:
+    """Nothing is started, and nobody sees a traceback."""
+    script = (
+        "import sys; sys.modules['cryptography'] = None; from withings_auth.__main__ import run;"
+        "sys.argv = ['withings-auth', 'run', '--proxy', '--', 'echo', 'started']; run()"
+    )
+    ran = logged_in.cli.using(sys.executable, "-c")(script, env=logged_in.env)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == (
+        "withings-auth: error: run --as and run --proxy need the package cryptography, which is not installed\n"
+        "hint: install it in the checkout of withings-auth: pipx install --force '.[run-as]'\n"
+    )

@@ -25,7 +25,7 @@ try:
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 except ImportError as error:
     raise ConfigurationError(
-        "the package cryptography is not installed, which makes the proxy's certificates",
+        "run --as and run --proxy need the package cryptography, which is not installed",
         hint="install it in the checkout of withings-auth: pipx install --force '.[run-as]'",
     ) from error
 
