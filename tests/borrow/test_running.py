@@ -159,3 +159,19 @@ def test_what_a_killed_run_has_left_is_removed(login: Login, api: Api, tmp_path:
         assert sorted(left_in(tmp_path)) == ["withings-auth-run-alive", "withings-auth-run-file"]
     finally:
         os.close(alive)
+
+
+def test_runs_that_start_at_once_leave_each_other_alone(
+    login: Login, api: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A run that cleans up does not take the directory of one that has only just made it."""
+    make = tempfile.mkdtemp
+
+    def make_and_be_overtaken(*arguments: str, **names: str) -> str:
+        made = make(*arguments, **names)
+        running._remove_left_over()
+        return made
+
+    monkeypatch.setattr(tempfile, "mkdtemp", make_and_be_overtaken)
+    assert run(login, api, "true") == 0
+    assert left_in(tmp_path) == []

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from withings_auth.tokens.source import AsyncTokenSource
 
 _PREFIX = "withings-auth-run-"
+_NEW_PREFIX = "withings-auth-new-"
 _KILLED_BY = 128  # a shell adds the number of the signal
 
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
@@ -120,8 +121,10 @@ def _is_in_foreground() -> bool:
 def _private_directory() -> Iterator[Path]:
     """Makes a directory for this run, and removes it afterwards, and those of runs that were killed."""
     _remove_left_over()
-    directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    lock = _lock(directory)
+    # It is locked before it has a name by which another run, which cleans up as well, would find and remove it.
+    made = Path(tempfile.mkdtemp(prefix=_NEW_PREFIX))
+    lock = _lock(made)
+    directory = made.rename(made.with_name(made.name.replace(_NEW_PREFIX, _PREFIX)))
     try:
         yield directory
     finally:
