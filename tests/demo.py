@@ -19,7 +19,7 @@ from pathlib import Path
 
 from withings_auth.authorization import browser
 from withings_auth.authorization.environment import detect_environment
-from withings_auth.config.settings import state_directory
+from withings_auth.config.places import state_directory
 from withings_auth.errors import StoreError
 from withings_auth.store.keyring_store import KeyringStore
 

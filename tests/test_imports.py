@@ -13,7 +13,7 @@ import pytest
 import withings_auth
 from tests.support.canaries import Canaries
 from tests.support.keyring_daemon import SecretService
-from tests.support.programs import Cli
+from tests.support.programs import UNMEASURED, Cli
 from tests.support.stores import save_record
 from withings_auth.config.settings import open_store
 from withings_auth.model import App, Grant
@@ -29,21 +29,22 @@ TABLE: dict[str, set[str]] = {
         "validation": "",
         "wording": "",
         "threads": "errors",
-        "model": "errors validation",
+        "record": "errors validation",
+        "model": "errors validation record",
         "provider": "errors threads validation wording model",
-        "store": "errors threads validation model",
+        "store": "errors threads validation record model",
         "config": "errors validation model store",
-        "tokens": "errors threads validation wording model provider store config",
+        "tokens": "errors threads validation wording record model provider store config",
         "authorization": "errors threads validation wording model provider store config tokens",
         "adapters": "errors validation provider",
-        "borrow": "errors threads validation model provider store",
+        "borrow": "errors threads validation record model provider store",
         "profiles": "errors threads validation wording model provider store config borrow tokens",
         "doctor": "errors threads validation wording model provider store config tokens authorization profiles",
         "sandbox": "model",
         "testing": "errors threads model provider store config tokens sandbox",
         "cli": "errors threads validation wording model provider store config borrow tokens authorization profiles"
         " doctor sandbox",
-        "__main__": "cli",
+        "__main__": "tokens cli",
     }.items()
 }
 
@@ -64,7 +65,7 @@ LIBRARIES: dict[str, set[str]] = {
     "requests": {"adapters/requests.py", "testing/requests.py"},
     "keyring": {"store/backends.py", "store/keyring_calls.py", "store/secret_service.py"},
     "filelock": {"store/lock.py"},
-    "platformdirs": {"config/settings.py"},
+    "platformdirs": {"config/places.py"},
     "tomlkit": {"config/save.py"},
     "shtab": {"cli/commands/completion.py"},
 }
@@ -177,14 +178,20 @@ AS_COMMAND = "from withings_auth.__main__ import run; sys.argv = ['withings-auth
 AS_LIBRARY = "from withings_auth import TokenSource; print(TokenSource().access_token())"
 
 either_way = pytest.mark.parametrize("way", [AS_COMMAND, AS_LIBRARY], ids=["command", "library"])
+FOR_ALL_THE_REST = {"argparse", "dataclasses", "inspect", "pathlib", "shutil", "tempfile", "threading", "urllib.parse"}
 
 
 def loaded_by(cli: Cli, way: str, access_token: str) -> set[str]:
     """Returns everything in `sys.modules` of a real process after it has printed the token."""
-    ran = cli.using(sys.executable, "-c")(f"{AT_THE_END}\n{way}", allow=[access_token])
+    ran = cli.using(sys.executable, "-c")(f"{AT_THE_END}\n{way}", allow=[access_token], env=UNMEASURED)
     assert (ran.returncode, ran.stdout) == (0, f"{access_token}\n"), ran.stderr
     found = set(ran.stderr.split())
-    assert "withings_auth.tokens.source" in found
+    assert "platformdirs" not in found
+    if way == AS_COMMAND:
+        assert "withings_auth.tokens.shortcut" in found
+        assert found & (FOR_ALL_THE_REST | {"withings_auth.cli"}) == set()
+    else:
+        assert "withings_auth.tokens.source" in found
     return found
 
 
@@ -218,11 +225,11 @@ def test_a_valid_token_from_a_real_keyring_loads_nothing_heavy(
     secret_service: SecretService,
     way: str,
 ) -> None:
-    """No aiohttp, asyncio or yarl, whatever the keyring itself needs."""
+    """No aiohttp, asyncio or yarl, and jeepney instead of keyring and all that it needs."""
     secret_service.enter(monkeypatch)
     loaded = loaded_by(cli, way, log_in(canaries))
-    assert "keyring" in loaded
-    assert loaded & (HEAVY | {"filelock", "withings_auth.store.file_store"}) == set()
+    assert "jeepney" in loaded
+    assert loaded & (HEAVY | {"keyring", "secretstorage", "cryptography", "filelock", "logging"}) == set()
 
 
 def test_the_front_door_loads_nothing(cli: Cli) -> None:

@@ -13,6 +13,9 @@ def run() -> "NoReturn":
     # Until the command can tell that it was interrupted, Ctrl-C ends the process without a word, imports included.
     signal(SIGINT, SIG_DFL)
     import sys
+
+    if _print_stored_token(sys.argv[1:]):
+        sys.exit(0)
     import threading
 
     from withings_auth.cli import main
@@ -25,6 +28,31 @@ def run() -> "NoReturn":
     if any(thread.is_alive() for thread in threads):
         _end_at_once(code)
     sys.exit(code)
+
+
+def _print_stored_token(arguments: "list[str]") -> bool:
+    """Prints the stored token if the command line asks for no more than that, and it is valid; returns whether it did.
+
+    Most runs of `withings-auth token` end here. The others begin anew, with everything that they may need.
+    """
+    import os
+    import sys
+
+    profile, flags = None, arguments[1:]
+    if flags[:1] == ["--profile"] and len(flags) > 1:
+        profile, flags = flags[1], flags[2:]
+    if arguments[:1] != ["token"] or flags not in ([], ["--header"]) or not sys.stdout:
+        return False
+    from withings_auth.tokens.shortcut import stored_token
+
+    token = stored_token(profile)
+    if token is None:
+        return False
+    line = f"{'Authorization: Bearer ' if flags else ''}{token}\n".encode(sys.stdout.encoding)
+    try:
+        return os.write(sys.stdout.fileno(), line) == len(line)
+    except OSError:  # nothing was written, and the command says why
+        return False
 
 
 def _end_at_once(code: int) -> "NoReturn":

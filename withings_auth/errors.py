@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` takes longer to load than a valid token to read
     from collections.abc import Iterator
     from typing import Self
 
 COMMANDS_WITH_PROFILE = ("api", "configure", "doctor", "import", "login", "logout", "run", "status", "token")
 _NAMES_NONE = r"(?!(?:(?!withings-auth )[^;,()\n])*--(?:profile|all|sandbox|help)\b)"  # in the rest of the command
-_COMMAND = re.compile(rf"\bwithings-auth (?:{'|'.join(COMMANDS_WITH_PROFILE)})\b{_NAMES_NONE}")
+_COMMAND = rf"\bwithings-auth (?:{'|'.join(COMMANDS_WITH_PROFILE)})\b{_NAMES_NONE}"  # compiled only if needed
 
 
 class WithingsAuthError(Exception):
@@ -163,7 +163,7 @@ def secret_hint(profile: str) -> str:
 
 def name_profile(text: str, profile: str) -> str:
     """Returns the text with this profile in each command that takes one and names none, so that it can be pasted."""
-    return _COMMAND.sub(lambda found: found[0] + _flag(profile), text)
+    return re.sub(_COMMAND, lambda found: found[0] + _flag(profile), text)
 
 
 @contextmanager

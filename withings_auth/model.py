@@ -1,36 +1,15 @@
-"""The values that everything else uses, and the records that are stored.
-
-All of them are frozen, and secrets have no repr. Records are read strictly: anything that is not exactly one of ours
-raises `StoreCorrupt` and is left in place.
-"""
+"""The values that everything else uses, which are frozen. Secrets have no repr; `record` has how they are stored."""
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from dataclasses import asdict, dataclass, field
 
-from withings_auth.errors import ConfigurationError, StoreCorrupt
-from withings_auth.validation import (
-    is_client_id,
-    is_client_secret,
-    is_opaque_token,
-    is_scope,
-    is_service_url,
-    is_userid,
-    origin,
-    parsed_url,
-)
+from withings_auth.errors import ConfigurationError
+from withings_auth.record import TOKEN_PATH, corrupt, read_app, read_grant, write_record
+from withings_auth.validation import is_client_id, is_client_secret, is_scope, origin, parsed_url
 
 ALL_SCOPES = ("user.info", "user.metrics", "user.activity", "user.sleepevents")
 DEFAULT_REDIRECT_URI = "http://localhost:8000"
-TOKEN_PATH = "/v2/oauth2"  # noqa: S105  a path, not a password
-RECORD_VERSION = 1
-REMEDIES = {  # of a damaged record, by its kind
-    "app": "to replace it, without a new login: withings-auth configure",
-    "token": "to replace it: withings-auth login --replace; to remove it: withings-auth logout",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,15 +61,15 @@ class App:
 
     def to_record(self) -> str:
         """Returns the record to store under `app/<client_id>`."""
-        return _write(self)
+        return write_record(asdict(self))
 
     @classmethod
     def from_record(cls, text: str) -> App:
         """Reads what `to_record` wrote. Raises `StoreCorrupt`."""
         try:
-            return cls(**_read(cls, text, "app"))
+            return cls(**read_app(text))
         except ConfigurationError:
-            raise _corrupt("app") from None
+            raise corrupt("app") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,82 +133,9 @@ class Grant:
 
     def to_record(self) -> str:
         """Returns the record to store under `token/<profile>`."""
-        return _write(self)
+        return write_record(asdict(self))
 
     @classmethod
     def from_record(cls, text: str) -> Grant:
         """Reads what `to_record` wrote. Raises `StoreCorrupt`."""
-        grant = cls(**_read(cls, text, "token"))
-        sound = (
-            is_opaque_token(grant.access_token)
-            and is_opaque_token(grant.refresh_token)
-            and all(is_scope(scope) for scope in grant.scopes)
-            and is_userid(grant.userid)
-            and is_client_id(grant.client_id)
-            and is_service_url(grant.token_url)
-            and grant.token_url.endswith(TOKEN_PATH)
-        )
-        if not sound:
-            raise _corrupt("token")
-        return grant
-
-
-def _write(value: App | Grant) -> str:
-    # Compact, because a Windows credential holds at most 2,560 bytes of UTF-16.
-    return json.dumps({"version": RECORD_VERSION, **asdict(value)}, separators=(",", ":"))
-
-
-def _read(kind: type[App | Grant], text: str, name: str) -> dict[str, Any]:
-    """Returns the values of a record for the fields of its class, each of the field's type."""
-    record = _parse(text, name)
-    readers = {"str": _text, "int": _seconds, "tuple[str, ...]": _texts}
-    try:
-        return {each.name: readers[str(each.type)](record, each.name) for each in fields(kind)}
-    except ValueError:
-        raise _corrupt(name) from None
-
-
-def _parse(text: str, kind: str) -> dict[str, Any]:
-    record = None
-    with suppress(ValueError, RecursionError):  # not chained: a JSONDecodeError contains the whole text
-        record = json.loads(text)
-    if not isinstance(record, dict):
-        raise _corrupt(kind)
-    version = record.get("version")
-    if type(version) is int and version > RECORD_VERSION:
-        raise StoreCorrupt(
-            f"the stored {kind} record was written by a newer withings-auth",
-            hint="upgrade it in its checkout: git pull && pipx install --force .",
-            newer=True,
-        )
-    if type(version) is not int or version != RECORD_VERSION:
-        raise _corrupt(kind)
-    return record
-
-
-def _corrupt(kind: str) -> StoreCorrupt:
-    return StoreCorrupt(
-        f"the stored {kind} record is not one that withings-auth wrote",
-        hint=f"it was left in place; {REMEDIES[kind]}",
-    )
-
-
-def _text(record: dict[str, Any], name: str) -> str:
-    value = record.get(name)
-    if not isinstance(value, str):
-        raise ValueError(name)  # noqa: TRY004  one exception for every way a record can be wrong
-    return value
-
-
-def _texts(record: dict[str, Any], name: str) -> tuple[str, ...]:
-    value = record.get(name)
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ValueError(name)
-    return tuple(value)
-
-
-def _seconds(record: dict[str, Any], name: str) -> int:
-    value = record.get(name)
-    if type(value) is not int or not 0 <= value < 1 << 40:
-        raise ValueError(name)
-    return value
+        return cls(**read_grant(text))

@@ -6,7 +6,10 @@ Text that fails a check here is never saved, never sent in a header and never pa
 from __future__ import annotations
 
 import re
-from urllib.parse import SplitResult, urlsplit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
 
 _PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -77,6 +80,8 @@ def parsed_url(text: str) -> SplitResult | None:
     """
     if re.fullmatch(r"[!#-&(-;=?-\[\]_a-z~]+", text) is None or len(text) > 2000:
         return None
+    from urllib.parse import urlsplit  # here, because a valid token is returned without it
+
     try:
         parts = urlsplit(text)
         port = parts.port

@@ -12,14 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from withings_auth.config.settings import (
-    Settings,
-    checked_profile,
-    config_directory,
-    open_store,
-    read_settings,
-    state_directory,
-)
+from withings_auth.config.places import config_directory, state_directory
+from withings_auth.config.settings import Settings, checked_profile, open_store, read_settings
 from withings_auth.errors import ConfigurationError
 
 if TYPE_CHECKING:

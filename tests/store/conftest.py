@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from withings_auth.config.settings import state_directory
+from withings_auth.config.places import state_directory
 from withings_auth.model import Grant
 from withings_auth.store.keyring_store import KeyringStore
 from withings_auth.testing import SecretStorePromises

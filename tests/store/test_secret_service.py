@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.stores import clear_record, save_record
-from withings_auth.config.settings import state_directory
+from withings_auth.config.places import state_directory
 from withings_auth.errors import StoreCorrupt
 from withings_auth.store.keyring_store import KeyringStore
 from withings_auth.store.records import stored_grant

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from tests.support.places import Place, Reply, Seen, envelope
 from tests.support.stores import save_record
-from withings_auth.model import TOKEN_PATH, App, Grant
+from withings_auth.model import App, Grant
+from withings_auth.record import TOKEN_PATH
 from withings_auth.store.records import app_name, load_grant, token_name
 
 if TYPE_CHECKING:

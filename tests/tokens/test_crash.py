@@ -15,7 +15,7 @@ from tests.tokens.combinations import OF_REFUSALS, Combinations
 from tests.tokens.mortal import replacing_store
 from tests.tokens.processes import Ended, Processes, await_refresh
 from tests.tokens.scene import HOUR, LIFE, Clock, Scene, digest
-from withings_auth.config.settings import state_directory
+from withings_auth.config.places import state_directory
 from withings_auth.errors import LoginRequired
 from withings_auth.sandbox import Sandbox
 from withings_auth.store.file_store import FileStore

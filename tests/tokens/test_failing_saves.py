@@ -21,7 +21,7 @@ from tests.support.programs import Cli
 from tests.tokens.combinations import OF_REFUSALS, OF_REPETITIONS, Combinations
 from tests.tokens.processes import Ended, Processes, await_refresh
 from tests.tokens.scene import HOUR, LIFE, Clock, Scene, digest
-from withings_auth.config.settings import state_directory
+from withings_auth.config.places import state_directory
 from withings_auth.errors import LockBusy, StoreNotDurable, StoreUnavailable
 from withings_auth.model import Grant
 from withings_auth.sandbox import Sandbox

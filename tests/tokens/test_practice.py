@@ -47,20 +47,20 @@ def listening() -> Iterator[socket.socket]:
 
 
 def test_it_ends_when_nothing_listens_where_its_sandbox_was(listening: socket.socket, stopped: str) -> None:
-    assert not practice_has_ended("sandbox", grant_of(f"http://127.0.0.1:{listening.getsockname()[1]}"))
-    assert practice_has_ended("sandbox", grant_of(stopped))
+    assert not practice_has_ended("sandbox", grant_of(f"http://127.0.0.1:{listening.getsockname()[1]}").token_url)
+    assert practice_has_ended("sandbox", grant_of(stopped).token_url)
 
 
 def test_another_profile_or_service_is_not_for_practice(stopped: str) -> None:
     """Somebody's own service may be down for a while, and a real one is not even asked."""
-    assert not practice_has_ended("default", grant_of(stopped))
-    assert not practice_has_ended("sandbox", grant_of("https://wbsapi.withings.invalid"))
+    assert not practice_has_ended("default", grant_of(stopped).token_url)
+    assert not practice_has_ended("sandbox", grant_of("https://wbsapi.withings.invalid").token_url)
 
 
 def test_what_is_uncertain_is_not_the_end(listening: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("withings_auth.tokens.practice._PROBE_SECONDS", 0.05)
     with socket.create_connection(listening.getsockname()):
-        assert not practice_has_ended("sandbox", grant_of(f"http://127.0.0.1:{listening.getsockname()[1]}"))
+        assert not practice_has_ended("sandbox", grant_of(f"http://127.0.0.1:{listening.getsockname()[1]}").token_url)
 
 
 def test_its_token_is_not_handed_out_any_more(stopped: str) -> None:

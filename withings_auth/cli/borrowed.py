@@ -14,7 +14,8 @@ from withings_auth.borrow.preparing import complete_command, complete_environmen
 from withings_auth.borrow.programs import ANY, find_program, known_programs
 from withings_auth.cli.options import open_store
 from withings_auth.cli.ui.terminal import answer, report
-from withings_auth.config.settings import Settings, config_file
+from withings_auth.config.places import config_file
+from withings_auth.config.settings import Settings
 from withings_auth.errors import ConfigurationError, WithingsAuthError
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import load_grant

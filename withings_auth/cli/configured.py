@@ -8,8 +8,9 @@ from contextlib import suppress
 
 from withings_auth.cli.options import to_paste
 from withings_auth.cli.ui.terminal import PROGRAM, tell
+from withings_auth.config.places import CONFIG_FILE, config_directory
 from withings_auth.config.save import save_values
-from withings_auth.config.settings import CONFIG_FILE, Settings, config_directory
+from withings_auth.config.settings import Settings
 from withings_auth.errors import LockBusy, StoreError
 from withings_auth.model import App
 from withings_auth.store.base import SecretStore

@@ -13,13 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from withings_auth.config.lines import COMMANDS, read_plainly
 from withings_auth.errors import ConfigurationError
 from withings_auth.store.files import read_plain
 from withings_auth.store.safety import OTHERS_HAVE_ACCESS, SETTINGS, SETTINGS_PLACE, Rule, find_fault, quoted
 from withings_auth.validation import printable
 
 PROGRAMS = "programs"
-_COMMANDS = ("on_renewed", "on_login_needed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +59,21 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise ConfigurationError(
             f"cannot read {printable(str(file))}: {error.strerror}", hint="make it a small text file that you can read"
         ) from error
-    import tomllib  # here, because most users have no config.toml
-
     try:
-        return tomllib.loads(content.decode("utf-8"))
+        return _parse(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise ConfigurationError(
             f"{printable(str(file))} is not TOML: {printable(str(error))}", hint="fix that line and try again"
         ) from None
+
+
+def _parse(text: str) -> dict[str, Any]:
+    plain = read_plainly(text)
+    if plain is not None:
+        return dict(plain)
+    import tomllib  # here, because most files do without it
+
+    return tomllib.loads(text)
 
 
 def _as_string(name: str, value: object, file: Path) -> str:
@@ -74,7 +81,7 @@ def _as_string(name: str, value: object, file: Path) -> str:
     place = f"“{name}” in {printable(str(file))}"
     if name == "scopes" and isinstance(value, list):
         return ",".join(map(str, value))
-    if name in _COMMANDS and isinstance(value, list):
+    if name in COMMANDS and isinstance(value, list):
         from withings_auth.config.commands import join_words
 
         return join_words(value, place)

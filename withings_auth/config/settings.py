@@ -6,7 +6,6 @@ The order is the same for every setting and every program. An empty variable cou
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +13,8 @@ from typing import Any
 
 from withings_auth.config.app import PartialApp, parse_scopes
 from withings_auth.config.file import read_config
+from withings_auth.config.lines import DEFAULT_PROFILE, VARIABLES
+from withings_auth.config.places import config_file, state_directory
 from withings_auth.errors import ConfigurationError
 from withings_auth.model import Endpoints
 from withings_auth.store import KEYRING, expanded_name, open_named_store
@@ -21,24 +22,10 @@ from withings_auth.store.base import SecretStore
 from withings_auth.store.records import only_app, sound_app, sound_grant, stored_app, stored_grant
 from withings_auth.validation import is_client_id, is_client_secret, is_profile, is_service_url, printable
 
-DEFAULT_PROFILE = "default"
-CONFIG_FILE = "config.toml"
 _PROFILE_NAMES = (
     "use up to 64 letters, digits, dots, hyphens and underscores, starting with a letter or a digit;"
     " names of Windows devices, such as con, are not allowed"
 )
-
-# Each setting's name in config.toml and the environment variable that overrides it; some have no variable.
-_VARIABLES = {
-    "client_id": "WITHINGS_CLIENT_ID",
-    "redirect_uri": "WITHINGS_REDIRECT_URI",
-    "scopes": "WITHINGS_SCOPES",
-    "listen": "",
-    "store": "WITHINGS_AUTH_STORE",
-    "profile": "WITHINGS_AUTH_PROFILE",
-    "on_renewed": "",
-    "on_login_needed": "",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +88,7 @@ def read_settings(
     """
     environ = os.environ if environ is None else environ
     file = config_file(directory)
-    config = read_config(file, known=_VARIABLES)
+    config = read_config(file, known=VARIABLES)
     sources = _Sources(arguments or {}, name_argument, environ, config.values, file)
     client_secret = environ.get("WITHINGS_CLIENT_SECRET") or None
     if client_secret is not None and not is_client_secret(client_secret):
@@ -176,39 +163,6 @@ def checked_profile(name: str) -> str:
     return name.lower()
 
 
-def state_directory() -> Path:
-    """Returns the directory of the keyring's locks and stamps: one place for desktop, cron and services alike.
-
-    XDG_STATE_HOME is ignored, because a cron job does not have the desktop's.
-    """
-    if sys.platform in {"darwin", "win32"}:
-        import platformdirs
-
-        return _find_home(lambda: platformdirs.user_data_path("withings-auth", appauthor=False))
-    return _find_home(Path.home) / ".local" / "state" / "withings-auth"
-
-
-def config_directory() -> Path:
-    """Returns the directory of config.toml, following the platform's conventions."""
-    import platformdirs
-
-    return _find_home(lambda: platformdirs.user_config_path("withings-auth", appauthor=False))
-
-
-def config_file(directory: Path | None = None) -> Path:
-    """Returns where config.toml is, or would be."""
-    return (config_directory() if directory is None else directory) / CONFIG_FILE
-
-
-def _find_home(find: Callable[[], Path]) -> Path:
-    try:
-        return find()
-    except RuntimeError:  # as in a container with a numeric user
-        raise ConfigurationError(
-            "this user has no home directory", hint="set HOME to a directory that this user owns"
-        ) from None
-
-
 @dataclass(frozen=True, slots=True)
 class _Sources:
     """The places that may have a setting: arguments before variables before the file."""
@@ -224,7 +178,7 @@ class _Sources:
         argument = self.arguments.get(name)
         if argument is not None:
             return argument, self.name_argument(name)
-        variable = _VARIABLES[name]
+        variable = VARIABLES[name]
         if self.environ.get(variable):
             return self.environ[variable], variable
         return self.in_file.get(name), f"“{name}” in {printable(str(self.file))}"

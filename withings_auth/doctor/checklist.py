@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from withings_auth.config.app import PartialApp
-from withings_auth.config.settings import Settings, known_app, state_directory
+from withings_auth.config.places import state_directory
+from withings_auth.config.settings import Settings, known_app
 from withings_auth.doctor import cron, service, setup, storage
 from withings_auth.doctor.redact import Redactor, make_redactor
 from withings_auth.doctor.results import Result, Verdict, run_check, skipped

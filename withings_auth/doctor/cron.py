@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from withings_auth.config.settings import state_directory
+from withings_auth.config.places import state_directory
 from withings_auth.doctor.results import Result, ok, skipped, warning
 from withings_auth.doctor.storage import PROBE
 from withings_auth.errors import StoreError, WithingsAuthError

@@ -19,7 +19,8 @@ from withings_auth.authorization.browser import NotStarted, choose
 from withings_auth.authorization.environment import Environment, detect_environment
 from withings_auth.authorization.sockets import listen
 from withings_auth.config.app import PartialApp
-from withings_auth.config.settings import CONFIG_FILE, Settings, config_directory
+from withings_auth.config.places import CONFIG_FILE, config_directory
+from withings_auth.config.settings import Settings
 from withings_auth.doctor.results import Result, ok, skipped, warning
 from withings_auth.errors import ConfigurationError
 from withings_auth.model import Endpoints

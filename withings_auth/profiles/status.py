@@ -160,5 +160,5 @@ def read_status(
         unknown_until=unknown_until,
         refused_at=None if refusal is None else refusal.at,
         renewal_under_way=under_way,
-        practice_ended=practice_has_ended(profile, grant),
+        practice_ended=practice_has_ended(profile, grant.token_url),
     )

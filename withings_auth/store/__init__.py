@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 from withings_auth.errors import ConfigurationError
-from withings_auth.store.base import SecretStore
 from withings_auth.validation import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` takes longer to load than a record
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from withings_auth.store.base import SecretStore
 
 KEYRING = "keyring"
 CHOOSE_FILES = "withings-auth configure --store file:~/.withings-auth (“store” in config.toml)"
@@ -54,6 +57,8 @@ def _directory(name: str) -> Path | None:
     kind, _, directory = name.partition(":")
     if kind != "file" or not directory or "\0" in directory:
         return None
+    from pathlib import Path  # here, because a valid token is returned without it
+
     try:
         return Path(directory).expanduser()
     except RuntimeError:  # a `~` that belongs to nobody

@@ -24,6 +24,7 @@ from keyring.util.platform_ import config_root
 
 from withings_auth.errors import StoreUnavailable
 from withings_auth.store import CHOOSE_FILES
+from withings_auth.store.fast_lane import DESCRIPTION as DESKTOP_KEYRING
 from withings_auth.store.session_bus import session_bus_address
 from withings_auth.validation import printable
 
@@ -35,11 +36,10 @@ logger = logging.getLogger(__name__)
 _VARIABLE = "PYTHON_KEYRING_BACKEND"  # an empty one counts as unset, which keyring itself would try to load
 _SECRET_SERVICE = "keyring.backends.SecretService"  # noqa: S105  a module
 _SECRET_SERVICE_PRIORITY = 5.0  # keyring's own, which can be read only if the environment names the bus
-_DESKTOP_KEYRING = "the keyring of this desktop (Secret Service)"
 _PROTECTING = {
     "linux": (
-        (_SECRET_SERVICE, "Keyring", _DESKTOP_KEYRING),
-        ("keyring.backends.libsecret", "Keyring", _DESKTOP_KEYRING),
+        (_SECRET_SERVICE, "Keyring", DESKTOP_KEYRING),
+        ("keyring.backends.libsecret", "Keyring", DESKTOP_KEYRING),
         ("keyring.backends.kwallet", "DBusKeyring", "KWallet"),
     ),
     "darwin": (("keyring.backends.macOS", "Keyring", "the macOS Keychain"),),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from withings_auth.errors import StoreCorrupt, StoreNotDurable
-from withings_auth.model import REMEDIES
+from withings_auth.record import REMEDIES
 from withings_auth.store.base import HeldName
 from withings_auth.store.file_system import is_shared
 from withings_auth.store.files import (

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 
 from withings_auth.errors import StoreNotDurable, StoreUnavailable
 from withings_auth.store import CHOOSE_FILES
-from withings_auth.store.backends import Backend, find_backend, remedies
 from withings_auth.store.base import HeldName
+from withings_auth.store.fast_lane import DESCRIPTION, SAVED_IN, SERVICE_PREFIX, USERNAME, read_fast
 from withings_auth.store.file_system import is_shared
 from withings_auth.store.files import (
     NOTES,
@@ -33,15 +33,15 @@ from withings_auth.store.files import (
     replace_file,
     unusable,
 )
-from withings_auth.store.keyring_calls import Keyring, KeyringCalls
-from withings_auth.store.lock import FileNotes, file_lock
 from withings_auth.store.safety import LOCKS, refuse_unsafe_places
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
-SERVICE_PREFIX = "withings-auth/"
-USERNAME = "withings-auth"
+    from withings_auth.store.backends import Backend
+    from withings_auth.store.keyring_calls import Keyring, KeyringCalls
+    from withings_auth.store.lock import FileNotes
+
 PATIENCE_SECONDS = 10.0
 PATIENCE_ON_A_TERMINAL_SECONDS = 60.0
 MOST_COPIES = 10
@@ -53,6 +53,7 @@ class KeyringStore:
 
     `state` is the directory for locks, notes and stamps. `patience_seconds` limits every call to the keyring;
     `announce` is called once when the wait for a locked keyring becomes noticeable, so that the user unlocks it.
+    `choose` is for another keyring than the one of this machine.
     """
 
     def __init__(
@@ -61,19 +62,34 @@ class KeyringStore:
         *,
         patience_seconds: float = PATIENCE_SECONDS,
         announce: Callable[[], None] = lambda: None,
-        choose: Callable[[], Backend] = find_backend,
+        choose: Callable[[], Backend] | None = None,
     ) -> None:
         self._state = state
-        self._keyring = Keyring(choose, patience_seconds, announce)
+        self._patience_seconds = patience_seconds
+        self._announce = announce
+        self._choose = choose
+        self._read_fast = False
         self._of_this_thread = threading.local()
 
     @property
     def description(self) -> str:
-        return self._keyring.description
+        return DESCRIPTION if self._read_fast else self._keyring.description
+
+    @cached_property
+    def _keyring(self) -> Keyring:
+        from withings_auth.store.backends import find_backend  # here, because keyring takes long to load
+        from withings_auth.store.keyring_calls import Keyring
+
+        return Keyring(self._choose or find_backend, self._patience_seconds, self._announce)
 
     def load(self, name: str) -> str | None:
         """Returns the record, even one that a crash left half replaced."""
         self._refuse_unsafe_state(self._stamp_path(name).parent)
+        if self._choose is None and self._calls_around()[0] is None:
+            fast = read_fast(str(self._state), name)
+            self._read_fast = fast is not None
+            if fast is not None:
+                return fast
         with self._calls() as calls:
             text = calls.make("read", lambda backend: _read(backend, name), changes=False)
         stamp = self._stamp_path(name)
@@ -106,6 +122,8 @@ class KeyringStore:
     @contextmanager
     def lock(self, name: str, timeout: float) -> Iterator[HeldName]:
         """Holds the name; a save that exceeds its time limit keeps the lock until it returns."""
+        from withings_auth.store.lock import file_lock  # here, because a valid token is returned without it
+
         path = self._state / f"{name}.lock"
         self._refuse_unsafe_state(path.parent)
         with self._calls(of_a_lock=True) as calls, file_lock(path, timeout, finish=calls.finish) as notes:
@@ -114,7 +132,9 @@ class KeyringStore:
     @contextmanager
     def _calls(self, *, of_a_lock: bool = False) -> Iterator[KeyringCalls]:
         """Yields the calls of the block around this one, or new ones; a lock does not wait for what another one did."""
-        outer, outer_is_a_lock = getattr(self._of_this_thread, "calls", (None, False))
+        from withings_auth.store.keyring_calls import KeyringCalls
+
+        outer, outer_is_a_lock = self._calls_around()
         if outer is not None and not (of_a_lock and outer_is_a_lock):
             yield outer
             return
@@ -124,6 +144,11 @@ class KeyringStore:
                 yield calls
             finally:
                 self._of_this_thread.calls = outer, outer_is_a_lock
+
+    def _calls_around(self) -> tuple[KeyringCalls | None, bool]:
+        """Returns the calls of the block around this one, if there is one, and whether it is a lock's."""
+        calls: tuple[KeyringCalls | None, bool] = getattr(self._of_this_thread, "calls", (None, False))
+        return calls
 
     def latest_note(self, name: str) -> str | None:
         """Returns what the lock's holder, or a former one, has noted."""
@@ -169,7 +194,7 @@ class _HeldRecord:
     def save(self, text: str) -> None:
         def write(backend: Backend) -> None:
             _write(backend, self.name, text)
-            _touch(self.stamp)
+            _touch(self.stamp, "" if backend.connect is None else SAVED_IN)
 
         self.calls.make("save", write, secret=text)
 
@@ -222,11 +247,12 @@ def _read(backend: Backend, name: str) -> str | None:
     return None
 
 
-def _touch(stamp: Path) -> None:
+def _touch(stamp: Path, saved_in: str = "") -> None:
+    """Changes the stamp, which says where the record was saved if it is one that `fast_lane` can read."""
     try:
         make_private_directory(stamp.parent)
         with suppress(NotSynced):  # a power cut can cost only the name, and the index repairs itself
-            replace_file(stamp, "")
+            replace_file(stamp, saved_in)
     except OSError as error:
         raise unusable(stamp, error) from error
 
@@ -252,4 +278,6 @@ def _delete(keyring: KeyringBackend, service: str) -> bool:
         if keyring.get_password(service, USERNAME) is None:
             return removed > 0
         keyring.delete_password(service, USERNAME)
+    from withings_auth.store.backends import remedies
+
     raise StoreUnavailable("the keyring still holds a record after removing it", hint=remedies())

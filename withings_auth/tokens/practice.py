@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from withings_auth.errors import LoginRequired
-from withings_auth.model import Grant
 from withings_auth.validation import is_loopback_url, parsed_url
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from withings_auth.model import Grant
 
 PRACTICE_PROFILE = "sandbox"
 PRACTICE_END = "its sandbox has stopped"
@@ -15,10 +18,10 @@ PRACTICE_HINT = (
 _PROBE_SECONDS = 3.0  # Windows takes two to refuse a connection
 
 
-def practice_has_ended(profile: str, grant: Grant) -> bool:
-    """Returns whether the login was made for practice and nothing listens where its sandbox was."""
-    parts = parsed_url(grant.token_url)
-    if profile != PRACTICE_PROFILE or parts is None or not is_loopback_url(grant.token_url):
+def practice_has_ended(profile: str, token_url: str) -> bool:
+    """Returns whether the login, from this URL, was made for practice and nothing listens there any more."""
+    parts = parsed_url(token_url) if profile == PRACTICE_PROFILE else None
+    if parts is None or not is_loopback_url(token_url):
         return False
     import socket  # here, because no other login needs it
 
@@ -33,5 +36,5 @@ def practice_has_ended(profile: str, grant: Grant) -> bool:
 
 def refuse_ended_practice(profile: str, grant: Grant) -> None:
     """Raises `LoginRequired` if the login was made for practice and its sandbox has stopped."""
-    if practice_has_ended(profile, grant):
+    if practice_has_ended(profile, grant.token_url):
         raise LoginRequired(f"the practice of profile {profile} has ended: {PRACTICE_END}", hint=PRACTICE_HINT)

@@ -9,7 +9,8 @@ import pytest
 from tests.support.logins import Desk
 from tests.support.visitor import VISITOR
 from withings_auth import App, AsyncTokenSource, TokenSource, login_sync
-from withings_auth.config.settings import config_directory, read_settings
+from withings_auth.config.places import config_directory
+from withings_auth.config.settings import read_settings
 from withings_auth.errors import LoginRequired
 from withings_auth.store.records import load_grant
 

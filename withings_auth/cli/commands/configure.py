@@ -24,8 +24,9 @@ from withings_auth.cli.ui.prompts import (
 )
 from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, tell
 from withings_auth.config.app import PartialApp
+from withings_auth.config.places import CONFIG_FILE, config_directory
 from withings_auth.config.save import save_app
-from withings_auth.config.settings import CONFIG_FILE, Settings, config_directory, known_app
+from withings_auth.config.settings import Settings, known_app
 from withings_auth.errors import ConfigurationError, ProviderError, StoreCorrupt
 from withings_auth.model import ALL_SCOPES, DEFAULT_REDIRECT_URI, App
 from withings_auth.provider.failures import DASHBOARD

@@ -142,7 +142,7 @@ def _read(options: argparse.Namespace) -> Settings:
 def _holds_ended_practice(settings: Settings, store: SecretStore) -> bool:
     """Whether the profile's login is of no use to anybody, so that a login for another sandbox may replace it."""
     grant = stored_grant(store, settings.profile) if settings.profile == PRACTICE_PROFILE else None
-    return grant is not None and practice_has_ended(settings.profile, grant)
+    return grant is not None and practice_has_ended(settings.profile, grant.token_url)
 
 
 def _own_app(options: argparse.Namespace, settings: Settings, store: SecretStore, proved: App | None) -> App:

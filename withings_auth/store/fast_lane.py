@@ -1,0 +1,110 @@
+"""Reads a record from the Secret Service over D-Bus, with jeepney alone.
+
+Loading keyring, what it is made of and its cryptography takes several times as long as this. It is only for a record
+that was saved in the Secret Service, if keyring would choose that again, and it gives way to keyring at the slightest
+surprise: the keyring is locked or does not answer, there is another collection or item with the record, or an error.
+The record passes the user's own bus as it is, in a session without encryption: only a program that could read it anyway
+can listen there.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+DESCRIPTION = "the keyring of this desktop (Secret Service)"
+SAVED_IN = "Secret Service"  # what a stamp says of a record that was saved there
+SERVICE_PREFIX = "withings-auth/"
+USERNAME = "withings-auth"
+PATIENCE_SECONDS = 3.0
+_SERVICE = "org.freedesktop.secrets"
+_ROOT = "/org/freedesktop/secrets"
+_OURS = ("", "keyring.backends.SecretService.Keyring")
+
+_gave_way = False
+
+
+def read_fast(state: str, name: str) -> str | None:
+    """Returns the record under this name; None if keyring has to look for it.
+
+    `state` is the directory with the stamps. Once this has given way, it is out of the way for good: what keyring has
+    loaded by then, it need not load again.
+    """
+    global _gave_way  # noqa: PLW0603  about what this process has loaded
+    if _gave_way or not _is_usable(state, name, os.environ):
+        return None
+    try:
+        text = _ask(_address(os.environ), {"service": f"{SERVICE_PREFIX}{name}", "username": USERNAME})
+    except Exception:  # noqa: BLE001  whatever it is, keyring will meet it too, and knows what to say
+        text = None
+    _gave_way = text is None
+    return text
+
+
+def _is_usable(state: str, name: str, environ: Mapping[str, str]) -> bool:
+    """Whether the record was saved in the Secret Service, and keyring would look for it there."""
+    if sys.platform != "linux" or environ.get("PYTHON_KEYRING_BACKEND", "") not in _OURS:
+        return False
+    # There, keyring prefers KWallet.
+    if "KDE" in environ.get("XDG_CURRENT_DESKTOP", "").split(":"):
+        return False
+    if any(variable.startswith("KEYRING_PROPERTY_") for variable in environ):
+        return False
+    settings = environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")  # noqa: PTH111  as keyring looks
+    if os.path.lexists(f"{settings}/python_keyring/keyringrc.cfg"):
+        return False
+    from withings_auth.store.own_files import Unusual, read_own
+
+    try:
+        return read_own(f"{state}/{name}.stamp") == SAVED_IN
+    except (OSError, Unusual):
+        return False
+
+
+def _address(environ: Mapping[str, str]) -> str:
+    """Returns the address of the bus. Raises LookupError if there is none."""
+    if named := environ.get("DBUS_SESSION_BUS_ADDRESS"):
+        return named
+    from withings_auth.store.session_bus import session_bus_address
+
+    address = session_bus_address(environ)
+    if address is None:
+        raise LookupError
+    return address
+
+
+def _ask(address: str, attributes: Mapping[str, str]) -> str | None:
+    """Returns the only record with these attributes; None if there are none or several. Raises what jeepney raises."""
+    from jeepney import DBusAddress, new_method_call  # type: ignore[import-untyped]  # it has no types
+    from jeepney.bus import get_bus  # type: ignore[import-untyped]  # as above
+    from jeepney.io.blocking import DBusConnection, prep_socket  # type: ignore[import-untyped]  # as above
+    from jeepney.wrappers import unwrap_msg  # type: ignore[import-untyped]  # as above
+
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
+
+    class Impatient(DBusConnection):  # type: ignore[misc]  # it has no types
+        """Waits until then and no longer, for an answer to its greeting too."""
+
+        def receive(self, *, timeout: float | None = None) -> object:  # noqa: ARG002  all have the same
+            return super().receive(timeout=give_up_at - time.monotonic())
+
+    with prep_socket(get_bus(address), timeout=PATIENCE_SECONDS) as socket, Impatient(socket) as bus:
+
+        def call(path: str, interface: str, method: str, signature: str, *body: object) -> tuple[Any, ...]:
+            to = DBusAddress(path, _SERVICE, f"org.freedesktop.Secret.{interface}")
+            answer: tuple[Any, ...] = unwrap_msg(bus.send_and_get_reply(new_method_call(to, method, signature, body)))
+            return answer
+
+        unlocked, locked = call(_ROOT, "Service", "SearchItems", "a{ss}", attributes)
+        (collection,) = call(_ROOT, "Service", "ReadAlias", "s", "default")
+        if locked or [item.rpartition("/")[0] for item in unlocked] != [collection]:
+            return None
+        _, session = call(_ROOT, "Service", "OpenSession", "sv", "plain", ("s", ""))
+        ((_, encryption, secret, _),) = call(unlocked[0], "Item", "GetSecret", "o", session)
+        return None if encryption else secret.decode("utf-8")
