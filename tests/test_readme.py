@@ -181,7 +181,8 @@ def test_it_goes_from_what_people_need_to_what_they_look_up() -> None:
     assert places == sorted(places)
     headings = re.findall(r"(?m)^## (.*)$", README)
     needs = ["On a desktop", "Without a screen", "In a container", "Every morning", "In the shell", "In Python"]
-    programs = ["In other languages", "Coming from a script of your own", "In your tests"]
+    others = "withings-sync, MCP servers and others"
+    programs = ["In other languages", others, "Coming from a script of your own", "In your tests"]
     last = ["Troubleshooting", "One login for all programs", "Reference", "Security and contributing"]
     assert headings == [*needs, *programs, *last]
     assert re.fullmatch(r"\s*<details>\n<summary>.*</details>\s*", section("Reference"), re.DOTALL)

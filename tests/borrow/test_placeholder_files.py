@@ -142,7 +142,7 @@ class TestLoginsOfTheirOwn:
         ],
     )
     def test_a_login_is_never_overwritten(self, places: Places, canaries: Canaries, login: dict[str, Any]) -> None:
-        """Exit code 2, with the command that imports it, and no other file of the program is written either."""
+        """Statement 52: exit code 2, with the command that imports it, and no other file is written either."""
         path = places.home / "tokens.json"
         secret = canaries.plant("a token")
         path.write_text(json.dumps(login).replace('"A"', f'"{secret}"').replace('"B"', f'"{secret}"'))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.borrow.test_placeholder_files import TOKEN
+from tests.support.readme import blocks, example, section
 from withings_auth.borrow.descriptions import Description
 from withings_auth.borrow.placeholder_files import Places, write_files
 from withings_auth.borrow.placeholders import ACCESS_TOKEN, CLIENT_SECRET, REFRESH_TOKEN
@@ -153,6 +156,25 @@ class TestArguments:
         places = find(self.SYNC, *words)
         found = complete_command(self.SYNC, words, places, stand_ins(TOKEN, places))
         assert " ".join(found).replace(str(places.directory), "DIR" if places.is_ours else "own") == completed
+
+
+def test_the_readme_has_the_line_for_each_program() -> None:
+    """For the shell, cron, an MCP client and a container; the image takes the program that is named."""
+    text = section("withings-sync, MCP servers and others")
+    lines = [shlex.split(line, comments=True) for line in "\n".join(blocks("sh", text)).splitlines()]
+    runs = [line[line.index("run") :] for line in lines if line[:2] != ["docker", "build"]]
+    named = {words[2] for words in runs if words[1:2] == ["--as"]}
+    assert named == KNOWN.keys()
+    assert ["run", "--proxy", "--", "python3", "anything.py"] in runs
+    assert all(words[words.index("--") + 1 :] for words in runs)
+    (cron,) = re.findall(r"`0 8 \* \* \* (.*?)`", text)
+    assert cron.replace("~/.local/bin/", "") == blocks("sh", text)[0].splitlines()[0]
+    (client,) = re.findall(r'`("command": .*?)`', text)
+    assert [json.loads(f"{{{client}}}")["command"], *json.loads(f"{{{client}}}")["args"]] in lines
+    (build,) = (line for line in lines if line[:2] == ["docker", "build"])
+    argument = build[build.index("--build-arg") + 1]
+    assert f"ARG {argument.partition('=')[0]}=" in example("Dockerfile")
+    assert f"${argument.partition('=')[0]} " in example("Dockerfile")
 
 
 def test_nothing_secret_stands_for_anything() -> None:

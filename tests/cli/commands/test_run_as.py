@@ -138,7 +138,7 @@ class TestARefreshedFile:
     """`--refresh-file`: for what talks to Withings past the proxy."""
 
     def test_it_has_a_token_that_works_until_the_program_ends(self, described: Desk) -> None:
-        """One with at least an hour and a half to live, and then the placeholder."""
+        """Statement 52: one with at least an hour and a half to live, and then the placeholder."""
         grant = described.put_login(age=10_800 - 5_399)
         words = ("--as", "mine", "--refresh-file", "--", sys.executable, "-c", PAST_THE_PROXY)
         program = described.cli.start("run", *words, env=described.env, stdin=True)
@@ -153,6 +153,7 @@ class TestARefreshedFile:
         assert not any(secret in tokens_file(described).read_text() for secret in described.sandbox.secrets)
 
     def test_what_a_killed_run_left_goes_with_the_next(self, described: Desk) -> None:
+        """Statement 52: the access token gives way to the placeholder before the program is started again."""
         words = ("--as", "mine", "--refresh-file", "--", "sh", "-c", "echo $PPID; exec cat")
         program = described.cli.start("run", *words, env=described.env, stdin=True)
         os.kill(int(program.stdout.line(r"^\d+$")), signal.SIGKILL)
