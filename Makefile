@@ -109,14 +109,14 @@ dev: $(DEV)
 
 # Each program in an environment of its own, as its users have it. Most of them ask for Python 3.12 or 3.13 but run with
 # 3.11 too, which is all that Debian 12 has, so their wish is ignored. Each line of the list is a pin.
-$(PUBLISHED)/.installed: tests/borrow/published.txt | $(DEV)
+$(PUBLISHED)/.installed: tests/borrow/published/pins.txt | $(DEV)
 	@echo 'Installing the published programs that the tests run'
 	@rm -rf $(PUBLISHED)
 	@xargs -P $(JOBS) -n 1 sh -c 'environment=$(PUBLISHED)/$${0%%=*}; $(BIN)/python -m venv --without-pip $$environment \
 		&& $(BIN)/python -m pip --python $$environment install -qq --ignore-requires-python $$0' < $<
-	@touch $@
+	@cp $< $@
 
-published: $(PUBLISHED)/.installed
+published: $(PUBLISHED)/.installed ## install the published programs that the tests run on a shared login
 
 system:
 	@missing=; needs() { command -v "$$1" >/dev/null || missing="$$missing $$2"; }; \

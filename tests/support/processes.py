@@ -1,0 +1,29 @@
+"""What Linux tells about running processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def children(pid: int) -> list[int]:
+    """Returns the processes that this one has started and that still run, or wait to be reaped."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has ended
+        if int(fields[1]) == pid:
+            found.append(int(stat.parent.name))
+    return found
+
+
+def shown_to_others(pid: int) -> str:
+    """Returns the arguments and the environment of a process, which others may be able to read."""
+    return "\n".join(Path(f"/proc/{pid}/{name}").read_bytes().decode() for name in ("cmdline", "environ"))
+
+
+def resident_bytes(pid: int) -> int:
+    """Returns how much memory a process occupies."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) * 1024
