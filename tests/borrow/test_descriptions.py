@@ -11,6 +11,7 @@ import pytest
 from tests.support.canaries import Canaries
 from withings_auth.borrow.descriptions import Description, read_description
 from withings_auth.borrow.programs import find_program, known_programs
+from withings_auth.config.save import write_config
 from withings_auth.config.settings import read_settings
 from withings_auth.errors import ConfigurationError
 
@@ -115,6 +116,13 @@ class TestTheTable:
         assert known.keys() == usual.keys()
         assert find_program("WITHINGS-sync", known) == Description(name="withings-sync", about="mine")
         assert known["withings-mcp"] == usual["withings-mcp"]
+
+    def test_configure_leaves_it_alone(self, tmp_path: Path) -> None:
+        """What it adds to the file stays above the tables."""
+        (tmp_path / "config.toml").write_text('[programs.mine]\nabout = "x"\n')
+        write_config(tmp_path / "config.toml", {"store": "file:/x"})
+        settings = read_settings(environ={}, directory=tmp_path)
+        assert (settings.store, settings.programs) == ("file:/x", {"mine": {"about": "x"}})
 
     def test_programs_must_be_tables(self, tmp_path: Path) -> None:
         """A mistake in the table's shape is found by every command, as in any other setting."""

@@ -119,6 +119,40 @@ class TestADescribedProgram:
         assert "POST https://wbsapi.withings.net/v2/oauth2: answered here, status 0" in shown
         assert "POST https://wbsapi.withings.net/measure: HTTP 200" in shown
 
+    def test_an_ended_login_is_told_beside_what_the_program_says(self, described: Desk) -> None:
+        """The program hears it in Withings' words, and its exit code stays its own."""
+        described.sandbox.revoke_person()
+        finished = run_mine(described, SYNC)
+        assert finished.returncode == 1
+        assert finished.stderr.count("withings-auth: error: ") == 1
+        assert "hint: log in: withings-auth login" in finished.stderr
+
+
+class TestUsage:
+    def test_without_a_name_it_lists_them(self, described: Desk) -> None:
+        """Those of config.toml among them."""
+        names = [line.split()[0] for line in described.run("run", "--as").stdout.splitlines()]
+        assert names == sorted(names)
+        assert {"mine", "withings-sync", "withings-mcp"} < set(names)
+
+    @pytest.mark.parametrize(
+        ("words", "hint"),
+        [
+            ("--as mine", "withings-auth run --as mine -- COMMAND …"),
+            ("--as -- true", "withings-auth run --as"),
+            ("--proxy", "withings-auth run --proxy -- COMMAND …"),
+            ("--proxy --refresh-file true", "withings-auth run --as NAME --refresh-file -- COMMAND …"),
+            ("--as withings-snyc -- true", "did you mean “withings-sync”?"),
+            ("--as bare --refresh-file -- true", "leave out --refresh-file"),
+        ],
+    )
+    def test_a_mistake_has_a_way_out(self, described: Desk, home: Path, words: str, hint: str) -> None:
+        with (home / ".config" / "withings-auth" / "config.toml").open("a") as config:
+            config.write("[programs.bare]\n")
+        finished = described.run("run", *words.split())
+        assert (finished.returncode, finished.stdout) == (2, "")
+        assert hint in finished.stderr.splitlines()[-1]
+
 
 def test_any_program_runs_behind_the_proxy(desk: Desk) -> None:
     """With the placeholder where `run` puts the token, which stands for a token however long the program runs."""
