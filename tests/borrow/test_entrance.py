@@ -136,9 +136,15 @@ def test_a_head_without_end_is_refused(behind: Behind) -> None:
 
 
 def test_hundreds_that_never_ask_keep_nobody_out(behind: Behind) -> None:
+    """Nor do they use up the descriptors: the oldest go."""
     idle = [behind.connect() for _ in range(300)]
     _, head = behind.ask(f"{HOSTS[0]}:443")
     assert b" 200 " in head
+    for connection in idle[: -entrance.MOST_WAITING]:
+        assert connection.recv(1) == b""
+    idle[-1].setblocking(False)
+    with pytest.raises(BlockingIOError):
+        idle[-1].recv(1)
     for connection in idle:
         connection.close()
 

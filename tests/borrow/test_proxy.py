@@ -179,6 +179,13 @@ def test_an_upload_is_passed_on_as_it_is(program: requests.Session, api: Api, le
     assert seen.headers.get("content-length") == (str(len(data)) if length == "known" else None)
 
 
+def test_a_compressed_upload_stays_compressed(program: requests.Session, api: Api) -> None:
+    packed = gzip.compress(b"weights" * 1000)
+    headers = BEARER | {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    assert program.post(f"{WITHINGS}/upload", data=packed, headers=headers).json()["status"] == 0
+    assert (api.calls[0].body, api.calls[0].headers["content-encoding"]) == (packed, "gzip")
+
+
 def test_an_upload_is_not_repeated(program: requests.Session, api: Api) -> None:
     """It was not kept; the next call has the new token."""
     api.good = None

@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 HEAD_SECONDS = 30.0
 LARGEST_HEAD_BYTES = 16_384
+MOST_WAITING = 64  # whoever can connect, such as another user of this machine, must not use up our descriptors
 _REQUEST = re.compile(rb"CONNECT (\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5}) HTTP/1\.[01]")
 
 Serve = Callable[[socket.socket], None]
@@ -45,13 +46,17 @@ class _ProgramEnd(End):
 class Entrance(asyncio.Protocol):
     """Reads the CONNECT request of one connection, and makes a tunnel of it.
 
-    `servers` are those that stand for a host and port, by name.
+    `servers` are those that stand for a host and port, by name. `waiting` has all connections without a whole request,
+    the oldest first, which has to go if there are too many.
     """
 
-    def __init__(self, password: str, servers: Mapping[str, Serve], traffic: Traffic) -> None:
+    def __init__(
+        self, password: str, servers: Mapping[str, Serve], traffic: Traffic, waiting: dict[Entrance, None]
+    ) -> None:
         self._expected = b"basic " + base64.b64encode(f"{PROXY_USER}:{password}".encode())
         self._servers = servers
         self._traffic = traffic
+        self._waiting = waiting
         self._head = bytearray()
         self._transport: asyncio.Transport | None = None
         self._deadline: asyncio.TimerHandle | None = None
@@ -60,6 +65,9 @@ class Entrance(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._traffic.note(self._transport)
         self._deadline = asyncio.get_running_loop().call_later(HEAD_SECONDS, transport.close)
+        self._waiting[self] = None
+        if len(self._waiting) > MOST_WAITING:
+            next(iter(self._waiting))._give_up()
 
     def connection_lost(self, _: Exception | None) -> None:
         self._end_wait()
@@ -122,6 +130,12 @@ class Entrance(asyncio.Protocol):
             )
             self._transport.close()
 
+    def _give_up(self) -> None:
+        self._end_wait()
+        if self._transport is not None:
+            self._transport.abort()
+
     def _end_wait(self) -> None:
+        self._waiting.pop(self, None)
         if self._deadline is not None:
             self._deadline.cancel()

@@ -73,6 +73,7 @@ class Proxy:
                     partial(self._answer, upstream, host),
                     access_log=None,
                     logger=_SILENT,
+                    auto_decompress=False,  # a body passes as it is
                     handler_cancellation=True,  # nobody waits for an answer any more
                     keepalive_timeout=IDLE_SECONDS,
                     max_line_size=LONGEST_LINE_BYTES,
@@ -81,21 +82,25 @@ class Proxy:
                 stack.push_async_callback(server.shutdown, CLOSING_SECONDS)
                 servers[f"{host}:443"] = partial(take_over, server)
             stack.push_async_callback(traffic.end)
+            # Made here, since asyncio hides the error if there is no descriptor left for it.
+            listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            waiting: dict[Entrance, None] = {}
             listener = await asyncio.get_running_loop().create_server(
-                lambda: Entrance(password, servers, traffic), "127.0.0.1", 0
+                lambda: Entrance(password, servers, traffic, waiting), sock=listening
             )
             stack.callback(listener.close)
-            yield listener.sockets[0].getsockname()[1]
+            yield listening.getsockname()[1]
 
     async def _answer(self, upstream: Upstream, host: str, request: web.BaseRequest) -> web.StreamResponse:
         began = time.monotonic()
         path = request.rel_url.raw_path
+        if not path.startswith("/"):  # that of OPTIONS or CONNECT
+            raise web.HTTPBadRequest
         try:
             await _ask_for_body(request)
             service = token_service.find_service(path)
             if service is not None:
-                parameters = {**request.rel_url.query, **await request.post()}
-                response, outcome = await self._answer_for_tokens(service, parameters)
+                response, outcome = await self._answer_for_tokens(service, await _read_parameters(request))
             else:
                 form, rest = await _read_form(request)
                 call = Call(
@@ -182,6 +187,14 @@ async def _ask_for_body(request: web.BaseRequest) -> None:
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
+
+
+async def _read_parameters(request: web.BaseRequest) -> dict[str, object]:
+    """Returns what is in the query and in the form."""
+    try:
+        return {**request.rel_url.query, **await request.post()}
+    except (ValueError, LookupError):  # not encoded as its headers say, or as nothing that there is
+        raise web.HTTPBadRequest from None
 
 
 async def _read_form(request: web.BaseRequest) -> tuple[bytes | None, AsyncIterator[bytes] | None]:
