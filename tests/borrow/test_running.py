@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -16,7 +18,7 @@ from tests.support.services import Api, Login
 from withings_auth.borrow import running
 from withings_auth.borrow.placeholders import ACCESS_TOKEN
 from withings_auth.borrow.running import run_behind_proxy
-from withings_auth.errors import UnusableVariable
+from withings_auth.errors import OutOfResources, UnusableVariable
 from withings_auth.tokens.source import AsyncTokenSource
 
 CALL = f"""
@@ -65,6 +67,24 @@ def test_its_exit_code_is_passed_on(login: Login, api: Api, tmp_path: Path, scri
 def test_a_program_that_is_not_there_raises(login: Login, api: Api, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         run(login, api, "no-such-program")
+    assert left_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("missing", ["directory", "descriptors"])
+def test_without_what_the_proxy_needs_the_program_is_not_blamed(
+    login: Login, api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    """An `OSError` would say that the program was not found."""
+
+    def no_listener(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    if missing == "directory":
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    else:
+        monkeypatch.setattr(socket, "create_server", no_listener)
+    with pytest.raises(OutOfResources, match="the proxy cannot be started"):
+        run(login, api, "true")
     assert left_in(tmp_path) == []
 
 

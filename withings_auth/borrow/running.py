@@ -11,7 +11,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from withings_auth.borrow.calls import HOSTS
 from withings_auth.borrow.certificates import issue_certificates, make_server_context, write_bundle
 from withings_auth.borrow.environment import BUNDLE_VARIABLES, behind_proxy
 from withings_auth.borrow.proxy import Proxy
-from withings_auth.errors import WithingsAuthError
+from withings_auth.errors import OutOfResources, WithingsAuthError
 from withings_auth.provider.variables import refuse_unusable_variables
 from withings_auth.threads import run_coroutine
 
@@ -44,25 +44,41 @@ def run_behind_proxy(
 ) -> int:
     """Runs the program, with calls to Withings on the source's login, and returns its exit code as a shell would.
 
-    `tell` is called with what the user should know meanwhile. Raises `OSError` if the program cannot be started, and
-    `UnusableVariable` if Withings cannot be reached as the environment demands.
+    `tell` is called with what the user should know meanwhile. Raises `OSError` if the program cannot be started,
+    `OutOfResources` if the proxy cannot, and `UnusableVariable` if Withings cannot be reached as the environment
+    demands.
     """
     refuse_unusable_variables(api_url)
     # What asyncio says about connections that end is of no use to anybody, and it would say it on the program's stderr.
     logging.getLogger("asyncio").disabled = True
     certificates = issue_certificates(HOSTS)
-    context = make_server_context(certificates)
-    with _private_directory() as directory:
-        bundle = directory / "authorities.pem"
-        write_bundle(bundle, certificates, more=[environment.get(name) for name in BUNDLE_VARIABLES])
+    with ExitStack() as stack:
+        with _before_the_program():
+            context = make_server_context(certificates)
+            bundle = stack.enter_context(_private_directory()) / "authorities.pem"
+            write_bundle(bundle, certificates, more=[environment.get(name) for name in BUNDLE_VARIABLES])
 
         async def run() -> int:
             password = secrets.token_urlsafe(24)
-            async with Proxy(source, api_url, tell).serve(context, password) as port:
+            async with AsyncExitStack() as serving:
+                with _before_the_program():
+                    port = await serving.enter_async_context(Proxy(source, api_url, tell).serve(context, password))
                 inside = behind_proxy(environment, port=port, password=password, bundle=bundle)
                 return await _run_to_its_end(command, inside)
 
         return run_coroutine(run)
+
+
+@contextmanager
+def _before_the_program() -> Iterator[None]:
+    """Raises `OutOfResources` for an `OSError`, which would mean that the program cannot be started."""
+    try:
+        yield
+    except OSError as error:
+        raise OutOfResources(
+            f"the proxy cannot be started: {error.strerror or type(error).__name__}",
+            hint="it needs a temporary directory with free space (TMPDIR) and descriptors (ulimit -n)",
+        ) from error
 
 
 async def _run_to_its_end(command: Sequence[str], environment: Mapping[str, str]) -> int:
