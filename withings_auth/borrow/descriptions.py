@@ -12,6 +12,7 @@ The table of known programs is in `programs`; config.toml can describe more, wit
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
@@ -69,6 +70,8 @@ def read_description(name: str, content: object, file: Path) -> Description:
     files = at.inside("files").as_table(table.get("files", {}))
     for path, content_of_file in files.items():
         at.inside("files").check_template(path, PLACES)
+        if path.startswith("~"):
+            raise at.inside(f'files."{path}"').refuse("begins with ~, which would be a directory's name", "use {home}")
         at.inside(f'files."{path}"').check_fields(content_of_file)
     return Description(
         name=name.lower(),
@@ -107,6 +110,10 @@ class _Place:
     def as_texts(self, value: object) -> dict[str, str]:
         texts = {name: self.inside(name).as_text(text) for name, text in self.as_table(value).items()}
         for name, text in texts.items():
+            if not name or {"=", "\0"} & set(name):
+                raise self.inside(name).refuse(
+                    "cannot be the name of a variable", "use letters, digits and underscores"
+                )
             self.inside(name).refuse_secret(name, text)
         return texts
 
@@ -120,8 +127,14 @@ class _Place:
         for name, text in templates_in(self.as_table(value)):
             self.inside(name).check_template(text, NAMES)
             self.inside(name).refuse_secret(name, text)
+        try:
+            json.dumps(value)
+        except TypeError:
+            raise self.refuse("has a date or a time, which JSON has not", "put it in quotes") from None
 
     def check_template(self, text: str, known: Iterable[str]) -> None:
+        if "\0" in text:
+            raise self.refuse("has a null character", "leave it out")
         for name in names_in(text):
             if name not in known:
                 names = ", ".join(f"{{{each}}}" for each in known)
