@@ -6,6 +6,7 @@ import json
 import shutil
 import stat
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 from tests.support.canaries import Canaries
 from withings_auth.borrow.descriptions import Description
-from withings_auth.borrow.placeholder_files import Places, refuse_logins, write_files
+from withings_auth.borrow.placeholder_files import Places, refuse_logins, refuse_unmarked, write_files
 from withings_auth.borrow.placeholders import ACCESS_TOKEN, CLIENT_SECRET, REFRESH_TOKEN
 from withings_auth.borrow.preparing import stand_ins
 from withings_auth.borrow.templates import Fields
@@ -185,6 +186,19 @@ class TestLoginsOfTheirOwn:
             write(describe(path, fields), places)
             written = Path(path.format(home=places.home, directory=places.directory))
             assert content(written) == ({**FILLED} if fields == TOKENS else {"access_token": ACCESS_TOKEN})
+
+    def test_one_that_could_not_be_recognised_is_never_written(self, places: Places) -> None:
+        """The next run would take it for a login of the program's own."""
+        alone = {"access_token": "{access_token}"}
+        refuse_unmarked(describe("{directory}/tokens.json", alone), places)
+        refuse_unmarked(describe("{home}/tokens.json"), places)
+        refuse_unmarked(describe("{home}/tokens.json", {"user": "{userid}"}), places)
+        for path, where in (
+            ("{home}/tokens.json", places),
+            ("{directory}/tokens.json", replace(places, is_ours=False)),
+        ):
+            with pytest.raises(ConfigurationError, match=r"tokens\.json cannot hold a real access token"):
+                refuse_unmarked(describe(path, alone), where)
 
 
 class TestTrouble:

@@ -53,6 +53,22 @@ def refuse_logins(description: Description, places: Places) -> None:
         _read(template, fields, places)
 
 
+def refuse_unmarked(description: Description, places: Places) -> None:
+    """Raises `ConfigurationError` if a real access token of ours could be taken for a login of the program's own.
+
+    After a crash it is recognised by the placeholder beside it, or by lying in the directory that we keep.
+    """
+    for template, fields in description.files.items():
+        named = {name for _, text in templates_in(fields) for name in names_in(text)}
+        kept = places.is_ours and "directory" in names_in(template)
+        if "access_token" in named and "refresh_token" not in named and not kept:
+            raise ConfigurationError(
+                f"{printable(fill(template, places.values))} cannot hold a real access token, which would stay there"
+                " after a crash",
+                hint='describe it with refresh_token = "{refresh_token}" as well, or put it into {directory}',
+            )
+
+
 def write_files(description: Description, places: Places, values: Mapping[str, str]) -> None:
     """Writes the files, each in one step and for this user alone; one that needs no change is left as it is.
 

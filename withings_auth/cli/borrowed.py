@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from withings_auth.borrow.descriptions import Description
-from withings_auth.borrow.placeholder_files import Places, refuse_logins, write_files
+from withings_auth.borrow.placeholder_files import Places, refuse_logins, refuse_unmarked, write_files
 from withings_auth.borrow.preparing import complete_command, complete_environment, find_places, stand_ins
 from withings_auth.borrow.programs import ANY, find_program, known_programs
 from withings_auth.cli.options import open_store
@@ -41,6 +41,8 @@ def run_borrowed(command: Sequence[str], options: argparse.Namespace, settings: 
         )
     description = _find(options, settings)
     places = find_places(description, command, state=settings.place_of_state, profile=settings.profile)
+    if options.refresh_file:
+        refuse_unmarked(description, places)
     refuse_logins(description, places)  # first, because importing such a login is a way to log in
     store = open_store(settings)
     token = TokenSource(settings.profile, min_valid=options.min_valid, store=store).token()

@@ -121,6 +121,7 @@ TROUBLES = {
         pasted="run -- COMMAND …",
         leads_out=lambda desk, words: works(desk, [*words[: words.index("--") + 1], "true"]),
     ),
+    "no name of a program": Trouble(typed="run --as -- true", pasted="run --as"),
     "no rejected token": Trouble(
         typed="token --rejected-stdin",
         pasted="token --rejected-stdin",
