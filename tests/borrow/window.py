@@ -44,18 +44,28 @@ class Window:
         """Where the proxy listens."""
         return ("127.0.0.1", self.proxy.port or 0)
 
+    @property
+    def credentials(self) -> str:
+        """The program's own, as a header."""
+        pair = f"{self.proxy.username}:{self.proxy.password}"
+        return f"Basic {base64.b64encode(pair.encode()).decode()}"
+
     def connect(self) -> socket.socket:
         """Opens a connection to the proxy."""
         return socket.create_connection(self.address, timeout=60)
 
     def open_tunnel(self, host: str = HOST, port: int = 443) -> socket.socket:
-        """Opens a tunnel."""
+        """Opens a tunnel. Raises `ConnectionError` if the proxy refuses."""
         connection = self.connect()
-        credentials = base64.b64encode(f"{self.proxy.username}:{self.proxy.password}".encode()).decode()
-        connection.sendall(
-            f"CONNECT {host}:{port} HTTP/1.1\r\nProxy-Authorization: Basic {credentials}\r\n\r\n".encode()
-        )
-        assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
+        head = f"CONNECT {host}:{port} HTTP/1.1\r\nProxy-Authorization: {self.credentials}\r\n\r\n"
+        try:
+            connection.sendall(head.encode())
+            answer = connection.recv(1000)
+            if not answer.startswith(b"HTTP/1.1 200 "):
+                raise ConnectionError(answer)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def begin_tls(self) -> ssl.SSLSocket:
@@ -66,7 +76,7 @@ class Window:
     def ask(self, request: bytes, *, seconds: float = 60) -> bytes:
         """Sends a request in a tunnel of its own; returns what came back until the end, or within the time."""
         received = b""
-        with self.begin_tls() as program, suppress(OSError):
+        with suppress(OSError), self.begin_tls() as program:
             program.settimeout(seconds)
             program.sendall(request)
             while data := program.recv(65536):
