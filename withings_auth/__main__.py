@@ -25,6 +25,7 @@ def run() -> "NoReturn":
     for thread in threads:
         if not thread.daemon:  # it saves a renewal
             thread.join()
+    _flush()
     if any(thread.is_alive() for thread in threads):
         _end_at_once(code)
     sys.exit(code)
@@ -55,18 +56,27 @@ def _print_stored_token(arguments: "list[str]") -> bool:
         return False
 
 
+def _flush() -> None:
+    """Writes what is left in the streams, or gives it up: Python would replace the exit code by one of its own."""
+    import os
+    import sys
+
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, ValueError):  # missing or closed
+            continue
+        except OSError:  # nobody reads it any more
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def _end_at_once(code: int) -> "NoReturn":
     """Ends the process as it is.
 
     An orderly end takes OpenSSL apart, and crashes if a thread that nobody waits for any more is loading certificates.
     """
     import os
-    import sys
-    from contextlib import suppress
 
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(AttributeError, OSError, ValueError):  # closed, or nobody reads it any more
-            stream.flush()
     os._exit(code)
 
 

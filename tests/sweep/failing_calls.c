@@ -51,7 +51,10 @@ static const char *of_path(const char *path)
     size_t length = strlen(directory);
     if (!armed || !path || strncmp(path, directory, length))
         return NULL;
-    return path[length] == '/' ? path + length + 1 : path[length] ? NULL : ".";
+    if (path[length] && path[length] != '/')
+        return NULL;
+    /* pathlib of Python 3.14 puts a slash behind a directory that it searches. */
+    return path[length] && path[length + 1] ? path + length + 1 : ".";
 }
 
 static const char *of_descriptor(int fd)
