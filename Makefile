@@ -73,8 +73,11 @@ lint: $(DEV) ## check style and layout
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet || { echo 'to fix the layout: make format' >&2; exit 1; }
 
-types: $(DEV) ## check types
+types: $(DEV) ## check types, of the package also for Windows and macOS
 	@$(BIN)/mypy --no-error-summary
+	@for platform in win32 darwin; do \
+		$(BIN)/mypy --no-error-summary --no-warn-unreachable --platform $$platform \
+			--cache-dir .mypy_cache/$$platform withings_auth || exit 1; done
 
 format: $(DEV) ## fix style and layout
 	@$(BIN)/ruff check --quiet --fix

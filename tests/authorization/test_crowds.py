@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.logins import Desk, PendingLogin
 from withings_auth.authorization import connections
-from withings_auth.authorization.connections import Connections, most_connections
+from withings_auth.authorization.connections import Connections, most_connections, most_descriptors
 
 
 def limited(desk: Desk, descriptors: int) -> PendingLogin:
@@ -45,12 +45,18 @@ def test_idle_connections_do_not_use_up_the_descriptors(desk: Desk, idle: int, d
     assert len(finished.stderr.splitlines()) <= 12, finished.stderr
 
 
-def test_at_most_one_descriptor_in_four_is_a_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("descriptors", "most"), [(1024, 64), (256, 64), (100, 25), (1, 1), (None, 64)])
+def test_at_most_one_descriptor_in_four_is_a_connections(descriptors: int | None, most: int) -> None:
     """Statement 43: the others are the login's reserve."""
+    assert most_connections(descriptors) == most
+
+
+def test_the_limit_of_descriptors_is_the_systems(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a limit there is nothing to divide."""
     resource = pytest.importorskip("resource")
-    for limit, most in ((1024, 64), (256, 64), (100, 25), (1, 1), (resource.RLIM_INFINITY, 64)):
+    for limit, known in ((100, 100), (resource.RLIM_INFINITY, None)):
         monkeypatch.setattr(resource, "getrlimit", lambda _, limit=limit: (limit, limit))
-        assert most_connections() == most
+        assert most_descriptors() == known
 
 
 def serving(test: Callable[[tuple[str, int]], object], most: int) -> None:

@@ -73,7 +73,7 @@ def test_no_character_of_a_token_can_end_the_quotes() -> None:
 @pytest.mark.parametrize("program", [name for name in ("bash", "dash", "zsh", "fish") if shutil.which(name)])
 def test_a_real_shell_reads_the_line(program: str) -> None:
     """Another program finds exactly the token in its environment; tried with each installed shell."""
-    script = f"{shell_line(token(LETTERS), shell_of(program))}\nprintenv WITHINGS_ACCESS_TOKEN"
+    script = f"{shell_line(token(LETTERS), shell_of(program, 'linux'))}\nprintenv WITHINGS_ACCESS_TOKEN"
     ran = subprocess.run([program, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout == f"{LETTERS}\n"
 
@@ -93,7 +93,12 @@ def test_a_real_shell_reads_the_line(program: str) -> None:
     ],
 )
 def test_the_shell_from_the_variable(login_shell: str | None, shell: str) -> None:
-    assert shell_of(login_shell) == shell
+    assert shell_of(login_shell, "linux") == shell
+
+
+@pytest.mark.parametrize(("login_shell", "shell"), [(None, "powershell"), ("", "powershell"), ("/bin/bash", "bash")])
+def test_only_shells_of_other_systems_set_it_on_windows(login_shell: str | None, shell: str) -> None:
+    assert shell_of(login_shell, "win32") == shell
 
 
 def test_a_program_gets_the_token_its_userid_and_profile_and_not_the_client_secret() -> None:

@@ -73,12 +73,21 @@ class Connections:
         await asyncio.sleep(0)  # asyncio closes it in the loop's next round
 
 
-def most_connections() -> int:
-    """Returns how many connections may be open at once, so that the process has descriptors left."""
+def most_connections(descriptors: int | None) -> int:
+    """Returns how many connections may be open at once in a process that may have so many descriptors.
+
+    None means that there is no such limit.
+    """
+    return (
+        MOST_CONNECTIONS if descriptors is None else max(1, min(MOST_CONNECTIONS, descriptors // SHARE_OF_DESCRIPTORS))
+    )
+
+
+def most_descriptors() -> int | None:
+    """Returns how many descriptors this process may have; None if there is no limit, as on Windows."""
     if sys.platform == "win32":
-        return MOST_CONNECTIONS
+        return None
     import resource
 
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    unlimited = limit == resource.RLIM_INFINITY
-    return MOST_CONNECTIONS if unlimited else max(1, min(MOST_CONNECTIONS, limit // SHARE_OF_DESCRIPTORS))
+    return None if limit == resource.RLIM_INFINITY else limit

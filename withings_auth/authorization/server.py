@@ -17,7 +17,7 @@ from aiohttp import web
 
 from withings_auth.authorization import pages
 from withings_auth.authorization.callback import HttpRequest, Reason
-from withings_auth.authorization.connections import Connections, most_connections
+from withings_auth.authorization.connections import Connections, most_connections, most_descriptors
 from withings_auth.authorization.visitors import Connection
 
 FAREWELL_SECONDS = 1.0  # for pages still being sent when the login is over
@@ -53,7 +53,7 @@ async def serve(
         )
 
     manager = web.Server(respond)
-    connections = Connections(most_connections())
+    connections = Connections(most_connections(most_descriptors()))
     listeners = list(sockets)
     accepting = [
         asyncio.ensure_future(

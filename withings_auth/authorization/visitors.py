@@ -6,6 +6,7 @@ Other users can read the browser's command line, so they know the short address 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ def identify(
 
 def uids_of_this_user(environ: Mapping[str, str]) -> frozenset[int]:
     """Returns the user ids of the person at the terminal: the process's own, and under sudo the one who called it."""
-    if not hasattr(os, "getuid"):
+    if sys.platform == "win32":
         return frozenset()
     caller = environ.get("SUDO_UID", "")
     return frozenset({os.getuid(), os.geteuid(), *([int(caller)] if caller.isdecimal() else [])})

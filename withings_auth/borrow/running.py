@@ -9,6 +9,7 @@ import os
 import secrets
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
@@ -25,6 +26,9 @@ from withings_auth.threads import run_coroutine
 
 if TYPE_CHECKING:
     from withings_auth.tokens.source import AsyncTokenSource
+
+if sys.platform == "win32":
+    raise ImportError("Windows has no signals to forward")  # `cli.borrowed` says so first
 
 _PREFIX = "withings-auth-run-"
 _NEW_PREFIX = "withings-auth-new-"

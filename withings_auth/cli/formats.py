@@ -42,8 +42,13 @@ def shell_line(token: Token, shell: str) -> str:
     return _LINES[shell].format(name=TOKEN_VARIABLE, value=token.access_token)
 
 
-def shell_of(login_shell: str | None) -> str:
-    """Returns the one of `SHELLS` that SHELL names; bash if it names another, since most understand its syntax."""
+def shell_of(login_shell: str | None, platform: str) -> str:
+    """Returns the one of `SHELLS` that SHELL names; bash if it names another, since most understand its syntax.
+
+    Without it, it is PowerShell on Windows: only the shells of other systems set it.
+    """
+    if not login_shell and platform == "win32":
+        return "powershell"
     name = PurePath(login_shell or "").stem
     name = "powershell" if name == "pwsh" else name
     return name if name in _LINES else "bash"

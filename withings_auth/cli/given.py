@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, tell
 from withings_auth.config.app import PartialApp, parse_scopes
 from withings_auth.config.envfile import decode_text, read_env_file
 from withings_auth.errors import ConfigurationError
+from withings_auth.store.safety import this_user
 from withings_auth.validation import is_client_id
 
 LARGEST_INPUT_BYTES = 64 * 1024
@@ -71,7 +71,7 @@ def _read_file(name: str) -> PartialApp:
 
 def _others_can_read(name: str) -> bool:
     try:
-        return os.name == "posix" and bool(Path(name).stat().st_mode & 0o044)
+        return this_user() is not None and bool(Path(name).stat().st_mode & 0o044)
     except OSError:  # it was removed just now
         return False
 

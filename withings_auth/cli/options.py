@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Iterable, Mapping
 
 from withings_auth.cli.ui.terminal import FLAGS, PROGRAM, is_terminal, tell
@@ -74,7 +75,7 @@ def to_paste(settings: Settings, command: str) -> str:
     line = f"{PROGRAM} {command}{profile_flag(settings.profile)}"
     if settings.unsaved_store is None:
         return line
-    return with_store(printable(settings.unsaved_store), line, windows=os.name == "nt")
+    return with_store(printable(settings.unsaved_store), line, windows=sys.platform == "win32")
 
 
 def with_store(name: str, command: str, *, windows: bool) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from withings_auth.config.lines import COMMANDS, read_plainly
 from withings_auth.errors import ConfigurationError
 from withings_auth.store.files import read_plain
-from withings_auth.store.safety import OTHERS_HAVE_ACCESS, SETTINGS, SETTINGS_PLACE, Rule, find_fault, quoted
+from withings_auth.store.safety import OTHERS_HAVE_ACCESS, SETTINGS, SETTINGS_PLACE, Rule, find_fault, quoted, this_user
 from withings_auth.validation import printable
 
 PROGRAMS = "programs"
@@ -92,7 +92,7 @@ def _as_string(name: str, value: object, file: Path) -> str:
 
 def _refuse_unsafe(file: Path, path: Path, status: os.stat_result, *, rule: Rule) -> None:
     """Raises `ConfigurationError` if another user can decide what the file says: where the login is kept, for one."""
-    fault = find_fault(status, rule)
+    fault = find_fault(status, rule, this_user())
     if fault is not None:
         raise ConfigurationError(
             f"{printable(str(path))} is not safe for settings: {fault}",

@@ -33,19 +33,21 @@ def config_file(directory: Path | None = None) -> Path:
     return (config_directory() if directory is None else directory) / CONFIG_FILE
 
 
-def state_place() -> str:
+def state_place(platform: str = sys.platform) -> str:
     """Returns the directory of the keyring's locks and stamps: one place for desktop, cron and services alike.
 
-    XDG_STATE_HOME is ignored, because a cron job does not have the desktop's. Raises `ConfigurationError`.
+    No XDG variable moves it, because a cron job does not have the desktop's. Raises `ConfigurationError`.
     """
-    if sys.platform in {"darwin", "win32"}:
+    if platform == "win32":
         import platformdirs
 
         try:
             return platformdirs.user_data_dir("withings-auth", appauthor=False)
         except RuntimeError:
             raise _no_home() from None
-    place = os.path.expanduser("~/.local/state/withings-auth")  # noqa: PTH111  see above
+    # On macOS, too, platformdirs would follow XDG_DATA_HOME.
+    data = "~/Library/Application Support" if platform == "darwin" else "~/.local/state"
+    place = os.path.expanduser(f"{data}/withings-auth")  # noqa: PTH111  see above
     if place.startswith("~"):
         raise _no_home()
     return place

@@ -104,9 +104,9 @@ def reasons_against_others(chosen: Backend) -> list[str]:
     return [*second, *reasons, *_refused()]
 
 
-def remedies() -> str:
+def remedies(platform: str = sys.platform) -> str:
     """Returns what to do about a keyring that cannot be used."""
-    if sys.platform in {"darwin", "win32"}:
+    if platform in {"darwin", "win32"}:
         return "log in to the desktop, so that its keyring is unlocked, and try again"
     return (
         "start a keyring and unlock it (gnome-keyring or KWallet; a desktop session has one), or choose files that"
@@ -160,11 +160,16 @@ def _read_name() -> str:
     return os.environ.get(_VARIABLE) or in_file
 
 
+def protecting_keyrings(platform: str) -> tuple[tuple[str, str, str], ...]:
+    """Returns the keyrings known to protect on this `sys.platform`: module, class and what users call it."""
+    return _PROTECTING.get(platform, _PROTECTING["linux"])
+
+
 def _protecting(address: str | None) -> tuple[list[Backend], list[str]]:
     """Returns the usable keyrings among those known to protect, best first, and why the others are not usable."""
     usable: list[tuple[float, Backend]] = []
     reasons: list[str] = []
-    for module, name, _ in _PROTECTING.get(sys.platform, _PROTECTING["linux"]):
+    for module, name, _ in protecting_keyrings(sys.platform):
         try:
             if address is not None and module == _SECRET_SERVICE:
                 usable.append((_SECRET_SERVICE_PRIORITY, _secret_service_at(address)))

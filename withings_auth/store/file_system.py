@@ -34,7 +34,8 @@ def file_system(path: Path, mounts: Path = MOUNTS) -> str:
     if sys.platform != "linux":
         return ""
     with suppress(OSError):
-        device = _device(path)
+        number = _device(path)
+        device = f"{os.major(number)}:{os.minor(number)}"
         for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines():
             mount, _, what = line.partition(" - ")  # proc_pid_mountinfo(5)
             if mount.split()[2:3] == [device]:
@@ -42,11 +43,11 @@ def file_system(path: Path, mounts: Path = MOUNTS) -> str:
     return ""
 
 
-def _device(path: Path) -> str:
+def _device(path: Path) -> int:
     while True:
         try:
             number = path.stat().st_dev
         except FileNotFoundError:
             path = path.parent  # it would be created there
         else:
-            return f"{os.major(number)}:{os.minor(number)}"
+            return number

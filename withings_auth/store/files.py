@@ -10,13 +10,14 @@ import glob
 import os
 import re
 import stat
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from withings_auth.errors import StoreUnavailable
-from withings_auth.store.safety import owner_hint, quoted
+from withings_auth.store.safety import owner_hint, quoted, this_user
 from withings_auth.validation import printable
 
 PRIVATE_DIRECTORY = 0o700
@@ -87,7 +88,7 @@ def replace_file(path: Path, text: str) -> None:
             temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), PRIVATE_FILE
         )
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            if os.name == "posix":
+            if sys.platform != "win32":
                 os.fchmod(descriptor, PRIVATE_FILE)  # a umask can keep out even the owner
             file.write(text)
             file.flush()
@@ -156,7 +157,7 @@ def make_private_directory(path: Path) -> None:
 
 def sync_directory(path: Path) -> None:
     """Makes a rename or a removal in the directory durable, on systems that support it. Raises OSError."""
-    if os.name == "nt":
+    if sys.platform == "win32":
         return
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -167,20 +168,21 @@ def sync_directory(path: Path) -> None:
 
 def unusable(path: Path, error: OSError) -> StoreUnavailable:
     """Returns the error for a file or directory that the system does not let us use."""
-    hint = _foreign_place_hint(path) if os.name == "posix" and isinstance(error, PermissionError) else None
+    user = this_user()
+    hint = _foreign_place_hint(path, user) if user is not None and isinstance(error, PermissionError) else None
     return StoreUnavailable(
         f"cannot use {printable(str(path))}: {error.strerror or type(error).__name__}",
         hint=hint or "the directory must be writable, on a disk with free space and file locks",
     )
 
 
-def _foreign_place_hint(path: Path) -> str | None:
+def _foreign_place_hint(path: Path, user: int) -> str | None:
     """Returns the hint if a directory is missing, and the one that it would be in belongs to another user."""
     missing = path
     while not os.path.exists(missing.parent):  # noqa: PTH110  Path.exists raises if it may not look
         missing = missing.parent
     status = missing.parent.stat()
-    if missing == path or status.st_uid == os.geteuid():
+    if missing == path or status.st_uid == user:
         return None
-    make = f"install -d -o {os.geteuid()} -m {PRIVATE_DIRECTORY:o} {quoted(missing)}"
+    make = f"install -d -o {user} -m {PRIVATE_DIRECTORY:o} {quoted(missing)}"
     return f"{owner_hint(missing.parent, status)}, or make a directory for this user, as root: {make}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from stat import S_ISDIR, S_ISREG
 
 TYPE_CHECKING = False
@@ -45,5 +46,7 @@ def read_own(path: str, *, places: int = 2, others_may_not: int = 0o077, follow:
 
 
 def _check(status: os.stat_result, is_one: Callable[[int], bool], others_may_not: int) -> None:
+    if sys.platform == "win32":  # where the status says nothing about owners and modes
+        raise Unusual
     if not is_one(status.st_mode) or status.st_mode & others_may_not or status.st_uid != os.geteuid():
         raise Unusual

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -37,15 +38,22 @@ SETTINGS = replace(SECRET, safe_for="settings", mode="go-w", others_may_not=0o02
 SETTINGS_PLACE = replace(SETTINGS, kind=SECRETS.kind, is_one=SECRETS.is_one)
 
 
-def find_fault(status: os.stat_result, rule: Rule) -> str | None:
-    """Returns what is wrong with a path of this status, None if nothing is."""
+def this_user() -> int | None:
+    """Returns the id of the user that this process acts for; None on Windows, where owners and modes say nothing."""
+    if sys.platform == "win32":
+        return None
+    return os.geteuid()
+
+
+def find_fault(status: os.stat_result, rule: Rule, user: int | None) -> str | None:
+    """Returns what is wrong with a path of this status for `this_user`, None if nothing is."""
     if stat.S_ISLNK(status.st_mode):
         return "it is a symbolic link"
     if not rule.is_one(status.st_mode):
         return f"it is not {rule.kind}"
-    if os.name != "posix":
+    if user is None:
         return None
-    if status.st_uid != os.geteuid() and not (rule.root_may_own_it and status.st_uid == 0):
+    if status.st_uid != user and not (rule.root_may_own_it and status.st_uid == 0):
         return FOREIGN
     return OTHERS_HAVE_ACCESS if status.st_mode & rule.others_may_not else None
 
@@ -59,11 +67,12 @@ def quoted(path: Path) -> str:
 
 def refuse_unsafe(path: Path, status: os.stat_result, rule: Rule, *, hint: str) -> None:
     """Raises `StoreUnavailable` if anything is wrong with the path; `hint` is for all but a wrong owner or mode."""
-    fault = find_fault(status, rule)
+    user = this_user()
+    fault = find_fault(status, rule, user)
     if fault == OTHERS_HAVE_ACCESS:
         hint = f"chmod {rule.mode} {quoted(path)}"
     elif fault == FOREIGN:
-        hint = f"{owner_hint(path, status)}, or make it yours, as root: chown -R {os.geteuid()} {quoted(path)}"
+        hint = f"{owner_hint(path, status)}, or make it yours, as root: chown -R {user} {quoted(path)}"
     if fault is not None:
         raise StoreUnavailable(f"{printable(str(path))} is not safe for {rule.safe_for}: {fault}", hint=hint)
 
@@ -72,7 +81,7 @@ def owner_hint(path: Path, status: os.stat_result) -> str:
     """Returns the first remedy for a path of another user's, such as a volume that another container has filled."""
     owner = status.st_uid
     return (
-        f"{printable(str(path))} belongs to user {owner}, and this is user {os.geteuid()}: run the command as its owner"
+        f"{printable(str(path))} belongs to user {owner}, and this is user {this_user()}: run the command as its owner"
         f" (in a container: docker run --user {owner})"
     )
 

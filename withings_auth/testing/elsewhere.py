@@ -158,6 +158,8 @@ class Served:
         threading.Thread(target=save, daemon=True).start()
 
     def fork(self) -> int:
+        if sys.platform == "win32":
+            raise NotImplementedError
         if (child := os.fork()) == 0:
             self._connection.close()  # or the end of its parent would not be noticed
             self.serve()

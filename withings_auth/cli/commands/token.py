@@ -40,7 +40,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     form.add_argument("--header", action="store_true", help="print the Authorization header, for curl -H @-")
     form.add_argument("--env", action="store_true", help="print a line for your shell that sets WITHINGS_ACCESS_TOKEN")
     parser.add_argument(
-        "--shell", choices=SHELLS, help="the shell that --env prints for (default: from SHELL, or bash)"
+        "--shell",
+        choices=SHELLS,
+        help="the shell that --env prints for (default: from SHELL, or bash; PowerShell on Windows)",
     )
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--renew", action="store_true", help="renew the token even if it is still valid")
@@ -112,6 +114,6 @@ def _print(token: Token, options: argparse.Namespace) -> None:
     elif options.header:
         answer(header(token))
     elif options.env:
-        answer(shell_line(token, options.shell or shell_of(os.environ.get("SHELL"))))
+        answer(shell_line(token, options.shell or shell_of(os.environ.get("SHELL"), sys.platform)))
     else:
         answer(token.access_token)

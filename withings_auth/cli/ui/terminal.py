@@ -141,14 +141,17 @@ def coloured(text: str, colour: Colour, stream: TextIO | None) -> str:
     return f"\x1b[{_COLOUR_CODES[colour]}m{text}\x1b[0m" if _shows_colour(stream) else text
 
 
-def _shows_colour(stream: TextIO | None) -> bool:
-    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+def wants_colour(environ: Mapping[str, str], platform: str) -> bool:
+    """Whether a terminal gets colours in this environment, on this `sys.platform`."""
+    if environ.get("NO_COLOR") or environ.get("TERM") == "dumb":
         return False
     # An old Windows console would print the sequences; Windows Terminal sets WT_SESSION.
-    if sys.platform == "win32" and not os.environ.get("WT_SESSION"):
-        return False
+    return platform != "win32" or bool(environ.get("WT_SESSION"))
+
+
+def _shows_colour(stream: TextIO | None) -> bool:
     try:
-        return stream is not None and stream.isatty()
+        return wants_colour(os.environ, sys.platform) and stream is not None and stream.isatty()
     except ValueError:  # closed
         return False
 
