@@ -7,6 +7,7 @@ the promises.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from functools import lru_cache
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -73,7 +74,7 @@ class Machine:
             raise StoreUnavailable("the keyring is locked")
         if process.ask is not None:
             process.ask.nobody_logged_in |= self.record is None
-            process.ask.read = None if self.record is None else Grant.from_record(self.record).refresh_token
+            process.ask.read = None if self.record is None else _refresh_token(self.record)
         return self.record
 
     def save(self, text: str) -> None:
@@ -266,6 +267,11 @@ class Lock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._machine.release()
+
+
+@lru_cache(maxsize=16)
+def _refresh_token(record: str) -> str:
+    return Grant.from_record(record).refresh_token
 
 
 def short(token: str) -> str:
