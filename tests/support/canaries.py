@@ -7,6 +7,7 @@ that any logger wrote at DEBUG is searched for it. The secrets are random, so th
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -47,9 +48,15 @@ class Canaries:
 
     def escaped(self) -> list[str]:
         """One line for each canary and each place where it leaked, without the secret itself."""
+        if not self._secrets:
+            return []
+        # There can be thousands of both: most texts hold no run of the secrets' characters that is as long as one.
+        characters = re.escape("".join(set().union(*self._secrets)))
+        long_enough = re.compile(f"[{characters}]{{{min(map(len, self._secrets))},}}")
         return [
             f"{name} is in {heard.where}"
             for heard in self._heard
+            if long_enough.search(heard.text)
             for secret, name in self._secrets.items()
             if secret in heard.text and secret not in heard.allowed
         ]

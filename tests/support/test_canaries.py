@@ -37,3 +37,11 @@ def test_a_secret_in_an_output_is_found_unless_it_is_the_purpose() -> None:
     command("import sys; print(sys.argv[1], file=sys.stderr)", secret, allow=[secret])
     command.close()
     assert [line.split()[2:5] for line in heard.escaped()] == [["is", "in", "stdout"], ["is", "in", "stderr"]]
+
+
+def test_secrets_of_any_characters_are_found_inside_of_longer_words() -> None:
+    canaries = Canaries()
+    for secret in ("a]b^c-d", "\\d+.*", "ü" * 30):
+        canaries.plant(f"the secret {secret!r}", secret)
+        canaries.hear("an output", f"before{secret}after")
+    assert len(canaries.escaped()) == 3
