@@ -38,7 +38,7 @@ TABLE: dict[str, set[str]] = {
         "authorization": "errors threads validation wording model provider store config tokens",
         "adapters": "errors validation provider",
         "borrow": "errors threads validation record model provider store",
-        "profiles": "errors threads validation wording model provider store config borrow tokens",
+        "profiles": "errors threads validation wording model provider store config tokens",
         "doctor": "errors threads validation wording model provider store config tokens authorization profiles",
         "sandbox": "model",
         "testing": "errors threads model provider store config tokens sandbox",

@@ -23,6 +23,7 @@ _CLIENT_SECRET = re.compile(r"[\x21-\x7e]{1,256}")
 # Windows opens a device for these names, with any extension (learn.microsoft.com, "Naming Files").
 _DEVICE_NAMES = {"con", "prn", "aux", "nul"} | {f"{port}{digit}" for port in ("com", "lpt") for digit in range(10)}
 
+PLACEHOLDER_PREFIX = "withings-auth-placeholder"  # of what programs get in place of secrets; see `borrow.placeholders`
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 PORT_OF_SCHEME = {"http": 80, "https": 443}
 
@@ -55,6 +56,11 @@ def is_client_id(text: str) -> bool:
 def is_client_secret(text: str) -> bool:
     """Whether the text can be an app's client secret: visible ASCII without spaces."""
     return _CLIENT_SECRET.fullmatch(text) is not None
+
+
+def is_placeholder(value: object) -> bool:
+    """Whether this is what a program has got from us in place of a secret, and not a secret of its own."""
+    return isinstance(value, str) and value.startswith(PLACEHOLDER_PREFIX)
 
 
 def is_opaque_token(text: str) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from withings_auth.borrow.placeholders import CLIENT_SECRET
 from withings_auth.config.places import config_directory, state_directory
 from withings_auth.config.settings import Settings, checked_profile, open_store, read_settings
 from withings_auth.errors import ConfigurationError
@@ -223,6 +224,10 @@ class TestVariables:
         with pytest.raises(ConfigurationError, match="WITHINGS_CLIENT_SECRET") as wrong:
             read(environ={"WITHINGS_CLIENT_SECRET": secret})
         assert "1234567" not in str(wrong.value) + wrong.value.hint
+
+    def test_a_placeholder_is_no_secret(self, read: Read) -> None:
+        """A program under `run --as` has one, and may ask for a token itself: the saved secret renews the login."""
+        assert read(environ={"WITHINGS_CLIENT_SECRET": CLIENT_SECRET}) == read()
 
     def test_the_secret_has_no_repr(self, read: Read, canaries: Canaries) -> None:
         """Statement 23: settings can be printed."""

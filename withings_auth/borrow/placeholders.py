@@ -5,12 +5,11 @@ They have no character that a URL or a form would escape, so a request carries t
 
 from __future__ import annotations
 
-PREFIX = "withings-auth-placeholder"
+from withings_auth.validation import PLACEHOLDER_PREFIX as PREFIX
+from withings_auth.validation import is_placeholder
+
+__all__ = ["ACCESS_TOKEN", "CLIENT_SECRET", "PREFIX", "REFRESH_TOKEN", "is_placeholder"]
+
 ACCESS_TOKEN = f"{PREFIX}-access-token"
 REFRESH_TOKEN = f"{PREFIX}-refresh-token"
 CLIENT_SECRET = f"{PREFIX}-client-secret"
-
-
-def is_placeholder(value: object) -> bool:
-    """Whether this is one of ours, and not a secret that a program got by itself."""
-    return isinstance(value, str) and value.startswith(PREFIX)

@@ -20,7 +20,14 @@ from withings_auth.model import Endpoints
 from withings_auth.store import KEYRING, expanded_name, open_named_store
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import only_app, sound_app, sound_grant, stored_app, stored_grant
-from withings_auth.validation import is_client_id, is_client_secret, is_profile, is_service_url, printable
+from withings_auth.validation import (
+    is_client_id,
+    is_client_secret,
+    is_placeholder,
+    is_profile,
+    is_service_url,
+    printable,
+)
 
 _PROFILE_NAMES = (
     "use up to 64 letters, digits, dots, hyphens and underscores, starting with a letter or a digit;"
@@ -91,6 +98,8 @@ def read_settings(
     config = read_config(file, known=VARIABLES)
     sources = _Sources(arguments or {}, name_argument, environ, config.values, file)
     client_secret = environ.get("WITHINGS_CLIENT_SECRET") or None
+    if is_placeholder(client_secret):  # as in a program under `run --as` that asks us for a token itself
+        client_secret = None
     if client_secret is not None and not is_client_secret(client_secret):
         raise ConfigurationError(
             "WITHINGS_CLIENT_SECRET has invalid characters",

@@ -12,13 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from withings_auth.borrow.placeholders import is_placeholder
 from withings_auth.config.envfile import PREFIX, decode_text, read_variables
 from withings_auth.errors import ConfigurationError, LoginRequired
 from withings_auth.validation import (
     is_client_id,
     is_client_secret,
     is_opaque_token,
+    is_placeholder,
     is_userid,
     printable,
     readable_userid,
