@@ -253,7 +253,9 @@ def _read(found: _Found, *, holds_more: bool) -> ForeignLogin:
             hint="log in: withings-auth login",
         )
     if is_placeholder(found.refresh_token):
-        raise ConfigurationError("the file has placeholders of run --as, not a login", hint="see: withings-auth status")
+        raise ConfigurationError(
+            "the file has placeholders of withings-auth run --as, not a login", hint="see: withings-auth status"
+        )
     client_id = next((part[name] for name in _ID_NAMES if part.get(name)), None)
     client_secret = next((part[name] for name in _SECRET_NAMES if part.get(name)), None)
     return ForeignLogin(
