@@ -53,7 +53,7 @@ def test_each_flag_of_the_table_exists() -> None:
 
 
 PACKAGE = Path(withings_auth.__file__).parent
-# The command line, and what is only part of it: the checklist of `doctor`, and `run --as`. The sandbox's pages have no hints.
+# The command line, and what is only part of it: `doctor`'s checklist and `run --as`. The sandbox's pages have no hints.
 OF_THE_COMMAND_LINE = {"__main__.py", "borrow", "cli", "doctor", "sandbox"}
 
 
