@@ -44,13 +44,15 @@ def proxy_for(url: str) -> str | None:
 
     Passes by the proxy of `run --as`: a renewal by ourselves in such a program must reach Withings.
     """
-    import urllib.request  # here and below, because most commands send nothing
-
-    # Not aiohttp's trust_env, which would also send the host's password from ~/.netrc.
     parts = parsed_url(url)
     host = parts.hostname or "" if parts else ""
-    if parts is None or parts.scheme != "https" or host in LOOPBACK_HOSTS or urllib.request.proxy_bypass(host):
+    if parts is None or parts.scheme != "https" or host in LOOPBACK_HOSTS or not _may_have_proxy():
         return None
+    import urllib.request  # here, because a browser would wait for it to load
+
+    if urllib.request.proxy_bypass(host):
+        return None
+    # Not aiohttp's trust_env, which would also send the host's password from ~/.netrc.
     proxy = urllib.request.getproxies().get("https")
     if not proxy:
         return None
@@ -64,6 +66,11 @@ def proxy_for(url: str) -> str | None:
     if scheme not in {"http", "https"} or not _is_proxy(proxy):
         raise malformed_proxy()
     return None if urlsplit(proxy).username == PROXY_USER else proxy
+
+
+def _may_have_proxy() -> bool:
+    """Whether a variable, or this kind of system itself, may name a proxy."""
+    return sys.platform in {"darwin", "win32"} or any(name.lower() == "https_proxy" for name in os.environ)
 
 
 def _is_proxy(url: str) -> bool:

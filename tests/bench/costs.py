@@ -1,31 +1,20 @@
-"""Measures what things cost, each against a reference on the same machine at the same moment: `make bench`.
-
-A cost is a ratio, the median of several rounds, so that a slow or busy machine does not change it much. Each has a
-budget; if one is exceeded, the exit code is 1. It all runs in a temporary home, with a sandbox instead of Withings.
-"""
+"""What is measured, and the budgets."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import dataclasses
 import os
-import resource
 import shutil
-import statistics
-import subprocess
-import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
 
-from tests.support import isolation
+from tests.bench.timing import Cost, Seconds, Timing, best, time_calls, time_python
 from tests.support.stores import save_record
 from withings_auth.model import App, Grant
 from withings_auth.sandbox import Sandbox
@@ -38,115 +27,6 @@ from withings_auth.tokens.source import AsyncTokenSource, TokenSource
 TOKEN = token_name("default")
 LIFE_SECONDS = 10_800
 CALLERS = 16
-ROUNDS = 9
-CALLS = 2000
-
-Seconds = float
-Timing = Callable[[], Seconds]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """Something to measure, its reference, and how many times as long it may take."""
-
-    what: str
-    run: Timing
-    against: str
-    base: Timing
-    budget: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """The medians of what was measured."""
-
-    cost: Cost
-    seconds: Seconds
-    ratio: float
-
-
-def main(arguments: list[str]) -> int:
-    """Measures, prints the table, and returns 1 if a budget was exceeded."""
-    parser = argparse.ArgumentParser(prog="bench", description="Measures costs against budgets.")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often to measure everything")
-    parser.add_argument("--calls", type=int, default=CALLS, help="how many calls of the fast paths make up a round")
-    parser.add_argument("--leeway", type=float, default=1.0, help="multiply every budget by this")
-    options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="withings-auth-bench-") as home, contextlib.ExitStack() as running:
-        isolated = isolation.environment(Path(home), os.environ)
-        os.environ.clear()
-        os.environ.update(isolated)
-        costs = [*fast_paths(Path(home), options.calls), *starts(Path(home), running), *renewals(Path(home), running)]
-        found = measure(costs, options.rounds)
-    print(*table(found, options.leeway), sep="\n")
-    return int(any(one.ratio > one.cost.budget * options.leeway for one in found))
-
-
-def measure(costs: list[Cost], rounds: int) -> list[Measured]:
-    """Measures everything once a round, each next to its reference."""
-    times_of: list[list[tuple[Seconds, Seconds]]] = [[] for _ in costs]
-    for _ in range(rounds):
-        for cost, times in zip(costs, times_of, strict=True):
-            base = cost.base()
-            times.append((cost.run(), base))
-    return [
-        Measured(
-            cost=cost,
-            seconds=statistics.median(run for run, _ in times),
-            ratio=statistics.median(run / base for run, base in times),
-        )
-        for cost, times in zip(costs, times_of, strict=True)
-    ]
-
-
-def table(found: list[Measured], leeway: float) -> Iterator[str]:
-    """Yields the lines of the table: what, how long, how many times as long as what, and the budget."""
-    yield f"{'what':<46} {'takes':>10}  {'times':>6}  {'budget':>6}  of"
-    for one in found:
-        budget = one.cost.budget * leeway
-        reference = one.cost.against + ("  EXCEEDED" if one.ratio > budget else "")
-        yield f"{one.cost.what:<46} {in_unit(one.seconds):>10}  {one.ratio:6.1f}  {budget:6.1f}  {reference}"
-
-
-def in_unit(seconds: Seconds) -> str:
-    """Returns a duration in a suitable unit."""
-    return f"{seconds * 1e6:.2f} µs" if seconds < 1e-3 else f"{seconds * 1e3:.1f} ms"
-
-
-def time_calls(function: Callable[[], object], calls: int) -> Timing:
-    """Measures one of many calls in a row."""
-
-    def timing() -> Seconds:
-        began = time.perf_counter()
-        for _ in range(calls):
-            function()
-        return (time.perf_counter() - began) / calls
-
-    return timing
-
-
-def best(timing: Timing, *, of: int = 3) -> Timing:
-    """Takes the shortest of a few measurements, since other programs only make them longer."""
-    return lambda: min(timing() for _ in range(of))
-
-
-def time_python(*arguments: str, waiting: bool = False, **changes: str) -> Timing:
-    """Measures the CPU time of a Python with these arguments, or its elapsed time with `waiting`."""
-
-    def timing() -> Seconds:
-        began, used = time.perf_counter(), used_by_children()
-        subprocess.run(
-            [sys.executable, *arguments], env=os.environ | changes, stdout=subprocess.DEVNULL, timeout=60, check=True
-        )
-        return time.perf_counter() - began if waiting else used_by_children() - used
-
-    return timing
-
-
-def used_by_children() -> Seconds:
-    """Returns the CPU time of all child processes that have ended, which a busy machine does not change."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
 
 
 def log_in(store: SecretStore) -> None:
@@ -195,27 +75,26 @@ def fast_paths(home: Path, calls: int) -> Iterator[Cost]:
 
 def starts(home: Path, running: contextlib.ExitStack) -> Iterator[Cost]:
     """Programs from start to end, with a valid token in the store."""
-    bare, keyring = time_python("-c", "pass"), time_python("-c", "import keyring")
+    bare = time_python("-c", "pass")
     store = f"file:{home / 'starts'}"
     log_in(open_named_store(store, home))
     token = time_python("-m", "withings_auth", "token", WITHINGS_AUTH_STORE=store)
     door = time_python("-c", "import withings_auth")
     yield Cost(what="import withings_auth", run=door, against="python -c pass", base=bare, budget=2.5)
-    yield Cost(what="withings-auth token, files", run=token, against="python -c pass", base=bare, budget=8)
-    yield Cost(what="withings-auth token, files", run=token, against="import keyring", base=keyring, budget=1)
+    yield Cost(what="withings-auth token, files", run=token, against="python -c pass", base=bare, budget=3)
     environ = secret_service(running)
     if environ:
         os.environ.update(environ)
         del os.environ["PYTHON_KEYRING_BACKEND"]
         log_in(open_named_store("keyring", home / ".local" / "state" / "withings-auth"))
-        what = "withings-auth token, Secret Service"
-        token = time_python("-m", "withings_auth", "token")
-        yield Cost(what=what, run=token, against="import keyring", base=keyring, budget=3)
-        token, keyring = (
-            time_python("-m", "withings_auth", "token", waiting=True),
-            time_python("-c", "import keyring", waiting=True),
-        )
-        yield Cost(what=f"{what}, elapsed", run=token, against="import keyring", base=keyring, budget=3)
+        for waiting in (False, True):
+            yield Cost(
+                what=f"withings-auth token, Secret Service{', elapsed' * waiting}",
+                run=time_python("-m", "withings_auth", "token", waiting=waiting),
+                against="keyring get",
+                base=time_python("-m", "keyring", "get", f"withings-auth/{TOKEN}", "withings-auth", waiting=waiting),
+                budget=0.35,
+            )
 
 
 def secret_service(running: contextlib.ExitStack) -> dict[str, str]:
@@ -290,7 +169,3 @@ def renewals(home: Path, running: contextlib.ExitStack) -> Iterator[Cost]:
         base=best(callers(1)),
         budget=12,
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
