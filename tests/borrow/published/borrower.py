@@ -77,12 +77,11 @@ class Borrower:
         return list((self.home / "tmp").iterdir())
 
     def secrets_left(self) -> list[str]:
-        """Returns a line for each file, other than the store's, in which one of the login's secrets or a key lies."""
+        """Returns a line for each secret of the login, and each key, in a file other than the store's records."""
+        records = [self.desk.directory / "token", self.desk.directory / "app"]
         secrets = [secret.encode() for secret in self.desk.sandbox.secrets]
         texts = {
-            path: path.read_bytes()
-            for path in self.home.rglob("*")
-            if path.is_file() and not path.is_relative_to(self.desk.directory)
+            path: path.read_bytes() for path in self.home.rglob("*") if path.is_file() and path.parent not in records
         }
         return [
             f"{path}: {secret!r}"
