@@ -3,7 +3,7 @@
 The fixtures that all tests share, by what a test needs:
 
 - `home`: the directory that the test lives in. Every test has one, requested or not; see `support/isolation.py`.
-- `cli`: `withings-auth` as a real process, with pipes or on a terminal; see `support/programs.py`.
+- `cli`: `withings-auth` as a real process, with pipes or on a terminal; see `support/programs.py` and `forks.py`.
 - `python`: the same for code, as in `python("print(1)")`.
 - `unmeasured`: it runs without coverage, and so do its programs; for long tests of what others measure.
 - `canaries`: secrets that must not show up anywhere; see `support/canaries.py`.
@@ -33,6 +33,7 @@ import pytest
 
 from tests.support import browser, isolation, keyring_daemon, logins
 from tests.support.canaries import Canaries, Listener
+from tests.support.forks import Forks
 from tests.support.programs import UNMEASURED, Cli
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.memory_store import MemoryStore
@@ -126,10 +127,16 @@ def _listening() -> Iterator[Canaries]:
     assert canaries.escaped() == []
 
 
+@pytest.fixture(scope="session")
+def _forks(_isolation: Path) -> Iterator[Forks]:
+    with Forks() as forks:
+        yield forks
+
+
 @pytest.fixture
-def cli(canaries: Canaries) -> Iterator[Cli]:
+def cli(canaries: Canaries, _forks: Forks) -> Iterator[Cli]:
     """`cli("token")` runs the command to its end; `cli.start` and `cli.on_terminal` return a running one."""
-    command = Cli((sys.executable, "-m", "withings_auth"), canaries)
+    command = Cli((sys.executable, "-m", "withings_auth"), canaries, _forks)
     yield command
     command.close()
 

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import fcntl
 import os
 import pty
-import re
 import shlex
 import signal
 import struct
 import subprocess
 import sys
 import termios
-import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from tests.support.streams import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from tests.support.canaries import Canaries
+    from tests.support.forks import Fork, Forks
 
 _TAKE_THE_TERMINAL = """
 import fcntl, os, sys, termios
@@ -42,68 +42,10 @@ class Finished:
     screen: str = ""
 
 
-class Stream:
-    """What a program writes, read as it arrives; a failed wait says what it wrote instead."""
-
-    def __init__(self, descriptor: int, name: str) -> None:
-        self.name = name
-        self._descriptor = descriptor
-        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="backslashreplace")
-        self._text = ""
-        self._seen = 0
-        self._ended = False
-        self._news = threading.Condition()
-        self._reader = threading.Thread(target=self._read, name=f"reads {name}", daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        while True:
-            try:
-                data = os.read(self._descriptor, 65536)
-            except OSError:  # EIO: the last program on this terminal has ended
-                data = b""
-            with self._news:
-                self._text += self._decoder.decode(data, final=not data)
-                self._ended = not data
-                self._news.notify_all()
-            if not data:
-                os.close(self._descriptor)
-                return
-
-    @property
-    def text(self) -> str:
-        """Everything so far; the line ends of a terminal become plain ones."""
-        with self._news:
-            return self._text.replace("\r\n", "\n")
-
-    def expect(self, pattern: str, *, seconds: float = 60) -> re.Match[str]:
-        """Wait for the pattern, after the previous match; it can match a line that is not complete yet."""
-        deadline = time.monotonic() + seconds
-        with self._news:
-            while (found := re.compile(pattern).search(self._text, self._seen)) is None:
-                left = deadline - time.monotonic()
-                if self._ended or left <= 0:
-                    how = "ended" if self._ended else f"had {seconds} s"
-                    raise AssertionError(f"{self.name} {how} without {pattern!r}: {self._text[self._seen :]!r}")
-                self._news.wait(left)
-            self._seen = found.end()
-            return found
-
-    def line(self, pattern: str = "", *, seconds: float = 60) -> str:
-        """Wait for a whole line that contains the pattern; returns it without its line end."""
-        found = self.expect(rf"(?m)^(.*(?:{pattern}).*?)\r?\n", seconds=seconds)
-        return str(found[1])
-
-    def end(self, *, seconds: float) -> bool:
-        """Wait for the end of the stream; returns false if another process still holds it open."""
-        self._reader.join(seconds)
-        return not self._reader.is_alive()
-
-
 class Program:
     """A running program in a session and process group of its own, all of which ends with the test."""
 
-    def __init__(self, process: subprocess.Popen[bytes], streams: dict[str, Stream], stdin: int | None) -> None:
+    def __init__(self, process: subprocess.Popen[bytes] | Fork, streams: dict[str, Stream], stdin: int | None) -> None:
         self.name = shlex.join(str(argument) for argument in process.args)  # type: ignore[union-attr]  # always a list
         self._process = process
         self._streams = streams
@@ -193,9 +135,11 @@ UNMEASURED: Mapping[str, None] = {"COVERAGE_PROCESS_CONFIG": None, "COVERAGE_PRO
 class Cli:
     """Runs one command with different arguments in the environment of the test, and remembers all output."""
 
-    def __init__(self, command: Sequence[str], canaries: Canaries) -> None:
+    def __init__(self, command: Sequence[str], canaries: Canaries, forks: Forks | None = None) -> None:
+        """With `forks`, which run just this command, it is started afresh only if they do not fit."""
         self._command = tuple(command)
         self._canaries = canaries
+        self._forks = forks
         self._started: list[tuple[Program, Collection[str]]] = []
 
     def using(self, *command: str) -> Cli:
@@ -234,14 +178,7 @@ class Cli:
         err, child_err = os.pipe()
         child_in, into = os.pipe() if stdin else (os.open(os.devnull, os.O_RDONLY), None)
         try:
-            process = subprocess.Popen(
-                [*self._command, *arguments],
-                env=_environment(env),
-                stdin=child_in,
-                stdout=child_out,
-                stderr=child_err,
-                start_new_session=True,
-            )
+            process = self._run(arguments, _environment(env), (child_in, child_out, child_err))
         finally:
             for descriptor in (child_in, child_out, child_err):
                 os.close(descriptor)
@@ -263,18 +200,21 @@ class Cli:
         ours, its = pty.openpty()
         try:
             fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
-            process = subprocess.Popen(
-                [sys.executable, "-S", "-E", "-c", _TAKE_THE_TERMINAL, *self._command, *arguments],
-                env={"TERM": "xterm", **_environment(env)},
-                stdin=its,
-                stdout=its,
-                stderr=its,
-                start_new_session=True,
-            )
+            process = self._run(arguments, {"TERM": "xterm", **_environment(env)}, (its, its, its), terminal=True)
         finally:
             os.close(its)
         keys = os.dup(ours)
         return self._remember(Program(process, {"screen": Stream(ours, "screen")}, keys), allow)
+
+    def _run(
+        self, arguments: Sequence[str], environ: Mapping[str, str], streams: Sequence[int], *, terminal: bool = False
+    ) -> subprocess.Popen[bytes] | Fork:
+        if self._forks is not None and self._forks.fits(environ):
+            return self._forks.start(arguments, environ, streams, terminal=terminal)
+        first = (sys.executable, "-S", "-E", "-c", _TAKE_THE_TERMINAL) if terminal else ()
+        stdin, stdout, stderr = streams
+        command = [*first, *self._command, *arguments]
+        return subprocess.Popen(command, env=environ, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True)
 
     def _remember(self, program: Program, allow: Collection[str]) -> Program:
         self._started.append((program, allow))
