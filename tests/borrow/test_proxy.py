@@ -237,6 +237,14 @@ def test_a_redirect_is_the_programs_affair(program: requests.Session, api: Api) 
     assert (answer.status_code, answer.headers["Location"]) == (302, "https://example.com/")
 
 
+def test_a_redirect_does_not_tell_the_token(program: requests.Session, api: Api) -> None:
+    """Statement 52: nor would the program take it to the host that it is sent to."""
+    api.accept = lambda seen: Reply(http_status=302, headers={"Location": f"https://example.com{seen.target}"})
+    url = f"{WITHINGS}/measure?access_token={ACCESS_TOKEN}"
+    answer = program.get(url, headers=BEARER, allow_redirects=False)
+    assert answer.headers["Location"] == f"https://example.com/measure?access_token={ACCESS_TOKEN}"
+
+
 def test_no_answer_is_no_answer(login: Login, tmp_path: Path) -> None:
     """The program meets what it would meet without us: a connection that ends."""
     with Place() as gone:

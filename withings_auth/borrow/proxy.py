@@ -27,6 +27,7 @@ from withings_auth.borrow.calls import (
     target_url,
 )
 from withings_auth.borrow.entrance import Entrance
+from withings_auth.borrow.placeholders import ACCESS_TOKEN
 from withings_auth.borrow.token_service import Request
 from withings_auth.borrow.tunnel import CONNECT_SECONDS, Traffic
 from withings_auth.borrow.upstream import LONGEST_LINE_BYTES, Reply, Upstream, open_upstream
@@ -150,7 +151,7 @@ class Proxy:
                 reply = await upstream.send(call.with_token(token), rest)
         except WithingsAuthError as error:
             return _make_response(token_service.error_answer(error, for_tokens=False))
-        return await _deliver(request, reply)
+        return await _deliver(request, reply, secret=token.access_token)
 
     async def _get_token(self, rejected: str | None = None) -> Token:
         """Returns a token that works. Tells the user why if there is none, and raises it."""
@@ -217,13 +218,14 @@ async def _continue(beginning: bytes, rest: aiohttp.StreamReader) -> AsyncIterat
         yield piece
 
 
-async def _deliver(request: web.BaseRequest, reply: Reply) -> tuple[web.StreamResponse, str]:
-    """Passes the answer on as it comes."""
+async def _deliver(request: web.BaseRequest, reply: Reply, *, secret: str = "") -> tuple[web.StreamResponse, str]:
+    """Passes the answer on as it comes, but no header with the secret: a redirect repeats the query."""
     source = reply.response
+    headers = passed_on(source.headers.items())
+    if secret:
+        headers = tuple((name, value.replace(secret, ACCESS_TOKEN)) for name, value in headers)
     try:
-        response = web.StreamResponse(
-            status=source.status, reason=source.reason, headers=passed_on(source.headers.items())
-        )
+        response = web.StreamResponse(status=source.status, reason=source.reason, headers=headers)
         await response.prepare(request)
         await response.write(reply.beginning)
         async for piece in source.content.iter_any():
