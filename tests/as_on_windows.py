@@ -6,6 +6,7 @@ the package needs POSIX is all that this shows.
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import io
 import os
@@ -13,7 +14,6 @@ import pkgutil
 import signal
 import sys
 import tempfile
-import traceback
 from contextlib import redirect_stderr, redirect_stdout
 from types import ModuleType
 
@@ -44,6 +44,7 @@ def pretend() -> list[str]:
     names = [found.name for found in pkgutil.walk_packages(withings_auth.__path__, "withings_auth.")]
     for name in names:
         importlib.import_module(name)
+    asyncio.new_event_loop().close()  # Python 3.14 chooses a kind for the platform with the first one
     with tempfile.TemporaryDirectory() as directory, filelock.FileLock(f"{directory}/lock"):
         pass  # it loads the rest of itself with its first lock
     for name in ["withings_auth", *names]:
@@ -75,8 +76,8 @@ def run(line: str) -> None:
             code = cli.main(line.split())
         except SystemExit as end:
             code = end.code
-        except Exception:  # noqa: BLE001  it is shown
-            code = traceback.format_exc()
+        except Exception as error:  # noqa: BLE001  it is shown
+            code = repr(error)
     print(f"{code} | {out.getvalue().partition(chr(10))[0]} | {err.getvalue().partition(chr(10))[0]}")
 
 

@@ -100,7 +100,6 @@ AS_ON_WINDOWS = [
     ("status", r"0 \| Profile +default \| "),
     ("list", r"0 \| PROFILE .* \| "),
     ("api measure getmeas --csv", r"0 \| date,type,value,unit,device \| "),
-    ("run -- sh -c true", r"0 \|  \| "),
     ("run --as withings-sync -- true", r"2 \|  \| .*: run --as and run --proxy do not work on Windows"),
     ("login --listen nowhere", r"2 \|  \| .*: cannot listen on “nowhere”"),
     ("doctor --offline", r"1 \| ok +Python .* \| "),  # Linux does not have the option for the port
