@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.borrow.window import HOST, open_window
-from tests.support.processes import resident_bytes
+from tests.support.processes import RUN_MAY_OCCUPY_BYTES, resident_bytes
 from withings_auth.borrow.placeholders import ACCESS_TOKEN
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ pytestmark = pytest.mark.usefixtures("unmeasured")
 
 CALLS = int(os.environ.get("CALLS", "200"))  # by hand: CALLS=20000, with -s
 MAY_ADD_SECONDS = 0.005
-MAY_OCCUPY_BYTES = 60_000_000
 
 
 def test_a_call_costs_little_more_than_a_direct_one(cli: Cli, home: Path, canaries: Canaries, api: Api) -> None:
@@ -48,7 +47,7 @@ def test_a_call_costs_little_more_than_a_direct_one(cli: Cli, home: Path, canari
         print(f"{name}: median {statistics.median(seconds) * 1000:.2f} ms, quick {quick(seconds) * 1000:.2f} ms")
     print(f"{occupied:,} bytes")
     assert quick(by_proxy) - quick(without) < MAY_ADD_SECONDS
-    assert occupied < MAY_OCCUPY_BYTES
+    assert occupied < RUN_MAY_OCCUPY_BYTES
     window.end()
 
 

@@ -10,12 +10,10 @@ import pytest
 
 from tests.borrow.published.borrower import HOUR, LIFE, Borrower, Happened
 from tests.borrow.published.programs import MCP_SERVER
-from tests.support.processes import resident_bytes
+from tests.support.processes import RUN_MAY_OCCUPY_BYTES, resident_bytes
 from tests.support.programs import Program
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
-
-MAY_OCCUPY = 60 * 1024 * 1024  # item 4
 
 
 class McpClient:
@@ -58,7 +56,7 @@ def test_an_mcp_server_goes_on(borrower: Borrower) -> None:
     borrower.desk.sandbox.expire_access_token()
     assert client.devices() == ["Body+", "Steel HR"]
     assert borrower.happened() == Happened(calls=2, refusals=1, refreshes=1, token_requests=1)
-    assert resident_bytes(running.pid) < MAY_OCCUPY
+    assert resident_bytes(running.pid) < RUN_MAY_OCCUPY_BYTES
     running.end_input()
     assert running.wait().returncode == 0
     assert borrower.secrets_left() == []
