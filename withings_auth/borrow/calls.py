@@ -7,6 +7,7 @@ import re
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from urllib.parse import quote, urlsplit
 
 from withings_auth.borrow.placeholders import ACCESS_TOKEN
@@ -113,6 +114,21 @@ def read_status(beginning: bytes, headers: Mapping[str, str], *, whole: bool) ->
 def refuses_token(http_status: int, status: int | None) -> bool:
     """Whether Withings has refused the access token: by the status in the envelope, or by that of HTTP."""
     return TOKEN_REFUSED in {http_status, status}
+
+
+def is_refusal(http_status: int, status: int | None) -> bool:
+    """Whether an answer is no data: an error or a redirect of HTTP, or another status in the envelope than 0."""
+    return http_status >= HTTPStatus.MULTIPLE_CHOICES or bool(status)
+
+
+def hide_token(headers: Headers, body: bytes, token: str) -> tuple[Headers, bytes]:
+    """Returns an answer with the placeholder in its body instead of the token, unless that is larger than a refusal."""
+    encoding = next((value for name, value in headers if name.lower() == "content-encoding"), "")
+    text = _decode(body, encoding.strip().lower())
+    if token.encode() not in text or max(len(body), len(text)) >= LARGEST_REFUSAL_BYTES:
+        return headers, body
+    kept = tuple((name, value) for name, value in without_length(headers) if name.lower() != "content-encoding")
+    return kept, text.replace(token.encode(), ACCESS_TOKEN.encode())
 
 
 def _accepts(url: str, token: Token) -> bool:

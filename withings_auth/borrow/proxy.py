@@ -22,6 +22,7 @@ from withings_auth.borrow import token_service
 from withings_auth.borrow.calls import (
     HOSTS,
     Call,
+    hide_token,
     is_form,
     passed_on,
     target_url,
@@ -219,15 +220,17 @@ async def _continue(beginning: bytes, rest: aiohttp.StreamReader) -> AsyncIterat
 
 
 async def _deliver(request: web.BaseRequest, reply: Reply, *, secret: str = "") -> tuple[web.StreamResponse, str]:
-    """Passes the answer on as it comes, but no header with the secret: a redirect repeats the query."""
+    """Passes the answer on as it comes, but without the secret in a header or a refusal: both may repeat the query."""
     source = reply.response
-    headers = passed_on(source.headers.items())
+    headers, beginning = passed_on(source.headers.items()), reply.beginning
     if secret:
         headers = tuple((name, value.replace(secret, ACCESS_TOKEN)) for name, value in headers)
+        if reply.is_refusal:
+            headers, beginning = hide_token(headers, beginning, secret)
     try:
         response = web.StreamResponse(status=source.status, reason=source.reason, headers=headers)
         await response.prepare(request)
-        await response.write(reply.beginning)
+        await response.write(beginning)
         async for piece in source.content.iter_any():
             await response.write(piece)
         await response.write_eof()

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 import aiohttp
 from yarl import URL
 
-from withings_auth.borrow.calls import Call, read_status, refuses_token, without_length
+from withings_auth.borrow.calls import (
+    LARGEST_REFUSAL_BYTES,
+    Call,
+    is_refusal,
+    read_status,
+    refuses_token,
+    without_length,
+)
 from withings_auth.borrow.tunnel import CONNECT_SECONDS
 from withings_auth.provider.session import Resolver
 from withings_auth.provider.variables import proxy_for
@@ -43,7 +50,7 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Withings' answer, and as much of its body as was read to learn its status."""
+    """Withings' answer, and as much of its body as was read to learn its status; all of a refusal."""
 
     response: aiohttp.ClientResponse
     beginning: bytes
@@ -51,13 +58,19 @@ class Reply:
 
     @classmethod
     async def begin(cls, response: aiohttp.ClientResponse) -> Reply:
-        """Reads until the status in the envelope is known, or it is clear that there is none."""
+        """Reads until the status in the envelope is known, or it is clear that there is none; a refusal to its end."""
         beginning, status, whole = b"", None, False
-        while status is None and not whole:
+        while not whole and (
+            status is None or (is_refusal(response.status, status) and len(beginning) < LARGEST_REFUSAL_BYTES)
+        ):
             piece = await response.content.readany()
             beginning, whole = beginning + piece, not piece
             status = read_status(beginning, response.headers, whole=whole)
         return cls(response, beginning, status)
+
+    @property
+    def is_refusal(self) -> bool:
+        return is_refusal(self.response.status, self.status)
 
     @property
     def refuses_token(self) -> bool:
