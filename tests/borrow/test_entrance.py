@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import select
 import socket
 import ssl
+import struct
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,7 +15,7 @@ import pytest
 
 from tests.borrow.behind import PASSWORD, Behind, read_head
 from tests.support.services import Api
-from withings_auth.borrow import entrance
+from withings_auth.borrow import entrance, tunnel
 from withings_auth.borrow.calls import HOSTS
 
 
@@ -77,6 +80,49 @@ def test_other_hosts_are_tunnelled_unseen(behind: Behind) -> None:
             outside.close()
             assert connection.recv(8192) == b"after the end"
             assert connection.recv(1) == b""
+
+
+@contextmanager
+def half_a_tunnel(behind: Behind, target: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """The program's end of a tunnel, before there is another: that comes when the context ends."""
+    asked, go, connect = threading.Event(), threading.Event(), tunnel._connect
+
+    def connect_later(host: str, port: int) -> socket.socket:
+        asked.set()
+        assert go.wait(60)
+        return connect(host, port)
+
+    monkeypatch.setattr(tunnel, "_connect", connect_later)
+    credentials = base64.b64encode(f"withings-auth:{PASSWORD}".encode()).decode()
+    connection = behind.connect()
+    connection.sendall(f"CONNECT {target} HTTP/1.1\r\nProxy-Authorization: Basic {credentials}\r\n\r\n".encode())
+    assert asked.wait(60)
+    yield connection
+    behind.ask(target, "wrong")  # once it is answered, whatever was sent before would have been read
+    go.set()
+
+
+def test_what_a_program_sends_too_early_is_not_lost(behind: Behind, monkeypatch: pytest.MonkeyPatch) -> None:
+    with far_host() as (listener, target):
+        with half_a_tunnel(behind, target, monkeypatch) as connection:
+            connection.sendall(b"early\r\n\r\n")
+        outside, _ = listener.accept()
+        with outside:
+            outside.settimeout(60)
+            assert outside.recv(8192) == b"early\r\n\r\n"
+
+
+def test_a_program_that_leaves_before_its_tunnel_is_there_takes_it_along(
+    behind: Behind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with far_host() as (listener, target):
+        with half_a_tunnel(behind, target, monkeypatch) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+        outside, _ = listener.accept()
+        with outside:
+            outside.settimeout(60)
+            assert outside.recv(1) == b""
 
 
 def test_a_side_that_does_not_read_stops_the_other(behind: Behind) -> None:

@@ -89,6 +89,16 @@ class TestWhatIsWritten:
         write(describe("tokens.json"), places)
         assert content(tmp_path / "tokens.json") == FILLED
 
+    def test_a_working_directory_that_is_gone_is_named(
+        self, places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It would look as if the program were not found."""
+        (tmp_path / "gone").mkdir()
+        monkeypatch.chdir(tmp_path / "gone")
+        (tmp_path / "gone").rmdir()
+        with pytest.raises(ConfigurationError, match="working directory"):
+            refuse_logins(describe("tokens.json"), places)
+
     def test_a_link_stays_a_link(self, places: Places) -> None:
         """As in a home whose settings are kept elsewhere."""
         (places.home / "link.json").symlink_to("target.json")

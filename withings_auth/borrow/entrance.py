@@ -109,8 +109,6 @@ class Entrance(asyncio.Protocol):
         transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         near.connection_made(transport)
         near.join(far, early)
-        if transport.is_closing():
-            near.connection_lost(None)
         transport.set_protocol(near)
         transport.resume_reading()
 

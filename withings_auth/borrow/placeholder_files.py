@@ -106,7 +106,13 @@ def _write(path: Path, text: str) -> None:
 
 def _path(template: str, places: Places) -> Path:
     """Returns the file's path; a link stays a link, and its target is the file."""
-    return Path(os.path.realpath(fill(template, places.values)))
+    try:
+        return Path(os.path.realpath(fill(template, places.values)))
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            "the working directory is gone, and a file of the program would be there",
+            hint="change to another directory",
+        ) from error
 
 
 def _read(template: str, fields: Fields, places: Places) -> dict[str, Any]:
