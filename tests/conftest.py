@@ -20,6 +20,7 @@ The fixtures that all tests share, by what a test needs:
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import shutil
@@ -66,6 +67,12 @@ class MakeDesk(Protocol):
     def __call__(
         self, *, path: str = "", host: str = "localhost", switches: logins.Switches | None = None
     ) -> logins.Desk: ...
+
+
+def pytest_collection_finish() -> None:
+    """Spares each garbage collection that follows a look at thousands of tests."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
