@@ -11,11 +11,13 @@ PYTHONS := $(or $(PYTHON),python3 $(SUPPORTED:%=python%))
 JOBS ?= 4
 OLDEST := .venv-oldest
 PUBLISHED := .venv-published
-# The tests of code that calls a library: aiohttp and yarl, filelock, keyring, platformdirs, tomlkit, shtab, httpx and
-# requests. The other tests, of pure rules and of what is built on these modules, depend on no version of a library.
-TESTS_OF_LIBRARIES := tests/adapters tests/clients tests/config tests/store tests/sandbox/test_running.py \
-	tests/sandbox/test_server.py tests/authorization/test_flow.py tests/authorization/test_hostile.py \
-	tests/authorization/test_redirects.py tests/testing/test_transports.py \
+# The tests of code that calls a library: aiohttp and yarl, cryptography, filelock, keyring, platformdirs, tomlkit,
+# shtab, httpx and requests. The other tests, of pure rules and of what is built on these modules, depend on no version
+# of a library.
+TESTS_OF_LIBRARIES := tests/adapters tests/borrow/test_certificates.py tests/borrow/test_entrance.py \
+	tests/borrow/test_proxy.py tests/borrow/test_running.py tests/clients tests/config tests/store \
+	tests/sandbox/test_running.py tests/sandbox/test_server.py tests/authorization/test_flow.py \
+	tests/authorization/test_hostile.py tests/authorization/test_redirects.py tests/testing/test_transports.py \
 	tests/provider/http tests/tokens/renewal tests/tokens/test_network.py tests/tokens/source \
 	tests/cli/commands/configure/test_config_file.py tests/cli/commands/configure/test_changes.py \
 	tests/cli/commands/test_completion.py tests/cli/test_transcripts.py tests/cli/test_keyring.py tests/test_imports.py

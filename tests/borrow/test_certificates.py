@@ -137,10 +137,10 @@ def test_a_machine_without_a_file_of_authorities_is_asked_by_its_store(
 
 
 def test_without_its_package_the_user_hears_how_to_install_it(logged_in: Desk) -> None:
-    """Nothing is started, and nobody sees a traceback."""
+    """Nothing is started or written, and nobody sees a traceback."""
     script = (
         "import sys; sys.modules['cryptography'] = None; from withings_auth.__main__ import run;"
-        "sys.argv = ['withings-auth', 'run', '--proxy', '--', 'echo', 'started']; run()"
+        "sys.argv = ['withings-auth', 'run', '--as', 'withings-sync', '--', 'echo']; run()"
     )
     ran = logged_in.cli.using(sys.executable, "-c")(script, env=logged_in.env)
     assert (ran.returncode, ran.stdout) == (2, "")
@@ -148,3 +148,4 @@ def test_without_its_package_the_user_hears_how_to_install_it(logged_in: Desk) -
         "withings-auth: error: run --as and run --proxy need the package cryptography, which is not installed\n"
         "hint: install it in the checkout of withings-auth: pipx install --force '.[run-as]'\n"
     )
+    assert not (logged_in.directory / "programs").exists()

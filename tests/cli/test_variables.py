@@ -68,6 +68,15 @@ class TestFiles:
         finished = expired.run(*command.split(), SSLKEYLOGFILE=missing)
         assert is_refused_for(f"SSLKEYLOGFILE names {missing}, which cannot be opened: No such file", finished)
 
+    @pytest.mark.parametrize("variable", ["SSLKEYLOGFILE", "SSL_CERT_FILE"])
+    def test_a_proxy_is_not_started_even_for_a_valid_token(self, desk: Desk, tmp_path: Path, variable: str) -> None:
+        """Statement 51: not the program is to blame, and none of its files is written."""
+        desk.put_login()
+        missing = str(tmp_path / "missing" / "file")
+        finished = desk.run("run", "--as", "withings-sync", "--", "true", **{variable: missing})
+        assert is_refused_for(f"{variable} names {missing}, which cannot be opened: No such file", finished)
+        assert not (desk.directory / "programs").exists()
+
     @pytest.mark.parametrize("command", ["status", "logout", "login --help", "doctor --offline"])
     def test_commands_that_send_nothing_do_not_mind(self, expired: Desk, tmp_path: Path, command: str) -> None:
         finished = expired.run(*command.split(), SSLKEYLOGFILE=str(tmp_path), SSL_CERT_FILE=str(tmp_path / "none"))

@@ -17,6 +17,7 @@ from withings_auth.cli.ui.terminal import answer, report
 from withings_auth.config.places import config_file
 from withings_auth.config.settings import Settings
 from withings_auth.errors import ConfigurationError, WithingsAuthError
+from withings_auth.provider.variables import refuse_unusable_files
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import load_grant
 from withings_auth.tokens.source import AsyncTokenSource, TokenSource
@@ -44,13 +45,14 @@ def run_borrowed(command: Sequence[str], options: argparse.Namespace, settings: 
     if options.refresh_file:
         refuse_unmarked(description, places)
     refuse_logins(description, places)  # first, because importing such a login is a way to log in
+    refuse_unusable_files()
+    from withings_auth.borrow.running import run_behind_proxy  # here, because it loads aiohttp and cryptography
+
     store = open_store(settings)
     token = TokenSource(settings.profile, min_valid=options.min_valid, store=store).token()
     values = stand_ins(token, places)
     write_files(description, places, values)
     with _fresh_files(description, places, settings, store) if options.refresh_file else nullcontext():
-        from withings_auth.borrow.running import run_behind_proxy  # here, because it loads aiohttp
-
         return run_behind_proxy(
             complete_command(description, command, places, values),
             source=AsyncTokenSource(settings.profile, min_valid=options.min_valid, store=store),
