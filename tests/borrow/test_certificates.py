@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import sys
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -40,6 +41,15 @@ def shake_hands(server: ssl.SSLContext, authority: bytes, host: str) -> None:
 def test_a_program_accepts_the_certificate_for_withings(host: str) -> None:
     certificates = issue_certificates(HOSTS)
     shake_hands(make_server_context(certificates), certificates.authority, host)
+
+
+def test_a_clock_that_is_hours_behind_accepts_it() -> None:
+    now = datetime.now(UTC)
+    certificates = issue_certificates(HOSTS, now)
+    for each in (certificates.authority, certificates.server):
+        certificate = x509.load_pem_x509_certificate(each)
+        assert certificate.not_valid_before_utc < now - timedelta(hours=12)
+        assert certificate.not_valid_after_utc > now + timedelta(days=365)
 
 
 def test_nobody_else_accepts_it() -> None:

@@ -17,6 +17,7 @@ from tests.borrow.behind import PASSWORD, Behind, read_head
 from tests.support.services import Api
 from withings_auth.borrow import entrance, tunnel
 from withings_auth.borrow.calls import HOSTS
+from withings_auth.errors import OutOfResources
 
 
 @contextmanager
@@ -61,6 +62,15 @@ def test_a_host_that_is_not_there_is_a_bad_gateway(behind: Behind) -> None:
 @pytest.mark.parametrize("target", ["nowhere.invalid:443", f"{'x' * 300}.example:443", "127.0.0.1:99999"])
 def test_a_name_or_port_that_cannot_be_one_is_a_bad_gateway(behind: Behind, target: str) -> None:
     _, head = behind.ask(target)
+    assert head.startswith(b"HTTP/1.1 502 ")
+
+
+def test_a_machine_that_is_out_of_threads_is_a_bad_gateway(behind: Behind, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def start_no_thread(*_: object) -> None:
+        raise OutOfResources("no thread can be started")
+
+    monkeypatch.setattr(entrance, "connect", start_no_thread)
+    _, head = behind.ask("127.0.0.1:9")
     assert head.startswith(b"HTTP/1.1 502 ")
 
 

@@ -19,6 +19,7 @@ from tests.support.services import LIFE, Api, Login
 from tests.support.waiting import wait_until
 from withings_auth.borrow.placeholders import ACCESS_TOKEN, CLIENT_SECRET, REFRESH_TOKEN
 from withings_auth.errors import ConfigurationError, LoginRequired
+from withings_auth.store.records import token_name
 from withings_auth.tokens.source import AsyncTokenSource
 
 WITHINGS = "https://wbsapi.withings.net"
@@ -147,6 +148,18 @@ def test_an_ended_login_is_said_to_both(program: requests.Session, behind: Behin
     (error,) = behind.told
     assert isinstance(error, LoginRequired)
     assert "withings-auth login" in error.hint
+
+
+def test_a_login_that_ends_again_is_said_again(
+    program: requests.Session, behind: Behind, api: Api, login: Login
+) -> None:
+    for _ in range(2):
+        api.good = login.at(api.url).access_token
+        assert program.post(f"{WITHINGS}/measure", headers=BEARER).json()["status"] == 0
+        with login.store.lock(token_name("default"), 10) as held:
+            held.clear()
+        assert program.post(f"{WITHINGS}/measure", headers=BEARER).json()["status"] == 401
+    assert [type(error) for error in behind.told] == [LoginRequired, LoginRequired]
 
 
 def test_gzip_comes_as_it_is(program: requests.Session, api: Api) -> None:

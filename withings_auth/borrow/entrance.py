@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 from withings_auth.borrow.tunnel import End, Traffic, connect
+from withings_auth.errors import OutOfResources
 from withings_auth.provider.variables import PROXY_USER
 from withings_auth.validation import printable
 
@@ -99,7 +100,7 @@ class Entrance(asyncio.Protocol):
     async def _open(self, transport: asyncio.Transport, host: str, port: int, early: bytes) -> None:
         try:
             outside = self._connect_to_server(f"{host}:{port}") or await connect(host, port)
-        except (OSError, ValueError, OverflowError) as error:  # the last two: a name or a port that cannot be one
+        except (OSError, OutOfResources, ValueError, OverflowError) as error:  # the last two: no name, or no port
             logger.debug("no connection to %s:%d: %s", printable(host), port, type(error).__name__)
             self._refuse("502 Bad Gateway")
             return
