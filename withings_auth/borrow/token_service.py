@@ -89,7 +89,7 @@ def refusal_error(request: Request) -> WithingsAuthError:
         case Request.CODE:
             return ConfigurationError(
                 "the program tried to log in by itself and was refused: it runs on the shared login",
-                hint="start it with its placeholder files: withings-auth run --as lists the programs that have some",
+                hint="it needs none; if it finds no placeholder files, look for its name: withings-auth run --as",
             )
         case Request.OWN_RENEWAL:
             return ConfigurationError(

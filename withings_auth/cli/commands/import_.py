@@ -141,7 +141,9 @@ def _report_success(grant: Grant, login: ForeignLogin, file: str, settings: Sett
     tell(f"Imported: Withings user {grant.userid}, profile {settings.profile}.")
     tell(f"Saved in {store.description}. The access token is valid until {until} and is renewed when needed.")
     tell(f"The login in {place} no longer works: Withings has replaced it.")
-    tell("Programs that used it can ask withings-auth for tokens instead, or must log in again.")
+    tell(
+        "Programs that used it can ask withings-auth for tokens or run with withings-auth run --as; others must log in."
+    )
     if login.client_secret is not None:
         tell(f"{place} also holds the app's client secret, which still works and is now saved here too.")
 
