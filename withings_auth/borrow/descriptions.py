@@ -85,7 +85,7 @@ def read_description(name: str, content: object, file: Path) -> Description:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A key of config.toml, whose value is read."""
+    """A key of config.toml, at which a value is read."""
 
     key: str
     file: Path

@@ -86,7 +86,7 @@ _PROGRAMS = (
         about="to Intervals.icu, with a config.ini",
         files={"withings.json": {**_TOKENS, "userid": "{userid}"}},
     ),
-    # withingpy/models.py; a library, whose default file this is.
+    # withingpy/models.py; a library; this is its default file.
     Description(
         name="withingpy",
         about="programs of your own that use this library",

@@ -1,4 +1,4 @@
-"""The proxy's own connections to Withings: one request each, and its answer as far as its status."""
+"""The proxy's own connections to Withings: one request each, and its answer up to its status."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Upstream:
         self._session = session
 
     async def send(self, call: Call, rest: AsyncIterator[bytes] | None) -> Reply:
-        """Sends a call, whose body is its form or `rest`. Raises `aiohttp.ClientError` and `OSError`."""
+        """Sends a call; its body is its form or `rest`. Raises `aiohttp.ClientError` and `OSError`."""
         response = await self._session.request(
             call.method,
             URL(call.url, encoded=True),
