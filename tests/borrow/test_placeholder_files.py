@@ -89,6 +89,14 @@ class TestWhatIsWritten:
         write(describe("tokens.json"), places)
         assert content(tmp_path / "tokens.json") == FILLED
 
+    def test_what_is_nested_too_deeply_is_refused(self, places: Places) -> None:
+        """By the parser or by us, which depends on Python's version."""
+        places.directory.mkdir(parents=True)
+        text = '{"refresh_token": "", "a": ' * 3000 + "1" + "}" * 3000
+        (places.directory / "tokens.json").write_text(text)
+        with pytest.raises(ConfigurationError, match=r"is nested too deeply|is not a file of this program"):
+            refuse_logins(describe("{directory}/tokens.json"), places)
+
     def test_a_working_directory_that_is_gone_is_named(
         self, places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

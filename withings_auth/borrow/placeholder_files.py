@@ -132,7 +132,11 @@ def _read(template: str, fields: Fields, places: Places) -> dict[str, Any]:
     in_ours = places.is_ours and path.is_relative_to(os.path.realpath(places.directory))
     if not isinstance(content, dict) or not (in_ours or content.keys() & fields.keys()):
         raise _foreign(path, "is not a file of this program's")
-    if _has_login(content, fields, in_ours=in_ours):
+    try:
+        has_login = _has_login(content, fields, in_ours=in_ours)
+    except RecursionError:  # from 3.13 on, Python reads what is nested deeper than we can look
+        raise _foreign(path, "is nested too deeply") from None
+    if has_login:
         raise ConfigurationError(
             f"{printable(str(path))} holds a login of its own and was left as it is",
             hint=f"import it: withings-auth import --remove {quoted(path)}; or move it away",
