@@ -43,7 +43,7 @@ EXAMPLE = (
     "keeps a real access token in it until the program ends.\n\n"
     "examples:\n"
     "  withings-auth run -- python3 weights.py --since 2024-01-01\n"
-    "  withings-auth run --as withings-sync -- withings-sync --no-upload --to-json -o weights\n"
+    "  withings-auth run --as withings-sync -- withings-sync --to-json -o weights\n"
     "  withings-auth run --as    (lists the programs)"
 )
 
