@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from withings_auth.borrow.environment import BUNDLE_VARIABLES, behind_proxy
+from withings_auth.borrow.environment import behind_proxy
 
 
 def inside(**environment: str) -> dict[str, str]:
@@ -15,7 +15,9 @@ def inside(**environment: str) -> dict[str, str]:
 
 def test_the_proxy_and_its_authority_are_named_in_every_variable() -> None:
     environment = inside(PATH="/bin", HTTPS_PROXY="http://proxy.example:3128", SSL_CERT_FILE="/etc/own.pem")
-    assert {environment[name] for name in BUNDLE_VARIABLES} == {"/run/authorities.pem"}
+    # OpenSSL with httpx and urllib, requests, curl, Node.js.
+    names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+    assert {environment[name] for name in names} == {"/run/authorities.pem"}
     assert {environment["HTTPS_PROXY"], environment["https_proxy"]} == {
         "http://withings-auth:a-password@127.0.0.1:4711"
     }
