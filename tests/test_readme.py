@@ -84,7 +84,7 @@ def test_the_variables_are_those_that_are_read() -> None:
     Those of the programs that `run --as` knows are theirs.
     """
     table = {row[0].strip("`"): row[2] for row in rows(section("Settings"))}
-    ours = sorted({*(ROOT / "withings_auth").rglob("*.py")} - {ROOT / "withings_auth" / "borrow" / "programs.py"})
+    ours = sorted(path for path in (ROOT / "withings_auth").rglob("*.py") if path.parent.name != "borrow")
     sources = "\n".join(path.read_text() for path in ours)
     read = set(re.findall(r"""\bWITHINGS_[A-Z_]+[A-Z]\b""", sources)) - {
         TOKEN_VARIABLE,

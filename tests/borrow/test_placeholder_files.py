@@ -56,9 +56,10 @@ def content(path: Path) -> Any:
 
 class TestWhatIsWritten:
     def test_placeholders_and_what_is_no_secret(self, places: Places) -> None:
-        """The time is a number, and objects within objects are filled in too."""
+        """The time is a number, and objects and lists within objects are filled in too."""
         fields = {
             "body": TOKENS,
+            "all": [TOKENS, "{userid}", ["{expires_at}"]],
             "secret": "{client_secret}",
             "who": "{client_id} {userid} {scope}",
             "until": "{expires_at}",
@@ -68,6 +69,7 @@ class TestWhatIsWritten:
         write(describe("{directory}/a/b.json", fields), places)
         assert content(places.directory / "a" / "b.json") == {
             "body": FILLED,
+            "all": [FILLED, "38210457", [1_800_000_000]],
             "secret": CLIENT_SECRET,
             "who": "id 38210457 user.info,user.metrics",
             "until": 1_800_000_000,
@@ -158,6 +160,7 @@ class TestLoginsOfTheirOwn:
             {"access_token": ACCESS_TOKEN, "refresh_token": "B"},
             {"access_token": None, "refreshToken": "B"},
             {"access_token": None, "body": {"refresh_token": "B"}},
+            {"access_token": None, "accounts": [{"refresh_token": "B"}]},
         ],
     )
     def test_a_login_is_never_overwritten(self, places: Places, canaries: Canaries, login: dict[str, Any]) -> None:

@@ -7,11 +7,15 @@ import base64
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import requests
 
-from tests.borrow.behind import read_head
+from tests.borrow.behind import proxy_for_login, read_head
+from tests.support.services import Login
 from withings_auth.borrow.tunnel import connect
+from withings_auth.tokens.source import AsyncTokenSource
 
 
 class UpstreamProxy:
@@ -55,6 +59,18 @@ def test_other_hosts_are_reached_through_the_machines_proxy(upstream: UpstreamPr
     (head,) = upstream.heads
     assert head.startswith(b"CONNECT far.example:443 HTTP/1.1\r\n")
     assert base64.b64encode(b"user:pass word") in head
+
+
+def test_withings_is_reached_through_it_as_well(upstream: UpstreamProxy, login: Login, tmp_path: Path) -> None:
+    upstream.answer = b"HTTP/1.1 502 No\r\n\r\n"
+    login.at("https://wbsapi.withings.invalid")
+    with (
+        proxy_for_login(AsyncTokenSource(store=login.store), "https://wbsapi.withings.invalid", tmp_path) as behind,
+        behind.session() as program,
+        pytest.raises(requests.ConnectionError),
+    ):
+        program.get("https://wbsapi.withings.net/measure")
+    assert upstream.heads[0].startswith(b"CONNECT wbsapi.withings.invalid:443 HTTP/1.1\r\n")
 
 
 def test_a_proxy_without_credentials_gets_none(upstream: UpstreamProxy, monkeypatch: pytest.MonkeyPatch) -> None:

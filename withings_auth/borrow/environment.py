@@ -13,7 +13,7 @@ BUNDLE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NO
 # In both spellings: curl reads only the lower case of some, Python's urllib prefers it.
 _PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy")
 _NO_PROXY_VARIABLES = ("NO_PROXY", "no_proxy")
-_SECRET_VARIABLES = ("WITHINGS_CLIENT_SECRET", "WITHINGS_ACCESS_TOKEN")
+_SECRET_VARIABLES = ("WITHINGS_CLIENT_SECRET", "WITHINGS_ACCESS_TOKEN", "WITHINGS_REFRESH_TOKEN")
 
 
 def behind_proxy(environment: Mapping[str, str], *, port: int, password: str, bundle: Path) -> dict[str, str]:

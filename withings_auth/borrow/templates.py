@@ -27,16 +27,30 @@ def fill(template: str, values: Mapping[str, str]) -> str:
 
 
 def fill_value(value: object, values: Mapping[str, str]) -> object:
-    """Returns what a field that is not an object stands for."""
-    if value == EXPIRES_AT:
-        return int(values["expires_at"])
-    return fill(value, values) if isinstance(value, str) else value
+    """Returns what a value stands for, with everything in it."""
+    match value:
+        case str():
+            return int(values["expires_at"]) if value == EXPIRES_AT else fill(value, values)
+        case list():
+            return [fill_value(each, values) for each in value]
+        case Mapping():
+            return {name: fill_value(each, values) for name, each in value.items()}
+        case _:
+            return value
 
 
 def templates_in(fields: Fields) -> Iterator[tuple[str, str]]:
-    """Yields each text in the fields, and in the objects among them, with its name."""
+    """Yields each text in the fields, and in the objects and lists among them, with its name."""
     for name, value in fields.items():
-        if isinstance(value, Mapping):
-            yield from templates_in(value)
-        elif isinstance(value, str):
+        yield from _templates_in(name, value)
+
+
+def _templates_in(name: str, value: object) -> Iterator[tuple[str, str]]:
+    match value:
+        case str():
             yield name, value
+        case list():
+            for each in value:
+                yield from _templates_in(name, each)
+        case Mapping():
+            yield from templates_in(value)
