@@ -6,6 +6,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -18,8 +19,8 @@ SANDBOX = "http://127.0.0.1:9000/base"
 SECRET = "a+real/token"
 
 
-def call(**changes: object) -> Call:
-    return Call(**{"method": "POST", "url": f"{API}/measure", "headers": ()} | changes)  # type: ignore[arg-type]
+def call(**changes: Any) -> Call:
+    return Call(**{"method": "POST", "url": f"{API}/measure", "headers": ()} | changes)
 
 
 def token(api_origin: str = API) -> Token:

@@ -96,7 +96,8 @@ def test_a_call_has_the_real_token_and_nothing_else_is_changed(program: requests
 @pytest.mark.parametrize("place", ["params", "data"])
 def test_the_token_is_put_into_query_and_form(program: requests.Session, api: Api, place: str) -> None:
     api.answer = lambda _: envelope(0)
-    program.request("POST", f"{WITHINGS}/measure", **{place: {"action": "getmeas", "access_token": ACCESS_TOKEN}})  # type: ignore[arg-type]
+    sent: dict[str, Any] = {place: {"action": "getmeas", "access_token": ACCESS_TOKEN}}
+    program.request("POST", f"{WITHINGS}/measure", **sent)
     (seen,) = api.seen
     assert f"access_token={api.good}" in seen.target + seen.body.decode()
     assert ACCESS_TOKEN not in seen.target + seen.body.decode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -55,9 +56,9 @@ def test_what_is_asked_for_is_read_from_the_parameters(parameters: dict[str, str
     assert token_service.read_request(parameters) is request_
 
 
-def token(**changes: object) -> Token:
+def token(**changes: Any) -> Token:
     values = {"access_token": "real", "expires_at": 10_000, "scopes": ("user.info", "user.metrics"), "userid": "38"}
-    return Token(**values | {"client_id": "an-app", "api_origin": "https://wbsapi.withings.net"} | changes)  # type: ignore[arg-type]
+    return Token(**values | {"client_id": "an-app", "api_origin": "https://wbsapi.withings.net"} | changes)
 
 
 def test_a_renewal_gets_placeholders_and_the_true_life() -> None:
