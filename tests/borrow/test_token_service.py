@@ -57,8 +57,9 @@ def test_what_is_asked_for_is_read_from_the_parameters(parameters: dict[str, str
 
 
 def token(**changes: Any) -> Token:
-    values = {"access_token": "real", "expires_at": 10_000, "scopes": ("user.info", "user.metrics"), "userid": "38"}
-    return Token(**values | {"client_id": "an-app", "api_origin": "https://wbsapi.withings.net"} | changes)
+    values: dict[str, Any] = {"access_token": "real", "expires_at": 10_000, "scopes": ("user.info", "user.metrics")}
+    values |= {"userid": "38", "client_id": "an-app", "api_origin": "https://wbsapi.withings.net", **changes}
+    return Token(**values)
 
 
 def test_a_renewal_gets_placeholders_and_the_true_life() -> None:
