@@ -131,6 +131,7 @@ def _listening() -> Iterator[Canaries]:
     yield canaries
     root.setLevel(level)
     root.removeHandler(listener)
+    logging.getLogger("asyncio").disabled = False  # `run --as` silences it for the rest of its process
     assert canaries.escaped() == []
 
 
