@@ -15,7 +15,7 @@ from pathlib import Path
 from withings_auth.authorization.socket_table import LISTENING, PROC, read_address, tcp_sockets
 from withings_auth.validation import printable
 
-PATIENCE_SECONDS = 0.5  # with very many processes, the search is given up
+PATIENCE_SECONDS = 2.0  # with very many processes, or on a very busy machine, the search is given up
 
 
 def find_port_owner(
