@@ -31,6 +31,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.support import browser, isolation, keyring_daemon, logins
 from tests.support.canaries import Canaries, Listener
@@ -69,8 +71,15 @@ class MakeDesk(Protocol):
     ) -> logins.Desk: ...
 
 
+@settings(max_examples=1, database=None)
+@given(st.none())
+def _run_once(_: None) -> None:
+    """Does nothing."""
+
+
 def pytest_collection_finish() -> None:
     """Spares each garbage collection that follows a look at thousands of tests."""
+    _run_once()  # Hypothesis warns if its source of random numbers is frozen before it has used it (Python 3.14)
     gc.collect()
     gc.freeze()
 
