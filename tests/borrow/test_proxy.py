@@ -279,8 +279,7 @@ def test_an_answer_that_breaks_off_breaks_off(program: requests.Session, api: Ap
 
 def test_a_program_that_leaves_early_disturbs_nobody(behind: Behind, program: requests.Session, api: Api) -> None:
     hold = threading.Event()
-    big = b"x" * 2_000_000
-    api.accept = lambda _: Reply(media_type="text/plain", body=big, hold=hold)
+    api.accept = lambda _: Reply(media_type="text/plain", body=b"x" * 2_000_000, hold=hold)
     with behind.session() as other:
         other.post(f"{WITHINGS}/measure", data={"a": "b"}, headers=BEARER, stream=True).close()
     hold.set()

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from withings_auth.borrow import token_service
-from withings_auth.borrow.placeholders import ACCESS_TOKEN, PREFIX, REFRESH_TOKEN, is_placeholder
+from withings_auth.borrow.placeholders import ACCESS_TOKEN, REFRESH_TOKEN
 from withings_auth.borrow.token_service import Request
 from withings_auth.errors import LoginRequired, ProviderUnavailable
 from withings_auth.model import Token
+from withings_auth.validation import PLACEHOLDER_PREFIX, is_placeholder
 
 RENEWAL = {"action": "requesttoken", "grant_type": "refresh_token", "refresh_token": REFRESH_TOKEN}
 
@@ -118,5 +119,5 @@ def test_a_nonce_is_another_one_each_time() -> None:
 
 
 def test_a_placeholder_is_recognised_by_its_beginning() -> None:
-    assert is_placeholder(f"{PREFIX}-of-a-later-version")
+    assert is_placeholder(f"{PLACEHOLDER_PREFIX}-of-a-later-version")
     assert not any(is_placeholder(value) for value in ("0123456789abcdef", "", None, 5))

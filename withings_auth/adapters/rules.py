@@ -15,14 +15,13 @@ from urllib.parse import urlsplit
 from withings_auth.errors import ConfigurationError
 from withings_auth.provider.repeat_guard import LONGEST_GUARD_WAIT_SECONDS, REPEAT_GUARD_SECONDS
 from withings_auth.provider.replies import retry_after_seconds
-from withings_auth.provider.statuses import TOKEN_REFUSED, TOO_MANY_REQUESTS
+from withings_auth.provider.statuses import LARGEST_REFUSAL_BYTES, TOKEN_REFUSED, TOO_MANY_REQUESTS
 from withings_auth.validation import PORT_OF_SCHEME, whole_number
 
 if TYPE_CHECKING:
     from withings_auth.model import Token
     from withings_auth.tokens.source import AsyncTokenSource, TokenSource
 
-LARGEST_REFUSAL_BYTES = 65_536  # a refusal has about 150 bytes; anything larger is data
 LONGEST_WAIT_SECONDS = LONGEST_GUARD_WAIT_SECONDS
 
 

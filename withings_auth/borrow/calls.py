@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from withings_auth.borrow.placeholders import ACCESS_TOKEN
 from withings_auth.model import Token
-from withings_auth.provider.statuses import TOKEN_REFUSED
+from withings_auth.provider.statuses import LARGEST_REFUSAL_BYTES, TOKEN_REFUSED
 from withings_auth.validation import origin
 
 # Of the API, of the authorize page and of the old API; then the first two of the cloud for medical contracts in the US.
@@ -24,7 +24,6 @@ HOSTS = (
     "account.us.withingsmed.com",
 )
 _API, _OLD_API = (f"https://{HOSTS[0]}", f"https://{HOSTS[2]}")
-LARGEST_REFUSAL_BYTES = 65_536  # a refusal has about 150 bytes; anything larger is data
 
 # Each is about one connection only (RFC 9110, section 7.6.1), or is made anew.
 _OF_ONE_CONNECTION = {
@@ -82,11 +81,11 @@ def passed_on(headers: Iterable[tuple[str, str]]) -> Headers:
     """Returns the headers without those that are about one connection, and without encodings that we cannot read."""
     headers = list(headers)
     named = {name.strip().lower() for key, value in headers if key.lower() == "connection" for name in value.split(",")}
+    dropped = _OF_ONE_CONNECTION | named
     return tuple(
-        (name, "gzip" if name.lower() == "accept-encoding" and "gzip" in value.lower() else value)
+        (name, "gzip" if name.lower() == "accept-encoding" else value)
         for name, value in headers
-        if name.lower() not in _OF_ONE_CONNECTION | named
-        and (name.lower() != "accept-encoding" or "gzip" in value.lower())
+        if name.lower() not in dropped and (name.lower() != "accept-encoding" or "gzip" in value.lower())
     )
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from withings_auth.borrow.calls import HOSTS
-from withings_auth.borrow.placeholders import is_placeholder
 from withings_auth.provider.variables import PROXY_USER
+from withings_auth.validation import is_placeholder
 
 BUNDLE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 # In both spellings: curl reads only the lower case of some, Python's urllib prefers it.

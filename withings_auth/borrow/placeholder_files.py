@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from withings_auth.borrow.descriptions import Description
-from withings_auth.borrow.placeholders import is_placeholder
 from withings_auth.borrow.templates import Fields, fill, fill_value, names_in, templates_in
 from withings_auth.errors import ConfigurationError
 from withings_auth.store.files import make_private_directory, read_plain, replace_file, unusable
 from withings_auth.store.lock import file_lock
 from withings_auth.store.safety import SECRETS, quoted, refuse_unsafe_places
-from withings_auth.validation import printable
+from withings_auth.validation import is_placeholder, printable
 
 LARGEST_FILE_BYTES = 16 * 1024 * 1024  # some list there what they have passed on
 LOCK_PATIENCE_SECONDS = 10.0

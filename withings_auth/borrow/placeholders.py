@@ -5,11 +5,8 @@ They have no character that a URL or a form would escape, so a request carries t
 
 from __future__ import annotations
 
-from withings_auth.validation import PLACEHOLDER_PREFIX as PREFIX
-from withings_auth.validation import is_placeholder
+from withings_auth.validation import PLACEHOLDER_PREFIX
 
-__all__ = ["ACCESS_TOKEN", "CLIENT_SECRET", "PREFIX", "REFRESH_TOKEN", "is_placeholder"]
-
-ACCESS_TOKEN = f"{PREFIX}-access-token"
-REFRESH_TOKEN = f"{PREFIX}-refresh-token"
-CLIENT_SECRET = f"{PREFIX}-client-secret"
+ACCESS_TOKEN = f"{PLACEHOLDER_PREFIX}-access-token"
+REFRESH_TOKEN = f"{PLACEHOLDER_PREFIX}-refresh-token"
+CLIENT_SECRET = f"{PLACEHOLDER_PREFIX}-client-secret"

@@ -13,11 +13,12 @@ from enum import Enum, auto
 from typing import Any
 from urllib.parse import unquote
 
-from withings_auth.borrow.placeholders import ACCESS_TOKEN, REFRESH_TOKEN, is_placeholder
+from withings_auth.borrow.placeholders import ACCESS_TOKEN, REFRESH_TOKEN
 from withings_auth.errors import ConfigurationError, LoginRequired, WithingsAuthError
 from withings_auth.model import Token
 from withings_auth.provider.statuses import TIMED_OUT, TOKEN_REFUSED, TOO_MANY_REQUESTS
 from withings_auth.record import TOKEN_PATH
+from withings_auth.validation import is_placeholder
 
 SIGNATURE_PATH = "/v2/signature"
 OLD_TOKEN_PATH = "/oauth2/token"  # noqa: S105  a path; the old service on account.withings.com, without an envelope

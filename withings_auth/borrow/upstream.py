@@ -10,7 +10,6 @@ import aiohttp
 from yarl import URL
 
 from withings_auth.borrow.calls import (
-    LARGEST_REFUSAL_BYTES,
     Call,
     is_refusal,
     read_status,
@@ -19,6 +18,7 @@ from withings_auth.borrow.calls import (
 )
 from withings_auth.borrow.tunnel import CONNECT_SECONDS
 from withings_auth.provider.session import Resolver
+from withings_auth.provider.statuses import LARGEST_REFUSAL_BYTES
 from withings_auth.provider.variables import proxy_for
 
 LONGEST_LINE_BYTES = 65_536

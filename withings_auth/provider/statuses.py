@@ -28,6 +28,7 @@ TIMED_OUT = 522
 # the token that other programs hold.
 TOKEN_REFUSED = 401
 TOO_MANY_REQUESTS = 601
+LARGEST_REFUSAL_BYTES = 65_536  # a refusal has about 150 bytes; anything larger is data
 
 
 class FailureKind(Enum):

@@ -14,7 +14,7 @@ from tests.borrow.published.programs import PROGRAMS, READS_AT_EACH_LINE, Publis
 from tests.support.processes import children, shown_to_others
 from tests.support.programs import Program
 from tests.support.waiting import wait_until, wait_until_gone
-from withings_auth.borrow.placeholders import PREFIX
+from withings_auth.validation import PLACEHOLDER_PREFIX
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
@@ -63,7 +63,7 @@ def test_a_program_is_killed_during_a_call(borrower: Borrower, program: Publishe
     shown = shown_to_others(pid)
     os.kill(pid, signal.SIGKILL)
     assert running.wait().returncode == KILLED
-    assert f"HTTPS_PROXY=http://{PREFIX.partition('-placeholder')[0]}:" in shown
+    assert f"HTTPS_PROXY=http://{PLACEHOLDER_PREFIX.partition('-placeholder')[0]}:" in shown
     assert not [secret for secret in borrower.desk.sandbox.secrets if secret in shown]
     assert borrower.secrets_left() == []
     assert borrower.files_of_runs() == []

@@ -12,7 +12,8 @@ import pytest
 
 from tests.support.logins import Desk
 from tests.support.programs import Finished
-from withings_auth.borrow.placeholders import ACCESS_TOKEN, CLIENT_SECRET, PREFIX, REFRESH_TOKEN
+from withings_auth.borrow.placeholders import ACCESS_TOKEN, CLIENT_SECRET, REFRESH_TOKEN
+from withings_auth.validation import PLACEHOLDER_PREFIX
 
 # A program that renews at every start and keeps in its file what it has seen, like most that are published.
 SYNC = """
@@ -201,4 +202,4 @@ class TestARefreshedFile:
 def test_its_help_says_what_obeys_no_proxy(desk: Desk) -> None:
     help_text = desk.run("run", "--help").stdout
     assert "Some programs obey no proxy: Node.js before 22.21, and aiohttp unless it is told" in help_text
-    assert PREFIX not in help_text
+    assert PLACEHOLDER_PREFIX not in help_text
