@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from withings_auth.cli.ui.signals import noticing_signals
 from withings_auth.cli.ui.terminal import PROGRAM
 from withings_auth.errors import ConfigurationError
 from withings_auth.store.files import LARGEST_FILE_BYTES, NotPlain, read_plain, refuse_larger
@@ -19,7 +20,7 @@ def read_named(name: str, reader: str, *, most_bytes: int = LARGEST_FILE_BYTES) 
     Raises `ConfigurationError`, at once if it is a pipe: only standard input is waited for.
     """
     try:
-        return _read_stdin(most_bytes) if name == STDIN else read_plain(Path(name), most_bytes=most_bytes)
+        return _read_input(most_bytes) if name == STDIN else read_plain(Path(name), most_bytes=most_bytes)
     except OSError as error:
         hint = f"to read a pipe: {PROGRAM} {reader} -" if isinstance(error, NotPlain) else ""
         raise ConfigurationError(
@@ -33,7 +34,13 @@ def shown(name: str) -> str:
     return "standard input" if name == STDIN else printable(name)
 
 
-def _read_stdin(most_bytes: int) -> bytes:
-    content = sys.stdin.buffer.read(most_bytes + 1) if sys.stdin is not None else b""
+def read_stdin(most_bytes: int) -> bytes:
+    """Returns the beginning of standard input, which is empty if it was closed. Raises `OSError`."""
+    with noticing_signals():
+        return sys.stdin.buffer.read(most_bytes) if sys.stdin is not None else b""
+
+
+def _read_input(most_bytes: int) -> bytes:
+    content = read_stdin(most_bytes + 1)
     refuse_larger(content, most_bytes)
     return content

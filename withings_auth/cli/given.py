@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from withings_auth.cli.files import STDIN, read_named, shown
+from withings_auth.cli.files import STDIN, read_named, read_stdin, shown
 from withings_auth.cli.ui.prompts import ask_for_secret, check_client_id, check_client_secret
 from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, tell
 from withings_auth.config.app import PartialApp, parse_scopes
@@ -33,7 +32,7 @@ def read_given(options: argparse.Namespace) -> Given:
     in_file = PartialApp() if options.env_file is None else _read_file(options.env_file)
     flags = PartialApp(
         client_id=options.client_id,
-        client_secret=_read_stdin(options.client_id) if options.secret_stdin else None,
+        client_secret=_read_secret(options.client_id) if options.secret_stdin else None,
         redirect_uri=options.redirect_uri,
         scopes=None if options.scope is None else parse_scopes(options.scope, "--scope"),
     )
@@ -76,11 +75,10 @@ def _others_can_read(name: str) -> bool:
         return False
 
 
-def _read_stdin(client_id: str | None) -> str:
+def _read_secret(client_id: str | None) -> str:
     if is_terminal():
         return ask_for_secret()
-    data = sys.stdin.buffer.read(LARGEST_INPUT_BYTES) if sys.stdin is not None else b""
-    secret = data.decode("utf-8", "replace").strip()
+    secret = read_stdin(LARGEST_INPUT_BYTES).decode("utf-8", "replace").strip()
     why = check_client_secret(secret)
     if why is not None:
         raise ConfigurationError(

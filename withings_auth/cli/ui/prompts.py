@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 
+from withings_auth.cli.ui.signals import noticing_signals
 from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, tell
 from withings_auth.errors import ConfigurationError
 from withings_auth.model import ALL_SCOPES
@@ -101,12 +102,13 @@ def confirm_or_take_client_id(question: str) -> tuple[bool, str | None]:
 
 def _read_answer(prompt: str, *, hidden: bool = False) -> str:
     try:
-        if hidden:
-            return getpass.getpass(prompt, stream=sys.stderr)
-        with suppress(OSError):
-            sys.stderr.write(prompt)
-            sys.stderr.flush()
-        line = sys.stdin.readline()
+        with noticing_signals():
+            if hidden:
+                return getpass.getpass(prompt, stream=sys.stderr)
+            with suppress(OSError):
+                sys.stderr.write(prompt)
+                sys.stderr.flush()
+            line = sys.stdin.readline()
     except UnicodeDecodeError:
         return "\ufffd"  # which is no valid answer
     except EOFError:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
@@ -14,6 +16,7 @@ from withings_auth.threads import run_coroutine
 T = TypeVar("T")
 
 INTERRUPTED = 130
+NOTICED_SECONDS = 1.0  # how late a signal may be noticed
 
 
 class Terminated(BaseException):
@@ -59,11 +62,32 @@ def _raise(number: int, _frame: FrameType | None) -> NoReturn:
     raise _EXCEPTIONS[number]
 
 
+@contextmanager
+def noticing_signals() -> Iterator[None]:
+    """Lets a block that waits, for input perhaps, notice every signal within a second.
+
+    Python handles a signal between two of its own steps. One that comes after the last of them, just before the system
+    call that waits, would be noticed only when that call returns. So an alarm interrupts it once a second.
+    """
+    if sys.platform == "win32":  # which has no such alarm
+        yield
+        return
+    handler = signal.signal(signal.SIGALRM, lambda *_: None)
+    timer = signal.setitimer(signal.ITIMER_REAL, NOTICED_SECONDS, NOTICED_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, *timer)
+
+
 def serve_until_ctrl_c(last_words: str) -> int:
     """Waits for Ctrl-C while another thread serves. Returns the exit code; Ctrl-C is how it ends, and no error."""
     try:
-        while True:
-            time.sleep(3600)  # not `Event.wait`, which Ctrl-C does not end on Windows before Python 3.14
+        with noticing_signals():
+            while True:
+                time.sleep(3600)  # not `Event.wait`, which Ctrl-C does not end on Windows before Python 3.14
     except KeyboardInterrupt:
         tell(f"\n{last_words}" if is_terminal() else last_words)  # after the ^C of the terminal
     return INTERRUPTED
