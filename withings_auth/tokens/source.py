@@ -54,11 +54,10 @@ class _Source:
         self._profile = self._settings.profile if profile is None else checked_profile(profile)
         self._store = self._settings.open_store() if store is None else checked_store(store)
         self._app = app
-        self._min_valid = min_valid
-        self._ask_anew = ask_anew
-        self._memory: tuple[Hashable, Grant | None] = None, None
+        self._usual = Requirement(min_valid=min_valid, ask_anew=ask_anew)
+        self._memory: tuple[Hashable, Grant, Token] | None = None  # the stamp, what was stored, and what callers get
         # One entry per loop: this needs no lock, and neither another thread's loop nor a forked child waits in vain.
-        self._tasks: dict[tuple[asyncio.AbstractEventLoop, Requirement], asyncio.Task[Grant]] = {}
+        self._tasks: dict[tuple[asyncio.AbstractEventLoop, Requirement], asyncio.Task[Token]] = {}
 
     # What a source takes from the machine, for `testing.sources` to replace.
 
@@ -75,30 +74,33 @@ class _Source:
         return Effects(post=post, wait=wait)
 
     def _require(self, rejected: str | None) -> Requirement:
-        return Requirement(min_valid=self._min_valid, rejected=rejected, ask_anew=self._ask_anew)
+        return self._usual if rejected is None else replace(self._usual, rejected=rejected)
 
-    def _recall(self, requirement: Requirement) -> Grant | None:
-        """Returns the grant in memory if it is good enough and the store has not changed; costs one `stat`."""
-        stamp, grant = self._memory
-        # Without a stamp, the store cannot tell whether it has changed.
-        if grant is None or stamp is None or stamp != self._store.stamp(token_name(self._profile)):
+    def _recall(self, requirement: Requirement) -> Token | None:
+        """Returns the token in memory if it is good enough and the store has not changed; costs one `stat`."""
+        if self._memory is None:
             return None
-        return grant if requirement.met_by(grant, self._now()) else None
+        stamp, grant, token = self._memory
+        # Without a stamp, the store cannot tell whether it has changed.
+        if stamp is None or stamp != self._store.stamp(token_name(self._profile)):
+            return None
+        return token if requirement.met_by(grant, self._now()) else None
 
-    def _fetch(self, requirement: Requirement, abandoned: threading.Event, asker: threading.Thread) -> Grant:
-        """Returns the stored grant if it is good enough, or else renews it for `asker`; `abandoned` ends all waits."""
+    def _fetch(self, requirement: Requirement, abandoned: threading.Event, asker: threading.Thread) -> Token:
+        """Returns the stored token if it is good enough, or else renews it for `asker`; `abandoned` ends all waits."""
         with hints_for(self._profile, usual=self._settings.profile):
             stamp = self._store.stamp(token_name(self._profile))
             grant = self._check(load_grant(self._store, self._profile))
             refuse_ended_practice(self._profile, grant)
             self._refuse_ended(requirement, grant)
             if requirement.met_by(grant, self._now()):
-                self._memory = stamp, grant
-                return grant
+                token = grant.token
+                self._memory = stamp, grant, token
+                return token
             try:
-                return self._check(self._renew(requirement, abandoned, asker))
+                return self._check(self._renew(requirement, abandoned, asker)).token
             except LoginRequired:
-                self._memory = None, None  # the token in memory lives in vain, too
+                self._memory = None  # the token in memory lives in vain, too
                 raise
 
     def _check(self, grant: Grant) -> Grant:
@@ -161,8 +163,7 @@ class TokenSource(_Source):
         `ConfigurationError`, `ProviderError` if Withings refuses, and `ProtocolViolation` if its answer makes no sense.
         """
         requirement = self._require(rejected)
-        grant = self._recall(requirement) or self._fetch(requirement, threading.Event(), threading.current_thread())
-        return grant.token
+        return self._recall(requirement) or self._fetch(requirement, threading.Event(), threading.current_thread())
 
 
 class AsyncTokenSource(_Source):
@@ -179,10 +180,9 @@ class AsyncTokenSource(_Source):
     async def token(self, *, rejected: str | None = None) -> Token:
         """Returns a token that works, renewed if necessary; see `TokenSource.token`."""
         requirement = self._require(rejected)
-        grant = self._recall(requirement) or await self._join_task(requirement)
-        return grant.token
+        return self._recall(requirement) or await self._join_task(requirement)
 
-    async def _join_task(self, requirement: Requirement) -> Grant:
+    async def _join_task(self, requirement: Requirement) -> Token:
         """Returns the result of the task that fetches this, which is started unless it is running."""
         import asyncio  # here, because blocking code gets a valid token without loading it
 
@@ -201,12 +201,12 @@ class AsyncTokenSource(_Source):
             finally:
                 del task  # an error's traceback refers to this frame: the cycle would keep secrets in memory
 
-    def _forget(self, key: tuple[asyncio.AbstractEventLoop, Requirement], done: asyncio.Task[Grant]) -> None:
+    def _forget(self, key: tuple[asyncio.AbstractEventLoop, Requirement], done: asyncio.Task[Token]) -> None:
         del self._tasks[key]
         if not done.cancelled():
             done.exception()  # or asyncio would complain about it if all callers are gone
 
-    async def _fetch_in_thread(self, requirement: Requirement) -> Grant:
+    async def _fetch_in_thread(self, requirement: Requirement) -> Token:
         abandoned, asker = threading.Event(), threading.current_thread()
         try:
             return await in_thread(lambda: self._fetch(requirement, abandoned, asker))
@@ -214,7 +214,7 @@ class AsyncTokenSource(_Source):
             abandoned.set()  # if the loop ends before the thread does, the thread waits no longer for lock or guard
 
 
-async def _end_of(task: asyncio.Task[Grant]) -> None:
+async def _end_of(task: asyncio.Task[Token]) -> None:
     """Waits until the task has ended.
 
     `asyncio.wait` does the same, but from Python 3.14 on a cancellation makes it refer to itself: the cycle would keep
