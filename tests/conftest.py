@@ -37,6 +37,7 @@ from hypothesis import strategies as st
 from tests.support import browser, isolation, keyring_daemon, logins
 from tests.support.canaries import Canaries, Listener
 from tests.support.forks import Forks
+from tests.support.ports import free_port
 from tests.support.programs import UNMEASURED, Cli
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.memory_store import MemoryStore
@@ -241,7 +242,7 @@ def make_desk(cli: Cli, canaries: Canaries, home: Path) -> Iterator[MakeDesk]:
     with contextlib.ExitStack() as running:
 
         def make(*, path: str = "", host: str = "localhost", switches: logins.Switches | None = None) -> logins.Desk:
-            port = logins.free_port()
+            port = free_port()
             redirect_uri = f"http://{host}:{port}{path}"
             sandbox = running.enter_context(logins.Sandbox(redirect_uris=[redirect_uri], switches=switches))
             made = logins.set_up_desk(cli, canaries, home, sandbox, redirect_uri, port)

@@ -22,7 +22,8 @@ import pytest
 from tests.support import isolation
 from tests.support.canaries import Canaries
 from tests.support.keyring_daemon import SecretService
-from tests.support.logins import Desk, free_port, set_up_desk
+from tests.support.logins import Desk, set_up_desk
+from tests.support.ports import free_port
 from tests.support.programs import Cli
 from tests.support.visitor import VISITOR
 from withings_auth.sandbox import Sandbox

@@ -14,7 +14,8 @@ import pytest
 
 import withings_auth
 from tests.screenshot import PICTURE, SIZE
-from tests.support.logins import Desk, free_port
+from tests.support.logins import Desk
+from tests.support.ports import free_port
 from tests.support.programs import Cli
 from tests.support.readme import README, blocks, recipe_with, rows, section
 from tests.support.visitor import VISITOR

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.logins import Desk, free_port
+from tests.support.logins import Desk
+from tests.support.ports import free_port
 from withings_auth.authorization.addresses import resolve_addresses
 from withings_auth.authorization.port_owner import find_port_owner
 from withings_auth.authorization.sockets import listen

@@ -15,7 +15,8 @@ import pytest
 from tests.conftest import MakeDesk
 from tests.support import logins
 from tests.support.canaries import Canaries
-from tests.support.logins import Desk, Sandbox, free_port
+from tests.support.logins import Desk, Sandbox
+from tests.support.ports import free_port
 from tests.support.programs import Cli
 
 

@@ -6,7 +6,8 @@ import signal
 
 import pytest
 
-from tests.support.logins import Desk, free_port
+from tests.support.logins import Desk
+from tests.support.ports import free_port
 from withings_auth.authorization.single_login import reserve_login
 from withings_auth.errors import LoginError
 from withings_auth.store.memory_store import MemoryStore

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.logins import free_port
+from tests.support.ports import free_port
 from withings_auth.authorization.addresses import Addresses, resolve_addresses
 from withings_auth.authorization.sockets import listen, sharing_option
 from withings_auth.errors import CallbackUnavailable

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.bench.timing import Cost, Seconds, Timing, used_by_children
-from tests.support.logins import free_port
+from tests.support.ports import free_port
 from withings_auth.sandbox import Sandbox
 
 # Each by its name at PyPI, with a program that logs in.

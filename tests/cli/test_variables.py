@@ -13,8 +13,8 @@ import pytest
 
 from tests.cli.commands.doctor_report import findings
 from tests.provider.http.server import PROXIES
-from tests.support.logins import free_port
 from tests.support.places import Place, own_certificate
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from tests.support.logins import Desk

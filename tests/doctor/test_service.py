@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.logins import free_port
+from tests.support.ports import free_port
 from withings_auth.config.settings import Settings, read_settings
 from withings_auth.doctor import service
 from withings_auth.doctor.results import Result, Verdict, ok, run_check

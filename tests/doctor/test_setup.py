@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.canaries import Canaries
-from tests.support.logins import free_port
+from tests.support.ports import free_port
 from withings_auth import __version__
 from withings_auth.authorization.environment import Machine, detect_environment
 from withings_auth.config.app import PartialApp

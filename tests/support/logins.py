@@ -6,7 +6,6 @@ import contextlib
 import http.client
 import json
 import os
-import random
 import re
 import socket
 import time
@@ -27,22 +26,6 @@ if TYPE_CHECKING:
 
     from tests.support.canaries import Canaries
     from tests.support.programs import Cli, Finished, Program
-
-
-UNASSIGNED_PORTS = (20_000, 32_000)  # below those that Linux (from 32,768), macOS and Windows hand out by themselves
-
-
-def free_port() -> int:
-    """Returns a port that is free on both 127.0.0.1 and ::1, and that no system gives to whoever asks for any port."""
-    while True:
-        port = random.SystemRandom().randrange(*UNASSIGNED_PORTS)
-        with socket.socket() as first, socket.socket(socket.AF_INET6) as second:
-            try:
-                first.bind(("127.0.0.1", port))
-                second.bind(("::1", port))
-            except OSError:
-                continue
-            return port
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,7 +239,6 @@ __all__ = [
     "Sandbox",
     "Switches",
     "consent",
-    "free_port",
     "parse_response",
     "set_up_desk",
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Require
-from tests.support.logins import free_port
+from tests.support.ports import free_port
 from tests.sweep import preload
 from tests.sweep.breaks import BREAKS, Break
 from tests.sweep.operations import OPERATIONS, Import, Login, Logout, Operation, Renewal

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.logins import free_port
+from tests.support.ports import free_port
 from tests.support.stores import save_record
 from withings_auth.errors import LoginRequired
 from withings_auth.model import Grant

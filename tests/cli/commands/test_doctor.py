@@ -19,7 +19,8 @@ from tests.cli.commands.doctor_report import (
     steady_environment,
     verdicts,
 )
-from tests.support.logins import Sandbox, free_port, set_up_desk
+from tests.support.logins import Sandbox, set_up_desk
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from tests.support.canaries import Canaries

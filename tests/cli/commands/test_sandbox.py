@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.logins import free_port
+from tests.support.ports import free_port
 from tests.support.programs import Cli, Program
 from tests.support.visitor import VISITOR
 
