@@ -35,7 +35,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-all test-oldest simulate bench lint types format clean system dev published
+.PHONY: help demo test test-all test-oldest simulate bench dist lint types format clean system dev published
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ simulate: $(DEV) ## simulate a million renewals in which everything goes wrong (
 
 bench: $(DEV) ## measure speed against budgets
 	@$(BIN)/python -m tests.bench
+
+dist: system $(DEV) ## build the last commit's wheel and sdist into dist, and try both as their users have them
+	@$(BIN)/python -m tests.release --jobs $(JOBS)
 
 lint: $(DEV) ## check style and layout
 	@$(BIN)/ruff check --quiet

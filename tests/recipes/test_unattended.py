@@ -127,7 +127,7 @@ class TestInAContainer:
         assert build == "docker build -t withings -f tests/examples/Dockerfile ."
         copied = [word for line in re.findall(r"(?m)^COPY (.*) /src", image) for word in line.split()]
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-        assert {"pyproject.toml", "withings_auth", project["readme"], *project["license-files"]} == set(copied)
+        assert {"pyproject.toml", "withings_auth", "README.md", *project["license-files"]} == set(copied)
         assert all((ROOT / name).exists() for name in copied)
         assert "install -d -o me -m 700 /store" in image
         assert re.findall(r"(?m)^(?:USER|VOLUME) (.*)", image) == ["me", "/store"]
