@@ -11,6 +11,7 @@ PYTHONS := $(or $(PYTHON),python3 $(SUPPORTED:%=python%))
 JOBS ?= 4
 OLDEST := .venv-oldest
 PUBLISHED := .venv-published
+PEERS := .venv-peers
 # The tests of code that calls a library: aiohttp and yarl, cryptography, filelock, keyring, platformdirs, tomlkit,
 # shtab, httpx and requests. The other tests, of pure rules and of what is built on these modules, depend on no version
 # of a library.
@@ -68,8 +69,8 @@ test-oldest: ## run the tests of code that calls a library with the oldest suppo
 simulate: $(DEV) ## simulate a million renewals in which everything goes wrong (SEEDS=0:1000000)
 	@$(BIN)/python -m tests.simulation.run --seeds $(or $(SEEDS),0:1000000)
 
-bench: $(DEV) ## measure speed against budgets
-	@$(BIN)/python -m tests.bench
+bench: $(DEV) $(PEERS)/.installed ## measure speed beside others' (ARGS=--readme for the README's table)
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 dist: system $(DEV) ## build the last commit's wheel and sdist into dist, and try both as their users have them
 	@$(BIN)/python -m tests.release --jobs $(JOBS)
@@ -89,7 +90,7 @@ format: $(DEV) ## fix style and layout
 	@$(BIN)/ruff format --quiet
 
 clean: ## remove everything that these targets create
-	@rm -rf $(VENV) $(OLDEST) $(PUBLISHED) .venv-3.* .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	@rm -rf $(VENV) $(OLDEST) $(PUBLISHED) $(PEERS) .venv-3.* .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 	@find withings_auth tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -117,12 +118,20 @@ dev: $(DEV)
 
 # Each program in an environment of its own, as its users have it. Most of them ask for Python 3.12 or 3.13 but run with
 # 3.11 too, which is all that Debian 12 has, so their wish is ignored. Each line of the list is a pin.
-$(PUBLISHED)/.installed: tests/borrow/published/pins.txt | $(DEV)
-	@echo 'Installing the published programs that the tests run'
-	@rm -rf $(PUBLISHED)
-	@xargs -P $(JOBS) -n 1 sh -c 'environment=$(PUBLISHED)/$${0%%=*}; $(BIN)/python -m venv --without-pip $$environment \
+define install_each
+	@rm -rf $(@D)
+	@xargs -P $(JOBS) -n 1 sh -c 'environment=$(@D)/$${0%%=*}; $(BIN)/python -m venv --without-pip $$environment \
 		&& $(BIN)/python -m pip --python $$environment install -qq --ignore-requires-python $$0' < $<
 	@cp $< $@
+endef
+
+$(PUBLISHED)/.installed: tests/borrow/published/pins.txt | $(DEV)
+	@echo 'Installing the published programs that the tests run'
+	$(install_each)
+
+$(PEERS)/.installed: tests/bench/peers.txt | $(DEV)
+	@echo 'Installing the libraries that `make bench` measures beside this one'
+	$(install_each)
 
 published: $(PUBLISHED)/.installed ## install the published programs that the tests run on a shared login
 

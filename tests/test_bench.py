@@ -1,73 +1,126 @@
-"""`make bench` shows every cost next to its budget, and fails if one is exceeded."""
+"""`make bench` shows every cost beside its references and budgets, and fails if one is exceeded."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
-import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.bench.first_login import WaitForBrowser, first_logins
+from tests.bench.__main__ import costs, main, verdict
+from tests.bench.budgets import BUDGETS, QUICK
+from tests.bench.desk import FILES, Desk, python
+from tests.bench.first_login import PEERS, WaitForBrowser, first_logins
+from tests.bench.programs import at_once, crowds
+from tests.bench.table import heading, lines
+from tests.bench.timing import Cost, Measured, Skipped, measure, time_program
 
-if TYPE_CHECKING:
-    from tests.support.programs import Cli, Finished
+pytestmark = pytest.mark.usefixtures("unmeasured")
 
-ROOT = Path(__file__).parent.parent
-COSTS = (
-    "TokenSource.token()",
-    "await AsyncTokenSource.token()",
-    "import withings_auth",
-    "withings-auth token, files",
-    "a renewal",
-    "16 callers, one renewal",
-)
+# The rest takes longer, in programs that other tests run, too.
+CHEAP = ("withings-auth token, files", "a renewal, TokenSource", "a token from memory", "memory")
+TOKEN = "withings-auth token, Secret Service"
 
 
 @pytest.fixture
-def bench(cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """Runs one small round in a temporary directory that the test inspects."""
-    (home / "tmp").mkdir()
-    monkeypatch.setenv("TMPDIR", str(home / "tmp"))
-    return cli.using(sys.executable, "-m", "tests.bench", "--rounds", "1", "--calls", "20")
-
-
-def run(bench: Cli, leeway: str) -> Finished:
-    return bench("--leeway", leeway, env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}, seconds=60)
-
-
-def test_every_cost_is_shown_next_to_its_budget(bench: Cli, home: Path) -> None:
-    """With enough leeway no budget is exceeded, and no file is left behind."""
-    before = set(home.rglob("*"))
-    ran = run(bench, "1000")
-    assert (ran.returncode, ran.stderr) == (0, "")
-    heading, *lines = ran.stdout.splitlines()
-    assert heading.split() == ["what", "takes", "times", "budget", "of"]
-    assert [line[:47].strip() for line in lines if "Secret Service" not in line] == [*COSTS]
-    has_keyring = all(shutil.which(program) for program in ("dbus-daemon", "gnome-keyring-daemon"))
-    assert sum("Secret Service" in line for line in lines) == 2 * has_keyring
-    assert "EXCEEDED" not in ran.stdout
-    assert set(home.rglob("*")) == before
-
-
-def test_a_cost_above_its_budget_fails(bench: Cli) -> None:
-    """Without leeway every budget is exceeded, and the exit code says so."""
-    ran = run(bench, "0.0001")
-    assert ran.returncode == 1
-    assert all(line.endswith("EXCEEDED") for line in ran.stdout.splitlines()[1:])
-
-
-@pytest.mark.usefixtures("unmeasured")
-def test_a_first_login_is_measured_until_its_browser(home: Path) -> None:
-    """Neither longer, nor until the browser of an earlier measurement."""
+def desk(home: Path) -> Iterator[Desk]:
+    """A place to measure on, which leaves the environment as it was."""
     with contextlib.ExitStack() as running:
-        (ours,) = first_logins(home, running, {"files": f"file:{home / 'store'}"}, {})
-        assert 0 < ours.run() < 60
-    assert (home / "store" / "app").exists()
-    assert not (home / "store" / "token").exists()
+        yield Desk(home / "desk", running)
+
+
+def found(ratio: float) -> Measured:
+    return Measured(what=TOKEN, amount=0.0351, ratios=dict.fromkeys(BUDGETS[TOKEN], ratio))
+
+
+def test_everything_with_a_budget_is_measured(desk: Desk) -> None:
+    """In the order of the table, beside each of its references; what costs little is measured here, once."""
+    everything = list(costs(desk, QUICK))
+    assert sorted(one.what for one in everything) == sorted(BUDGETS)
+    if not desk.why_no_keyring:
+        assert [one.what for one in everything] == list(BUDGETS)
+    for one in everything:
+        if isinstance(one, Cost):
+            assert list(one.references) == list(BUDGETS[one.what])
+            if one.what.startswith(CHEAP):
+                measured = measure(one)
+                assert measured.amount > 0
+                assert all(ratio > 0 for ratio in measured.ratios.values())
+
+
+def test_the_least_of_several_rounds_counts() -> None:
+    """Of the cost and of each reference by itself."""
+    times, others = iter([3.0, 2.0, 5.0]), iter([9.0, 8.0, 4.0])
+    cost = Cost(what=TOKEN, run=lambda: next(times), references={"keyring get": lambda: next(others)}, rounds=3)
+    assert measure(cost) == Measured(what=TOKEN, amount=2.0, ratios={"keyring get": 0.5})
+
+
+def test_a_program_that_fails_is_not_measured(desk: Desk) -> None:
+    """Neither alone nor in a crowd, where everybody must get the same token."""
+    with pytest.raises(Exception, match="exit status 3"):
+        time_program(python("raise SystemExit(3)"))()
+    with pytest.raises(SystemExit, match="1 programs at once did not get the same token"):
+        at_once(desk, desk.shelf(FILES, "empty"), 1, expired=False)()
+
+
+def test_a_crowd_renews_once(desk: Desk) -> None:
+    """What is measured is the time for each of them; whoever renews more than once is told."""
+    _, expired = crowds(desk, QUICK, FILES)
+    assert 0 < expired.run() < 60
+    assert desk.sandbox.counters.refreshes == 1
+
+
+def test_each_reference_has_a_line() -> None:
+    """With its budget, and whether that is exceeded; what is skipped has its reason."""
+    assert heading().split() == ["what", "takes", "times", "budget", "of"]
+    shown = list(lines(found(0.4), leeway=1))
+    assert len(shown) == len(BUDGETS[TOKEN])
+    assert shown[0].split() == [*TOKEN.split(), "35.1", "ms", "0.40", "0.35", "EXCEEDED", "keyring", "get"]
+    assert shown[1].split() == ["0.40", "0.50", "ok", "keyring's", "backend", "alone"]
+    assert "EXCEEDED" not in "".join(lines(found(0.4), leeway=2))
+    (skipped,) = lines(Skipped(what=TOKEN, why="this machine has no dbus-daemon"), leeway=1)
+    assert skipped.split(maxsplit=5)[-2:] == ["skipped", "this machine has no dbus-daemon"]
+
+
+def test_a_cost_above_its_budget_fails(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The exit code says so. No file is left behind, and the README needs everything."""
+    monkeypatch.setattr(tempfile, "tempdir", str(home))
+    before, command = set(home.iterdir()), ["--quick", "--only", "AsyncTokenSource", "--leeway", "1e-9"]
+    assert main([*command, "--markdown"]) == 1
+    shown = capsys.readouterr().out
+    assert shown.count("EXCEEDED") == 1
+    assert "\n| a token from memory |  | AsyncTokenSource " in shown
+    assert set(home.iterdir()) == before
+    assert [verdict([found(0.4)], leeway, {}) for leeway in (1, 2)] == [1, 0]
+
+
+def test_what_this_machine_lacks_is_skipped(desk: Desk, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the reason; in a run with CI=true nothing may be skipped."""
+    monkeypatch.setattr("tests.bench.first_login.ENVIRONMENTS", home)
+    desk.why_no_keyring = "this machine has no dbus-daemon"
+    skipped = [one for one in costs(desk, QUICK) if isinstance(one, Skipped)]
+    assert {one.why for one in skipped} == {
+        "google-auth-oauthlib is not installed, as `make bench` does",
+        desk.why_no_keyring,
+    }
+    assert [verdict(skipped, 1, {"CI": value}) for value in ("true", "false")] == [1, 0]
+
+
+def test_a_first_login_is_measured_until_its_browser(desk: Desk, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither longer, nor until the browser of an earlier measurement."""
+    for name in PEERS:
+        (home / name / "bin").mkdir(parents=True)
+        (home / name / "bin" / "python").touch()
+    monkeypatch.setattr("tests.bench.first_login.ENVIRONMENTS", home)
+    (cost,) = first_logins(desk, QUICK, FILES)
+    assert isinstance(cost, Cost)
+    assert 0 < cost.run() < 60
+    saved = {path.parent.name for path in desk.home.glob("first-login-files/*/*.json")}
+    assert saved == {"app"}
     wait = WaitForBrowser(home / "another")
-    assert wait.by(["sh", "-c", 'sleep 0.2; "$BROWSER" http://localhost; sleep 60'], {}, waiting=True)() >= 0.2
-    assert wait.by(["sh", "-c", 'sleep 0.2; "$BROWSER" http://localhost; sleep 60'], {}, waiting=True)() >= 0.2
+    command = ["sh", "-c", 'sleep 0.2; "$BROWSER" http://localhost; sleep 60']
+    assert all(wait.by(command, {}, waiting=True)() >= 0.2 for _ in range(2))

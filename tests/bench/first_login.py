@@ -11,12 +11,12 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tests.bench.timing import Cost, Seconds, Timing, used_by_children
+from tests.bench.desk import Desk, ours
+from tests.bench.timing import Cost, Extent, Seconds, Skipped, Timing, used_by_children
 from tests.support.ports import free_port
 from withings_auth.sandbox import Sandbox
 
@@ -47,59 +47,70 @@ auth.WITHINGS_AUTH_URL, auth.WITHINGS_CALLBACK_PORT = "{authorize}", {port}
 auth.setup_auth()
 """,
 }
-BUDGET = 8.0  # of the fastest of them, which loads nothing that Python does not bring along
+ENVIRONMENTS = Path(__file__).parents[2] / ".venv-peers"
+PINS = Path(__file__).with_name("peers.txt")
 LONGEST_SECONDS = 60.0
 
 
-def first_logins(
-    home: Path, running: contextlib.ExitStack, stores: Mapping[str, str], pythons: Mapping[str, Path]
-) -> Iterator[Cost]:
-    """Yields a cost for each of these stores (description and name); `pythons` have one peer each installed."""
+def first_logins(desk: Desk, extent: Extent, kind: str) -> Iterator[Cost | Skipped]:
+    """Ours with this kind of store, beside all others."""
+    what = f"a first login to its browser, {kind}"
+    pythons = {name: ENVIRONMENTS / name / "bin" / "python" for name in PEERS}
+    if missing := [name for name, python in pythons.items() if not python.exists()]:
+        yield Skipped(what=what, why=f"{missing[0]} is not installed, as `make bench` does")
+        return
     port = free_port()
-    sandbox = running.enter_context(Sandbox(redirect_uris=[f"http://localhost:{port}"]))
-    opened = WaitForBrowser(home / "first-login")
-    values = {"authorize": sandbox.endpoints.authorize_url, "token": sandbox.endpoints.token_url, "home": str(home)}
-    peers = [
-        opened.by([str(python), "-c", PEERS[name].format(**values, port=port)], {}) for name, python in pythons.items()
-    ]
-    for description, store in stores.items():
-        environ = {
-            "WITHINGS_AUTH_STORE": store,
-            "WITHINGS_CLIENT_ID": sandbox.client_id,
-            "WITHINGS_CLIENT_SECRET": sandbox.client_secret,
-            "WITHINGS_REDIRECT_URI": f"http://localhost:{port}",
-            "WITHINGS_AUTH_API_URL": sandbox.endpoints.api_url,
-            "WITHINGS_AUTH_AUTHORIZE_URL": sandbox.endpoints.authorize_url,
-        }
-
-        def ours(environ: Mapping[str, str] = environ) -> Seconds:
-            sandbox.advance(60)  # it refuses the same question within ten seconds
-            return opened.by([sys.executable, "-m", "withings_auth", "login"], environ)()
-
-        yield Cost(
-            what=f"a first login to its browser, {description}",
-            run=ours,
-            against="the fastest of the others",
-            base=lambda: min(peer() for peer in peers),
-            budget=BUDGET,
-        )
+    sandbox = desk.running.enter_context(Sandbox(redirect_uris=[f"http://localhost:{port}"]))
+    shelf = desk.shelf(kind, f"first-login-{kind}")
+    environ = shelf.variables | {
+        "WITHINGS_CLIENT_ID": sandbox.client_id,
+        "WITHINGS_CLIENT_SECRET": sandbox.client_secret,
+        "WITHINGS_REDIRECT_URI": f"http://localhost:{port}",
+        "WITHINGS_AUTH_API_URL": sandbox.endpoints.api_url,
+        "WITHINGS_AUTH_AUTHORIZE_URL": sandbox.endpoints.authorize_url,
+    }
+    opened = WaitForBrowser(desk.home / f"browser-{kind.split()[0]}")  # BROWSER is split at spaces
+    values = {
+        "authorize": sandbox.endpoints.authorize_url,
+        "token": sandbox.endpoints.token_url,
+        "home": str(desk.home),
+        "port": port,
+    }
+    yield Cost(
+        what=what,
+        run=opened.by(
+            ours("login", "--profile", "newcomer"), environ, before=lambda: sandbox.advance(60)
+        ),  # it answers no question twice
+        references={
+            name: opened.by([str(python), "-c", PEERS[name].format(**values)], {}) for name, python in pythons.items()
+        },
+        rounds=extent.rounds_of_logins,
+    )
 
 
 class WaitForBrowser:
     """Measures what programs take to start the browser that `BROWSER` names, and ends them there."""
 
     def __init__(self, directory: Path) -> None:
-        directory.mkdir()
+        directory.mkdir(parents=True)
         self._pipe = directory / "opened"
         os.mkfifo(self._pipe)
         self._browser = directory / "browser"
         self._browser.write_text(f"#!/bin/sh\necho > {self._pipe}\n")
         self._browser.chmod(0o700)
 
-    def by(self, command: Sequence[str], environ: Mapping[str, str], *, waiting: bool = False) -> Timing:
+    def by(
+        self,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        *,
+        waiting: bool = False,
+        before: Callable[[], object] = lambda: None,
+    ) -> Timing:
         """Measures the CPU time of the command until it starts the browser, or the elapsed time with `waiting`."""
 
         def timing() -> Seconds:
+            before()
             pipe = os.open(self._pipe, os.O_RDWR | os.O_NONBLOCK)
             began, used = time.perf_counter(), used_by_children()
             program = subprocess.Popen(

@@ -1,55 +1,73 @@
-"""How a cost is measured: against its reference, on the same machine at the same moment."""
+"""How a cost is measured: beside its references, on the same machine at the same time.
+
+What counts is the shortest of several rounds, since whatever else the machine does only makes them longer.
+"""
 
 from __future__ import annotations
 
 import os
 import resource
-import statistics
 import subprocess
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 Seconds = float
 Timing = Callable[[], Seconds]
+SLOWEST_PROGRAM_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much is measured, and how often."""
+
+    rounds: int
+    rounds_of_logins: int
+    calls: int
+    crowds: tuple[int, int, int]
+    profiles: int
+    awaits: int
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """Something to measure, its reference, and how many times as long it may take."""
+    """Something to measure, and its references, by their names in `BUDGETS`."""
 
     what: str
     run: Timing
-    against: str
-    base: Timing
-    budget: float
+    references: Mapping[str, Timing]
+    rounds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """Something that this machine cannot measure."""
+
+    what: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """The medians of what was measured."""
+    """The least of what was measured, and how many times as much as each reference it is."""
 
-    cost: Cost
-    seconds: Seconds
-    ratio: float
+    what: str
+    amount: float
+    ratios: Mapping[str, float]
 
 
-def measure(costs: list[Cost], rounds: int) -> list[Measured]:
-    """Measures everything once a round, each next to its reference."""
-    times_of: list[list[tuple[Seconds, Seconds]]] = [[] for _ in costs]
-    for _ in range(rounds):
-        for cost, times in zip(costs, times_of, strict=True):
-            base = cost.base()
-            times.append((cost.run(), base))
-    return [
-        Measured(
-            cost=cost,
-            seconds=statistics.median(run for run, _ in times),
-            ratio=statistics.median(run / base for run, base in times),
-        )
-        for cost, times in zip(costs, times_of, strict=True)
-    ]
+def measure(cost: Cost) -> Measured:
+    """Measures the cost and its references in turn, once a round."""
+    ours: list[float] = []
+    others: dict[str, list[float]] = {name: [] for name in cost.references}
+    for _ in range(cost.rounds):
+        ours.append(cost.run())
+        for name, reference in cost.references.items():
+            others[name].append(reference())
+    amount = min(ours)
+    return Measured(what=cost.what, amount=amount, ratios={name: amount / min(took) for name, took in others.items()})
 
 
 def time_calls(function: Callable[[], object], calls: int) -> Timing:
@@ -64,18 +82,24 @@ def time_calls(function: Callable[[], object], calls: int) -> Timing:
     return timing
 
 
-def best(timing: Timing, *, of: int = 3) -> Timing:
-    """Takes the shortest of a few measurements, since other programs only make them longer."""
-    return lambda: min(timing() for _ in range(of))
-
-
-def time_python(*arguments: str, waiting: bool = False, **changes: str) -> Timing:
-    """Measures the CPU time of a Python with these arguments, or its elapsed time with `waiting`."""
+def time_program(
+    command: Sequence[str],
+    variables: Mapping[str, str] = MappingProxyType({}),
+    *,
+    waiting: bool = False,
+    before: Callable[[], object] = lambda: None,
+) -> Timing:
+    """Measures the CPU time of a program, or its elapsed time with `waiting`; `before` is not measured."""
 
     def timing() -> Seconds:
+        before()
         began, used = time.perf_counter(), used_by_children()
         subprocess.run(
-            [sys.executable, *arguments], env=os.environ | changes, stdout=subprocess.DEVNULL, timeout=60, check=True
+            command,
+            env={**os.environ, **variables},
+            stdout=subprocess.DEVNULL,
+            timeout=SLOWEST_PROGRAM_SECONDS,
+            check=True,
         )
         return time.perf_counter() - began if waiting else used_by_children() - used
 
@@ -83,6 +107,6 @@ def time_python(*arguments: str, waiting: bool = False, **changes: str) -> Timin
 
 
 def used_by_children() -> Seconds:
-    """Returns the CPU time of all child processes that have ended, which a busy machine does not change."""
+    """Returns the CPU time of all child processes that have ended, which a busy machine changes little."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime

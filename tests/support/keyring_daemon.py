@@ -49,6 +49,7 @@ _BUS_CONFIGURATION = """\
     <allow receive_sender="*"/>
     <allow own="*"/>
   </policy>
+  <limit name="max_connections_per_user">100000</limit>
 </busconfig>
 """
 _PASSWORD = b"the keyring's password in tests"
