@@ -36,7 +36,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-all test-oldest simulate bench dist lint types format clean system dev published
+.PHONY: help demo test test-all test-oldest simulate mutants bench dist lint types format clean system dev published
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ test-oldest: ## run the tests of code that calls a library with the oldest suppo
 
 simulate: $(DEV) ## simulate a million renewals in which everything goes wrong (SEEDS=0:1000000)
 	@$(BIN)/python -m tests.simulation.run --seeds $(or $(SEEDS),0:1000000)
+
+mutants: $(DEV) ## make a small mistake in each line that must be right, and see a test fail (ROOMS='callback journal')
+	@$(BIN)/python -m tests.mutants.run $(ROOMS)
 
 bench: $(DEV) $(PEERS)/.installed ## measure speed beside others' (ARGS=--readme for the README's table)
 	@$(BIN)/python -m tests.bench $(ARGS)
