@@ -29,7 +29,10 @@ O_CLOEXEC O_DIRECTORY O_NOCTTY O_NOFOLLOW O_NONBLOCK O_SYNC WNOHANG
 """
 POSIX_MODULES = "fcntl grp posix pty pwd resource termios tty"
 WINDOWS_SIGNALS = "SIGABRT SIGFPE SIGILL SIGINT SIGSEGV SIGTERM SIG_DFL SIG_IGN"
-POSIX_ONLY = {"withings_auth.borrow.running"}  # `run --as`, which says that it does not work on Windows
+POSIX_ONLY = {
+    "withings_auth.borrow.running",  # `run --as`, which says that it does not work on Windows
+    "withings_auth.store.flock",
+}
 
 
 def without(module: ModuleType, names: set[str]) -> ModuleType:

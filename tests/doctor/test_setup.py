@@ -48,7 +48,7 @@ def test_the_versions_of_all_requirements() -> None:
 def test_the_metadata_names_the_requirements() -> None:
     result = setup.check_packages()
     assert result.verdict is Verdict.OK
-    assert f" filelock {version('filelock')}, " in result.words
+    assert f" tomlkit {version('tomlkit')}, " in result.words
     assert "httpx" not in result.words
 
 

@@ -25,7 +25,7 @@ NEW = "new " * 50
 SETUP = """
 import contextlib, os, resource, signal, sys
 from pathlib import Path
-import filelock
+import withings_auth.store.lock
 from withings_auth.errors import StoreError
 from withings_auth.store.file_store import FileStore
 store = FileStore(Path(sys.argv[1]))

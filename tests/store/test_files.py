@@ -81,7 +81,7 @@ def test_a_pipe_as_notes_does_not_stop_a_renewal(desk: Desk) -> None:
 
 
 UMASK = """
-import filelock, os, sys, withings_auth.store.lock  # while they can be read
+import os, sys, withings_auth.store.lock  # while they can be read
 from pathlib import Path
 from withings_auth.store.file_store import FileStore
 os.getuid() or os.setresuid(65534, 65534, 65534)

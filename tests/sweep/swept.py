@@ -19,8 +19,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-import filelock  # noqa: F401  loaded with the first lock: once here, not in each fork
-
 import withings_auth.authorization.server
 import withings_auth.cli.commands.import_
 import withings_auth.cli.commands.login

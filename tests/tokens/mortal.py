@@ -19,7 +19,6 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-import filelock  # noqa: F401  loaded with the first lock: once here, not in each fork
 from keyring.backend import KeyringBackend
 
 from tests.support.stores import Wrapped

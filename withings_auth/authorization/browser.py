@@ -6,7 +6,6 @@ see it.
 
 from __future__ import annotations
 
-import logging
 import os
 import shlex
 import shutil
@@ -19,10 +18,11 @@ from pathlib import PureWindowsPath
 
 from withings_auth.authorization.environment import Environment, detect_environment
 from withings_auth.errors import OutOfResources
+from withings_auth.logs import Logger
 from withings_auth.threads import start_daemon
 from withings_auth.validation import printable
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 _DESKTOP_OPENERS = ("xdg-open", "gnome-open", "sensible-browser", "x-www-browser", "firefox", "chromium")
 _WINDOWS_OPENER = "startfile"  # a call, not a program

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Callable
 
@@ -19,8 +18,9 @@ from withings_auth.authorization.callback import (
 )
 from withings_auth.authorization.options import LoginRequest
 from withings_auth.authorization.visitors import Visitor, identify
+from withings_auth.logs import Logger
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 _TEXTS = {
     Reason.OTHER_PATH: pages.Text.NOT_FOUND,

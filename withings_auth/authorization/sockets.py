@@ -7,7 +7,6 @@ receive the code. A port is never probed by binding and closing it.
 from __future__ import annotations
 
 import errno
-import logging
 import socket
 import sys
 from contextlib import ExitStack
@@ -15,9 +14,10 @@ from contextlib import ExitStack
 from withings_auth.authorization.addresses import Addresses
 from withings_auth.authorization.port_owner import find_port_owner
 from withings_auth.errors import CallbackUnavailable
+from withings_auth.logs import Logger
 from withings_auth.validation import host_and_port, printable
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 BACKLOG = 128
 FIRST_UNPRIVILEGED_PORT = 1024

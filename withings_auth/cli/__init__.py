@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 
 from withings_auth import __version__
@@ -21,9 +20,12 @@ from withings_auth.cli.ui.terminal import (
     report,
 )
 from withings_auth.errors import ProviderUnavailable, WithingsAuthError
+from withings_auth.logs import Logger
 from withings_auth.validation import is_profile
 
 __all__ = ["COMMANDS", "HUNG_UP", "INTERRUPTED", "TERMINATED", "main"]
+
+logger = Logger(__name__)
 
 HUNG_UP = 129
 TERMINATED = 143
@@ -52,10 +54,7 @@ def main(arguments: Sequence[str]) -> int:
             return greet(options.usage)
         return int(options.execute(options))
     except WithingsAuthError as error:
-        if "logging" in sys.modules:  # nobody can listen if it is not loaded, and loading it takes 3 ms
-            import logging
-
-            logging.getLogger(__name__).debug("ended by %s", type(error).__name__)
+        logger.debug("ended by %s", type(error).__name__)
         return report(error)
     except ReaderGone:
         return 1

@@ -10,10 +10,13 @@ from collections.abc import Iterable, Mapping
 from withings_auth.cli.ui.terminal import FLAGS, PROGRAM, is_terminal, tell
 from withings_auth.config.settings import Settings, read_settings
 from withings_auth.errors import profile_flag
+from withings_auth.logs import Logger
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import profiles
 from withings_auth.store.session_bus import VARIABLE, session_bus_address
 from withings_auth.validation import origin, printable
+
+logger = Logger(__name__)
 
 
 def add_profile(parser: argparse.ArgumentParser) -> None:
@@ -49,11 +52,8 @@ def parse_seconds(text: str) -> float:
 def load_settings(options: argparse.Namespace, flags: Mapping[str, str | None] | None = None) -> Settings:
     """Returns the settings; this command's flags come first. Raises `ConfigurationError`."""
     settings = read_settings({"profile": options.profile, **(flags or {})}, name_argument=FLAGS.__getitem__)
-    if options.verbose:
-        import logging  # here, because printing a valid token does not need it
-
-        service = origin(settings.endpoints.api_url)
-        logging.getLogger(__name__).debug("profile %s, store %s, service %s", settings.profile, settings.store, service)
+    service = origin(settings.endpoints.api_url)
+    logger.debug("profile %s, store %s, service %s", settings.profile, settings.store, service)
     return settings
 
 

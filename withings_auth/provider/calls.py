@@ -5,12 +5,12 @@ If Withings refuses the token, which it does with HTTP 200, the token is renewed
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from withings_auth.errors import ConfigurationError, ProviderError
+from withings_auth.logs import Logger
 from withings_auth.model import Token
 from withings_auth.provider.failures import call_error
 from withings_auth.provider.http import post
@@ -19,7 +19,7 @@ from withings_auth.provider.statuses import TOKEN_REFUSED
 from withings_auth.threads import interruptibly
 from withings_auth.validation import origin, printable
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 _PATH = re.compile(r"/?([A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*)")
 _NAME = re.compile(r"[A-Za-z0-9_]+")

@@ -7,7 +7,6 @@ request, after a look at the variables that could make its import fail.
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Mapping
@@ -15,12 +14,13 @@ from contextlib import suppress
 from dataclasses import replace
 
 from withings_auth.errors import UnusableVariable
+from withings_auth.logs import Logger
 from withings_auth.provider.masking import secrets_in
 from withings_auth.provider.replies import Answer, AnswerLost, NotSent, Outcome
 from withings_auth.provider.variables import refuse_unusable_files
 from withings_auth.validation import printable
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 TIME_LIMIT_SECONDS = 20.0
 LARGEST_BODY_BYTES = 1024 * 1024

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from withings_auth.errors import ProtocolViolation, ProviderError, UnusableVariable
+from withings_auth.logs import Logger
 from withings_auth.model import App
 from withings_auth.provider.failures import signed_error
 from withings_auth.provider.forms import nonce_form, revoke_form
@@ -16,7 +16,7 @@ from withings_auth.provider.http import post
 from withings_auth.provider.replies import Answer, Outcome, Post, read_body
 from withings_auth.validation import is_opaque_token
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 SIGNATURE_PATH = "/v2/signature"
 REVOKE_PATH = "/v2/oauth2"

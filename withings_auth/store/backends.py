@@ -6,7 +6,6 @@ the backends known to protect are tried; any other must be named in `PYTHON_KEYR
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import sys
@@ -23,6 +22,7 @@ from keyring.errors import KeyringLocked, NoKeyringError
 from keyring.util.platform_ import config_root
 
 from withings_auth.errors import StoreUnavailable
+from withings_auth.logs import Logger
 from withings_auth.store import CHOOSE_FILES
 from withings_auth.store.fast_lane import DESCRIPTION as DESKTOP_KEYRING
 from withings_auth.store.session_bus import session_bus_address
@@ -31,7 +31,7 @@ from withings_auth.validation import printable
 if TYPE_CHECKING:
     from withings_auth.store.secret_service import SecretServiceConnection
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 _VARIABLE = "PYTHON_KEYRING_BACKEND"  # an empty one counts as unset, which keyring itself would try to load
 _SECRET_SERVICE = "keyring.backends.SecretService"  # noqa: S105  a module

@@ -5,18 +5,16 @@ The lock file is never removed: a program waiting for a removed file would hold 
 
 from __future__ import annotations
 
-import logging
-import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from withings_auth.errors import LockBusy
+from withings_auth.logs import Logger
 from withings_auth.store.files import (
     NOTES,
-    PRIVATE_FILE,
     make_private_directory,
     read_note,
     remove_leftovers,
@@ -26,12 +24,12 @@ from withings_auth.store.files import (
 from withings_auth.store.safety import LOCK, refuse_unsafe
 from withings_auth.validation import printable
 
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
+if sys.platform == "win32":
+    from withings_auth.store.lock_on_windows import Taken, acquire
+else:
+    from withings_auth.store.flock import Taken, acquire
 
-logger = logging.getLogger(__name__)
-
-LOOK_AGAIN_SECONDS = 0.01  # filelock's own 0.05 is often longer than what the caller waits for
+logger = Logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +61,12 @@ def file_lock(
     `finish` gets the function that releases the lock, which any thread may call and which never fails. Raises
     `LockBusy` after `timeout` seconds and `StoreUnavailable` if the file cannot be locked, or is not this user's own.
     """
-    import filelock  # here, because a valid token is returned without the lock
-
-    # A new instance for each acquisition, since a shared one lets several threads in; no soft lock if the file system
-    # refuses flock, since a soft lock stays behind when its holder is killed.
-    descriptors: list[int] = []
-    lock = filelock.FileLock(
-        path,
-        timeout=timeout,
-        mode=PRIVATE_FILE,
-        thread_local=False,
-        fallback_to_soft=False,
-        preserve_lock_file=True,
-        on_acquired=descriptors.append,
-    )
     try:
         make_private_directory(path.parent)
         with suppress(FileNotFoundError):
             refuse_unsafe(path, path.lstat(), LOCK, hint="remove it while no program is using withings-auth")
-        lock.acquire(poll_interval=LOOK_AGAIN_SECONDS)
-    except filelock.Timeout:
+        release = acquire(path, timeout)
+    except Taken:
         logger.debug("not locked within %g s: %s", timeout, printable(str(path)))
         raise LockBusy(
             f"another program has held the lock for {timeout:.0f} seconds",
@@ -94,22 +78,4 @@ def file_lock(
     try:
         yield FileNotes(path.with_suffix(NOTES))
     finally:
-        finish(lambda: _release(lock, descriptors[0]))
-
-
-def _release(lock: BaseFileLock, descriptor: int) -> None:
-    """Frees the lock even if the system refuses to unlock the file, as on a share that has gone away.
-
-    What was done under the lock is done, so nothing is raised.
-    """
-    try:
-        lock.release()
-    except OSError as error:
-        logger.debug("freed by closing, because unlocking failed: %s", printable(str(error)))
-        with suppress(OSError):
-            # Another file takes the descriptor's place, which closes the locked one. Closing it here would leave
-            # filelock with a number that it closes later, when it may be anybody's.
-            nothing = os.open(os.devnull, os.O_RDONLY)
-            os.dup2(nothing, descriptor, inheritable=False)
-            os.close(nothing)
-            lock.release()
+        finish(release)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import suppress
 
 from withings_auth.errors import LockBusy, StoreCorrupt, StoreError, WrongAccount, profile_flag
+from withings_auth.logs import Logger
 from withings_auth.model import App, Grant
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import (
@@ -19,7 +19,7 @@ from withings_auth.store.records import (
 )
 from withings_auth.validation import is_profile
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 WAYS_ON = 'use another profile (profile="NAME"), or replace this login (replace=True)'
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 from withings_auth.errors import ConfigurationError, LoginRequired, StoreCorrupt, login_hint
+from withings_auth.logs import Logger
 from withings_auth.model import App, Grant
 from withings_auth.store.base import SecretStore
 from withings_auth.validation import is_client_id, is_loopback_url
+
+logger = Logger(__name__)
 
 _PRACTICE = "sandbox-"  # how the sandbox's client ids begin
 LOCK_PATIENCE_SECONDS = 120.0  # longer than nearly all renewals: a lost answer and a 601 take 83
@@ -29,19 +31,12 @@ def stored_grant(store: SecretStore, profile: str) -> Grant | None:
     name = token_name(profile)
     text = store.load(name)
     if text is None:
-        _debug("%s: nothing in %s", name, store.description)
+        logger.debug("%s: nothing in %s", name, store.description)
         return None
     grant = Grant.from_record(text)
     left = grant.seconds_left(time.time())
-    _debug("%s: user %s, access token for %.0f s more, in %s", name, grant.userid, left, store.description)
+    logger.debug("%s: user %s, access token for %.0f s more, in %s", name, grant.userid, left, store.description)
     return grant
-
-
-def _debug(message: str, *values: object) -> None:
-    # Importing logging takes 3 ms of a valid token's 60, and without the import nobody can be listening.
-    find_logger = getattr(sys.modules.get("logging"), "getLogger", None)  # absent while another thread imports it
-    if find_logger is not None:
-        find_logger(__name__).debug(message, *values, stacklevel=2)
 
 
 def load_grant(store: SecretStore, profile: str) -> Grant:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import time
 
 from withings_auth.errors import ProtocolViolation
+from withings_auth.logs import Logger
 from withings_auth.model import App, Grant
 from withings_auth.provider.failures import code_error
 from withings_auth.provider.forms import code_form
@@ -13,7 +13,7 @@ from withings_auth.provider.http import post
 from withings_auth.provider.replies import Answer, Post, TokenReply, describe, read_token_reply
 from withings_auth.tokens.grants import empty_grant, grant_from_reply
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 
 def exchange_code(app: App, code: str, token_url: str, *, send: Post = post) -> Grant:

@@ -8,7 +8,6 @@ because Withings would refuse it; a refresh whose answer was lost is repeated on
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Hashable
 from contextlib import ExitStack, suppress
@@ -23,6 +22,7 @@ from withings_auth.errors import (
     StoreNotDurable,
     login_hint,
 )
+from withings_auth.logs import Logger
 from withings_auth.model import Grant
 from withings_auth.provider.failures import refresh_error
 from withings_auth.provider.forms import refresh_form
@@ -46,7 +46,7 @@ from withings_auth.tokens.journal import Journal, refuse_ended
 from withings_auth.tokens.requirement import JUST_RENEWED_SECONDS, Requirement
 from withings_auth.wording import local_time
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 LOCK_SLICE_SECONDS = 0.1  # how long a wait for the lock may outlive its caller, or a save by another program
 
