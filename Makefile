@@ -76,6 +76,7 @@ bench: $(DEV) $(PEERS)/.installed ## measure speed beside others' (ARGS=--readme
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 dist: system $(DEV) ## build the last commit's wheel and sdist into dist, and try both as their users have them
+	@$(BIN)/python -m pip install -qq --group release
 	@$(BIN)/python -m tests.release --jobs $(JOBS)
 
 lint: $(DEV) ## check style and layout

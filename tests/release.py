@@ -17,6 +17,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.support.isolation import environment
@@ -46,9 +47,14 @@ def main(arguments: list[str]) -> None:
         place = Path(directory)
         wheel, sdist = build_the_commit(place)
         source = unpack(sdist, place / "unpacked")
-        try_wheel(wheel, source, place / "wheel", options.jobs)
-        try_sdist(sdist, place / "sdist")
-        try_pipx(place / "one", place / "pipx")
+        with ThreadPoolExecutor() as pool:
+            trials = [
+                pool.submit(try_wheel, wheel, source, place / "wheel", options.jobs),
+                pool.submit(try_sdist, sdist, place / "sdist"),
+                pool.submit(try_pipx, place / "one", place / "pipx"),
+            ]
+        for trial in trials:
+            trial.result()
         shutil.rmtree(ROOT / "dist", ignore_errors=True)
         shutil.copytree(wheel.parent, ROOT / "dist")
     say(f"dist has {wheel.name} and {sdist.name}.")
@@ -56,7 +62,6 @@ def main(arguments: list[str]) -> None:
 
 def build_the_commit(place: Path) -> tuple[Path, Path]:
     """Builds two clones differently, compares, and returns the wheel and the sdist; `place` keeps a clone, "one"."""
-    say("Building the last commit twice, and the wheel from the sdist")
     one, two = place / "one", place / "another directory"
     run("git", "clone", "--quiet", ROOT, one, cwd=place, umask=0o022)
     run("git", "clone", "--quiet", ROOT, two, cwd=place, umask=0o077)
@@ -69,6 +74,7 @@ def build_the_commit(place: Path) -> tuple[Path, Path]:
     if outside := {name for name in names_in_wheel(wheel) if not name.startswith("withings_auth")}:
         raise SystemExit(f"the wheel has more than the package: {outside}")
     run(sys.executable, "-m", "twine", "check", "--strict", wheel, sdist, cwd=place)
+    say("Two builds are the same, and so is the wheel that the sdist builds")
     return wheel, sdist
 
 
@@ -113,36 +119,35 @@ def names_in_wheel(wheel: Path) -> set[str]:
 
 def try_wheel(wheel: Path, source: Path, place: Path, jobs: int) -> None:
     """Installs the wheel alone for the demo, then what the tests need for those of the command line."""
-    say("Installing the wheel")
     shutil.rmtree(source / "withings_auth")
     python = install(wheel, place)
     use(python.with_name("withings-auth"), place)
-    say("Running the demo")
     run(python, source / "tests" / "demo.py", cwd=place, environ=environment(place, os.environ))
-    say("Running the tests of the command line")
+    say("The wheel works alone: a login, and the demo")
     pip(python, "--group", f"{source / 'pyproject.toml'}:dev")
     imported = run(python, "-c", "import withings_auth; print(withings_auth.__file__)", cwd=source)
     if not Path(imported).is_relative_to(place):
         raise SystemExit("the tests would not import the installed package")
     pytest = ["-m", "pytest", "--quiet", f"--numprocesses={jobs}", "--dist=worksteal"]
-    say("  " + run(python, *pytest, "tests/cli", "tests/testing/test_plugin.py", cwd=source).splitlines()[-1])
+    last = run(python, *pytest, "tests/cli", "tests/testing/test_plugin.py", cwd=source).splitlines()[-1]
+    say(f"The command line and the pytest plug-in of the wheel: {last}")
 
 
 def try_sdist(sdist: Path, place: Path) -> None:
     """Installs the sdist as pip does, with whatever builds it today."""
-    say("Installing the sdist")
     use(install(sdist, place).with_name("withings-auth"), place)
+    say("The sdist works: a login")
 
 
 def try_pipx(clone: Path, place: Path) -> None:
     """Installs a clone with pipx, as the README says, then once more for `run --as`."""
-    say("Installing a clone with pipx")
     place.mkdir()
     places = {name: str(place / name) for name in ("PIPX_HOME", "PIPX_BIN_DIR", "PIPX_MAN_DIR")}
     program = place / "PIPX_BIN_DIR" / "withings-auth"
     for arguments, commands in ((["."], []), (["--force", ".[run-as]"], ["run --proxy -- true"])):
         run(sys.executable, "-m", "pipx", "install", *arguments, cwd=clone, environ={**os.environ, **places})
         use(program, place, *commands)
+    say("A clone works with pipx: a login, and a program behind the proxy")
 
 
 def install(package: Path, place: Path) -> Path:
@@ -163,13 +168,12 @@ def use(program: Path, place: Path, *more: str) -> None:
     """Logs in at the sandbox from an empty home, and runs commands that use this login."""
     shutil.rmtree(place / "home", ignore_errors=True)
     environ = practice(place)
-    say(f"  {run(program, '--version', cwd=place, environ=environ).strip()}")
     keep = shlex.join([str(program), "login", "--sandbox", "--keep"])
     with subprocess.Popen(shlex.split(keep), cwd=place, env=environ, stderr=subprocess.PIPE, text=True) as login:
         try:
             if not any("until Ctrl-C" in line for line in login.stderr or ()):
                 raise SystemExit(f"“{keep}” ended too early")
-            for command in ("token", "api measure getmeas meastype=1 --csv", *more):
+            for command in ("--version", "token", "api measure getmeas meastype=1 --csv", *more):
                 run(program, *shlex.split(command), cwd=place, environ=environ)
         finally:
             login.terminate()
