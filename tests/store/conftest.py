@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.store.disks import Disk
 from withings_auth.config.places import state_directory
 from withings_auth.model import Grant
 from withings_auth.store.keyring_store import KeyringStore
 from withings_auth.testing import SecretStorePromises
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.support.canaries import Canaries
     from tests.support.keyring_daemon import SecretService
 
@@ -32,6 +36,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [item for item in items if declared_without(item)]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    """What is asked of the disk from here on."""
+    return Disk(monkeypatch)
+
+
+@pytest.fixture
+def no_descriptor_leaks() -> Iterator[None]:
+    """Whatever was opened is closed again."""
+
+    def opened() -> list[int]:
+        return [number for number in range(256) if os.path.lexists(f"/proc/self/fd/{number}")]
+
+    before = opened()
+    yield
+    assert opened() == before
 
 
 @pytest.fixture

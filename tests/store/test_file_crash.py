@@ -222,23 +222,6 @@ def test_a_parent_that_cannot_be_read(anybodys: Path) -> None:
     assert (anybodys / "secrets/token/default.json").read_text() == NEW
 
 
-@pytest.mark.parametrize("error", ["ENOSYS", "ENOLCK", "EOPNOTSUPP", "EIO"])
-def test_a_disk_without_locks_is_an_error(directory: Path, error: str) -> None:
-    """Statement 28: if the file system refuses flock, nobody goes on without it: exit code 5."""
-    ran = child(
-        f"""
-import errno, fcntl
-def refuse(descriptor, how):
-    raise OSError(errno.{error}, os.strerror(errno.{error}))
-fcntl.flock = refuse
-attempt(lambda: store.lock("{TOKEN}", 1).__enter__())
-""",
-        directory,
-    )
-    assert ran.stdout.startswith("StoreUnavailable 5: cannot use "), ran.stderr
-    assert ran.stderr == ""
-
-
 def test_the_lock_file_is_never_removed(directory: Path) -> None:
     """Statement 28: the lock file survives saves and logouts, so that everybody waits for the same one."""
     store = FileStore(directory)

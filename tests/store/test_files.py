@@ -5,20 +5,31 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.store.disks import Disk
 from tests.store.keyrings import Keyrings
 from tests.support.logins import Desk
+from tests.support.other_user import UNKNOWN_UID
 from tests.support.programs import UNMEASURED, Cli
 from tests.support.stores import clear_record, save_record
 from withings_auth.errors import StoreNotDurable
 from withings_auth.store.base import SecretStore
 from withings_auth.store.file_store import FileStore
-from withings_auth.store.files import LARGEST_FILE_BYTES, NotPlain, read_plain
+from withings_auth.store.files import (
+    LARGEST_FILE_BYTES,
+    NotPlain,
+    open_without_waiting,
+    read_note,
+    read_plain,
+    unusable,
+)
+from withings_auth.store.own_files import LARGEST_BYTES, Unusual, read_own
 from withings_auth.tokens.source import TokenSource
 
 SPECIAL: dict[str, Callable[[Path], None]] = {
@@ -26,6 +37,8 @@ SPECIAL: dict[str, Callable[[Path], None]] = {
     "endless device": lambda path: path.symlink_to("/dev/zero"),
     "directory": Path.mkdir,
 }
+FILM_BYTES = 1 << 42
+SAFE_FLAGS = os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW
 every_special = pytest.mark.parametrize("make", SPECIAL.values(), ids=SPECIAL)
 
 
@@ -57,6 +70,61 @@ def test_a_file_has_a_limit(tmp_path: Path) -> None:
     file.write_bytes(b"x" * (LARGEST_FILE_BYTES + 1))
     with pytest.raises(OSError, match="it has more than 65,536 bytes"):
         read_plain(file)
+
+
+class TestReading:
+    def test_nothing_is_waited_for_and_no_terminal_takes_over(
+        self, tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "file").touch(0o600)
+        disk.flags.clear()
+        os.close(open_without_waiting(str(tmp_path / "file"), os.O_RDWR))
+        read_own(str(tmp_path / "file"), places=1)
+        read_own(str(tmp_path / "file"), places=1, follow=True)
+        assert disk.flags == [os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY, SAFE_FLAGS, SAFE_FLAGS & ~os.O_NOFOLLOW]
+        for flag in ("O_NONBLOCK", "O_NOCTTY"):  # as on Windows
+            monkeypatch.delattr(os, flag)
+        os.close(open_without_waiting(str(tmp_path / "file"), os.O_RDWR))
+        assert disk.flags[-1] == os.O_RDWR
+
+    def test_a_special_file_is_not_even_opened(self, tmp_path: Path, disk: Disk) -> None:
+        """A device may notice."""
+        os.mkfifo(tmp_path / "pipe", 0o600)
+        with pytest.raises(NotPlain) as refused:
+            read_plain(tmp_path / "pipe")
+        assert refused.value.errno == errno.EINVAL
+        with pytest.raises(Unusual):
+            read_own(str(tmp_path / "pipe"), places=1)
+        assert disk.flags == []
+
+    def test_a_film_is_not_read_to_its_end(self, tmp_path: Path) -> None:
+        with (tmp_path / "film").open("wb") as film:
+            film.truncate(FILM_BYTES)
+        (tmp_path / "film").chmod(0o600)
+        with pytest.raises(OSError, match="it has more than 65,536 bytes") as refused:
+            read_plain(tmp_path / "film")
+        assert refused.value.errno == errno.EFBIG
+        with pytest.raises(Unusual):
+            read_own(str(tmp_path / "film"), places=1)
+
+    def test_the_caller_sees_the_status_of_what_is_read(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("text")
+        seen: list[os.stat_result] = []
+        assert read_plain(tmp_path / "file", most_bytes=4, accept=seen.append) == b"text"
+        assert [status.st_ino for status in seen] == [(tmp_path / "file").stat().st_ino]
+
+    @pytest.mark.parametrize(
+        ("content", "note"), [(b"a\r\nb\n", "a\r\nb\n"), ("ä".encode(), "ä"), (b"\xff", None), (b"", "")]
+    )
+    def test_a_note_that_is_no_text_counts_as_none(self, tmp_path: Path, content: bytes, note: str | None) -> None:
+        (tmp_path / "note").write_bytes(content)
+        assert (read_note(tmp_path / "note"), read_note(tmp_path / "missing")) == (note, None)
+
+    def test_the_limits_are_the_largest_sizes(self, tmp_path: Path) -> None:
+        assert (LARGEST_FILE_BYTES, LARGEST_BYTES) == (65_536, 65_536)
+        (tmp_path / "file").write_bytes(b"x" * LARGEST_BYTES)
+        (tmp_path / "file").chmod(0o600)
+        assert len(read_own(str(tmp_path / "file"), places=1) or "") == LARGEST_BYTES
 
 
 @every_special
@@ -139,3 +207,35 @@ def test_an_unconfirmed_name_in_the_index_is_no_failure(tmp_path: Path, monkeypa
     assert store.names() == ["token/default"]
     assert clear_record(store, "token/default") is True
     assert (tmp_path / "token/default.stamp").exists()
+
+
+DEFAULT = "the directory must be writable, on a disk with free space and file locks"
+DENIED, FULL = PermissionError(errno.EACCES, "Permission denied"), OSError(errno.ENOSPC, "No space left")
+
+
+@pytest.mark.parametrize(
+    ("error", "platform", "user", "blames_the_owner", "why"),
+    [
+        (DENIED, "linux", UNKNOWN_UID, True, "Permission denied"),
+        (DENIED, "linux", None, False, "Permission denied"),
+        (FULL, "linux", UNKNOWN_UID, False, "No space left"),
+        (DENIED, "win32", UNKNOWN_UID, False, "Permission denied"),
+        (OSError(), "linux", UNKNOWN_UID, False, "OSError"),
+    ],
+)
+def test_what_cannot_be_used(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: OSError,
+    platform: str,
+    user: int | None,
+    blames_the_owner: bool,
+    why: str,
+) -> None:
+    """Only a refusal in another user's directory has another user to ask."""
+    monkeypatch.setattr(sys, "platform", platform)
+    if user is not None:
+        monkeypatch.setattr(os, "geteuid", lambda: user)
+    failed = unusable(tmp_path / "a\x1bb" / "file", error)
+    assert str(failed) == f"cannot use {tmp_path}/a\\x1bb/file: {why}"
+    assert (failed.hint != DEFAULT) is blames_the_owner

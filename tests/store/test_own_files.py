@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,6 +62,26 @@ def test_a_private_file_is_read(file: Path) -> None:
 def test_anything_unusual_is_not(file: Path, change: Callable[[Path], object]) -> None:
     """Nor is it waited for, as a pipe would be."""
     change(file)
+    with pytest.raises(Unusual):
+        read_own(str(file))
+
+
+def test_only_two_directories_must_be_safe(file: Path) -> None:
+    """The home that they are in need not be private."""
+    file.parent.parent.parent.chmod(0o755)
+    assert read_own(str(file)) == "text"
+
+
+def test_what_took_its_place_is_looked_at_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {path: path.stat() for path in [file, *file.parents][:3]}
+    file.chmod(0o644)
+    monkeypatch.setattr(os, "stat", lambda path, follow_symlinks: before[Path(path)])  # noqa: ARG005  as `stat` has it
+    with pytest.raises(Unusual):
+        read_own(str(file))
+
+
+def test_windows_tells_nothing_about_owners(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
     with pytest.raises(Unusual):
         read_own(str(file))
 

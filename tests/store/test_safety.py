@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +17,18 @@ from withings_auth.config.settings import read_settings
 from withings_auth.errors import ConfigurationError, StoreUnavailable
 from withings_auth.store.base import SecretStore
 from withings_auth.store.file_store import FileStore
-from withings_auth.store.safety import SECRET, SETTINGS, find_fault
+from withings_auth.store.safety import (
+    LOCK,
+    LOCKS,
+    SECRET,
+    SECRETS,
+    SETTINGS,
+    SETTINGS_PLACE,
+    Rule,
+    find_fault,
+    refuse_unsafe,
+    this_user,
+)
 
 NOBODY = 65534
 TOKEN = "token/default"
@@ -83,6 +96,72 @@ def test_the_hint_can_be_pasted(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable) as refused:
         Keyrings(place)().load(TOKEN)
     assert refused.value.hint == f"chmod 700 '{place}'"
+
+
+OTHERS, HINT = "other users have access", "the hint of the caller"
+LINK = stat.S_IFLNK | 0o777
+EVERY_RULE = {"secret": SECRET, "secrets": SECRETS, "lock": LOCK, "locks": LOCKS, "settings": SETTINGS}
+
+
+@pytest.mark.parametrize(
+    ("rule", "mode", "user", "says", "hint"),
+    [
+        (SECRET, stat.S_IFREG | 0o640, 7, f"secrets: {OTHERS}", "chmod 600 '/a b'"),
+        (SECRETS, stat.S_IFDIR | 0o701, 7, f"secrets: {OTHERS}", "chmod 700 '/a b'"),
+        (LOCK, stat.S_IFREG | 0o602, 7, f"locks: {OTHERS}", "chmod 600 '/a b'"),
+        (LOCKS, stat.S_IFDIR | 0o720, 7, f"locks: {OTHERS}", "chmod 700 '/a b'"),
+        (SETTINGS, stat.S_IFREG | 0o664, 7, f"settings: {OTHERS}", "chmod go-w '/a b'"),
+        (SETTINGS, stat.S_IFREG | 0o646, 7, f"settings: {OTHERS}", "chmod go-w '/a b'"),
+        (SETTINGS_PLACE, stat.S_IFDIR | 0o757, 7, f"settings: {OTHERS}", "chmod go-w '/a b'"),
+        (SECRET, stat.S_IFDIR | 0o700, 7, "secrets: it is not a plain file", HINT),
+        (SETTINGS, stat.S_IFIFO | 0o600, 7, "settings: it is not a plain file", HINT),
+        (SECRETS, stat.S_IFREG | 0o600, 7, "secrets: it is not a directory", HINT),
+        (SETTINGS_PLACE, stat.S_IFREG | 0o600, 7, "settings: it is not a directory", HINT),
+        *(
+            (rule, stat.S_IFLNK | 0o777, 7, f"{rule.safe_for}: it is a symbolic link", HINT)
+            for rule in EVERY_RULE.values()
+        ),
+        (SECRET, stat.S_IFREG | 0o640, 8, "secrets: it belongs to another user", "chown -R 8 '/a b'"),
+        (SECRETS, stat.S_IFDIR | 0o700, 8, "secrets: it belongs to another user", "chown -R 8 '/a b'"),
+        (SETTINGS, stat.S_IFREG | 0o644, 8, "settings: it belongs to another user", "chown -R 8 '/a b'"),
+        (SECRET, stat.S_IFREG | 0o600, 7, None, ""),
+        (SECRETS, stat.S_IFDIR | 0o700, 7, None, ""),
+        (SETTINGS, stat.S_IFREG | 0o755, 7, None, ""),
+        (SETTINGS_PLACE, stat.S_IFDIR | 0o755, 7, None, ""),
+    ],
+)
+def test_what_a_rule_says(
+    monkeypatch: pytest.MonkeyPatch, rule: Rule, mode: int, user: int, says: str | None, hint: str
+) -> None:
+    """Its path belongs to user 7; the hints can be pasted."""
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    path, status = Path("/a b"), os.stat_result((mode, 1, 1, 1, 7, 7, 0, 0, 0, 0))
+    if says is None:
+        refuse_unsafe(path, status, rule, hint=HINT)
+        return
+    with pytest.raises(StoreUnavailable) as refused:
+        refuse_unsafe(path, status, rule, hint=HINT)
+    assert str(refused.value) == f"/a b is not safe for {says}"
+    if user == 7:
+        assert refused.value.hint == hint
+    else:
+        run = "run the command as its owner (in a container: docker run --user 7)"
+        yours = f"/a b belongs to user 7, and this is user 8: {run}, or make it yours, as root: "
+        assert refused.value.hint == yours + hint
+
+
+@pytest.mark.parametrize(("rule", "root_may"), [(rule, name == "settings") for name, rule in EVERY_RULE.items()])
+def test_only_settings_may_be_roots(rule: Rule, root_may: bool) -> None:
+    kind = stat.S_IFDIR if rule.kind == "a directory" else stat.S_IFREG
+    status = os.stat_result((kind | 0o600, 1, 1, 1, 0, 0, 0, 0, 0, 0))
+    assert find_fault(status, rule, 7) == (None if root_may else "it belongs to another user")
+    assert find_fault(os.stat_result((kind | 0o777, 1, 1, 1, 8, 8, 0, 0, 0, 0)), rule, None) is None
+
+
+@pytest.mark.parametrize("platform", ["linux", "win32"])
+def test_windows_tells_no_user(monkeypatch: pytest.MonkeyPatch, platform: str) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    assert this_user() == (None if platform == "win32" else os.geteuid())
 
 
 @pytest.mark.parametrize("place", [".", "config.toml"])

@@ -87,10 +87,10 @@ def replace_file(path: Path, text: str) -> None:
         descriptor = os.open(
             temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), PRIVATE_FILE
         )
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+        with os.fdopen(descriptor, "wb") as file:
             if sys.platform != "win32":
                 os.fchmod(descriptor, PRIVATE_FILE)  # a umask can keep out even the owner
-            file.write(text)
+            file.write(text.encode())
             file.flush()
             os.fsync(file.fileno())
         modified_ns = max(time.time_ns(), earlier_ns + 1)
@@ -98,7 +98,7 @@ def replace_file(path: Path, text: str) -> None:
         temporary.replace(path)
     except BaseException:
         with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            temporary.unlink()
         raise
     try:
         sync_directory(path.parent)
