@@ -36,7 +36,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-all test-oldest simulate mutants bench dist lint types format clean system dev published
+.PHONY: help demo test test-all test-oldest simulate fuzz mutants bench dist lint types format clean system dev published
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,10 @@ test-oldest: ## run the tests of code that calls a library with the oldest suppo
 
 simulate: $(DEV) ## simulate a million renewals in which everything goes wrong (SEEDS=0:1000000)
 	@$(BIN)/python -m tests.simulation.run --seeds $(or $(SEEDS),0:1000000)
+
+fuzz: $(DEV) ## try random input on everything that reads text from outside (EXAMPLES=20000, SEED=1)
+	@FUZZ_EXAMPLES=$(or $(EXAMPLES),20000) $(BIN)/pytest --quiet --numprocesses=$(JOBS) --timeout=86400 \
+		$(if $(SEED),--hypothesis-seed=$(SEED)) $(wildcard tests/test_*_fuzz.py tests/*/test_*_fuzz.py tests/*/*/test_*_fuzz.py)
 
 mutants: $(DEV) ## make a small mistake in each line that must be right, and see a test fail (ROOMS='callback journal')
 	@$(BIN)/python -m tests.mutants.run $(ROOMS)

@@ -34,7 +34,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support import browser, isolation, keyring_daemon, logins
+from tests.support import browser, fuzzing, isolation, keyring_daemon, logins
 from tests.support.canaries import Canaries, Listener
 from tests.support.forks import Forks
 from tests.support.ports import free_port
@@ -70,6 +70,9 @@ class MakeDesk(Protocol):
     def __call__(
         self, *, path: str = "", host: str = "localhost", switches: logins.Switches | None = None
     ) -> logins.Desk: ...
+
+
+fuzzing.load_profile()
 
 
 @settings(max_examples=1, database=None)

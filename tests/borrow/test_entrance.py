@@ -193,9 +193,11 @@ def test_a_connection_that_never_asks_is_ended(behind: Behind, monkeypatch: pyte
     assert connection.recv(1) == b""
 
 
-def test_a_head_without_end_is_refused(behind: Behind) -> None:
+@pytest.mark.parametrize("end", [b"", b"\r\n\r\n"])
+def test_a_head_that_is_too_long_is_refused(behind: Behind, end: bytes) -> None:
+    """Whether its end has come or not: that is up to the network."""
     connection = behind.connect()
-    connection.sendall(b"CONNECT wbsapi.withings.net:443 HTTP/1.1\r\nX: " + b"x" * 20_000)
+    connection.sendall(b"CONNECT wbsapi.withings.net:443 HTTP/1.1\r\nX: " + b"x" * 20_000 + end)
     assert read_head(connection).startswith(b"HTTP/1.1 431 ")
 
 

@@ -79,6 +79,13 @@ def test_a_proxy_without_credentials_gets_none(upstream: UpstreamProxy, monkeypa
     assert upstream.heads == [b"CONNECT [::2]:443 HTTP/1.1\r\nHost: [::2]:443\r\n\r\n"]
 
 
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 200\r\n\r\n", b"HTTP/1.0  200 \r\nVia: x\r\n\r\n"])
+def test_a_proxy_need_not_say_more(upstream: UpstreamProxy, answer: bytes) -> None:
+    upstream.answer = answer
+    with asyncio.run(connect("far.example", 443)) as connection:
+        assert connection.recv(8) == b"!"
+
+
 @pytest.mark.parametrize(
     "answer", [b"HTTP/1.1 407 No\r\n\r\n", b"nonsense\r\n\r\n", b"", b"HTTP/1.1 200 " + b"x" * 20_000]
 )

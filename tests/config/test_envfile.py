@@ -86,14 +86,20 @@ def test_the_file_of_an_old_script_is_read_completely() -> None:
         ("http://localhost:8000/#x", "http://localhost:8000/#x"),
         ('"two words"', "two words"),
         ("'it is # not a comment'", "it is # not a comment"),
+        ("a\u00a0", "a\u00a0"),
+        ("'a\x0b\u2028\x85'", "a\x0b\u2028\x85"),
+        ("'~a'", "~a"),
+        ("a~b", "a~b"),
     ],
 )
 def test_single_quotes_keep_everything(value: str, meant: str) -> None:
-    """And a `#` begins a comment only after a space."""
+    """And a `#` begins a comment only after a space; other white space than a shell's is part of the value."""
     assert read_env_file(f"CLIENT_SECRET={value}").app.client_secret == meant
 
 
-@pytest.mark.parametrize("value", ["$OTHER", '"$OTHER"', "`pass withings`", '"$(pass withings)"', r"a\ b", '"a\\"'])
+@pytest.mark.parametrize(
+    "value", ["$OTHER", '"$OTHER"', "`pass withings`", '"$(pass withings)"', r"a\ b", '"a\\"', "~/secret", "a:~"]
+)
 def test_what_needs_a_shell_is_refused(value: str) -> None:
     """Nothing is run, expanded or misread."""
     with pytest.raises(ConfigurationError, match=r"^line 2 of the file needs a shell"):
@@ -101,7 +107,19 @@ def test_what_needs_a_shell_is_refused(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["'hush", '"hush', "hush'", "'hush'hush", "hush hush", "'hush' hush", "'hush''hush'", "hush X=hush"]
+    "value",
+    [
+        "'hush",
+        '"hush',
+        "hush'",
+        "'hush'hush",
+        "hush hush",
+        "'hush' hush",
+        "'hush''hush'",
+        "hush X=hush",
+        "#hush",
+        "'hush'#",
+    ],
 )
 def test_unbalanced_quotes_are_refused(value: str) -> None:
     """Statement 23: the message names the line and never quotes it."""

@@ -76,11 +76,11 @@ class Entrance(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._head += data
         head, end, early = bytes(self._head).partition(b"\r\n\r\n")
-        if end:
+        if len(head) > LARGEST_HEAD_BYTES:
+            self._refuse("431 Request Header Fields Too Large")
+        elif end:
             self._end_wait()
             self._admit(head, early)
-        elif len(self._head) > LARGEST_HEAD_BYTES:
-            self._refuse("431 Request Header Fields Too Large")
 
     def _admit(self, head: bytes, early: bytes) -> None:
         request_line, *lines = head.split(b"\r\n")

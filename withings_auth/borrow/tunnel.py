@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import socket
 from collections.abc import Coroutine
 from typing import Any, cast
@@ -16,6 +17,7 @@ from withings_auth.threads import in_thread
 
 CONNECT_SECONDS = 30.0
 _LONGEST_HEAD_BYTES = 16_384
+_ADMITTED = re.compile(rb"HTTP/1\.[01] +200[ \r]")  # some proxies leave out the words, and the blank before them
 
 
 class End(asyncio.Protocol):
@@ -126,7 +128,7 @@ def _connect_through(proxy: SplitResult, target: str) -> socket.socket:
             if not byte or len(head) > _LONGEST_HEAD_BYTES:
                 raise OSError("the proxy gave no answer")
             head += byte
-        if head.split(b" ")[1:2] != [b"200"]:
+        if _ADMITTED.match(head) is None:
             raise OSError("the proxy refused the connection")
     except BaseException:
         connection.close()

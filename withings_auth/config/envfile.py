@@ -27,10 +27,12 @@ _NAMES = {
     "state": ("STATE",),
 }
 _FIELD_OF = {f"{prefix}{name}": field for field, names in _NAMES.items() for name in names for prefix in ("", PREFIX)}
-_ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
-_QUOTED = re.compile(r"""(['"])((?:(?!\1).)*)\1\s*(?:[#;].*)?""")
-_BARE = re.compile(r"""()([^\s'"#;][^\s'";]*)?\s*(?:;.*|(?<!\S)#.*)?""")
+# Blanks are those of a shell: other white space, such as U+00A0, is part of a value.
+_ASSIGNMENT = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*=(.*)")
+_QUOTED = re.compile(r"""[ \t]*(['"])((?:(?!\1).)*)\1(?:[ \t]*;.*|[ \t]+#.*)?""")
+_BARE = re.compile(r"""[ \t]*()([^\s'"#;][^\s'";]*)?[ \t]*(?:;.*|(?<=[ \t])#.*)?""", re.ASCII)
 _FOR_A_SHELL = re.compile(r"[$`\\]")
+_HOME = re.compile(r"(?:^|:)~")  # which a shell expands there if it is not in quotes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,7 @@ def read_variables(text: str, field_of: Mapping[str, str]) -> dict[str, tuple[st
 
 def _read(text: str, field_of: Mapping[str, str]) -> dict[str, tuple[str, int]]:
     found: dict[str, tuple[str, int]] = {}
-    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):
+    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), start=1):
         assignment = _ASSIGNMENT.fullmatch(line)
         field = field_of.get(assignment[1]) if assignment else None
         if assignment is None or field is None:
@@ -96,13 +98,14 @@ def _read(text: str, field_of: Mapping[str, str]) -> dict[str, tuple[str, int]]:
 
 def _unquote(written: str, number: int) -> str:
     """Returns the value without its quotes and any comment after it."""
-    match = _QUOTED.fullmatch(written.strip()) or _BARE.fullmatch(written.strip())
+    written = written.rstrip(" \t\r")
+    match = _QUOTED.fullmatch(written) or _BARE.fullmatch(written)
     if match is not None and match[1] == "'":
         return match[2]
     value = written if match is None else match[2] or ""
-    if _FOR_A_SHELL.search(value):
+    if _FOR_A_SHELL.search(value) or (match is not None and not match[1] and _HOME.search(value)):
         raise ConfigurationError(
-            f"line {number} of the file needs a shell ($, ` or \\ in the value), but no shell is run",
+            f"line {number} of the file needs a shell ($, `, \\ or ~ in the value), but no shell is run",
             hint="write the value itself, in single quotes: NAME='value'",
         )
     if match is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,6 +21,7 @@ DEFAULT_LIFE_SECONDS = 10_800  # as documented
 LONGEST_LIFE_SECONDS = 366 * 86_400
 LONGEST_RETRY_AFTER_SECONDS = 86_400
 CHECK_NETWORK = "check the network and try again"
+MOST_LEVELS = 100  # of lists and objects in each other; Withings' have ten
 MOST_SCOPES = 32  # Withings has four; a record must stay small enough to be saved
 
 
@@ -119,27 +120,40 @@ def read_body(answer: Answer) -> dict[str, Any] | Failure:
     body = content if isinstance(content, Failure) else _body(content, answer)
     if isinstance(body, Failure):
         return body
-    shown = _without_what_was_sent(body, answer)
-    return _malformed("the answer is nested too deeply") if shown is None else shown
+    return _malformed("the answer is nested too deeply") if _is_deep(body) else _without_what_was_sent(body, answer)
 
 
 def read_envelope(answer: Answer) -> dict[str, Any] | None:
-    """Returns the whole answer, even a refusal, without what was sent; None if it is not a JSON object."""
+    """Returns the whole answer, even a refusal, without what was sent; None if it is not a JSON object to print."""
     try:
         content = json.loads(_text(answer))
     except (ValueError, RecursionError):
         return None
-    return _without_what_was_sent(content, answer) if isinstance(content, dict) else None
+    return _without_what_was_sent(content, answer) if isinstance(content, dict) and not _is_deep(content) else None
 
 
-def _without_what_was_sent(content: dict[str, Any], answer: Answer) -> dict[str, Any] | None:
+def _without_what_was_sent(content: dict[str, Any], answer: Answer) -> dict[str, Any]:
     if not repeats(_text(answer), answer.sent):
         return content
-    try:
-        masked: dict[str, Any] = masked_value(content, answer.sent)
-    except RecursionError:  # json reads more levels than Python functions can follow
-        return None
+    masked: dict[str, Any] = masked_value(content, answer.sent)
     return masked
+
+
+def _is_deep(value: object) -> bool:
+    """Whether there are more levels than all that we do with an answer can follow; `json` may read thousands."""
+    level = [value]
+    for _ in range(MOST_LEVELS):
+        level = [inner for outer in level for inner in _inside(outer)]
+    return bool(level)
+
+
+def _inside(value: object) -> Iterable[object]:
+    match value:
+        case dict():
+            return value.values()
+        case list():
+            return value
+    return ()
 
 
 def _text(answer: Answer) -> str:
