@@ -24,7 +24,7 @@ TESTS_OF_LIBRARIES := tests/adapters tests/borrow/test_certificates.py tests/bor
 	tests/cli/commands/test_completion.py tests/cli/test_transcripts.py tests/cli/test_keyring.py tests/test_imports.py
 oldest_versions = import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 	needs = sum(project["optional-dependencies"].values(), project["dependencies"]); \
-	print(*(need.replace(">=", "==") for need in needs))
+	print(*(need.partition(";")[0].replace(">=", "==") for need in needs))
 
 # Sets $$python to the first interpreter that is new enough, or to an empty string.
 find_python = python=; for candidate in $(PYTHONS); do \

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -53,6 +54,21 @@ def test_a_failure_stops_no_other_run_and_is_not_forgotten(path: Path) -> None:
 
 def test_without_any_python_nothing_has_passed(path: Path) -> None:
     assert run_test_all(path) == (2, ["== passed: none; failed: none; not found: 3.14 3.13 3.12 3.11"])
+
+
+def test_the_oldest_versions_are_installed_whole(home: Path) -> None:
+    """One word for each requirement, whatever the system that it is for."""
+    programs = home / "oldest" / "bin"
+    programs.mkdir(parents=True)
+    put(programs / "python", f'[ "$1" = -c ] && exec {sys.executable} "$@"; printf "%s\\n" "$@"')
+    put(programs / "pytest", "true")
+    command = ["make", "test-oldest", "MAKE=true", f"OLDEST={programs.parent}"]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    installed = done.stdout.partition("-qq\n")[2].split()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needs = sum(project["optional-dependencies"].values(), project["dependencies"])
+    assert installed == [re.sub(r";.*", "", need).replace(">=", "==") for need in needs]
+    assert all(re.fullmatch(r"[\w-]+==[\d.]+", one) for one in installed)
 
 
 def test_the_supported_versions_are_those_of_the_package() -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 LIBRARIES = (
     *("argparse", "asyncio", "difflib", "getpass", "logging", "tempfile", "urllib.request", "webbrowser"),
-    *("aiohttp.web", "coverage.sqldata", "filelock", "keyring", "secretstorage", "tomlkit"),
+    *("aiohttp.web", "coverage.sqldata", "keyring", "secretstorage", "tomlkit"),
 )
 
 

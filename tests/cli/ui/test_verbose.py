@@ -156,12 +156,12 @@ class TestVersions:
 
     @pytest.mark.parametrize("arguments", [("--version", "--verbose"), ("--version", "-v"), ("-v", "--version")])
     def test_with_verbose_everything_that_is_depended_on_is_named(self, desk: Desk, arguments: tuple[str, ...]) -> None:
-        """Python, the platform, and each dependency of pyproject.toml with its installed version."""
+        """Python, the platform, and each dependency on every platform with its installed version."""
         finished = desk.run(*arguments)
         assert (finished.returncode, finished.stderr) == (0, "")
         lines = finished.stdout.splitlines()
         assert lines[0] == f"withings-auth {withings_auth.__version__}"
         assert f"Python {sys.version.split()[0]}" in lines[1]
         project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
-        names = [re.match(r"[\w-]+", need) for need in project["dependencies"]]
+        names = [re.match(r"[\w-]+", need) for need in project["dependencies"] if ";" not in need]
         assert lines[3:] == sorted(f"{name[0]} {version(name[0])}" for name in names if name is not None)
