@@ -27,10 +27,11 @@ _NAMES = {
     "state": ("STATE",),
 }
 _FIELD_OF = {f"{prefix}{name}": field for field, names in _NAMES.items() for name in names for prefix in ("", PREFIX)}
-# Blanks are those of a shell: other white space, such as U+00A0, is part of a value.
+# Blanks are those of a shell: other white space, such as U+00A0, is part of a value. None is given back (`*+`), or the
+# time would grow with the square of their number.
 _ASSIGNMENT = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*=(.*)")
-_QUOTED = re.compile(r"""[ \t]*(['"])((?:(?!\1).)*)\1(?:[ \t]*;.*|[ \t]+#.*)?""")
-_BARE = re.compile(r"""[ \t]*()([^\s'"#;][^\s'";]*)?[ \t]*(?:;.*|(?<=[ \t])#.*)?""", re.ASCII)
+_QUOTED = re.compile(r"""[ \t]*+(['"])((?:(?!\1).)*)\1[ \t]*+(?:;.*|(?<=[ \t])#.*)?""")
+_BARE = re.compile(r"""[ \t]*+()([^\s'"#;][^\s'";]*+)?[ \t]*+(?:;.*|(?<=[ \t])#.*)?""", re.ASCII)
 _FOR_A_SHELL = re.compile(r"[$`\\]")
 _HOME = re.compile(r"(?:^|:)~")  # which a shell expands there if it is not in quotes
 
