@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from typing import Any
@@ -10,24 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import test_model
 from tests.support.fuzzing import damaged, outcome, tries
-from tests.test_model import apps, grants
+from tests.test_model import APP, SECRET, apps, grants
 from withings_auth.errors import StoreCorrupt
 from withings_auth.model import App, Grant
 from withings_auth.record import read_app, read_grant
 
-SECRET = "5ec4e7" * 7
-GRANT = Grant(
-    access_token="a" * 40,
-    refresh_token=SECRET,
-    expires_at=1_700_010_800,
-    obtained_at=1_700_000_000,
-    scopes=("user.info", "user.metrics"),
-    userid="12345678",
-    client_id="c" * 64,
-    token_url="https://wbsapi.withings.net/v2/oauth2",
-)
-APP = App(client_id="c" * 64, client_secret=SECRET)
+GRANT = dataclasses.replace(test_model.GRANT, refresh_token=SECRET)
 ALPHABET = '"{}[]:,\\u0123456789.eE-+ \n\ufeff\0aé\ud800'
 NAMES = [*json.loads(GRANT.to_record()), *json.loads(APP.to_record()), "x"]
 VALUES = st.one_of(

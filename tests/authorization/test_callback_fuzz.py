@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from urllib.parse import unquote_plus
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.authorization import test_callback
 from tests.support.fuzzing import tries
 from withings_auth.authorization.callback import (
-    Expectation,
     Granted,
     HttpRequest,
     Refused,
@@ -19,13 +20,7 @@ from withings_auth.authorization.callback import (
 
 STATE = "5tate-of_this_login" + "x" * 24
 CODE = "c0dec0de" * 5
-EXPECTED = Expectation(
-    hosts=frozenset({"localhost:8000", "127.0.0.1:8000", "[::1]:8000"}),
-    path="/callback",
-    start_path="/start/ticket",
-    state=STATE,
-    issuer="https://account.withings.com",
-)
+EXPECTED = dataclasses.replace(test_callback.EXPECTED, state=STATE)
 
 
 def _escape(text: str, which: list[bool]) -> str:

@@ -20,7 +20,7 @@ from tests.mutants.forks import Task, run_all
 from tests.mutants.mutate import Mutant
 
 OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "pytest_timeout")
-PRELOADED = ("asyncio", "aiohttp", "filelock", "hypothesis", "logging.handlers", "yarl")
+PRELOADED = ("asyncio", "aiohttp", "hypothesis", "logging.handlers", "yarl")
 
 
 def try_fresh(
