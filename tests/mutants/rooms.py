@@ -19,6 +19,17 @@ class Room:
     wider: tuple[str, ...] = ()
 
 
+EXAMPLES_OF_RECORDS = (  # all but those that Hypothesis makes up
+    "TestRoundTrip::test_the_records_are_the_documented_ones",
+    "TestStrictReading::test_a_wrong_field_is_refused",
+    "TestStrictReading::test_a_missing_field_is_refused",
+    "TestStrictReading::test_what_is_no_record_is_refused",
+    "TestStrictReading::test_another_version_is_refused",
+    "TestStrictReading::test_a_version_is_a_number",
+    "TestSecrets",
+    "TestApp",
+)
+
 ROOMS = {
     "replies": Room(
         modules=("provider/replies.py", "provider/statuses.py", "provider/failures.py"),
@@ -45,5 +56,56 @@ ROOMS = {
         modules=("tokens/renewal.py",),
         quick=("tests/tokens/renewal", "tests/tokens/test_journal.py", "tests/tokens/test_hooks.py"),
         wider=("tests/tokens/test_failing_saves.py", "tests/tokens/test_network.py"),
+    ),
+    "files": Room(
+        modules=("store/files.py", "store/own_files.py", "store/safety.py", "store/file_system.py"),
+        quick=(
+            "tests/store/test_disk_calls.py",
+            "tests/store/test_file_system.py",
+            "tests/store/test_files.py",
+            "tests/store/test_foreign_volume.py",
+            "tests/store/test_own_files.py",
+            "tests/store/test_safety.py",
+        ),
+    ),
+    "file store": Room(
+        modules=("store/file_store.py", "store/lock.py", "store/flock.py", "store/lock_on_windows.py"),
+        quick=(
+            "tests/store/test_file_store.py",
+            "tests/store/test_flock.py",
+            "tests/store/test_held_file.py",
+            "tests/store/test_lock.py",
+        ),
+        wider=("tests/store/test_file_crash.py", "tests/store/test_lock_release.py", "tests/store/test_promises.py"),
+    ),
+    "records": Room(
+        modules=("record.py", "store/memory_store.py", "store/ownership.py", "store/records.py", "store/base.py"),
+        quick=(
+            "tests/store/test_memory_store.py",
+            "tests/store/test_ownership.py",
+            "tests/store/test_records.py",
+            *(f"tests/test_model.py::{name}" for name in EXAMPLES_OF_RECORDS),
+        ),
+        wider=("tests/store/test_promises.py", "tests/test_imports.py"),
+    ),
+    "keyring": Room(
+        modules=("store/keyring_store.py", "store/keyring_calls.py", "store/backends.py"),
+        quick=(
+            "tests/store/test_keyring_failures.py",
+            "tests/store/test_keyring_index.py",
+            "tests/store/test_keyring_late.py",
+            "tests/store/test_windows_limit.py",
+            "tests/test_platforms.py",
+        ),
+        wider=(
+            "tests/store/test_backends.py",
+            "tests/store/test_keyring_connection.py",
+            "tests/store/test_promises.py",
+        ),
+    ),
+    "secret service": Room(
+        modules=("store/secret_service.py", "store/session_bus.py", "store/fast_lane.py"),
+        quick=("tests/store/test_fast_lane.py", "tests/store/test_session_bus.py"),
+        wider=("tests/store/test_keyring_connection.py", "tests/store/test_secret_service.py"),
     ),
 }

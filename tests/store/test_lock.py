@@ -39,6 +39,14 @@ def test_it_stays_private_and_in_its_place(path: Path) -> None:
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
+def test_no_link_is_followed_and_nothing_is_waited_for(path: Path, disk: Disk) -> None:
+    safe = os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW
+    for flags in ([safe | os.O_CREAT | os.O_EXCL], [safe | os.O_CREAT | os.O_EXCL, safe]):
+        disk.flags.clear()
+        with file_lock(path, 1):
+            assert disk.flags[-len(flags) :] == flags
+
+
 def test_who_waits_is_told_who_to_look_for(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with file_lock(path, 1), pytest.raises(LockBusy) as busy, file_lock(path, 0.6):
         pass

@@ -94,9 +94,9 @@ class KeyringStore:
             text = calls.make("read", lambda backend: _read(backend, name), changes=False)
         stamp = self._stamp_path(name)
         with suppress(OSError):  # the index repairs itself, so a read-only directory is no reason to fail
-            if text is not None and not stamp.exists():
+            if text is not None:
                 make_private_directory(stamp.parent)
-                stamp.touch(PRIVATE_FILE, exist_ok=False)
+                stamp.touch(PRIVATE_FILE, exist_ok=False)  # or else its time would change with each load
         return text
 
     def names(self) -> list[str]:
