@@ -10,7 +10,6 @@ import argparse
 import os
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import tarfile
@@ -21,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.support.isolation import environment
+from tests.support.ports import free_port
 from tests.support.visitor import VISITOR
 
 ROOT = Path(__file__).parent.parent
@@ -168,11 +168,16 @@ def use(program: Path, place: Path, *more: str) -> None:
     """Logs in at the sandbox from an empty home, and runs commands that use this login."""
     shutil.rmtree(place / "home", ignore_errors=True)
     environ = practice(place)
-    keep = shlex.join([str(program), "login", "--sandbox", "--keep"])
-    with subprocess.Popen(shlex.split(keep), cwd=place, env=environ, stderr=subprocess.PIPE, text=True) as login:
+    keep = [str(program), "login", "--sandbox", "--keep"]
+    with subprocess.Popen(keep, cwd=place, env=environ, stderr=subprocess.PIPE, text=True) as login:
+        said = ""
         try:
-            if not any("until Ctrl-C" in line for line in login.stderr or ()):
-                raise SystemExit(f"“{keep}” ended too early")
+            for line in login.stderr or ():
+                said += line
+                if "until Ctrl-C" in line:
+                    break
+            else:
+                raise SystemExit(f"{said}“{' '.join(keep)}” ended too early")
             for command in ("--version", "token", "api measure getmeas meastype=1 --csv", *more):
                 run(program, *shlex.split(command), cwd=place, environ=environ)
         finally:
@@ -183,15 +188,12 @@ def practice(place: Path) -> dict[str, str]:
     """Returns an environment with a home, a scripted browser, files for a store and a free port."""
     home = place / "home"
     home.mkdir(exist_ok=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     return {
         **environment(home, os.environ),
         "BROWSER": VISITOR,
         "WITHINGS_AUTH_PROFILE": "sandbox",
         "WITHINGS_AUTH_STORE": f"file:{home / 'store'}",
-        "WITHINGS_REDIRECT_URI": f"http://localhost:{port}",
+        "WITHINGS_REDIRECT_URI": f"http://localhost:{free_port()}",
     }
 
 
