@@ -22,6 +22,8 @@ from withings_auth.store.records import app_name, load_grant, token_name
 
 LIFE_SECONDS = 10_800
 FILES, SECRET_SERVICE = "files", "Secret Service"
+# Prefixes of variables that make some libraries load certificates at once. Few users have them.
+_OF_THE_NETWORK = ("SSL_CERT_", "REQUESTS_CA_", "CURL_CA_", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,8 @@ class Desk:
         self.home = home
         self.running = running
         running.callback(_replace_environment, dict(os.environ))
-        _replace_environment(isolation.environment(home, os.environ))
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OF_THE_NETWORK)}
+        _replace_environment(isolation.environment(home, inherited))
         self.sandbox = running.enter_context(Sandbox())
         self.app = App(client_id=self.sandbox.client_id, client_secret=self.sandbox.client_secret)
         programs = ("dbus-daemon", "gnome-keyring-daemon", "secret-tool")
@@ -100,9 +103,14 @@ def _replace_environment(variables: Mapping[str, str]) -> None:
     os.environ.update(variables)
 
 
+def installed(program: str, *arguments: str) -> list[str]:
+    """Returns what runs a program that is installed beside this Python, as its users start it."""
+    return [str(Path(sys.executable).with_name(program)), *arguments]
+
+
 def ours(*arguments: str) -> list[str]:
     """Returns what runs our command."""
-    return [sys.executable, "-m", "withings_auth", *arguments]
+    return installed("withings-auth", *arguments)
 
 
 def python(program: str, *arguments: str) -> list[str]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 
 from tests.bench.budgets import BARE, BARE_POST
-from tests.bench.desk import SECRET_SERVICE, Desk, Shelf, ours, python
+from tests.bench.desk import SECRET_SERVICE, Desk, Shelf, installed, ours, python
 from tests.bench.timing import Cost, Extent, Seconds, Timing, time_program
 
 _SERVICE, _USER = "withings-auth/token/default", "withings-auth"
@@ -48,7 +47,7 @@ def single_programs(desk: Desk, extent: Extent, kind: str) -> Iterator[Cost]:
     token, bare = ours("token"), time_program(python("pass"))
     if kind == SECRET_SERVICE:
         others = {
-            "keyring get": [sys.executable, "-m", "keyring", "get", _SERVICE, _USER],
+            "keyring get": installed("keyring", "get", _SERVICE, _USER),
             "keyring's backend alone": python(_BACKEND_ALONE),
             "jeepney alone": python(_JEEPNEY_ALONE),
             "secret-tool": ["secret-tool", "lookup", "service", _SERVICE, "username", _USER],
