@@ -15,7 +15,7 @@ from tests.bench.desk import FILES, Desk, python
 from tests.bench.first_login import PEERS, WaitForBrowser, first_logins
 from tests.bench.programs import at_once, crowds
 from tests.bench.table import heading, lines
-from tests.bench.timing import Cost, Measured, Skipped, measure, time_program
+from tests.bench.timing import Cost, Failed, Measured, Skipped, measure, time_program
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
@@ -46,6 +46,7 @@ def test_everything_with_a_budget_is_measured(desk: Desk) -> None:
             assert list(one.references) == list(BUDGETS[one.what])
             if one.what.startswith(CHEAP):
                 measured = measure(one)
+                assert isinstance(measured, Measured), measured
                 assert measured.amount > 0
                 assert all(ratio > 0 for ratio in measured.ratios.values())
 
@@ -59,10 +60,18 @@ def test_the_least_of_several_rounds_counts() -> None:
 
 def test_a_program_that_fails_is_not_measured(desk: Desk) -> None:
     """Neither alone nor in a crowd, where everybody must get the same token."""
-    with pytest.raises(Exception, match="exit status 3"):
-        time_program(python("raise SystemExit(3)"))()
-    with pytest.raises(SystemExit, match="1 programs at once did not get the same token"):
-        at_once(desk, desk.shelf(FILES, "empty"), 1, expired=False)()
+    for run, why in (
+        (time_program(python("raise SystemExit(3)")), "exit status 3"),
+        (
+            at_once(desk, desk.shelf(FILES, "empty"), 1, expired=False),
+            "1 of 1 programs failed, 0 tokens; withings-auth: ",
+        ),
+    ):
+        failed = measure(Cost(what=TOKEN, run=run, references={}, rounds=1))
+        assert isinstance(failed, Failed)
+        assert why in failed.why
+        assert " FAILED " in "".join(lines(failed, leeway=1))
+        assert verdict([failed], 1, {}) == 1
 
 
 def test_a_crowd_renews_once(desk: Desk) -> None:

@@ -22,7 +22,7 @@ from tests.bench.first_login import first_logins
 from tests.bench.in_memory import renewals, tokens_from_memory
 from tests.bench.programs import crowds, lists, single_programs
 from tests.bench.table import README, exceeded, heading, lines, markdown, put_into
-from tests.bench.timing import Cost, Extent, Measured, Skipped, measure
+from tests.bench.timing import Cost, Extent, Failed, Measured, Skipped, measure
 
 
 def main(arguments: list[str]) -> int:
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--markdown", action="store_true", help="end with the table for the README")
     parser.add_argument("--readme", action="store_true", help="put the table into the README")
     options = parser.parse_args(arguments)
-    found = []
+    found: list[Measured | Skipped | Failed] = []
     with tempfile.TemporaryDirectory(prefix="withings-auth-bench-") as home, contextlib.ExitStack() as running:
         desk = Desk(Path(home), running)
         print(heading())
@@ -52,10 +52,10 @@ def main(arguments: list[str]) -> int:
     return verdict(found, options.leeway, os.environ)
 
 
-def verdict(found: Iterable[Measured | Skipped], leeway: float, environ: Mapping[str, str]) -> int:
-    """Returns 1 if a budget was exceeded, or if something was skipped with CI=true."""
-    in_ci = environ.get("CI") == "true"
-    return int(any(in_ci if isinstance(one, Skipped) else exceeded(one, leeway) for one in found))
+def verdict(found: Iterable[Measured | Skipped | Failed], leeway: float, environ: Mapping[str, str]) -> int:
+    """Returns 1 if a budget was exceeded or something failed, and with CI=true if something was skipped."""
+    must_be_measured = (Skipped, Failed) if environ.get("CI") == "true" else Failed
+    return int(any(isinstance(one, must_be_measured) or exceeded(one, leeway) for one in found))
 
 
 def today() -> dt.date:
@@ -64,7 +64,7 @@ def today() -> dt.date:
 
 def costs(desk: Desk, extent: Extent) -> Iterator[Cost | Skipped]:
     """Yields everything in the order of the table; each is made ready only when it is due."""
-    for costs_of in (single_programs, first_logins, lists, crowds):
+    for costs_of in (single_programs, first_logins, crowds, lists):
         for kind in (SECRET_SERVICE, FILES):
             if kind == FILES or not desk.why_no_keyring:
                 yield from costs_of(desk, extent, kind)

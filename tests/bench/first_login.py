@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.bench.desk import Desk, ours
-from tests.bench.timing import Cost, Extent, Seconds, Skipped, Timing, used_by_children
+from tests.bench.timing import Cost, Extent, Seconds, Skipped, Timing, WrongResult, used_by_children
 from tests.support.ports import free_port
 from withings_auth.sandbox import Sandbox
 
@@ -123,7 +123,7 @@ class WaitForBrowser:
             )
             try:
                 if not select.select([pipe], [], [], LONGEST_SECONDS)[0]:
-                    raise SystemExit(f"no browser was started by: {' '.join(command)}")
+                    raise WrongResult(f"no browser was started by: {' '.join(command)}")
                 elapsed = time.perf_counter() - began
                 os.read(pipe, 1)  # or the next one would find it, if this browser has not ended by then
             finally:

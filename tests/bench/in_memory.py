@@ -14,7 +14,7 @@ from pathlib import Path
 import aiohttp
 
 from tests.bench.desk import FILES, Desk, Shelf
-from tests.bench.timing import Cost, Extent, Seconds, Timing, time_calls
+from tests.bench.timing import Cost, Extent, Seconds, Timing, WrongResult, time_calls
 from withings_auth.store.files import replace_file
 from withings_auth.tokens.source import AsyncTokenSource, TokenSource
 
@@ -87,7 +87,7 @@ async def _await_at_once(source: AsyncTokenSource | _Nothing, number: int) -> Se
     tokens = await asyncio.gather(*(source.token() for _ in range(number)))
     took = time.perf_counter() - began
     if len(set(tokens)) != 1:
-        raise SystemExit("not everybody got the same token")
+        raise WrongResult("not everybody got the same token")
     return took
 
 
@@ -137,7 +137,7 @@ def _renew(desk: Desk, shelf: Shelf, number: int) -> Timing:
             thread.join()
         took = time.perf_counter() - began
         if len(tokens) != 1 or expired.access_token in tokens or desk.sandbox.counters.refreshes != before + 1:
-            raise SystemExit("the token was not renewed exactly once")
+            raise WrongResult("the token was not renewed exactly once")
         return took
 
     return timing

@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.bench.budgets import BUDGETS
 from tests.bench.desk import FILES, SECRET_SERVICE
 from tests.bench.first_login import PINS
-from tests.bench.timing import Measured, Skipped
+from tests.bench.timing import Failed, Measured, Skipped
 
 README = Path(__file__).parents[2] / "README.md"
 _TABLE = re.compile(r"(?m)^Measured on (?:.+\n)+\n(?:\|.*\n)+")
@@ -32,10 +32,10 @@ def line(what: str, takes: str, times: str, budget: str, verdict: str, against: 
     return f"{what:<{_WIDTH}} {takes:>9} {times:>8} {budget:>7}  {verdict:<8}  {against}".rstrip()
 
 
-def lines(found: Measured | Skipped, leeway: float) -> Iterator[str]:
+def lines(found: Measured | Skipped | Failed, leeway: float) -> Iterator[str]:
     """Yields what a terminal shows: what, how much, how many times as much as what, and whether that is allowed."""
-    if isinstance(found, Skipped):
-        yield line(found.what, "", "", "", "skipped", found.why)
+    if not isinstance(found, Measured):
+        yield line(found.what, "", "", "", "skipped" if isinstance(found, Skipped) else "FAILED", found.why)
         return
     for number, (against, ratio) in enumerate(found.ratios.items()):
         shown = (found.what, in_unit(found)) if number == 0 else ("", "")
@@ -43,8 +43,10 @@ def lines(found: Measured | Skipped, leeway: float) -> Iterator[str]:
         yield line(*shown, f"{ratio:.2f}", f"{budget:.2f}", "ok" if ratio <= budget else "EXCEEDED", against)
 
 
-def exceeded(found: Measured, leeway: float) -> bool:
-    return any(ratio > BUDGETS[found.what][against] * leeway for against, ratio in found.ratios.items())
+def exceeded(found: Measured | Skipped | Failed, leeway: float) -> bool:
+    return isinstance(found, Measured) and any(
+        ratio > BUDGETS[found.what][against] * leeway for against, ratio in found.ratios.items()
+    )
 
 
 def in_unit(found: Measured) -> str:

@@ -50,6 +50,18 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """Something that did not do what it should."""
+
+    what: str
+    why: str
+
+
+class WrongResult(Exception):
+    """What was measured did something else than it should."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """The least of what was measured, and how many times as much as each reference it is."""
 
@@ -58,8 +70,15 @@ class Measured:
     ratios: Mapping[str, float]
 
 
-def measure(cost: Cost) -> Measured:
+def measure(cost: Cost) -> Measured | Failed:
     """Measures the cost and its references in turn, once a round."""
+    try:
+        return _measure(cost)
+    except (WrongResult, subprocess.SubprocessError) as error:
+        return Failed(what=cost.what, why=str(error))
+
+
+def _measure(cost: Cost) -> Measured:
     ours: list[float] = []
     others: dict[str, list[float]] = {name: [] for name in cost.references}
     for _ in range(cost.rounds):

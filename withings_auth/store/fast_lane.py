@@ -23,6 +23,7 @@ SAVED_IN = "Secret Service"  # what a stamp says of a record that was saved ther
 SERVICE_PREFIX = "withings-auth/"
 USERNAME = "withings-auth"
 PATIENCE_SECONDS = 3.0
+LOOK_AGAIN_SECONDS = 0.01
 _SERVICE = "org.freedesktop.secrets"
 _ROOT = "/org/freedesktop/secrets"
 _OURS = ("", "keyring.backends.SecretService.Keyring")
@@ -94,7 +95,16 @@ def _ask(address: str, attributes: Mapping[str, str]) -> str | None:
         def receive(self, *, timeout: float | None = None) -> object:  # noqa: ARG002  all have the same
             return super().receive(timeout=give_up_at - time.monotonic())
 
-    with prep_socket(get_bus(address), timeout=PATIENCE_SECONDS) as socket, Impatient(socket) as bus:
+    def connect() -> Any:
+        while True:
+            try:
+                return prep_socket(get_bus(address), timeout=PATIENCE_SECONDS)
+            except BlockingIOError:  # the queue of the bus is full, as if hundreds of programs start at once
+                if time.monotonic() > give_up_at:
+                    raise
+                time.sleep(LOOK_AGAIN_SECONDS)
+
+    with connect() as socket, Impatient(socket) as bus:
 
         def call(path: str, interface: str, method: str, signature: str, *body: object) -> tuple[Any, ...]:
             to = DBusAddress(path, _SERVICE, f"org.freedesktop.Secret.{interface}")

@@ -6,6 +6,7 @@ for the user to unlock the keyring without telling anybody.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import secretstorage
@@ -13,6 +14,8 @@ from jeepney.io.blocking import DBusConnection, open_dbus_connection  # type: ig
 from keyring.backends.SecretService import Keyring
 from keyring.errors import InitError, KeyringLocked
 from secretstorage.util import add_match_rules, open_session
+
+from withings_auth.store.fast_lane import LOOK_AGAIN_SECONDS, PATIENCE_SECONDS
 
 
 class SecretServiceConnection:
@@ -76,7 +79,18 @@ class _Shared:
 
 
 def connect(address: str | None) -> DBusConnection:
-    """Returns a new connection to the bus."""
+    """Returns a new connection to the bus; waits while too many others do, as if hundreds of programs start at once."""
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return _connect(address)
+        except BlockingIOError:  # the queue of the socket is full
+            if time.monotonic() > give_up_at:
+                raise
+            time.sleep(LOOK_AGAIN_SECONDS)
+
+
+def _connect(address: str | None) -> DBusConnection:
     if address is None:
         return secretstorage.dbus_init()
     connection = open_dbus_connection(address)
