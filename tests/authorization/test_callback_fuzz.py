@@ -146,4 +146,4 @@ def test_only_the_true_callback_is_granted_and_its_code_is_the_one_that_was_sent
     if isinstance(verdict, Refused):
         assert verdict.error.isprintable()
         assert 0 < len(verdict.error) <= 81
-        assert "error" in request_.target
+        assert "error" in unquote_plus(request_.target)

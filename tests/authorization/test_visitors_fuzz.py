@@ -42,7 +42,10 @@ def asked(target: str, method: str = "GET") -> HttpRequest:
 
 
 STEPS = st.lists(
-    st.sampled_from(["start", "start by HEAD", "first", "second", "refusal", "forged", "icon", "paste", "settle"]),
+    st.sampled_from(
+        ["start", "start", "start", "start by HEAD", "first", "second", "refusal", "forged", "icon", "paste", "settle"]
+    ),
+    min_size=2,
     max_size=12,
 )
 
