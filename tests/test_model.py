@@ -94,6 +94,12 @@ class TestRoundTrip:
             "redirect_uri": "http://localhost:8000/callback",
             "scopes": list(ALL_SCOPES),
         }
+        assert not set(" \n") & set(GRANT.to_record() + APP.to_record())  # as short as JSON can be
+
+    @pytest.mark.parametrize("moment", [0, (1 << 40) - 1])
+    def test_the_first_and_the_last_moment_are_good_ones(self, moment: int) -> None:
+        grant = dataclasses.replace(GRANT, expires_at=moment, obtained_at=moment)
+        assert Grant.from_record(grant.to_record()) == grant
 
 
 WRONG: dict[str, list[Any]] = {
@@ -155,6 +161,7 @@ class TestStrictReading:
         """Any text in the record's place is corrupt, not a crash."""
         with pytest.raises(StoreCorrupt, match="not one that withings-auth wrote") as corrupt:
             read(text)
+        assert corrupt.value.hint.startswith("it was left in place; to replace it")
         assert corrupt.value.__context__ is None  # a JSONDecodeError would carry the whole text
 
     @every_reader

@@ -102,19 +102,19 @@ def _parse(text: str, kind: str) -> dict[str, Any]:
 def _text(record: Mapping[str, Any], name: str) -> str:
     value = record.get(name)
     if not isinstance(value, str):
-        raise ValueError(name)  # noqa: TRY004  one exception for every way a record can be wrong
+        raise ValueError  # noqa: TRY004  one exception for every way a record can be wrong
     return value
 
 
 def _texts(record: Mapping[str, Any], name: str) -> tuple[str, ...]:
     value = record.get(name)
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ValueError(name)
+        raise ValueError
     return tuple(value)
 
 
 def _seconds(record: Mapping[str, Any], name: str) -> int:
     value = record.get(name)
     if type(value) is not int or not 0 <= value < 1 << 40:
-        raise ValueError(name)
+        raise ValueError
     return value

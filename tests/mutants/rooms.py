@@ -20,6 +20,7 @@ class Room:
 
 
 EXAMPLES_OF_RECORDS = (  # all but those that Hypothesis makes up
+    "TestRoundTrip::test_the_first_and_the_last_moment_are_good_ones",
     "TestRoundTrip::test_the_records_are_the_documented_ones",
     "TestStrictReading::test_a_wrong_field_is_refused",
     "TestStrictReading::test_a_missing_field_is_refused",
@@ -72,6 +73,7 @@ ROOMS = {
         modules=("store/file_store.py", "store/lock.py", "store/flock.py", "store/lock_on_windows.py"),
         quick=(
             "tests/store/test_file_store.py",
+            "tests/store/test_file_system.py",
             "tests/store/test_flock.py",
             "tests/store/test_held_file.py",
             "tests/store/test_lock.py",
@@ -81,8 +83,10 @@ ROOMS = {
     "records": Room(
         modules=("record.py", "store/memory_store.py", "store/ownership.py", "store/records.py", "store/base.py"),
         quick=(
+            "tests/store/test_base.py",
             "tests/store/test_memory_store.py",
             "tests/store/test_ownership.py",
+            "tests/store/test_promises.py::TestMemory",
             "tests/store/test_records.py",
             *(f"tests/test_model.py::{name}" for name in EXAMPLES_OF_RECORDS),
         ),
@@ -91,9 +95,15 @@ ROOMS = {
     "keyring": Room(
         modules=("store/keyring_store.py", "store/keyring_calls.py", "store/backends.py"),
         quick=(
+            "tests/store/test_backend_words.py",
+            "tests/store/test_keyring_calls.py",
             "tests/store/test_keyring_failures.py",
             "tests/store/test_keyring_index.py",
             "tests/store/test_keyring_late.py",
+            "tests/store/test_keyring_state.py",
+            "tests/store/test_fast_lane.py::TestReading",
+            "tests/store/test_file_system.py",
+            "tests/store/test_safety.py",
             "tests/store/test_windows_limit.py",
             "tests/test_platforms.py",
         ),
@@ -105,7 +115,11 @@ ROOMS = {
     ),
     "secret service": Room(
         modules=("store/secret_service.py", "store/session_bus.py", "store/fast_lane.py"),
-        quick=("tests/store/test_fast_lane.py", "tests/store/test_session_bus.py"),
-        wider=("tests/store/test_keyring_connection.py", "tests/store/test_secret_service.py"),
+        quick=("tests/store/test_backend_words.py", "tests/store/test_fast_lane.py"),
+        wider=(
+            "tests/store/test_session_bus.py",
+            "tests/store/test_keyring_connection.py",
+            "tests/store/test_secret_service.py",
+        ),
     ),
 }

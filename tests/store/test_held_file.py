@@ -117,6 +117,13 @@ class TestReading:
         assert refused.value.hint == f"chmod 700 {store.directory}"
         assert path.exists()
 
+    def test_a_store_that_is_not_there_has_nothing(self, store: FileStore, directory: Path) -> None:
+        assert (store.load(TOKEN), store.names(), store.traces()) == (None, [], [])
+        assert store.description == f"files in {directory}"
+        (directory / "token").mkdir(parents=True, mode=0o700)
+        (directory / "token/a.attempt").touch()
+        assert store.traces() == ["token/a"]
+
     def test_the_latest_note_is_seen_from_outside(self, store: FileStore, held: HeldName) -> None:
         assert latest_note(store, TOKEN) is None
         held.notes.note("text")
@@ -185,8 +192,9 @@ def test_what_becomes_unsafe_under_the_lock_is_left_alone(
 ) -> None:
     """Only an unsafe record itself is removed."""
     spoil(path)
-    with pytest.raises(StoreUnavailable, match="is not safe for secrets: other users have access"):
+    with pytest.raises(StoreUnavailable, match="is not safe for secrets: other users have access") as refused:
         held.save("new")
+    assert str(refused.value).startswith(str(path.parent.parent))
     assert path.read_text() == "old"
     if spoil is spoil_record:
         assert held.clear() is True

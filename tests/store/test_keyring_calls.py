@@ -12,7 +12,7 @@ import pytest
 from keyring.errors import InitError, KeyringLocked
 
 from tests.store.keyrings import MemoryKeyring, SlowKeyring
-from tests.support.stores import clear_record
+from tests.support.stores import clear_record, save_record
 from tests.support.waiting import wait_until
 from withings_auth import threads
 from withings_auth.errors import StoreNotDurable, StoreUnavailable
@@ -149,6 +149,19 @@ def test_only_a_locked_keyring_is_announced_and_only_once(
     assert told == ["unlock"] * announced
     desktop.go.set()
     wait_until(lambda: desktop.log.count("close") == 2)
+
+
+def test_the_index_says_which_records_can_be_read_without_keyring(tmp_path: Path, desktop: Desktop) -> None:
+    """Those that were saved over a connection, until they are removed."""
+    stamp = tmp_path / f"{TOKEN}.stamp"
+    store = open_store(tmp_path, desktop)
+    with store.lock(TOKEN, 1) as held:
+        held.save("text")
+        assert stamp.read_text() == "Secret Service"
+        held.clear()
+        assert stamp.read_text() == ""
+    save_record(open_store(tmp_path, MemoryKeyring()), TOKEN, "text")
+    assert stamp.read_text() == ""
 
 
 def test_the_keyring_is_chosen_when_it_is_first_asked_and_once(tmp_path: Path) -> None:

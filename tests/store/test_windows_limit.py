@@ -84,6 +84,7 @@ def app(*, redirect_uri_characters: int = 64) -> str:
         pytest.param(TOKEN, grant(), id="tokens as Withings gives them"),
         pytest.param(TOKEN, grant(token_characters=415), id="tokens ten times as long"),
         pytest.param(APP, app(redirect_uri_characters=500), id="a redirect URI of 500 characters"),
+        pytest.param(TOKEN, "x" * (LIMIT_BYTES // 2), id="the limit itself"),
     ],
 )
 def test_the_largest_records_fit_and_are_written_once(
