@@ -42,6 +42,7 @@ def test_the_true_callback_is_granted() -> None:
     """A code with the true state ends the wait, in either order."""
     assert verdict() == Granted(CODE)
     assert verdict(f"/callback?state={STATE}&code={CODE}&scope=user.info") == Granted(CODE)
+    assert verdict(f"{TRUE}{'&x=1' * 48}") == Granted(CODE)
     assert verdict(f"/callback?state={STATE}&code={CODE}&iss=https%3A%2F%2Faccount.withings.com") == Granted(CODE)
 
 
@@ -89,6 +90,7 @@ def test_only_get_counts(method: str) -> None:
     [
         ("Sec_Purpose", "prefetch"),
         ("Sec_Purpose", "prefetch;prerender"),
+        ("Sec_Purpose", "Prerender"),
         ("Purpose", "prefetch"),
         ("X_Moz", "Prefetch"),
     ],
@@ -97,6 +99,17 @@ def test_a_prefetch_consumes_nothing(header: str, value: str) -> None:
     """Statement 9: what a browser prefetches is not a visit of the user."""
     assert verdict(**{header: value}) == Ignored(Reason.PREFETCH)
     assert verdict("/start/ticket", **{header: value}) == Ignored(Reason.PREFETCH)
+
+
+def test_another_purpose_is_a_visit() -> None:
+    assert verdict(Purpose="navigation") == Granted(CODE)
+
+
+def test_a_look_for_a_newer_service_worker_consumes_nothing() -> None:
+    """Statement 9: a page that had this address before is no visit of the user, whatever path it asks for."""
+    for target in (TRUE, "/start/ticket", "/worker.js"):
+        assert verdict(target, Service_Worker="script") == Ignored(Reason.SERVICE_WORKER)
+    assert verdict(Service_Worker="other") == Granted(CODE)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +124,7 @@ def test_a_prefetch_consumes_nothing(header: str, value: str) -> None:
         ("error=access_denied&state=other", Reason.FOREIGN_STATE),
         (f"code={CODE}&state=%FF%FE", Reason.FOREIGN_STATE),
         (f"code={CODE}&state=a&state=b", Reason.FOREIGN_STATE),
+        (f"code={CODE}&state={STATE}\ud800", Reason.FOREIGN_STATE),
     ],
 )
 def test_nothing_without_the_true_state_is_believed(query: str, reason: Reason) -> None:
@@ -131,6 +145,7 @@ def test_nothing_without_the_true_state_is_believed(query: str, reason: Reason) 
         (f"code=&error=access_denied&state={STATE}", Reason.CONTRADICTORY),
         (f"code=a%0Ab&state={STATE}", Reason.NOT_A_CODE),
         (f"code={'a' * 3000}&state={STATE}", Reason.NOT_A_CODE),
+        (f"code={CODE}&state={STATE}{'&x=1' * 49}", Reason.MALFORMED),
     ],
 )
 def test_a_contradiction_is_ignored_even_with_the_true_state(query: str, reason: Reason) -> None:
@@ -149,6 +164,8 @@ def test_a_refusal_with_the_true_state_is_a_refusal() -> None:
     assert verdict(f"/callback?error=access_denied&state={STATE}") == Refused("access_denied")
     assert verdict(f"/callback?error=%1b%5b2Jgone&state={STATE}") == Refused("\\x1b[2Jgone")
     assert verdict(f"/callback?error=bad+{STATE}&state={STATE}") == Refused("bad ***")
+    assert verdict(f"/callback?error={'e' * 80}&state={STATE}") == Refused("e" * 80)
+    assert verdict(f"/callback?error={'e' * 81}&state={STATE}") == Refused("e" * 79 + "…")
 
 
 def test_the_short_address_leads_to_withings() -> None:
@@ -204,3 +221,4 @@ def test_the_verdict_keeps_the_code_out_of_its_repr() -> None:
     assert CODE not in repr(request)
     assert CODE not in repr(verdict())
     assert STATE not in repr(EXPECTED)
+    assert "ticket" not in repr(EXPECTED)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-LONGEST_SECONDS = 120  # a mutant that waits for ever is killed by then
+LEAST_SECONDS = 60  # before a mutant that waits for ever is killed: the machine may be busy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ def _start(task: Task, seat: int, output: Path) -> int:
 def _ended(running: dict[int, tuple[int, Task, float]], free: list[int]) -> Iterator[tuple[int, bool]]:
     time.sleep(0.01)
     for process, (seat, task, started) in list(running.items()):
-        if time.monotonic() - started > LONGEST_SECONDS:
+        if time.monotonic() - started > max(LEAST_SECONDS, 2 * task.cpu_seconds):
             _kill(process)
         ended, status = os.waitpid(process, os.WNOHANG)
         if ended:

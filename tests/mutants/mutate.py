@@ -33,8 +33,11 @@ def _is_type(node: cst.CSTNode) -> bool:
 
 
 _A_STEP = m.SimpleStatementLine(body=[m.Expr(value=m.Call() | m.Await() | m.Yield()) | m.Raise()])
+_TO_THE_LOG = m.SimpleStatementLine(body=[m.Expr(value=m.Call(func=m.Attribute(value=m.Name("logger"))))])
 _LEFT_OUT = (
-    m.Annotation()
+    _TO_THE_LOG
+    | m.If(body=m.IndentedBlock(body=[_TO_THE_LOG]), orelse=None)
+    | m.Annotation()
     | m.Decorator()
     | m.Import()
     | m.ImportFrom()
@@ -43,7 +46,6 @@ _LEFT_OUT = (
     | m.Assign(value=m.BinaryOperation(left=m.MatchIfTrue(_is_type), operator=m.BitOr()))
     | m.SimpleStatementLine(body=[m.Expr(value=m.SimpleString() | m.ConcatenatedString() | m.Ellipsis())])
     | m.SimpleStatementLine(body=[m.Expr(value=m.Call(func=m.Name("assert_never")))])
-    | m.SimpleStatementLine(body=[m.Expr(value=m.Call(func=m.Attribute(value=m.Name("logger"))))])
     | m.If(test=m.Name("TYPE_CHECKING"))
 )
 _NEGATED_BY_MUTMUT = m.UnaryOperation(operator=m.Not()) | m.Comparison(

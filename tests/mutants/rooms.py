@@ -41,7 +41,7 @@ ROOMS = {
             "tests/provider/test_calls.py",
             "tests/tokens/renewal/test_failures.py",
         ),
-        wider=("tests/provider/test_signed.py", "tests/provider/test_check.py", "tests/provider/http"),
+        wider=("tests/provider/test_signed.py", "tests/provider/test_check.py"),
     ),
     "callback": Room(
         modules=("authorization/callback.py",),
@@ -51,12 +51,10 @@ ROOMS = {
     "journal": Room(
         modules=("tokens/journal.py",),
         quick=("tests/tokens/test_journal.py", "tests/tokens/renewal"),
-        wider=("tests/tokens/test_clocks.py", "tests/cli/commands/test_status.py"),
     ),
     "renewal": Room(
         modules=("tokens/renewal.py",),
-        quick=("tests/tokens/renewal", "tests/tokens/test_journal.py", "tests/tokens/test_hooks.py"),
-        wider=("tests/tokens/test_failing_saves.py", "tests/tokens/test_network.py"),
+        quick=("tests/tokens/renewal",),
     ),
     "files": Room(
         modules=("store/files.py", "store/own_files.py", "store/safety.py", "store/file_system.py"),

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.mutants.fresh import OPTIONS, try_fresh
 from tests.mutants.mutate import Mutant, mutants_of
@@ -59,6 +60,10 @@ def survivors_of(
     room: Room, mutants: list[Mutant], checkout: Path, package: str, *, jobs: int, thorough: bool
 ) -> list[Mutant]:
     """Returns the mutants that no test notices, in the order of their lines; without `thorough`, some too many."""
+    settings.register_profile(
+        "mutants", deadline=None, derandomize=True, database=None, suppress_health_check=HealthCheck
+    )
+    settings.load_profile("mutants")  # what fails because the machine is busy would count as killed
     os.chdir(checkout)
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # one of the plugins is the package's own
     with TemporaryDirectory(prefix="mutants-") as name:

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from withings_auth.errors import StoreUnavailable
+from withings_auth.errors import LoginRequired, StoreUnavailable
 from withings_auth.model import Grant
 from withings_auth.provider.repeat_guard import REPEAT_GUARD_SECONDS
 from withings_auth.provider.replies import AnswerLost, Failure, NotSent, TokenReply
 from withings_auth.provider.statuses import FailureKind
 from withings_auth.store.memory_store import MemoryNotes
-from withings_auth.tokens.journal import LONGEST_WORDS, SAFETY_NET_SECONDS, Journal, Refusal
+from withings_auth.tokens.journal import LONGEST_WORDS, SAFETY_NET_SECONDS, Journal, Refusal, refuse_ended
 
 NOW = 1_700_000_000.0
 GRANT = Grant(
@@ -33,6 +33,9 @@ NOT_SENT = NotSent(why="refused")
 
 def refused(kind: FailureKind) -> Failure:
     return Failure(kind=kind, words="", status=503)
+
+
+REFUSED = refused(FailureKind.REFRESH_TOKEN_REFUSED)
 
 
 @pytest.fixture
@@ -136,11 +139,11 @@ class TestRefusal:
     ) -> None:
         """Statement 49: after a lost answer, the next program repeats what a person has begun."""
         unknown = result == LOST or (isinstance(result, Failure) and result.kind.outcome_unknown)
-        assert (attempted(notes, refused(FailureKind.REFRESH_TOKEN_REFUSED), result).refusal is None) is unknown
+        assert (attempted(notes, REFUSED, result).refusal is None) is unknown
 
     def test_it_is_gone_while_a_person_asks_anew(self, notes: MemoryNotes) -> None:
         """A process that is killed while it waits for the answer leaves a login that others still try to save."""
-        attempted(notes, refused(FailureKind.REFRESH_TOKEN_REFUSED)).begin(NOW + 100)
+        attempted(notes, REFUSED).begin(NOW + 100)
         assert Journal(notes, GRANT).refusal is None
 
     @pytest.mark.parametrize(
@@ -148,20 +151,50 @@ class TestRefusal:
         [*("[]", "7", '"x"', "{}", '{"at": 1}', '{"at": null, "words": "no"}', '{"at": 1, "words": 2}')],
     )
     def test_one_that_makes_no_sense_counts_as_none(self, notes: MemoryNotes, value: str) -> None:
-        attempted(notes, refused(FailureKind.REFRESH_TOKEN_REFUSED))
+        attempted(notes, REFUSED)
         content = json.loads(notes.recall() or "")
         notes.note(json.dumps({**content, "refusal": "HERE"}).replace('"HERE"', value))
         assert Journal(notes, GRANT).refusal is None
 
     def test_its_words_are_shown_escaped_and_bounded(self, notes: MemoryNotes) -> None:
         """Statement 35: the note may have been changed since."""
-        attempted(notes, refused(FailureKind.REFRESH_TOKEN_REFUSED))
+        attempted(notes, REFUSED)
         content = json.loads(notes.recall() or "")
         notes.note(json.dumps({**content, "refusal": {"at": NOW, "words": "\x1b[2J" * 1000}}))
         refusal = Journal(notes, GRANT).refusal
         assert refusal is not None
         assert "\x1b" not in refusal.words
-        assert len(refusal.words) <= LONGEST_WORDS
+        assert len(refusal.words) == LONGEST_WORDS == 400
+
+    @pytest.mark.parametrize(
+        ("results", "new"),
+        [
+            ((REFUSED,), True),
+            ((LOST, REFUSED), True),
+            ((LOST,), False),
+            ((REFUSED, REFUSED), False),
+            ((REFUSED, LOST), False),
+            ((REFUSED, NOT_SENT), False),
+        ],
+    )
+    def test_only_the_first_one_is_new(
+        self, notes: MemoryNotes, results: tuple[Failure | NotSent | AnswerLost, ...], new: bool
+    ) -> None:
+        """The user is told once."""
+        *earlier, last = results
+        journal = attempted(notes, *earlier)
+        journal.begin(NOW)
+        journal.end(last, NOW)
+        assert journal.newly_refused is new
+
+    def test_whoever_asks_next_is_told_which_login_has_ended(self, notes: MemoryNotes) -> None:
+        """The grant is loaded only if there is a refusal, which may be that of another pair."""
+        refuse_ended("work", None, pytest.fail)
+        refuse_ended("work", '{"refusal": null}', pytest.fail)
+        attempted(notes, REFUSED)
+        refuse_ended("work", notes.recall(), lambda: replace(GRANT, refresh_token="refresh-2"))
+        with pytest.raises(LoginRequired, match=r"profile work\b.*refused on 2023-11-14 22:13: status 503"):
+            refuse_ended("work", notes.recall(), lambda: GRANT)
 
 
 class TestNotes:
@@ -191,6 +224,19 @@ class TestNotes:
         notes.note(json.dumps({**content, field: "HERE"}).replace('"HERE"', value))
         journal = Journal(notes, GRANT)
         assert (journal.seconds_to_wait(NOW), journal.deadline) == (0, None)
+
+    def test_the_first_second_of_all_is_a_time(self, notes: MemoryNotes) -> None:
+        """A machine without a clock that runs on begins there."""
+        Journal(notes, GRANT).begin(0)
+        journal = Journal(notes, GRANT)
+        assert (journal.seconds_to_wait(1), journal.deadline) == (10, SAFETY_NET_SECONDS)
+
+    def test_tokens_leave_them_as_they_are(self, notes: MemoryNotes) -> None:
+        journal = Journal(notes, GRANT)
+        journal.begin(NOW)
+        before = notes.recall()
+        journal.end(REPLY, NOW + 5)
+        assert notes.recall() == before
 
     @pytest.mark.parametrize("text", ["", "{", "[]", "null", "7", '"x"', "{}", '{"digest": 7}', "[" * 100_000])
     def test_what_is_no_note_counts_as_nothing_noted(self, notes: MemoryNotes, text: str) -> None:

@@ -121,7 +121,7 @@ def judge(expected: Expectation, request: HttpRequest) -> Verdict:
 def judge_query(expected: Expectation, query: str) -> Ignored | Refused | Granted:
     """Returns what the query of a callback, or of a pasted address, means for the login."""
     try:
-        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=50, errors="replace")
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=50)
     except ValueError:
         return Ignored(Reason.MALFORMED)
     states, codes, errors, issuers = (_values(pairs, name) for name in ("state", "code", "error", "iss"))

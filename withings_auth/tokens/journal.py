@@ -130,14 +130,18 @@ def refuse_ended(profile: str, note: str | None, load: Callable[[], Grant]) -> N
 
     The grant is loaded only if the note is of a refusal. Raises what `load` raises.
     """
-    refusal = _read(note, _digest(load())).refusal if REFUSAL_MARK in (note or "") else None
+    if note is None or REFUSAL_MARK not in note:
+        return
+    refusal = _read(note, _digest(load())).refusal
     if refusal is not None:
         raise login_ended_error(profile, f"refused on {local_time(refusal.at)}: {refusal.words}")
 
 
 def _read(note: str | None, digest: str) -> _Entry:
+    if note is None:
+        return _Entry()
     try:
-        entry = json.loads(note or "{}")
+        entry = json.loads(note)
         if entry["digest"] != digest:
             return _Entry()
         return _Entry(

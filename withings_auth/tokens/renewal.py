@@ -156,7 +156,7 @@ def _lock(
     lock of a login that has ended, whose holder may be asking anew.
     """
     name, give_up_at = token_name(profile), effects.steady() + LOCK_PATIENCE_SECONDS
-    seen: Hashable = ...  # no stamp: the record may have changed since the caller read it
+    seen: Hashable = None  # no stamp: the record may have changed since the caller read it
     while True:
         effects.wait(0)
         try:
