@@ -13,6 +13,7 @@ import pytest
 import withings_auth
 from tests.support.canaries import Canaries
 from tests.support.keyring_daemon import SecretService
+from tests.support.logins import Desk
 from tests.support.programs import UNMEASURED, Cli
 from tests.support.stores import save_record
 from withings_auth.config.settings import open_store
@@ -231,6 +232,38 @@ def test_a_valid_token_from_a_real_keyring_loads_nothing_heavy(
     loaded = loaded_by(cli, way, log_in(canaries))
     assert "jeepney" in loaded
     assert loaded & (HEAVY | {"keyring", "secretstorage", "cryptography", "filelock", "logging"}) == set()
+
+
+TO_THE_BROWSER = """
+import os, sys
+from withings_auth.authorization import browser
+
+def start(url, **_):
+    print(*sys.modules)
+    sys.stdout.flush()
+    os._exit(0)
+
+browser.start = start
+sys.argv = ["withings-auth", "login"]
+from withings_auth.__main__ import run
+run()
+"""
+
+
+@pytest.mark.parametrize("kind", ["file"])
+def test_a_first_login_loads_nothing_heavy_before_it_starts_the_browser(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, kind: str
+) -> None:
+    """What waits for the answer is loaded while the browser starts."""
+    if kind == "keyring":
+        request.getfixturevalue("secret_service").enter(monkeypatch)
+        desk.env["WITHINGS_AUTH_STORE"] = "keyring"
+    ran = desk.cli.using(sys.executable, "-c")(TO_THE_BROWSER, env={**desk.env, **UNMEASURED, "SSL_CERT_FILE": None})
+    assert ran.returncode == 0, ran.stderr
+    found = set(ran.stdout.split())
+    assert "withings_auth.authorization.opening" in found
+    later = {"withings_auth.authorization.flow", "withings_auth.authorization.pages", "cryptography", "filelock", "ssl"}
+    assert found & (HEAVY | later | {"keyring", "logging", "secrets", "shutil", "tempfile"}) == set()
 
 
 def test_the_front_door_loads_nothing(cli: Cli) -> None:

@@ -10,6 +10,7 @@ from withings_auth.validation import is_client_id, is_client_secret, is_scope, o
 
 ALL_SCOPES = ("user.info", "user.metrics", "user.activity", "user.sleepevents")
 DEFAULT_REDIRECT_URI = "http://localhost:8000"
+DASHBOARD = "https://developer.withings.com/dashboard/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ class App:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scopes", tuple(self.scopes))  # a caller's list would not be frozen
-        copy = "copy it again, exactly, from https://developer.withings.com/dashboard/"
+        copy = f"copy it again, exactly, from {DASHBOARD}"
         # No problem repeats its value, which may be a secret.
         for is_valid, problem, hint in (
             (is_client_id(self.client_id), "the client id is empty or has invalid characters", copy),

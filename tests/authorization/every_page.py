@@ -26,6 +26,7 @@ STATUSES = {
     "start_used": 410,
     "another_user": 403,
     "opened_ahead": 503,
+    "cannot_succeed": 503,
     "ended": 503,
     "redirect": 302,
 }

@@ -52,10 +52,7 @@ def test_the_browser_is_given_no_secret(desk: Desk, home: Path) -> None:
 
 
 def test_the_browser_is_started_before_aiohttp_is_loaded(desk: Desk) -> None:
-    """Loading it takes longer than all else: the browser starts meanwhile, and the kernel keeps what comes.
-
-    The command has needed it by then, to ask Withings whether the client secret is right.
-    """
+    """Loading it takes longer than all else: the browser starts meanwhile, and the kernel keeps what comes."""
     spy = (
         "import contextlib, sys; from withings_auth import login_sync\n"
         "from withings_auth.authorization import browser; from withings_auth.errors import LoginTimeout\n"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.logins import Desk, consent
 from withings_auth import App, Token, errors, login, open_store
-from withings_auth.authorization import messages
+from withings_auth.authorization import invitation, messages
 from withings_auth.authorization.callback import Expectation, Granted, Refused
 from withings_auth.authorization.paste import Problem, judge_lines, judge_paste
 
@@ -250,4 +250,4 @@ def test_a_program_gets_hints_for_its_profile(desk: Desk, app: App, home: Path) 
     ("url", "where"), [("https://account.withings.com/a", "any"), ("http://127.0.0.1:1/a", "this")]
 )
 def test_the_address_of_a_sandbox_opens_on_its_own_machine_only(url: str, where: str) -> None:
-    assert f"Open this address in a browser, on {where} computer:" in list(messages.open_and_paste(url))
+    assert f"Open this address in a browser, on {where} computer:" in list(invitation.open_and_paste(url))

@@ -17,8 +17,8 @@ QUICK = Extent(rounds=1, rounds_of_logins=1, calls=20, crowds=(1, 1, 2), profile
 
 BARE = "python -c pass"
 BARE_POST = "a Python that posts with aiohttp"
-# A first login of ours has asked Withings by then whether client id and secret are right, and has saved them, which
-# proves that the store can be written to. The others have done neither.
+# A first login of ours has saved client id and secret by then, which proves that the store can be written to. The
+# others have not.
 _LOGINS = {"google-auth-oauthlib": 1.2, "httpx-auth": 1.2, "spotipy": 1.2, "withings-mcp": 1.2}
 _CROWDS = {"64 at once": 1.5, "16 at once": 1.5, "one alone": 1.5}
 

@@ -1,7 +1,7 @@
 """How long a first login takes until it starts the browser, beside other libraries' logins at the same sandbox.
 
-A login of ours has asked Withings by then whether client id and client secret are right, and has saved them, which
-proves that the store can be written to. The others have done neither.
+A login of ours has saved client id and client secret by then, which proves that the store can be written to, or has
+seen that the keyring is open. The others have not.
 """
 
 from __future__ import annotations

@@ -7,8 +7,6 @@ see it.
 from __future__ import annotations
 
 import os
-import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -92,6 +90,8 @@ def choose(named: str | None, environ: Mapping[str, str], environment: Environme
 
 
 def _installed(commands: Iterable[str], environ: Mapping[str, str]) -> list[str]:
+    import shutil  # here, because a browser that was named is only started
+
     return [command for command in commands if shutil.which(command.split()[0], path=environ.get("PATH"))]
 
 
@@ -103,6 +103,8 @@ def _named_commands(named: str | None, environ: Mapping[str, str]) -> list[str]:
 
 def _arguments(command: str, url: str) -> list[str]:
     """Returns the argument vector for one entry of `BROWSER`: the URL replaces `%s`, or comes last."""
+    import shlex
+
     try:
         words = shlex.split(command)
     except ValueError:

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from urllib.parse import parse_qsl
 
+from withings_auth.authorization.options import LoginRequest
 from withings_auth.authorization.visitors import Connection
 from withings_auth.provider.masking import mask
-from withings_auth.validation import is_opaque_token, printable
+from withings_auth.validation import is_opaque_token, origin, printable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,17 @@ class Expectation:
     start_path: str = field(repr=False)
     state: str = field(repr=False)
     issuer: str
+
+
+def expected_by(request: LoginRequest) -> Expectation:
+    """Returns what the true callback of this login looks like."""
+    return Expectation(
+        hosts=request.addresses.accepted_hosts,
+        path=request.addresses.path,
+        start_path=request.start_path,
+        state=request.state,
+        issuer=origin(request.endpoints.authorize_url),
+    )
 
 
 class Reason(Enum):

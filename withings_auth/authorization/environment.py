@@ -17,7 +17,7 @@ _CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))  # Docker's
 # Flatpak and WSL set the variable too, and a browser can be opened from both.
 _NO_CONTAINERS = {"", "flatpak", "wsl"}
 # What is safe in a line that the user copies into a shell.
-_LOGIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}")
+_LOGIN_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ def detect_environment(environ: Mapping[str, str], machine: Machine | None = Non
 def _ssh_destination(environ: Mapping[str, str]) -> str:
     """Returns `user@host`, after `-p PORT` if the port is not ssh's default, with nothing that is unsafe to copy."""
     name = environ.get("LOGNAME") or environ.get("USER") or ""
-    user = name if _LOGIN_NAME.fullmatch(name) else "USER"
+    user = name if re.fullmatch(_LOGIN_NAME, name) else "USER"
     host, option = "HOST", ""
     match environ.get("SSH_CONNECTION", "").split():  # the client's address and port, then the server's: ssh(1)
         case [_, _, address, port] if _is_address(address):

@@ -1,28 +1,22 @@
-"""The flow of a login, step by step, from the saved app to the saved tokens.
+"""The flow of a login, from the browser that was started to the saved tokens; `opening` has what comes before.
 
-The store proves writable before anything listens, the sockets listen before the browser starts, the browser starts
-before aiohttp is loaded, and nothing reports success before the save.
+aiohttp is loaded while the browser starts, and nothing reports success before the save.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
-import socket
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 
 from withings_auth.authorization import messages, pages
-from withings_auth.authorization.addresses import resolve_addresses
 from withings_auth.authorization.blocking import blocking
 from withings_auth.authorization.callback import Granted, Reason, Refused
-from withings_auth.authorization.open_browser import open_browser, tell_address, watch_browser
+from withings_auth.authorization.open_browser import BrowserStart, tell_address
+from withings_auth.authorization.opening import Opened, make_request, open_login, prepare, reserve
 from withings_auth.authorization.options import LoginOptions, LoginRequest, takes
 from withings_auth.authorization.paste import take_pastes
 from withings_auth.authorization.pending import Pending
-from withings_auth.authorization.single_login import reserve_login
-from withings_auth.authorization.sockets import listen
-from withings_auth.config.settings import checked_profile, known_app, read_settings
 from withings_auth.errors import (
     ConfigurationError,
     LockBusy,
@@ -32,17 +26,14 @@ from withings_auth.errors import (
     UnusableVariable,
     WithingsAuthError,
     WrongAccount,
-    hints_for,
     login_hint,
 )
-from withings_auth.model import Grant, Token
-from withings_auth.provider.failures import DASHBOARD
-from withings_auth.provider.variables import refuse_unusable_variables
-from withings_auth.store.base import checked_store
-from withings_auth.store.ownership import forget_refused, prove_writable, refuse_other_owner, save_login
-from withings_auth.store.records import stored_grant
+from withings_auth.model import DASHBOARD, Grant, Token
+from withings_auth.store.ownership import forget_refused, save_login
 from withings_auth.threads import in_thread
 
+BROWSER_PATIENCE_SECONDS = 10.0
+BROWSER_GRACE_SECONDS = 2.0  # for a browser that was just started to learn that the login has ended
 PATIENCE_SECONDS = 20.0  # before a line says what may be wrong at Withings, which does not tell us
 LAST_MOMENTS_SECONDS = 1.5  # for a code that was already sent when the login is interrupted
 
@@ -63,26 +54,34 @@ async def login(options: LoginOptions) -> Token:
     Raises `ConfigurationError`, `CallbackUnavailable`, `StoreError`, `LoginDenied`, `LoginTimeout`, `WrongAccount`
     (without `replace`, if the profile belongs to another user, app or service), `LoginError` and `ProviderError`.
     """
-    request = await in_thread(lambda: _request(options))
-    if request.addresses.open_to_the_network:
-        options.tell(messages.open_to_the_network(request.addresses.bind_to, request.addresses.port))
+    request = await in_thread(lambda: make_request(options))
     with ExitStack() as held:
-        held.enter_context(hints_for(request.profile, usual=request.usual_profile))
-        place = "waiting for a paste" if options.paste_only else f"listening at {request.addresses.origin}"
-        held.enter_context(reserve_login(request.store, request.profile, place))
-        await in_thread(lambda: _prepare(request))
-        opened = [] if options.paste_only else listen(request.addresses)
-        sockets = [held.enter_context(listening) for listening in opened]
-        try:
-            grant = await _wait_and_finish(request, sockets)
-        except UnusableVariable:  # which says nothing about the app
-            raise
-        except ConfigurationError:  # Withings does not know the app, so what was saved for it is useless
-            with suppress(OutOfResources):
-                await in_thread(lambda: forget_refused(request.store, request.app))
-            raise
+        reserve(request, held)
+        await in_thread(lambda: prepare(request))
+        return await finish_login(open_login(request, held))
+
+
+login_sync = blocking(login, "login_sync")
+"""`login` for code that blocks; if a loop is running (a notebook), it runs in another thread."""
+
+
+async def finish_login(opened: Opened, prove: Callable[[], None] | None = None) -> Token:
+    """Waits for the answer to a login whose browser was started, saves the login and returns its token.
+
+    `prove` is called in a thread meanwhile; the login ends with the `ConfigurationError` that it raises. Raises what
+    `login` raises.
+    """
+    request = opened.request
+    try:
+        grant = await _wait_and_finish(opened, prove)
+    except UnusableVariable:  # which says nothing about the app
+        raise
+    except ConfigurationError:  # Withings does not know the app, so what was saved for it is useless
+        with suppress(OutOfResources):
+            await in_thread(lambda: forget_refused(request.store, request.app))
+        raise
     with suppress(OutOfResources):  # the login is saved, and that is what counts
-        await _tell_devices(options, grant)
+        await _tell_devices(request.options, grant)
     return grant.token
 
 
@@ -94,49 +93,9 @@ async def _tell_devices(options: LoginOptions, grant: Grant) -> None:
         options.tell(devices)
 
 
-login_sync = blocking(login, "login_sync")
-"""`login` for code that blocks; if a loop is running (a notebook), it runs in another thread."""
-
-
-def _request(options: LoginOptions) -> LoginRequest:
-    """Returns the request that options and settings make. Blocks."""
-    if options.paste_only and options.pasted is None:
-        raise ConfigurationError("paste_only=True needs `pasted`, which yields what the user pastes", hint="pass both")
-    if not (math.isfinite(options.timeout) and options.timeout > 0):
-        raise ConfigurationError("timeout must be a number of seconds above 0", hint="wait five minutes: timeout=300")
-    settings = read_settings()
-    profile = settings.profile if options.profile is None else checked_profile(options.profile)
-    store = settings.open_store() if options.store is None else checked_store(options.store)
-    endpoints = settings.endpoints if options.endpoints is None else options.endpoints
-    app = options.app or known_app(replace(settings, profile=profile, endpoints=endpoints), store).complete()
-    place = options.client_id_place
-    if place is None:
-        place = "the client_id of the App" if options.app else settings.place_of_client_id(store)
-    return LoginRequest(
-        options=options,
-        app=app,
-        client_id_place=place,
-        profile=profile,
-        usual_profile=settings.profile,
-        store=store,
-        endpoints=endpoints,
-        addresses=resolve_addresses(app.redirect_uri, options.listen, paste_only=options.paste_only),
-    )
-
-
-def _prepare(request: LoginRequest) -> None:
-    """Checks variables, who owns the profile, and that the store can be written to. Blocks."""
-    refuse_unusable_variables(request.endpoints.token_url)
-    owner = None if request.options.replace else stored_grant(request.store, request.profile)
-    if owner is not None:
-        refuse_other_owner(request.profile, owner, request.app.client_id, request.endpoints.token_url)
-        request.options.tell(messages.already_signed_in(request.profile, owner))
-    prove_writable(request.store, request.app)
-
-
-async def _wait_and_finish(request: LoginRequest, sockets: list[socket.socket]) -> Grant:
+async def _wait_and_finish(opened: Opened, prove: Callable[[], None] | None) -> Grant:
     """Goes from listening sockets to a saved grant, and shows the outcome in the browser."""
-    tell = request.options.tell
+    tell = opened.request.options.tell
 
     def notice(reason: Reason) -> None:
         tell(messages.ignored(reason))
@@ -144,24 +103,62 @@ async def _wait_and_finish(request: LoginRequest, sockets: list[socket.socket]) 
             tell_address(pending.request, way_on)
 
     pending = Pending(
-        request,
+        opened.request,
         notice=notice,
         reopen=lambda is_new: tell_address(pending.request, messages.opened_twice(is_new=is_new)),
     )
-    failed = asyncio.Event()
-    browser_opened = open_browser(request, failed)
     # Imported while the browser starts: whatever it asks meanwhile waits in the kernel's queue.
     from withings_auth.authorization.server import serve
 
-    async with serve(sockets, pending.answer, pending.ignore):
-        watch = asyncio.ensure_future(watch_browser(pending, failed)) if browser_opened else None
+    async with serve(opened.sockets, pending.answer, pending.ignore):
+        beside = [asyncio.ensure_future(watch_browser(pending, opened.browser))] if opened.browser else []
+        beside.append(asyncio.ensure_future(_admit(pending, prove, opened.browser)))
         try:
-            async with take_pastes(request, pending):
-                return await _decide(request, pending)
+            async with take_pastes(opened.request, pending):
+                return await _decide(opened.request, pending)
         finally:
-            if watch is not None:
-                watch.cancel()
+            for task in beside:
+                task.cancel()
             pending.settle(pages.page(pages.Text.ENDED))
+            pending.admit(pages.page(pages.Text.ENDED))
+
+
+async def _admit(pending: Pending, prove: Callable[[], None] | None, browser: BrowserStart | None) -> None:
+    """Sends the browser on to Withings once the proof is there; if it fails, tells the browser so and ends the wait."""
+    try:
+        with suppress(OutOfResources):
+            if prove is not None:
+                await in_thread(prove)
+    except ConfigurationError as error:
+        pending.admit(pages.page(pages.Text.CANNOT_SUCCEED))
+        if browser is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(pending.start_visited.wait(), BROWSER_GRACE_SECONDS)
+        pending.fail(error)
+    else:
+        pending.admit()
+
+
+async def watch_browser(pending: Pending, browser: BrowserStart) -> None:
+    """Tells the address to open if the browser that was started fails or does not come."""
+    loop = asyncio.get_running_loop()
+    failed = asyncio.Event()
+
+    def note_failure() -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(failed.set)
+
+    browser.when_failed(note_failure)
+    visit = asyncio.ensure_future(pending.start_visited.wait())
+    failure = asyncio.ensure_future(failed.wait())
+    try:
+        await asyncio.wait({visit, failure}, timeout=BROWSER_PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        if not visit.done():
+            why = "The browser ended with an error." if failure.done() else "The browser has not come yet."
+            tell_address(pending.request, why)
+    finally:
+        visit.cancel()
+        failure.cancel()
 
 
 async def _decide(request: LoginRequest, pending: Pending) -> Grant:

@@ -1,4 +1,4 @@
-"""What the terminal shows during a login."""
+"""What the terminal shows while a login waits for its answer, and after it; `invitation` has what comes before."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Iterable
 
 from withings_auth.authorization.callback import Reason
-from withings_auth.authorization.environment import Environment
 from withings_auth.authorization.options import LoginRequest
 from withings_auth.errors import LoginTimeout, login_hint, profile_flag
 from withings_auth.model import Grant
-from withings_auth.validation import host_and_port, is_loopback_url, printable
+from withings_auth.validation import printable
 from withings_auth.wording import clock_time, span
 
 PASTED = "Thank you; getting the tokens from Withings."
@@ -26,58 +25,6 @@ _PRIVATE_WINDOW = {
 }
 
 
-def time_limit(timeout: float) -> str:
-    """How long a login waits."""
-    return f"Waiting up to {span(timeout)}."
-
-
-def browser_opened(timeout: float) -> str:
-    """After the browser was started."""
-    return f"Opening your browser to sign in to Withings. {time_limit(timeout)[:-1]} (Ctrl-C to cancel)."
-
-
-def open_by_hand(why: str, url: str, *, in_container: bool) -> Iterable[str]:
-    """If the user has to open the address, which has a line to itself, to be copied."""
-    yield why
-    if in_container:
-        yield 'A browser outside comes back only by a mapped port and listen="0.0.0.0:PORT"; or use paste_only=True.'
-        yield "Open this address in a browser:"
-    else:
-        yield "Open this address in a browser on this computer:"
-    yield from _to_copy(url)
-
-
-def open_over_ssh(why: str, url: str, ssh_command: str | None) -> Iterable[str]:
-    """If the browser is on another computer, from which `ssh_command` leads back here (None: not needed)."""
-    yield why
-    if ssh_command is None:
-        yield "Open this address in a browser:"
-    else:
-        yield "After you sign in, the browser goes to localhost, which is the computer it runs on. To lead it here,"
-        yield "run this in another terminal on that computer and leave it open:"
-        yield from _to_copy(ssh_command)
-        yield "Then open this address in the browser there:"
-    yield from _to_copy(url)
-
-
-def ssh_command(forwarded: Iterable[str], environment: Environment) -> str:
-    """Returns the command for the computer with the browser; see `addresses.ssh_forwarding`."""
-    flags = " ".join(f"-L {forwarding}" for forwarding in forwarded)
-    return printable(f"ssh {flags} {environment.ssh_destination}")
-
-
-def open_and_paste(url: str) -> Iterable[str]:
-    """If the user pastes the address that the browser ends at."""
-    yield f"Open this address in a browser, on {'this' if is_loopback_url(url) else 'any'} computer:"
-    yield from _to_copy(url)
-    yield "Click Allow. Then copy the address that the browser goes to, even if it cannot show that page,"
-    yield "paste it here and press Enter. It is not shown here, and the code in it expires after 30 seconds."
-
-
-def _to_copy(text: str) -> Iterable[str]:
-    return "", text, ""
-
-
 def wrong_paste(why: str, redirect_uri: str) -> str:
     """After a paste that was not the answer; `why` may refer to {redirect_uri}."""
     return why.replace("{redirect_uri}", printable(redirect_uri))
@@ -90,17 +37,6 @@ def countdown(seconds_left: float, *, pasting: bool, listening: bool) -> str:
     if not pasting:
         return time_left
     return f"{time_left} {'Or paste' if listening else 'Paste'} the browser's address and press Enter."
-
-
-def open_to_the_network(bind_to: Iterable[str], port: int) -> str:
-    """If the listener is not bound to loopback alone."""
-    listener = ", ".join(host_and_port(host, port) for host in bind_to)
-    return f"withings-auth: warning: other machines can connect to the address this login listens on ({listener})"
-
-
-def already_signed_in(profile: str, owner: Grant) -> str:
-    """If the profile is in use."""
-    return f"Profile {profile} belongs to user {owner.userid}; a new login as the same user replaces the old one."
 
 
 def ignored(reason: Reason) -> str:

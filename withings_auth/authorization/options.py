@@ -5,7 +5,7 @@ Each option is written down once, as a field of `LoginOptions`. The public funct
 
 from __future__ import annotations
 
-import secrets
+import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
@@ -15,11 +15,9 @@ from inspect import signature
 from typing import Any, ParamSpec, TypeVar
 
 from withings_auth.authorization.addresses import Addresses
-from withings_auth.authorization.callback import Expectation
 from withings_auth.model import App, Endpoints
 from withings_auth.provider.forms import authorize_url
 from withings_auth.store.base import SecretStore
-from withings_auth.validation import origin
 
 DEFAULT_TIMEOUT_SECONDS = 300.0
 
@@ -73,8 +71,8 @@ class LoginRequest:
     store: SecretStore
     endpoints: Endpoints
     addresses: Addresses
-    state: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(32))
-    ticket: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(16))
+    state: str = field(repr=False, default_factory=lambda: _unguessable(32))
+    ticket: str = field(repr=False, default_factory=lambda: _unguessable(16))
 
     @property
     def start_path(self) -> str:
@@ -88,7 +86,7 @@ class LoginRequest:
 
     def with_new_state(self) -> LoginRequest:
         """Returns the same request, to which no answer that was begun before belongs."""
-        return replace(self, state=secrets.token_urlsafe(32))
+        return replace(self, state=_unguessable(32))
 
     @property
     def authorize_url(self) -> str:
@@ -96,15 +94,10 @@ class LoginRequest:
         demo, switch_user = self.options.demo, self.options.switch_user
         return authorize_url(self.endpoints, self.app, state=self.state, demo=demo, switch_user=switch_user)
 
-    @property
-    def expectation(self) -> Expectation:
-        return Expectation(
-            hosts=self.addresses.accepted_hosts,
-            path=self.addresses.path,
-            start_path=self.start_path,
-            state=self.state,
-            issuer=origin(self.endpoints.authorize_url),
-        )
+
+def _unguessable(size: int) -> str:
+    """Returns random text from this many bytes."""
+    return os.urandom(size).hex()  # as `secrets` does it, which takes longer to load than everything else here
 
 
 def takes(

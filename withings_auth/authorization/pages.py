@@ -151,6 +151,13 @@ class Text(Enum):
         "Your browser asked for this page before you did. Nothing was changed.",
         "Reload the page to continue.",
     )
+    CANNOT_SUCCEED = (
+        503,
+        _BAD,
+        "The login has ended",
+        "It cannot succeed, so you are not sent on to Withings. Nothing was saved.",
+        _SEE_TERMINAL,
+    )
     ENDED = (503, _CALM, "The login has ended", "It was stopped or took too long, and nothing was saved.", _RETRY)
 
 

@@ -16,7 +16,7 @@ from enum import Enum
 from urllib.parse import SplitResult, parse_qsl
 
 from withings_auth.authorization import messages
-from withings_auth.authorization.callback import Expectation, Granted, Reason, Refused, judge_query
+from withings_auth.authorization.callback import Expectation, Granted, Reason, Refused, expected_by, judge_query
 from withings_auth.authorization.options import LoginRequest
 from withings_auth.authorization.pending import Pending
 from withings_auth.errors import LoginError
@@ -117,7 +117,7 @@ async def _take(request: LoginRequest, lines: AsyncIterator[str], pending: Pendi
 
     def judge(text: str) -> Granted | Refused | Problem:
         current = pending.request  # its state can change
-        return judge_paste(current.expectation, redirect_uri=uri, authorize_url=current.authorize_url, text=text)
+        return judge_paste(expected_by(current), redirect_uri=uri, authorize_url=current.authorize_url, text=text)
 
     pasted: deque[str] = deque(maxlen=MOST_LINES)
     async for line in lines:

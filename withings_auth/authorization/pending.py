@@ -14,6 +14,7 @@ from withings_auth.authorization.callback import (
     Reason,
     Refused,
     StartVisited,
+    expected_by,
     judge,
 )
 from withings_auth.authorization.options import LoginRequest
@@ -52,6 +53,7 @@ class Pending:
         self._state_was_replaced = False
         self._decision: asyncio.Future[Granted | Refused] = loop.create_future()
         self._outcome: asyncio.Future[pages.Page] = loop.create_future()
+        self._admission: asyncio.Future[pages.Page | None] = loop.create_future()
         self.start_visited = asyncio.Event()
         self.ignored: Counter[Reason] = Counter()
 
@@ -69,9 +71,14 @@ class Pending:
         if not self._outcome.done():
             self._outcome.set_result(outcome)
 
+    def admit(self, instead: pages.Page | None = None) -> None:
+        """Sends the browser on to Withings, which has waited for that since it came, or shows it a page instead."""
+        if not self._admission.done():
+            self._admission.set_result(instead)
+
     async def answer(self, request: HttpRequest) -> pages.Page:
         """Returns the page for a request; for the true callback, once the outcome is known."""
-        match judge(self.request.expectation, request):
+        match judge(expected_by(self.request), request):
             case Ignored(reason):
                 return self.ignore(reason)
             case verdict:
@@ -79,7 +86,8 @@ class Pending:
         if visitor is Visitor.ANOTHER_USER:
             return self.ignore(Reason.ANOTHER_USER)
         if isinstance(verdict, StartVisited):
-            return self._start(visitor)
+            page = self._start(visitor)
+            return await asyncio.shield(self._admission) or page
         if not self.take(verdict):
             return self.ignore(Reason.OTHER_CODE)
         return pages.clearing(await asyncio.shield(self._outcome))

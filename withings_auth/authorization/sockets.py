@@ -12,7 +12,6 @@ import sys
 from contextlib import ExitStack
 
 from withings_auth.authorization.addresses import Addresses
-from withings_auth.authorization.port_owner import find_port_owner
 from withings_auth.errors import CallbackUnavailable
 from withings_auth.logs import Logger
 from withings_auth.validation import host_and_port, printable
@@ -77,6 +76,8 @@ def _listen_on(host: str, port: int, *, needed: bool) -> socket.socket | None:
 def _unavailable(host: str, port: int, error: OSError) -> CallbackUnavailable:
     place = host_and_port(host, port)
     if error.errno == errno.EADDRINUSE:
+        from withings_auth.authorization.port_owner import find_port_owner  # here, because it is seldom needed
+
         owner = find_port_owner(host, port)
         return CallbackUnavailable(
             f"another program listens on {place}" + (f": {owner}" if owner else ""),

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from keyword import iskeyword
-from typing import TYPE_CHECKING, Any, NoReturn
 
 from withings_auth.cli.ui.terminal import PROGRAM, answer, complain
 from withings_auth.validation import printable
 
-if TYPE_CHECKING:
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` takes long to load
+    from typing import Any, NoReturn
+
     from _typeshed import SupportsWrite
 
 # In the order in which users meet them.
@@ -36,7 +41,7 @@ BEFORE_THE_COMMAND = ("--help", "--version", "--verbose")
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Returns the command's options, `verbose` among them. Exits with 2 if there is a mistake in the arguments."""
     command = _find_command(arguments)
-    parser = make_parser([command] if command else [])
+    parser = make_parser([command] if command else [], only=arguments[:1] == [command])
     options, unknown = parser.parse_known_args(arguments)
     if hasattr(options, "parameters") and not any(word.startswith("-") for word in unknown):
         # argparse does not take positional arguments that follow a flag (bpo-14191).
@@ -49,25 +54,29 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def make_parser(commands: Collection[str] = tuple(COMMANDS)) -> Parser:
-    """Returns the parser, with the flags of these commands; the others have only their names."""
+def make_parser(commands: Collection[str] = tuple(COMMANDS), *, only: bool = False) -> Parser:
+    """Returns the parser, with the flags of these commands; the others have only their names, or not even these."""
+    # argparse makes a formatter for each flag that is added, and each would load shutil to find the width.
+    formatter = partial(argparse.RawDescriptionHelpFormatter, width=_help_width())
     parser = Parser(
         prog=PROGRAM,
         description="Log in to Withings once, and every program on the machine gets an access token that works.",
         epilog="Start with: withings-auth login. After that: withings-auth token.\n"
         "Every command's help has an example: withings-auth token --help",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=formatter,
         allow_abbrev=False,
     )
     parser.add_argument(
         "--version", action="store_true", help="print the version; add -v for those of its dependencies"
     )
     _add_verbose(parser)
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
+    # With `prog`, argparse need not lay out the usage to find it.
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser, prog=PROGRAM)
     for name, summary in COMMANDS.items():
         # Only the command that runs is imported, so that `token` does not wait for what `login` needs.
         if name not in commands:
-            subparsers.add_parser(name, help=summary)
+            if not only:
+                subparsers.add_parser(name, help=summary, formatter_class=formatter)
             continue
         module = import_module(f"withings_auth.cli.commands.{name}{'_' if iskeyword(name) else ''}")
         command = subparsers.add_parser(
@@ -75,7 +84,7 @@ def make_parser(commands: Collection[str] = tuple(COMMANDS)) -> Parser:
             help=summary,
             description=f"{summary[0].upper()}{summary[1:]}.",
             epilog=module.EXAMPLE,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=formatter,
             allow_abbrev=False,
         )
         module.add_flags(command)
@@ -118,6 +127,16 @@ class Parser(argparse.ArgumentParser):
             answer(message.rstrip("\n"))
         else:
             super()._print_message(message, file)
+
+
+def _help_width() -> int:
+    """Returns the width of help, as argparse finds it: by COLUMNS, or else that of the terminal on stdout."""
+    columns = os.environ.get("COLUMNS", "")
+    width = int(columns) if columns.isascii() and columns.isdigit() else 0
+    if not width:
+        with suppress(ValueError, OSError):  # it is closed, or no terminal
+            width = os.get_terminal_size(sys.__stdout__.fileno()).columns if sys.__stdout__ else 0
+    return (width or 80) - 2
 
 
 def _add_verbose(parser: argparse.ArgumentParser) -> None:

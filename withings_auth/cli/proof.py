@@ -1,4 +1,4 @@
-"""Has Withings prove a client id and a client secret before a browser opens or anything is saved."""
+"""Has Withings prove a client id and a client secret: what was typed before a browser opens or anything is saved."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from dataclasses import replace
 from withings_auth.cli.ui.prompts import MOST_TRIES, ask, ask_for_secret, check_client_id
 from withings_auth.cli.ui.terminal import show, tell
 from withings_auth.errors import ConfigurationError
-from withings_auth.model import App
-from withings_auth.provider.failures import DASHBOARD
+from withings_auth.model import DASHBOARD, App
 from withings_auth.provider.http import post
 from withings_auth.provider.replies import Outcome
 from withings_auth.provider.signed import refuse_wrong_app
@@ -45,15 +44,21 @@ def proved_app(app: App, api_url: str, *, id_typed: bool = False, secret_typed: 
     return app
 
 
+def prove(app: App, api_url: str) -> None:
+    """Raises `ConfigurationError` if Withings says that client id and client secret do not belong together. Blocks.
+
+    If Withings cannot be asked, or does not let this app sign, returns in silence.
+    """
+    refuse_wrong_app(app, api_url, send=_post)
+
+
 def _prove(app: App, api_url: str) -> None:
     show("Asking Withings whether client id and client secret are right.")
     try:
-        refuse_wrong_app(app, api_url, send=_post)
+        interruptibly(lambda: prove(app, api_url), "withings-auth proof")
     finally:
         show("")
 
 
 def _post(url: str, form: Mapping[str, str], /, *, access_token: str | None = None) -> Outcome:
-    return interruptibly(
-        lambda: post(url, form, access_token=access_token, time_limit_seconds=TIME_LIMIT_SECONDS), "withings-auth proof"
-    )
+    return post(url, form, access_token=access_token, time_limit_seconds=TIME_LIMIT_SECONDS)

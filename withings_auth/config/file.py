@@ -11,13 +11,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from withings_auth.config.lines import COMMANDS, read_plainly
 from withings_auth.errors import ConfigurationError
 from withings_auth.store.files import read_plain
 from withings_auth.store.safety import OTHERS_HAVE_ACCESS, SETTINGS, SETTINGS_PLACE, Rule, find_fault, quoted, this_user
 from withings_auth.validation import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` takes long to load
+    from typing import Any
 
 PROGRAMS = "programs"
 

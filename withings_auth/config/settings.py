@@ -9,7 +9,6 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from withings_auth.config.app import PartialApp, parse_scopes
 from withings_auth.config.file import read_config
@@ -28,6 +27,10 @@ from withings_auth.validation import (
     is_service_url,
     printable,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` takes long to load
+    from typing import Any
 
 _PROFILE_NAMES = (
     "use up to 64 letters, digits, dots, hyphens and underscores, starting with a letter or a digit;"

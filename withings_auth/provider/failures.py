@@ -16,6 +16,7 @@ from withings_auth.errors import (
     WithingsAuthError,
     ended_hint,
 )
+from withings_auth.model import DASHBOARD
 from withings_auth.provider.repeat_guard import LONGEST_GUARD_WAIT_SECONDS
 from withings_auth.provider.replies import AnswerLost, Failure, NotSent
 from withings_auth.provider.statuses import (
@@ -26,8 +27,6 @@ from withings_auth.provider.statuses import (
     refuses_the_signature,
 )
 from withings_auth.wording import local_time, span
-
-DASHBOARD = "https://developer.withings.com/dashboard/"
 
 
 def refresh_error(failed: Failure | NotSent | AnswerLost, *, profile: str, deadline: float | None) -> WithingsAuthError:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from urllib.parse import urlencode
 
 from withings_auth.model import App, Endpoints, Grant
@@ -78,4 +76,7 @@ def revoke_form(app: App, nonce: str, userid: str) -> dict[str, str]:
 
 
 def _signature(app: App, *values: str) -> str:
+    import hashlib  # here, because a browser that opens would wait for it
+    import hmac
+
     return hmac.new(app.client_secret.encode(), ",".join(values).encode(), hashlib.sha256).hexdigest()

@@ -6,7 +6,6 @@ Reading one never waits and has a limit: what lies under its name may be a pipe,
 from __future__ import annotations
 
 import errno
-import glob
 import os
 import re
 import stat
@@ -109,8 +108,9 @@ def replace_file(path: Path, text: str) -> None:
 
 def remove_leftovers(path: Path) -> None:
     """Removes half-written files that a killed process left. Raises OSError. Call it with the lock held."""
-    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
-        leftover.unlink(missing_ok=True)
+    for name in os.listdir(path.parent) if path.parent.is_dir() else ():  # noqa: PTH208  names are all it takes
+        if name.startswith(f".{path.name}.") and name.endswith(".tmp"):
+            path.with_name(name).unlink(missing_ok=True)
 
 
 def read_note(path: Path) -> str | None:

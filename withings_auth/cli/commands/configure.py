@@ -28,8 +28,7 @@ from withings_auth.config.places import CONFIG_FILE, config_directory
 from withings_auth.config.save import save_app
 from withings_auth.config.settings import Settings, known_app
 from withings_auth.errors import ConfigurationError, ProviderError, StoreCorrupt
-from withings_auth.model import ALL_SCOPES, DEFAULT_REDIRECT_URI, App
-from withings_auth.provider.failures import DASHBOARD
+from withings_auth.model import ALL_SCOPES, DASHBOARD, DEFAULT_REDIRECT_URI, App
 from withings_auth.provider.statuses import lacks_permission
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import sound_app, stored_grant

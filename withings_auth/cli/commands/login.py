@@ -8,19 +8,16 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from withings_auth.authorization.addresses import resolve_addresses
-from withings_auth.authorization.flow import login
-from withings_auth.authorization.options import DEFAULT_TIMEOUT_SECONDS
+from withings_auth.authorization.opening import make_request, open_login, prepare, reserve
+from withings_auth.authorization.options import DEFAULT_TIMEOUT_SECONDS, LoginOptions
 from withings_auth.cli.options import add_profile, add_replace, after_login, load_settings, open_store, parse_seconds
-from withings_auth.cli.practice import practice_hints, show_practice, start_practice
-from withings_auth.cli.proof import proved_app
 from withings_auth.cli.ui.keyboard import typed_lines
 from withings_auth.cli.ui.prompts import ask_for_secret, warn_of_unknown_scopes
-from withings_auth.cli.ui.signals import run_interruptible
+from withings_auth.cli.ui.signals import noting_signals, run_interruptible
 from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, show, tell
 from withings_auth.config.settings import Settings, known_app
 from withings_auth.errors import ConfigurationError
-from withings_auth.model import DEFAULT_REDIRECT_URI, App
-from withings_auth.provider.failures import DASHBOARD
+from withings_auth.model import DASHBOARD, DEFAULT_REDIRECT_URI, App, Token
 from withings_auth.store.base import SecretStore
 from withings_auth.store.ownership import refuse_other_owner
 from withings_auth.store.records import stored_grant
@@ -89,7 +86,10 @@ def execute(options: argparse.Namespace) -> int:
         settings = _read(options)
         store = open_store(settings)
         options.replace = options.replace or options.sandbox or _holds_ended_practice(settings, store)
+        unproved = None
         if options.sandbox:
+            from withings_auth.cli.practice import start_practice  # here, because most logins are real
+
             app, settings = start_practice(options, settings, store, held)
         else:
             proved = None
@@ -98,35 +98,57 @@ def execute(options: argparse.Namespace) -> int:
 
                 proved = set_up(settings, store, paste_only=options.paste)
                 settings = _read(options)
-            app = _own_app(options, settings, store, proved)
+            app, is_proved = _own_app(options, settings, store, proved)
+            unproved = None if is_proved else app
         warn_of_unknown_scopes(app.scopes)
-        if options.sandbox:
-            held.enter_context(practice_hints(keep=options.keep))
-        token = run_interruptible(
-            lambda: login(
-                app,
-                client_id_place="" if options.sandbox else settings.place_of_client_id(store),
-                profile=settings.profile,
-                store=store,
-                timeout=options.timeout,
-                endpoints=settings.endpoints,
-                listen=settings.listen,
-                open_browser=not options.no_browser,
-                browser=options.browser,
-                replace=options.replace,
-                switch_user=options.switch_user,
-                demo=options.demo,
-                pasted=typed_lines() if is_terminal() else None,
-                paste_only=options.paste,
-                tell=tell,
-                show=show,
-            )
+        request = LoginOptions(
+            app,
+            client_id_place="" if options.sandbox else settings.place_of_client_id(store),
+            profile=settings.profile,
+            store=store,
+            timeout=options.timeout,
+            endpoints=settings.endpoints,
+            listen=settings.listen,
+            open_browser=not options.no_browser,
+            browser=options.browser,
+            replace=options.replace,
+            switch_user=options.switch_user,
+            demo=options.demo,
+            pasted=typed_lines() if is_terminal() else None,
+            paste_only=options.paste,
+            tell=tell,
+            show=show,
         )
         if options.sandbox:
+            from withings_auth.cli.practice import practice_hints, show_practice
+
+            with practice_hints(keep=options.keep):
+                token = _log_in(request)
             return show_practice(token, settings, keep=options.keep)
+        token = _log_in(request, unproved)
         for line in after_login(settings, token.scopes):
             tell(line)
     return 0
+
+
+def _log_in(options: LoginOptions, unproved: App | None = None) -> Token:
+    """Logs in. The `unproved` app is proved while the browser starts."""
+    with ExitStack() as held:
+        request = make_request(options)
+        reserve(request, held)
+        prepare(request)
+        with noting_signals():
+            opened = open_login(request, held)
+
+            async def finish() -> Token:
+                from withings_auth.authorization.flow import finish_login  # here, so that the browser starts before it
+                from withings_auth.cli.proof import prove
+
+                return await finish_login(
+                    opened, None if unproved is None else lambda: prove(unproved, request.endpoints.api_url)
+                )
+
+            return run_interruptible(finish)
 
 
 def _read(options: argparse.Namespace) -> Settings:
@@ -145,10 +167,13 @@ def _holds_ended_practice(settings: Settings, store: SecretStore) -> bool:
     return grant is not None and practice_has_ended(settings.profile, grant.token_url)
 
 
-def _own_app(options: argparse.Namespace, settings: Settings, store: SecretStore, proved: App | None) -> App:
+def _own_app(
+    options: argparse.Namespace, settings: Settings, store: SecretStore, proved: App | None
+) -> tuple[App, bool]:
     """Returns the app from flags, environment, configuration and what an earlier login saved.
 
-    Withings has been asked whether its credentials are right, unless they are those of the `proved` one.
+    Also returns whether Withings was asked if its credentials are right: before, if they are those of the `proved` one,
+    or now, because the client secret was typed, which the user can do again.
     """
     known = known_app(settings, store, to_save=True)
     if known.client_id is None:
@@ -166,5 +191,9 @@ def _own_app(options: argparse.Namespace, settings: Settings, store: SecretStore
     secret = known.client_secret or ask_for_secret(f"; copy it from your app at {DASHBOARD}")
     app = replace(known, client_secret=secret).complete()
     if proved is not None and (app.client_id, app.client_secret) == (proved.client_id, proved.client_secret):
-        return app
-    return proved_app(app, settings.endpoints.api_url, secret_typed=known.client_secret is None)
+        return app, True
+    if known.client_secret is not None:
+        return app, False
+    from withings_auth.cli.proof import proved_app  # here, because it is seldom needed before the browser starts
+
+    return proved_app(app, settings.endpoints.api_url, secret_typed=True), True

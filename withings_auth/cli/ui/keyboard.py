@@ -7,15 +7,17 @@ takes it for a command. A background job leaves the terminal alone.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from withings_auth.cli.ui.terminal import is_in_foreground, show
+
+if TYPE_CHECKING:
+    import asyncio
 
 _LONGEST_LINE = 8192
 _CHECK_SECONDS = 1.0  # how often to check whether the terminal is ours
@@ -27,6 +29,8 @@ if sys.platform == "win32":
 
     async def typed_lines() -> AsyncIterator[str]:
         """Yields each line that is typed, until Ctrl-Z and Enter."""
+        import asyncio  # here, because a login starts its browser before loading it
+
         line = ""
         while True:
             while not msvcrt.kbhit():
@@ -63,6 +67,8 @@ else:
         """A terminal without echo, from `hold` to `close`. Belongs to one event loop."""
 
         def __init__(self, descriptor: int) -> None:
+            import asyncio  # here, because a login starts its browser before loading it
+
             self.lines: asyncio.Queue[str | None] = asyncio.Queue()
             self._descriptor = descriptor
             self._loop = asyncio.get_running_loop()

@@ -6,7 +6,6 @@ only be asked if `is_terminal()`.
 
 from __future__ import annotations
 
-import getpass
 import sys
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
@@ -104,6 +103,8 @@ def _read_answer(prompt: str, *, hidden: bool = False) -> str:
     try:
         with noticing_signals():
             if hidden:
+                import getpass  # here, because most commands ask for no secret
+
                 return getpass.getpass(prompt, stream=sys.stderr)
             with suppress(OSError):
                 sys.stderr.write(prompt)

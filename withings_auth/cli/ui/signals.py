@@ -33,6 +33,8 @@ if hasattr(signal, "SIGHUP"):  # not on Windows
 
 _received: list[int] = []  # kept, since a library can swallow the exception while it is imported
 
+_cancel: list[Callable[[], object]] = []  # what a signal cancels in `noting_signals`
+
 
 def received() -> type[BaseException] | None:
     """Returns the exception for the first signal that came; None if none did."""
@@ -93,40 +95,49 @@ def serve_until_ctrl_c(last_words: str) -> int:
     return INTERRUPTED
 
 
-def run_interruptible(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Runs the coroutine that `make` returns, cancelled by the first SIGINT, SIGTERM or SIGHUP.
+@contextmanager
+def noting_signals() -> Iterator[None]:
+    """Lets no signal handler raise in the block: a signal ends its `run_interruptible`, and that at its first wait.
 
-    Then raises KeyboardInterrupt, `Terminated` or `HungUp`, with the notes of the cancellation, and does so at once for
-    a signal that came before. No signal handler raises, so that no coroutine is left unawaited and no import half done,
-    whenever the signal comes.
+    So no import is left half done, and no coroutine unawaited, whenever the signal comes.
     """
-    cancel: list[Callable[[], object]] = []
 
     def note(number: int, _frame: FrameType | None) -> None:
         _received.append(number)
-        for call in cancel:
+        for call in _cancel:
             call()
 
     _handle_with(note)
-    import asyncio  # here, because printing a valid token must not load it
-
-    async def main() -> T:
-        task, loop = asyncio.current_task(), asyncio.get_running_loop()
-        if task is not None:
-            cancel.append(lambda: loop.call_soon_threadsafe(task.cancel))
-        try:
-            if _received:
-                raise asyncio.CancelledError
-            return await make()
-        finally:
-            cancel.clear()
-
     try:
-        return run_coroutine(main)
-    except asyncio.CancelledError as error:
-        ended = _EXCEPTIONS.get(next(iter(_received), signal.SIGINT), KeyboardInterrupt)()
-        for hint in getattr(error, "__notes__", ()):
-            ended.add_note(hint)
-        raise ended from None
+        yield
     finally:
         raise_on_signals()
+
+
+def run_interruptible(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Runs the coroutine that `make` returns, cancelled by the first SIGINT, SIGTERM or SIGHUP.
+
+    Then raises KeyboardInterrupt, `Terminated` or `HungUp`, with the notes of the cancellation. After a signal that
+    came before, the coroutine is cancelled at its first wait.
+    """
+    with noting_signals():
+        import asyncio  # here, because printing a valid token must not load it
+
+        async def main() -> T:
+            task, loop = asyncio.current_task(), asyncio.get_running_loop()
+            if task is not None:
+                _cancel.append(lambda: loop.call_soon_threadsafe(task.cancel))
+                if _received:
+                    task.cancel()
+            try:
+                return await make()
+            finally:
+                _cancel.clear()
+
+        try:
+            return run_coroutine(main)
+        except asyncio.CancelledError as error:
+            ended = _EXCEPTIONS.get(next(iter(_received), signal.SIGINT), KeyboardInterrupt)()
+            for hint in getattr(error, "__notes__", ()):
+                ended.add_note(hint)
+            raise ended from None

@@ -1,4 +1,4 @@
-"""Withings is asked whether client id and client secret are right, before a browser opens or anything is saved."""
+"""Withings is asked whether client id and client secret are right: what was typed is saved after that, if at all."""
 
 from __future__ import annotations
 
@@ -21,11 +21,6 @@ def nothing_saved(desk: Desk, config: Path) -> bool:
     return not config.exists() and not list(desk.directory.rglob("*.json"))
 
 
-def notes_if_opened(home: Path) -> str:
-    """A browser that leaves a file behind."""
-    return f"sh -c 'touch {home}/opened' sh %s"
-
-
 def answer(program: Program, **answers: str) -> None:
     """Answers questions by their first words, in this order; an underscore stands for a space."""
     for question, text in answers.items():
@@ -34,17 +29,21 @@ def answer(program: Program, **answers: str) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["WITHINGS_CLIENT_ID", "WITHINGS_CLIENT_SECRET"])
-def test_a_login_with_wrong_credentials_ends_before_the_browser_opens(
-    desk: Desk, config: Path, home: Path, wrong: str
-) -> None:
-    """Exit 2, and nothing is saved."""
-    finished = desk.run("login", **{"BROWSER": notes_if_opened(home), wrong: "wrong"})
+def test_a_login_with_wrong_credentials_ends_before_anybody_signs_in(desk: Desk, config: Path, wrong: str) -> None:
+    """Exit 2, and nothing stays saved. The browser, which would allow access at once, is not sent on to Withings."""
+    finished = desk.run("login", **{"BROWSER": VISITOR, wrong: "wrong"})
     assert finished.returncode == 2
     assert "Withings does not know this client id with this client secret" in finished.stderr
-    assert "Opening your browser" not in finished.stderr
-    assert not (home / "opened").exists()
     assert nothing_saved(desk, config)
     assert desk.sandbox.counters.token_requests == 0
+
+
+def test_a_browser_that_does_not_come_keeps_no_wrong_app_waiting_for_long(desk: Desk, config: Path) -> None:
+    """Nor does an address that is only told."""
+    for flags in (["--browser", "true"], ["--no-browser"]):
+        desk.sandbox.advance(60)  # it refuses the same question within ten seconds
+        assert desk.run("login", *flags, WITHINGS_CLIENT_SECRET="wrong").returncode == 2
+        assert nothing_saved(desk, config)
 
 
 def test_a_login_asks_withings_once_and_says_nothing(desk: Desk) -> None:
