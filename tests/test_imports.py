@@ -250,7 +250,7 @@ run()
 """
 
 
-@pytest.mark.parametrize("kind", ["file"])
+@pytest.mark.parametrize("kind", ["file", "keyring"])
 def test_a_first_login_loads_nothing_heavy_before_it_starts_the_browser(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, kind: str
 ) -> None:

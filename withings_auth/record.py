@@ -6,7 +6,6 @@ that a valid token can be handed out without `model`: what its classes need take
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 
 from withings_auth.errors import StoreCorrupt
@@ -28,6 +27,8 @@ REMEDIES = {  # of a damaged record, by its kind
 
 def write_record(values: Mapping[str, Any]) -> str:
     """Returns the record with these values."""
+    import json  # here and below, because a first login has no record when it starts the browser
+
     # Compact, because a Windows credential holds at most 2,560 bytes of UTF-16.
     return json.dumps({"version": RECORD_VERSION, **values}, separators=(",", ":"))
 
@@ -82,6 +83,8 @@ def _read(text: str, kind: str, **readers: Callable[[Mapping[str, Any], str], ob
 
 
 def _parse(text: str, kind: str) -> dict[str, Any]:
+    import json
+
     record = None
     with suppress(ValueError, RecursionError):  # not chained: a JSONDecodeError contains the whole text
         record = json.loads(text)

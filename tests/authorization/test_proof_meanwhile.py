@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -16,8 +16,9 @@ from tests.support.visitor import LastPage, visit
 from withings_auth.authorization.flow import finish_login
 from withings_auth.authorization.opening import Opened, make_request, open_login, prepare, reserve
 from withings_auth.authorization.options import LoginOptions
-from withings_auth.errors import ConfigurationError
+from withings_auth.errors import ConfigurationError, StoreUnavailable
 from withings_auth.model import App, Token
+from withings_auth.store.base import HeldName
 from withings_auth.store.memory_store import MemoryStore
 from withings_auth.threads import start_daemon
 
@@ -25,19 +26,21 @@ WRONG = ConfigurationError("this app is wrong", hint="use another one")
 
 
 @pytest.fixture
-def opened(desk: Desk) -> Iterator[Opened]:
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def opened(desk: Desk, store: MemoryStore) -> Iterator[Opened]:
     """A login whose browser does nothing."""
     with ExitStack() as held:
         app = App(
             client_id=desk.sandbox.client_id, client_secret=desk.sandbox.client_secret, redirect_uri=desk.redirect_uri
         )
-        options = LoginOptions(
-            app, store=MemoryStore(), endpoints=desk.sandbox.endpoints, browser="true", tell=lambda _: None
-        )
+        options = LoginOptions(app, store=store, endpoints=desk.sandbox.endpoints, browser="true", tell=lambda _: None)
         request = make_request(options)
         reserve(request, held)
-        prepare(request)
-        yield open_login(request, held)
+        yield open_login(request, held, app_is_saved=prepare(request))
 
 
 class Browser:
@@ -55,6 +58,20 @@ class Browser:
     @property
     def waits(self) -> bool:
         return not self._page.done()
+
+
+class Full(MemoryStore):
+    """Seems to be writable, and is not."""
+
+    def seems_writable(self) -> bool:
+        return True
+
+    @contextmanager
+    def lock(self, name: str, timeout: float) -> Iterator[HeldName]:
+        if name.startswith("app/"):
+            raise StoreUnavailable("it is full", hint="make room")
+        with super().lock(name, timeout) as held:
+            yield held
 
 
 def finish(opened: Opened, prove: Callable[[], None]) -> Token:
@@ -107,3 +124,13 @@ def test_an_answer_that_comes_before_the_proof_decides(desk: Desk, opened: Opene
         raise WRONG
 
     assert finish(opened, refuse).client_id == desk.sandbox.client_id
+
+
+@pytest.mark.parametrize("store", [Full()])
+def test_a_store_that_only_seemed_to_be_writable(desk: Desk, opened: Opened) -> None:
+    """It is tried while the browser starts, which is not sent on either."""
+    browser = Browser(opened)
+    with pytest.raises(StoreUnavailable, match="it is full"):
+        finish(opened, lambda: None)
+    assert browser.page.http_status == 503
+    assert desk.sandbox.counters.token_requests == 0

@@ -24,7 +24,8 @@ from keyring.backends.SecretService import Keyring
 from tests.support.stores import clear_record, save_record
 from withings_auth.config.places import state_place
 from withings_auth.store import fast_lane, session_bus
-from withings_auth.store.fast_lane import SAVED_IN, read_fast
+from withings_auth.store.base import seems_writable
+from withings_auth.store.fast_lane import SAVED_IN, has_none, read_fast
 from withings_auth.store.keyring_store import KeyringStore
 from withings_auth.testing.elsewhere import Elsewhere
 
@@ -198,6 +199,44 @@ class TestGivingWay:
         assert (Path.home() / STAMP).read_text() == SAVED_IN
         clear_record(desktop, TOKEN)
         assert (Path.home() / STAMP).read_text() == ""
+
+
+class TestNothingSaved:
+    """Whether there is no record at all, as before a first login."""
+
+    def test_an_open_keyring_has_none(self, desktop: KeyringStore) -> None:
+        """The store says so without keyring, which would say the same, and seems to be writable."""
+        assert has_none(state_place(), TOKEN)
+        assert by_keyring() is None
+        assert desktop.load(TOKEN) is None
+        assert seems_writable(desktop)
+        assert "_keyring" not in vars(desktop)
+        save_record(desktop, TOKEN, "text")
+        assert not has_none(state_place(), TOKEN)
+
+    def test_a_record_without_a_stamp_is_read_by_keyring(
+        self, desktop: KeyringStore, secret_service: SecretService
+    ) -> None:
+        """Which makes the stamp."""
+        add_another(secret_service)
+        assert not has_none(state_place(), TOKEN)
+        assert desktop.load(TOKEN) == "text"
+        assert not seems_writable(desktop)
+        assert (Path.home() / STAMP).exists()
+
+    @pytest.mark.parametrize("surprise", [lock, kill, hang, name_in_a_file], ids=lambda surprise: surprise.__name__)
+    def test_a_surprise(
+        self,
+        desktop: KeyringStore,
+        secret_service: SecretService,
+        surprise: Callable[[SecretService], None],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """Only keyring can say what to do about it."""
+        surprise(secret_service)
+        monkeypatch.setattr(fast_lane, "PATIENCE_SECONDS", 0.2 if surprise is hang else 60)
+        assert not has_none(state_place(), TOKEN)
+        assert not seems_writable(desktop)
 
 
 COLLECTION = "/org/freedesktop/secrets/collection/login"

@@ -29,7 +29,7 @@ from withings_auth.errors import (
     login_hint,
 )
 from withings_auth.model import DASHBOARD, Grant, Token
-from withings_auth.store.ownership import forget_refused, save_login
+from withings_auth.store.ownership import forget_refused, prove_writable, save_login
 from withings_auth.threads import in_thread
 
 BROWSER_PATIENCE_SECONDS = 10.0
@@ -57,8 +57,8 @@ async def login(options: LoginOptions) -> Token:
     request = await in_thread(lambda: make_request(options))
     with ExitStack() as held:
         reserve(request, held)
-        await in_thread(lambda: prepare(request))
-        return await finish_login(open_login(request, held))
+        is_saved = await in_thread(lambda: prepare(request))
+        return await finish_login(open_login(request, held, app_is_saved=is_saved))
 
 
 login_sync = blocking(login, "login_sync")
@@ -112,7 +112,7 @@ async def _wait_and_finish(opened: Opened, prove: Callable[[], None] | None) -> 
 
     async with serve(opened.sockets, pending.answer, pending.ignore):
         beside = [asyncio.ensure_future(watch_browser(pending, opened.browser))] if opened.browser else []
-        beside.append(asyncio.ensure_future(_admit(pending, prove, opened.browser)))
+        beside.append(asyncio.ensure_future(_admit(pending, opened, prove)))
         try:
             async with take_pastes(opened.request, pending):
                 return await _decide(opened.request, pending)
@@ -123,15 +123,20 @@ async def _wait_and_finish(opened: Opened, prove: Callable[[], None] | None) -> 
             pending.admit(pages.page(pages.Text.ENDED))
 
 
-async def _admit(pending: Pending, prove: Callable[[], None] | None, browser: BrowserStart | None) -> None:
-    """Sends the browser on to Withings once the proof is there; if it fails, tells the browser so and ends the wait."""
+async def _admit(pending: Pending, opened: Opened, prove: Callable[[], None] | None) -> None:
+    """Sends the browser on to Withings once the app is saved and proved.
+
+    If that fails, tells the browser so and ends the wait.
+    """
     try:
-        with suppress(OutOfResources):
-            if prove is not None:
+        if not opened.app_is_saved:
+            await in_thread(lambda: prove_writable(opened.request.store, opened.request.app))
+        if prove is not None:
+            with suppress(OutOfResources):
                 await in_thread(prove)
-    except ConfigurationError as error:
+    except WithingsAuthError as error:
         pending.admit(pages.page(pages.Text.CANNOT_SUCCEED))
-        if browser is not None:
+        if opened.browser is not None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(pending.start_visited.wait(), BROWSER_GRACE_SECONDS)
         pending.fail(error)

@@ -1,7 +1,7 @@
 """A login up to its browser, in steps that block.
 
 The user waits for them, so they load little: no event loop, no aiohttp, and no page. The store proves writable before
-anything listens, and the sockets listen before the browser starts.
+anything listens, or seems to be; the sockets listen before the browser starts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from withings_auth.authorization.sockets import listen
 from withings_auth.config.settings import checked_profile, known_app, read_settings
 from withings_auth.errors import ConfigurationError, hints_for
 from withings_auth.provider.variables import refuse_unusable_variables
-from withings_auth.store.base import checked_store
+from withings_auth.store.base import checked_store, seems_writable
 from withings_auth.store.ownership import prove_writable, refuse_other_owner
 from withings_auth.store.records import stored_grant
 
@@ -32,6 +32,7 @@ class Opened:
     request: LoginRequest
     sockets: list[socket.socket]
     browser: BrowserStart | None  # None if no browser was started
+    app_is_saved: bool
 
 
 def make_request(options: LoginOptions) -> LoginRequest:
@@ -69,18 +70,25 @@ def reserve(request: LoginRequest, held: ExitStack) -> None:
     held.enter_context(reserve_login(request.store, request.profile, place))
 
 
-def prepare(request: LoginRequest) -> None:
-    """Checks variables, who owns the profile, and that the store can be written to. Blocks."""
+def prepare(request: LoginRequest) -> bool:
+    """Checks variables, who owns the profile, and that the store can be written to. Blocks.
+
+    Returns whether it has saved the app to find that out. If not, the store seems to be writable, and `finish_login`
+    saves the app while the browser starts.
+    """
     refuse_unusable_variables(request.endpoints.token_url)
     owner = None if request.options.replace else stored_grant(request.store, request.profile)
     if owner is not None:
         refuse_other_owner(request.profile, owner, request.app.client_id, request.endpoints.token_url)
         request.options.tell(invitation.already_signed_in(request.profile, owner))
+    if seems_writable(request.store):
+        return False
     prove_writable(request.store, request.app)
+    return True
 
 
-def open_login(request: LoginRequest, held: ExitStack) -> Opened:
+def open_login(request: LoginRequest, held: ExitStack, *, app_is_saved: bool) -> Opened:
     """Listens as long as `held`, and starts the browser or tells the address. Raises `CallbackUnavailable`."""
     opened = [] if request.options.paste_only else listen(request.addresses)
     sockets = [held.enter_context(listening) for listening in opened]
-    return Opened(request=request, sockets=sockets, browser=open_browser(request))
+    return Opened(request=request, sockets=sockets, browser=open_browser(request), app_is_saved=app_is_saved)

@@ -22,7 +22,7 @@ PROXY_USER = "withings-auth"  # of the proxy of `run --as`, which is for program
 
 # User and password, a name or an address in brackets, and a port (RFC 3986, section 3.2). aiohttp's versions differ in
 # what else they take for a host.
-_AUTHORITY = re.compile(r"(?:.*@)?(?:\[[0-9A-Fa-f:.]+(?:%25[\w.-]+)?\]|[A-Za-z0-9._-]+)(?::\d*)?")
+_AUTHORITY = r"(?:.*@)?(?:\[[0-9A-Fa-f:.]+(?:%25[\w.-]+)?\]|[A-Za-z0-9._-]+)(?::\d*)?"
 
 
 def refuse_unusable_variables(url: str) -> None:
@@ -79,7 +79,9 @@ def _is_proxy(url: str) -> bool:
         port, name = parts.port, (parts.hostname or "").encode("idna")
     except ValueError:
         return False
-    clean = url.isascii() and url.isprintable() and " " not in url and _AUTHORITY.fullmatch(parts.netloc) is not None
+    clean = (
+        url.isascii() and url.isprintable() and " " not in url and re.fullmatch(_AUTHORITY, parts.netloc) is not None
+    )
     return clean and name != b"" and port != 0 and parts.path in {"", "/"} and not (parts.query or parts.fragment)
 
 

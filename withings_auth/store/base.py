@@ -84,6 +84,12 @@ def together(store: SecretStore) -> AbstractContextManager[object]:
     return context
 
 
+def seems_writable(store: SecretStore) -> bool:
+    """Whether the last look at the store has shown that a save will do, so that trying one is not urgent."""
+    look: Callable[[], bool] = getattr(store, "seems_writable", lambda: False)  # no promise of a store
+    return look()
+
+
 def latest_note(store: SecretStore, name: str) -> str | None:
     """Returns the latest note beside the name's lock without waiting for it; None if there is none."""
     look: Callable[[str], str | None] = getattr(store, "latest_note", lambda _: None)  # no promise of a store

@@ -23,7 +23,7 @@ PRIVATE_DIRECTORY = 0o700
 PRIVATE_FILE = 0o600
 NOTES = ".attempt"  # the end of the name of the notes beside a lock
 LARGEST_FILE_BYTES = 64 * 1024  # of settings, credentials and notes, which are far smaller
-_HALF = re.compile(r"\.(.+)\.[a-z]+\.[0-9a-f]+\.tmp")  # what `replace_file` has not finished
+_HALF = r"\.(.+)\.[a-z]+\.[0-9a-f]+\.tmp"  # what `replace_file` has not finished
 
 
 class NotPlain(OSError):
@@ -125,7 +125,7 @@ def find_traces(directory: Path) -> list[str]:
     """Returns the names of a store's directory with notes or a half-written file. Raises `StoreUnavailable`."""
     try:
         notes = [f"{path.parent.name}/{path.name.removesuffix(NOTES)}" for path in directory.glob(f"*/*{NOTES}")]
-        halves = [(path.parent.name, _HALF.fullmatch(path.name)) for path in directory.glob("*/.*.tmp")]
+        halves = [(path.parent.name, re.fullmatch(_HALF, path.name)) for path in directory.glob("*/.*.tmp")]
     except OSError as error:
         raise unusable(directory, error) from error
     return sorted({*notes, *(f"{kind}/{half[1]}" for kind, half in halves if half is not None)})

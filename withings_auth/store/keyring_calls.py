@@ -11,13 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from keyring.errors import InitError, KeyringLocked
-
 from withings_auth.errors import OutOfResources, StoreError, StoreUnavailable
-from withings_auth.store.backends import Backend, failure, silence_hint, tells
 from withings_auth.threads import StillRunning, Worker
 
 if TYPE_CHECKING:
+    from withings_auth.store.backends import Backend
     from withings_auth.store.secret_service import SecretServiceConnection
 
 T = TypeVar("T")
@@ -63,6 +61,8 @@ class KeyringCalls:
 
     def make(self, doing: str, function: Callable[[Backend], T], *, changes: bool = True, secret: str = "") -> T:
         """Returns what the function returns, which may be called twice. Raises `StoreError`, whatever it raises."""
+        from withings_auth.store.backends import failure, tells  # here, because a lock alone needs no keyring
+
         if self._process != os.getpid():  # forked: the worker, stuck or not, stayed with the parent
             self._start()
         if self._stuck:
@@ -98,6 +98,8 @@ class KeyringCalls:
         Repeats it too if GNOME's keyring lost its collection, or the item that it had just found. That happens while it
         rewrites its file: seen once in a thousand calls while other programs were saving.
         """
+        from keyring.errors import InitError, KeyringLocked  # loaded by now
+
         backend = self._keyring.find()
         connected_before = self._connection is not None
         try:
@@ -134,6 +136,8 @@ class KeyringCalls:
             self._keyring.announce()
 
     def _silent(self, doing: str) -> StoreUnavailable:
+        from withings_auth.store.backends import silence_hint  # loaded by now
+
         return StoreUnavailable(
             f"{self._keyring.description} did not {doing} a record within {self._keyring.patience_seconds:.0f} seconds",
             hint=silence_hint(locked=self._locked),

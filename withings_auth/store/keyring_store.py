@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from withings_auth.errors import StoreNotDurable, StoreUnavailable
 from withings_auth.store import CHOOSE_FILES
 from withings_auth.store.base import HeldName
-from withings_auth.store.fast_lane import DESCRIPTION, SAVED_IN, SERVICE_PREFIX, USERNAME, read_fast
+from withings_auth.store.fast_lane import DESCRIPTION, SAVED_IN, SERVICE_PREFIX, USERNAME, has_none, read_fast
 from withings_auth.store.file_system import is_shared
 from withings_auth.store.files import (
     NOTES,
@@ -77,18 +77,17 @@ class KeyringStore:
 
     @cached_property
     def _keyring(self) -> Keyring:
-        from withings_auth.store.backends import find_backend  # here, because keyring takes long to load
-        from withings_auth.store.keyring_calls import Keyring
+        from withings_auth.store.keyring_calls import Keyring  # here, because most looks are fast ones
 
-        return Keyring(self._choose or find_backend, self._patience_seconds, self._announce)
+        return Keyring(self._choose or _find_backend, self._patience_seconds, self._announce)
 
     def load(self, name: str) -> str | None:
         """Returns the record, even one that a crash left half replaced."""
         self._refuse_unsafe_state(self._stamp_path(name).parent)
         if self._choose is None and self._calls_around()[0] is None:
             fast = read_fast(str(self._state), name)
-            self._read_fast = fast is not None
-            if fast is not None:
+            self._read_fast = fast is not None or has_none(str(self._state), name)
+            if self._read_fast:
                 return fast
         with self._calls() as calls:
             text = calls.make("read", lambda backend: _read(backend, name), changes=False)
@@ -108,6 +107,10 @@ class KeyringStore:
             raise unusable(self._state, error) from error
         with self.together():
             return [name for name in known if self.load(name) is not None]
+
+    def seems_writable(self) -> bool:
+        """Whether the last look was a fast one: then the keyring is open, and only a save would show more."""
+        return self._read_fast
 
     def traces(self) -> list[str]:
         """Returns the names with notes beside their lock."""
@@ -180,6 +183,12 @@ class KeyringStore:
 
     def _stamp_path(self, name: str) -> Path:
         return self._state / f"{name}.stamp"
+
+
+def _find_backend() -> Backend:
+    from withings_auth.store.backends import find_backend  # here, because keyring takes long to load
+
+    return find_backend()
 
 
 @dataclass(frozen=True, slots=True)

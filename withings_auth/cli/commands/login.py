@@ -136,9 +136,9 @@ def _log_in(options: LoginOptions, unproved: App | None = None) -> Token:
     with ExitStack() as held:
         request = make_request(options)
         reserve(request, held)
-        prepare(request)
+        is_saved = prepare(request)
         with noting_signals():
-            opened = open_login(request, held)
+            opened = open_login(request, held, app_is_saved=is_saved)
 
             async def finish() -> Token:
                 from withings_auth.authorization.flow import finish_login  # here, so that the browser starts before it
@@ -182,17 +182,19 @@ def _own_app(
             hint=f"register an app at {DASHBOARD}, then: {PROGRAM} configure, which also shows what to enter there;"
             f" for a trial without an account: {PROGRAM} login --sandbox",
         )
-    uri = known.redirect_uri or DEFAULT_REDIRECT_URI
-    # Before any question is asked:
-    resolve_addresses(uri, settings.listen, paste_only=options.paste)
-    owner = None if options.replace else stored_grant(store, settings.profile)
-    if owner is not None:
-        refuse_other_owner(settings.profile, owner, known.client_id, settings.endpoints.token_url)
-    secret = known.client_secret or ask_for_secret(f"; copy it from your app at {DASHBOARD}")
-    app = replace(known, client_secret=secret).complete()
+    if known.client_secret is not None:
+        app, is_typed = known.complete(), False
+    else:
+        # What the login would refuse, before the question is asked:
+        resolve_addresses(known.redirect_uri or DEFAULT_REDIRECT_URI, settings.listen, paste_only=options.paste)
+        owner = None if options.replace else stored_grant(store, settings.profile)
+        if owner is not None:
+            refuse_other_owner(settings.profile, owner, known.client_id, settings.endpoints.token_url)
+        secret = ask_for_secret(f"; copy it from your app at {DASHBOARD}")
+        app, is_typed = replace(known, client_secret=secret).complete(), True
     if proved is not None and (app.client_id, app.client_secret) == (proved.client_id, proved.client_secret):
         return app, True
-    if known.client_secret is not None:
+    if not is_typed:
         return app, False
     from withings_auth.cli.proof import proved_app  # here, because it is seldom needed before the browser starts
 
