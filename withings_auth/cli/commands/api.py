@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 from withings_auth.cli.options import add_profile, load_settings, open_store, parse_seconds
 from withings_auth.cli.retry import keep_trying, refuse_endless_wait
-from withings_auth.cli.table import csv_parts
 from withings_auth.cli.ui.terminal import answer, is_terminal, show, tell, wait_and_tell
 from withings_auth.provider.calls import body_of, call, form_of, service_path
 from withings_auth.provider.pages import each_page, has_more, joined
@@ -125,6 +124,8 @@ def _announced(pages: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _print_csv(pages: Iterable[Mapping[str, Any]]) -> None:
+    from withings_auth.cli.table import csv_parts  # here, because JSON needs no dates, units and time zones
+
     for part in csv_parts(pages):
         answer(part)
 
