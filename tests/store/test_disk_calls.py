@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.store.disks import Disk
+from withings_auth.errors import StoreUnavailable
 from withings_auth.store.files import (
     NotSynced,
     find_traces,
@@ -117,6 +118,14 @@ class TestLeftovers:
             (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).touch()
         assert find_traces(tmp_path) == ["app/x.y", "token/a", "token/b"]
+
+    def test_a_place_that_cannot_be_searched_is_an_error(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(*_: object) -> None:
+            raise OSError(errno.EIO, "broken")
+
+        monkeypatch.setattr(Path, "glob", fail)
+        with pytest.raises(StoreUnavailable, match=f"^cannot use {tmp_path}: broken"):
+            find_traces(tmp_path)
 
 
 @pytest.mark.usefixtures("no_descriptor_leaks")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 import os
 import sys
 from collections.abc import Callable
@@ -62,6 +63,17 @@ def test_a_system_that_does_not_tell(tmp_path: Path, monkeypatch: pytest.MonkeyP
     mounts = write_mounts(tmp_path, "nfs")
     monkeypatch.setattr(sys, "platform", "darwin")
     assert not file_system.is_shared(tmp_path, mounts)
+
+
+def test_the_list_is_read_whatever_is_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names in no known encoding, and a source with the mark that comes before the type."""
+    mounts = write_mounts(tmp_path, "nfs4")
+    mounts.write_bytes(b"1 1 0:1 / /\xff rw - ext4 \xff rw\n" + mounts.read_bytes().replace(b":/x", b" - x"))
+    earlier = locale.setlocale(locale.LC_CTYPE, "C")  # which says ASCII
+    assert file_system.file_system(tmp_path, mounts) == "nfs4"
+    locale.setlocale(locale.LC_CTYPE, earlier)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert file_system.file_system(tmp_path, mounts) == ""
 
 
 @pytest.mark.parametrize("make", STORES.values(), ids=STORES)
