@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,16 +14,18 @@ import pytest
 from tests.bench.__main__ import costs, main, verdict
 from tests.bench.budgets import BUDGETS, QUICK
 from tests.bench.desk import FILES, Desk, python
-from tests.bench.first_login import PEERS, WaitForBrowser, first_logins
+from tests.bench.first_login import PEERS, PINS, WaitForBrowser, first_logins
 from tests.bench.programs import at_once, crowds
-from tests.bench.table import heading, lines
+from tests.bench.table import heading, lines, markdown, put_into, versions
 from tests.bench.timing import Cost, Failed, Measured, Skipped, measure, time_program
+from tests.support.readme import README, rows, section
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
 # The rest takes longer, in programs that other tests run, too.
 CHEAP = ("withings-auth token, files", "a renewal, TokenSource", "a token from memory", "memory")
 TOKEN = "withings-auth token, Secret Service"
+CROWD = "256 programs at once"  # only a machine with nothing else to do can measure it for the README
 
 
 @pytest.fixture
@@ -133,3 +137,32 @@ def test_a_first_login_is_measured_until_its_browser(desk: Desk, home: Path, mon
     wait = WaitForBrowser(home / "another")
     command = ["sh", "-c", 'sleep 0.2; "$BROWSER" http://localhost; sleep 60']
     assert all(wait.by(command, {}, waiting=True)() >= 0.2 for _ in range(2))
+
+
+def test_the_table_of_the_readme_is_a_real_one(home: Path) -> None:
+    """It names everything that is measured, with each reference and budget, the day and the versions."""
+    speed = section("Speed")
+    table = markdown(
+        [
+            Measured(what=what, amount=0.01, ratios=dict.fromkeys(budgets, 0.1))
+            for what, budgets in BUDGETS.items()
+            if CROWD in speed or not what.startswith(CROWD)
+        ],
+        dt.date(2026, 11, 28),
+    )
+    assert [without_numbers(row) for row in rows(speed)] == [without_numbers(row) for row in rows(table)]
+    (paragraph,) = re.findall(r"(?ms)^Measured on 20\d\d-\d\d-\d\d with ([^;]*?)(?:;[^|]*)?\.\n\n", speed)
+    named = dict(entry.rsplit(" ", 1) for entry in " ".join(paragraph.split()).split(", "))
+    assert named.keys() | {"GNOME Keyring"} == versions().keys() | {"GNOME Keyring"}
+    readme = home / "README.md"
+    readme.write_text(README)
+    put_into(readme, table)
+    before, _, rest = README.partition("Measured on 20")
+    assert readme.read_text() == before + table + rest[rest.index("\n### ") :]
+    with pytest.raises(SystemExit, match="has 0 tables"):
+        put_into(PINS, table)
+
+
+def without_numbers(row: list[str]) -> list[str]:
+    """Leaves out what differs from run to run."""
+    return [re.sub(r"[\d.,]+ (µs|ms|s|MB)(?=:)|[\d.,]+(?= of )", "N", cell) for cell in row]

@@ -7,7 +7,7 @@ from tests.bench.timing import Extent
 FULL = Extent(
     rounds=9,
     rounds_of_logins=5,
-    calls=2000,
+    calls=500,
     crowds=(16, 64, 256),
     profiles=500,
     awaits=10_000,
