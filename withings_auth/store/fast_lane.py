@@ -100,6 +100,18 @@ def _address(environ: Mapping[str, str]) -> str:
     return address
 
 
+def wait_for_turn(connect: Callable[[], Any]) -> Any:
+    """Connects to the bus; waits while its queue is full, as it is when hundreds of programs start at once."""
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return connect()
+        except BlockingIOError:
+            if time.monotonic() > give_up_at:
+                raise
+            time.sleep(LOOK_AGAIN_SECONDS)
+
+
 def _connected(
     address: str, question: Callable[[Call, Mapping[str, str]], str | None], attributes: Mapping[str, str]
 ) -> str | None:
@@ -118,15 +130,9 @@ def _connected(
             return super().receive(timeout=give_up_at - time.monotonic())
 
     def connect() -> Any:
-        while True:
-            try:
-                return prep_socket(get_bus(address), timeout=PATIENCE_SECONDS)
-            except BlockingIOError:  # the queue of the bus is full, as if hundreds of programs start at once
-                if time.monotonic() > give_up_at:
-                    raise
-                time.sleep(LOOK_AGAIN_SECONDS)
+        return prep_socket(get_bus(address), timeout=PATIENCE_SECONDS)
 
-    with connect() as socket, Impatient(socket) as bus:
+    with wait_for_turn(connect) as socket, Impatient(socket) as bus:
 
         def call(path: str, interface: str, method: str, signature: str, *body: object) -> tuple[Any, ...]:
             to = DBusAddress(path, _SERVICE, f"org.freedesktop.{interface}")

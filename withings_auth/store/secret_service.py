@@ -6,7 +6,6 @@ for the user to unlock the keyring without telling anybody.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import secretstorage
@@ -15,7 +14,7 @@ from keyring.backends.SecretService import Keyring
 from keyring.errors import InitError, KeyringLocked
 from secretstorage.util import add_match_rules, open_session
 
-from withings_auth.store.fast_lane import LOOK_AGAIN_SECONDS, PATIENCE_SECONDS
+from withings_auth.store.fast_lane import wait_for_turn
 
 
 class SecretServiceConnection:
@@ -79,15 +78,9 @@ class _Shared:
 
 
 def connect(address: str | None) -> DBusConnection:
-    """Returns a new connection to the bus; waits while too many others do, as if hundreds of programs start at once."""
-    give_up_at = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            return _connect(address)
-        except BlockingIOError:  # the queue of the socket is full
-            if time.monotonic() > give_up_at:
-                raise
-            time.sleep(LOOK_AGAIN_SECONDS)
+    """Returns a new connection to the bus."""
+    connection: DBusConnection = wait_for_turn(lambda: _connect(address))
+    return connection
 
 
 def _connect(address: str | None) -> DBusConnection:
