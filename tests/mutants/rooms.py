@@ -37,9 +37,9 @@ ROOMS = {
         quick=(
             "tests/provider/replies",
             "tests/provider/test_failures.py",
+            "tests/provider/test_refused_calls.py",
             "tests/provider/test_masking.py",
             "tests/provider/test_calls.py",
-            "tests/tokens/renewal/test_failures.py",
         ),
         wider=("tests/provider/test_signed.py", "tests/provider/test_check.py"),
     ),

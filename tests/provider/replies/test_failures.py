@@ -93,6 +93,8 @@ class TestFailures:
             ({"errors": [{"message": "invalid refresh_token"}]}, FailureKind.REFRESH_TOKEN_REFUSED),
             ({"errors": [{"message": "redirect_uri_mismatch: The redirect URI"}]}, FailureKind.REDIRECT_URI_REFUSED),
             ({"error": "invalid_client"}, FailureKind.APP_REFUSED),
+            ({"error": "Wrong client"}, FailureKind.APP_REFUSED),
+            ({"error": "a client"}, FailureKind.REFUSED),
             ({"error": "invalid_grant"}, FailureKind.CODE_REFUSED),
             ({"error": "x", "error_description": "invalid code"}, FailureKind.CODE_REFUSED),
             ({"errors": []}, FailureKind.MALFORMED),
@@ -116,6 +118,9 @@ class TestFailures:
             (200, b'{"status": 0, "bo', FailureKind.UNAVAILABLE, "something else instead of JSON (HTTP 200)"),
             (200, b"\xff\xfe", FailureKind.UNAVAILABLE, "something else instead of JSON (HTTP 200)"),
             (200, b"[" * 100_000, FailureKind.UNAVAILABLE, "something else instead of JSON (HTTP 200)"),
+            (300, b"", FailureKind.UNAVAILABLE, "a redirect (HTTP 300)"),
+            (200, b'{"status": 999999, "error": "x"}', FailureKind.ERROR_OCCURRED, "x"),
+            (200, b'{"status": 1000000, "error": "x"}', FailureKind.MALFORMED, "the status is not a number"),
             (302, b"", FailureKind.UNAVAILABLE, "a redirect (HTTP 302)"),
             (307, b'{"status": 0}', FailureKind.UNAVAILABLE, "a redirect (HTTP 307)"),
             (500, b'{"status": 503, "error": "invalid refresh_token"}', FailureKind.UNAVAILABLE, "HTTP 500"),
@@ -181,7 +186,13 @@ class TestFailures:
 
     @pytest.mark.parametrize(
         ("told", "words"),
-        [(86_400, "Same"), (86_401, "Same; wait_seconds 86401"), (-1, "Same; wait_seconds -1"), ("soon", "Same")],
+        [
+            (86_400, "Same"),
+            (86_401, "Same; wait_seconds 86401"),
+            (-1, "Same; wait_seconds -1"),
+            ("soon", "Same"),
+            (10**30, f"Same; wait_seconds 1{'0' * 18}…"),
+        ],
     )
     def test_a_number_that_is_not_believed_is_told(self, told: object, words: str) -> None:
         assert read_failure({"status": 601, "body": {"wait_seconds": told}, "error": "Same"}).words == words

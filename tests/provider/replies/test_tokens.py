@@ -87,6 +87,8 @@ class TestTokens:
             ({"expires_in": "10800"}, "life_seconds", 10800),
             ({"expires_in": 1}, "life_seconds", 1),
             ({"expires_in": 0}, "life_seconds", 0),
+            ({"expires_in": 31_622_400}, "life_seconds", 31_622_400),
+            ({"expires_in": 31_622_401}, "life_seconds", 10800),
             ({"expires_in": 9000.0}, "life_seconds", 9000),
             ({"expires_in": 9000.9}, "life_seconds", 9000),
             ({"expires_in": " 9000.0 "}, "life_seconds", 9000),
@@ -186,6 +188,8 @@ def test_reading_raises_for_nothing(http_status: int, body: bytes, retry_after: 
     [
         ({}, None),
         ({"Retry-After": "120"}, 120.0),
+        ({"Retry-After": "99999"}, 99_999.0),
+        ({"Retry-After": "100000"}, None),
         ({"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"}, None),
         ({"Retry-After": "-1"}, None),
         ({"Retry-After": "1.5"}, None),
