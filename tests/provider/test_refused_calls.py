@@ -5,13 +5,17 @@ from __future__ import annotations
 import pytest
 
 from withings_auth.errors import ConfigurationError, LoginRequired, ProviderError, UnusableVariable, WithingsAuthError
-from withings_auth.provider.failures import call_error, import_error, signed_error
+from withings_auth.provider.failures import call_error, code_error, import_error, signed_error
 from withings_auth.provider.replies import AnswerLost, Failure, NotSent, TokenReply, TokenResult, describe
 from withings_auth.provider.statuses import FailureKind
 
 
 def refused(status: int | None, words: str = "no", kind: FailureKind = FailureKind.REFUSED) -> Failure:
     return Failure(kind=kind, status=status, words=words)
+
+
+def wait(seconds: float) -> Failure:
+    return Failure(kind=FailureKind.TOO_MANY_REQUESTS, status=601, words="no", retry_after=seconds)
 
 
 @pytest.mark.parametrize(
@@ -79,3 +83,16 @@ def test_a_refused_import() -> None:
     lost = import_error(NotSent(why="no route"), deadline=1_700_028_800.0)
     assert "cannot be reached: no route; the outcome of the renewal is unknown" in str(lost)
     assert lost.hint.startswith("import the file again before that time; check the network")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (code_error(AnswerLost(why="closed")), "there was no complete answer from Withings: closed"),
+        (call_error(refused(None, "", FailureKind.UNAVAILABLE)), "Withings is not available"),
+        (call_error(wait(12.0)), "Withings asks to wait (status 601: no)"),
+        (call_error(wait(12.1)), "Withings asks to wait 13 s (status 601: no)"),
+    ],
+)
+def test_a_failure_of_few_words(error: WithingsAuthError, message: str) -> None:
+    assert str(error) == message
