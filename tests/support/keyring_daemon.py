@@ -121,7 +121,7 @@ class Bus:
     def deaf_prompter(self) -> Iterator[None]:
         """Lets the keyring ask for a password that nobody enters, as when the user is away."""
         with self.connection() as connection:
-            connection.send_and_get_reply(message_bus.RequestName("org.gnome.keyring.SystemPrompter"), timeout=5)
+            connection.send_and_get_reply(message_bus.RequestName("org.gnome.keyring.SystemPrompter"), timeout=60)
             yield
 
     def close(self) -> None:
@@ -191,10 +191,10 @@ class SecretService(Bus):
 
     def _ready(self) -> bool:
         with self.connection() as connection:
-            owned = connection.send_and_get_reply(message_bus.NameHasOwner(_SERVICE), timeout=5)
+            owned = connection.send_and_get_reply(message_bus.NameHasOwner(_SERVICE), timeout=60)
             if not owned.body[0]:
                 return False
-            alias = connection.send_and_get_reply(new_method_call(_SECRETS, "ReadAlias", "s", ("default",)), timeout=5)
+            alias = connection.send_and_get_reply(new_method_call(_SECRETS, "ReadAlias", "s", ("default",)), timeout=60)
             return alias.header.message_type is MessageType.method_return and alias.body[0] != "/"
 
     def lock(self) -> None:
@@ -212,7 +212,7 @@ class SecretService(Bus):
             call = new_method_call(
                 _INTERNALS, "UnlockWithMasterPassword", "o(oayays)", (collection.collection_path, secret)
             )
-            connection.send_and_get_reply(call, timeout=5)
+            connection.send_and_get_reply(call, timeout=60)
             assert not collection.is_locked()
 
     def stop(self) -> None:
@@ -259,11 +259,13 @@ class SecretService(Bus):
             (item,) = collection.search_items({"service": service})
             item.set_secret(text.encode(), "text/plain")
 
-    def store(self, service: str, username: str, text: str) -> None:
-        """Add a record as another program would, so that keyring finds it."""
-        self._secret_tool(
-            "store", "--label=test", "service", service, "username", username, stdin=text.encode()
-        ).check_returncode()
+    def store(self, service: str, username: str, text: str, *, application: str = "Python keyring library") -> None:
+        """Add a record as keyring would, which replaces it later; that of another application stays beside keyring's.
+
+        Of two records of the same second, keyring may find either.
+        """
+        attributes = ["service", service, "username", username, "application", application]
+        self._secret_tool("store", "--label=test", *attributes, stdin=text.encode()).check_returncode()
 
     def _secret_tool(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(

@@ -33,7 +33,7 @@ def put(
 
 
 def move_to_keyring(desk: Desk, service: SecretService) -> None:
-    """Move the records into the keyring as another program would, so that our index does not list them."""
+    """Move the records into the keyring as keyring itself would, so that our index does not list them."""
     store = FileStore(desk.directory)
     for name in store.names():
         service.store(f"withings-auth/{name}", "withings-auth", store.load(name) or "")
