@@ -46,7 +46,7 @@ print("noise", file=sys.stderr)
 VISIT = f"sys.exit(subprocess.call([*{shlex.split(VISITOR)!r}, sys.argv[-1]]))"
 LOOK_FIRST = """
 parts = urllib.parse.urlsplit(sys.argv[-1])
-first = http.client.HTTPConnection(parts.netloc, timeout=10)
+first = http.client.HTTPConnection(parts.netloc, timeout=60)
 first.request("HEAD", parts.path)
 first.getresponse().read()
 """
@@ -78,8 +78,8 @@ class Place:
 
     def log_in(self, *flags: str) -> Program:
         """Starts a login there."""
-        command = self.desk.cli.using(sys.executable, "-c", ELSEWHERE, self.kernel, self.mark)
-        return command.start("login", *flags, env={**self.desk.env, "PATH": str(self.bin), **self.env})
+        env = {**self.desk.env, "PATH": str(self.bin), **self.env}
+        return self.desk.cli.by(ELSEWHERE).start(self.kernel, self.mark, "login", *flags, env=env)
 
 
 @pytest.fixture

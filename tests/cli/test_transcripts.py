@@ -26,7 +26,6 @@ import os
 import re
 import shlex
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -65,7 +64,7 @@ sys.exit(main(sys.argv[1:]))
 @pytest.mark.parametrize("transcript", TRANSCRIPTS, ids=lambda path: path.stem)
 def test_transcript(transcript: Path, desk: Desk, home: Path) -> None:
     """Every command prints exactly what the transcript says."""
-    desk.cli = desk.cli.using(sys.executable, "-c", LOGGED)
+    desk.cli = desk.cli.by(LOGGED)
     desk.env["TRANSCRIPT_LOG"] = str(home / "log")
     desk.env["BROWSER"] = VISITOR
     desk.keep_store()

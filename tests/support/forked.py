@@ -1,6 +1,7 @@
-"""The other side of `forks`: has loaded libraries, but nothing of this package, and forks a process for each order.
+"""The other side of `forks`: has loaded all that a command can need, and forks a process for each order.
 
-It is single-threaded, and runs as a program of its own.
+It is single-threaded, and runs as a program of its own. If coverage is measured, it has measured what loading runs, and
+saved that for all forks: each of them saves only what it does itself.
 """
 
 from __future__ import annotations
@@ -11,24 +12,35 @@ import gc
 import importlib
 import json
 import os
+import pkgutil
 import runpy
+import signal
 import socket
 import sys
 import termios
 import time
+from pathlib import Path
 from typing import Any
 
 LIBRARIES = (
     *("argparse", "asyncio", "difflib", "getpass", "logging", "tempfile", "urllib.request", "webbrowser"),
-    *("aiohttp.web", "coverage.sqldata", "keyring", "secretstorage", "tomlkit"),
+    *("aiohttp.web", "keyring", "secretstorage", "tomlkit"),
 )
+UNUSED = ("withings_auth.__main__", "withings_auth.adapters", "withings_auth.testing")  # by commands
 
 
-def serve(orders: socket.socket) -> None:
-    """Forks, and tells how a fork ended, until nobody can ask any more; returns in each fork too."""
+def serve(orders: socket.socket) -> str | None:
+    """Forks, and tells how a fork ended, until nobody can ask any more.
+
+    Returns in each fork too, with the code that it runs instead of the command itself.
+    """
+    measurement = _measurement()
     spared = _load()
+    if measurement is not None:
+        measurement.save()
     gc.collect()
     gc.freeze()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # in a fork, no traceback comes before the command's first line
     while True:
         data, descriptors, _, _ = socket.recv_fds(orders, 1 << 20, 3)
         if not data:
@@ -42,15 +54,33 @@ def serve(orders: socket.socket) -> None:
             orders.send(str(os.getpid()).encode())
             orders.close()
             atexit.register(_spare, spared)
-            return
+            if measurement is not None:
+                atexit.register(measurement.save)  # before what it uses is spared
+            code: str | None = order["code"]
+            return code
         for descriptor in descriptors:
             os.close(descriptor)
 
 
+def _measurement() -> Any:
+    """The measurement of coverage that the environment asks for."""
+    if not {"COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START"} & os.environ.keys():
+        return None
+    import coverage
+
+    coverage.process_startup()  # unless Python's own start has done that
+    return coverage.Coverage.current()
+
+
 def _load() -> list[Any]:
     before = set(sys.modules)
+    sys.path[0] = str(Path(__file__).parents[2])  # as for a command that is started there
     for name in LIBRARIES:
         importlib.import_module(name)
+    package = importlib.import_module("withings_auth")
+    for found in pkgutil.walk_packages(package.__path__, "withings_auth."):
+        if not found.name.startswith(UNUSED):
+            importlib.import_module(found.name)
     spared: list[Any] = [(name, module) for name, module in sys.modules.items() if name not in before]
     spared.append(spared)  # frozen, and so never collected
     return spared
@@ -81,8 +111,8 @@ def _become(order: dict[str, Any], descriptors: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])))
-    import coverage
-
-    coverage.process_startup()  # if the environment asks for it, as Python's own start would
+    if (given := serve(socket.socket(fileno=int(sys.argv[1])))) is not None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        exec(given, {"__name__": "__main__"})  # noqa: S102  as `python -c` does
+        sys.exit()
     runpy.run_module("withings_auth", run_name="__main__", alter_sys=True)

@@ -1,8 +1,10 @@
-"""Processes of `withings-auth`, forked from one that has loaded the libraries: half of a command's time is its imports.
+"""Processes of `withings-auth`, forked from one that has loaded it: most of a command's time is its imports.
 
 A fork is a process like any other: with a session, standard streams, a terminal, an environment and an end of its own.
-It imports all of `withings_auth` itself. What Python or a library reads only once, at its start, is as it was when the
-tests began: an environment that would change this needs a process that is started afresh, see `fits`.
+What is read only once, when a module is loaded, is as it was when the tests began: an environment that would change
+this for Python or a library needs a process that is started afresh, see `fits`. The modules of this package read
+nothing then. That the command loads what it needs is shown by processes that are started afresh: the transcripts, the
+recipes, and the tests of what is imported.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ SERVER = Path(__file__).with_name("forked.py")
 LARGEST_ORDER = 100_000  # bytes; a socket takes twice as much at once
 _AT_START = ("LANG", "LC_", "LD_", "MALLOC_", "OPENSSL_", "PYTHON", "SSL")
 _NOT_AT_START = "PYTHON_KEYRING_"
+_MEASURED = ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
 
 
 def _at_start(environ: Mapping[str, str]) -> dict[str, str]:
@@ -38,11 +41,11 @@ def _at_start(environ: Mapping[str, str]) -> dict[str, str]:
 class Fork:
     """A running process, with what `subprocess.Popen` offers."""
 
-    def __init__(self, forks: Forks, pid: int, arguments: Sequence[str]) -> None:
+    def __init__(self, server: _Server, pid: int, arguments: Sequence[str]) -> None:
         self.args = ["withings-auth", *arguments]
         self.pid = pid
         self.returncode: int | None = None
-        self._forks = forks
+        self._server = server
         self._handle = os.pidfd_open(pid)
 
     def poll(self) -> int | None:
@@ -66,16 +69,16 @@ class Fork:
             poll = select.poll()
             poll.register(self._handle, select.POLLIN)
             if poll.poll(None if seconds is None else seconds * 1000):
-                self.returncode = self._forks.ask({"ended": self.pid})
+                self.returncode = self._server.ask({"ended": self.pid})
                 os.close(self._handle)
         return self.returncode
 
 
 class Forks:
-    """Forks processes; the program that does is started with the first one."""
+    """Forks processes; each of the two programs that do, with coverage and without, is started when it is needed."""
 
     def __init__(self) -> None:
-        self._server: subprocess.Popen[bytes] | None = None
+        self._servers: dict[bool, _Server] = {}
         self._turn = threading.Lock()
         self._started_with = _at_start(os.environ)
 
@@ -84,17 +87,51 @@ class Forks:
         return hasattr(os, "pidfd_open") and _at_start(environ) == self._started_with
 
     def start(
-        self, arguments: Sequence[str], environ: Mapping[str, str], streams: Sequence[int], *, terminal: bool = False
+        self,
+        arguments: Sequence[str],
+        environ: Mapping[str, str],
+        streams: Sequence[int],
+        *,
+        terminal: bool = False,
+        code: str | None = None,
     ) -> Fork:
-        """Starts `withings-auth` with these three standard streams."""
-        order = {"arguments": arguments, "environ": dict(environ), "directory": str(Path.cwd()), "terminal": terminal}
-        return Fork(self, self.ask(order, streams), arguments)
+        """Starts `withings-auth`, or code that runs it in its own way, with these three standard streams."""
+        order: dict[str, object] = {"arguments": arguments, "environ": dict(environ), "terminal": terminal}
+        order |= {"directory": str(Path.cwd()), "code": code}
+        measured = any(environ.get(name) for name in _MEASURED)
+        with self._turn:
+            if measured not in self._servers:
+                self._servers[measured] = _Server(measured=measured)
+        server = self._servers[measured]
+        return Fork(server, server.ask(order, streams), arguments)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for server in self._servers.values():
+            server.close()
+
+
+class _Server:
+    """A program that forks."""
+
+    def __init__(self, *, measured: bool) -> None:
+        self._turn = threading.Lock()
+        self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._program = subprocess.Popen(
+                [sys.executable, SERVER, str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env={name: value for name, value in os.environ.items() if measured or name not in _MEASURED},
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
 
     def ask(self, order: dict[str, object], streams: Sequence[int] = ()) -> int:
         """Sends an order; returns the number that answers it."""
         with self._turn:
-            if self._server is None:
-                self._start()
             umask = os.umask(0o077)
             os.umask(umask)
             socket.send_fds(self._orders, [json.dumps({"umask": umask, **order}).encode()], streams)
@@ -102,22 +139,7 @@ class Forks:
         assert answer, "the program that forks has ended"
         return int(answer)
 
-    def _start(self) -> None:
-        self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            self._server = subprocess.Popen(
-                [sys.executable, SERVER, str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")},
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._server is not None:
-            self._orders.close()
-            self._server.wait(60)
+    def close(self) -> None:
+        """Lets it end."""
+        self._orders.close()
+        self._program.wait(60)

@@ -105,7 +105,7 @@ class Program:
                 written = {name: stream.text[-2000:] for name, stream in self._streams.items()}
                 raise AssertionError(f"still running after {seconds} s; it wrote {written}") from None
             took = time.monotonic() - self._started
-            if not all(stream.end(seconds=5) for stream in self._streams.values()):
+            if not all(stream.end(seconds=15) for stream in self._streams.values()):
                 self.destroy()
                 raise AssertionError("the program ended, but something that it started still holds its output")
             texts = {name: stream.text for name, stream in self._streams.items()}
@@ -135,16 +135,25 @@ UNMEASURED: Mapping[str, None] = {"COVERAGE_PROCESS_CONFIG": None, "COVERAGE_PRO
 class Cli:
     """Runs one command with different arguments in the environment of the test, and remembers all output."""
 
-    def __init__(self, command: Sequence[str], canaries: Canaries, forks: Forks | None = None) -> None:
-        """With `forks`, which run just this command, it is started afresh only if they do not fit."""
+    def __init__(
+        self, command: Sequence[str], canaries: Canaries, forks: Forks | None = None, *, code: str | None = None
+    ) -> None:
+        """With `forks`, which run just this command or this code, it is started afresh only if they do not fit."""
         self._command = tuple(command)
         self._canaries = canaries
         self._forks = forks
+        self._code = code
         self._started: list[tuple[Program, Collection[str]]] = []
 
     def using(self, *command: str) -> Cli:
         """The same with another command."""
         other = Cli(command, self._canaries)
+        other._started = self._started
+        return other
+
+    def by(self, code: str) -> Cli:
+        """The same, run by Python code that changes something first."""
+        other = Cli((sys.executable, "-c", code), self._canaries, self._forks, code=code)
         other._started = self._started
         return other
 
@@ -210,7 +219,7 @@ class Cli:
         self, arguments: Sequence[str], environ: Mapping[str, str], streams: Sequence[int], *, terminal: bool = False
     ) -> subprocess.Popen[bytes] | Fork:
         if self._forks is not None and self._forks.fits(environ):
-            return self._forks.start(arguments, environ, streams, terminal=terminal)
+            return self._forks.start(arguments, environ, streams, terminal=terminal, code=self._code)
         first = (sys.executable, "-S", "-E", "-c", _TAKE_THE_TERMINAL) if terminal else ()
         stdin, stdout, stderr = streams
         command = [*first, *self._command, *arguments]

@@ -6,19 +6,31 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import coverage
 import pytest
 
+import withings_auth.__main__
 from tests.support.forks import Fork, Forks
 from tests.support.waiting import wait_until_gone
+from withings_auth.cli.commands import status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import ModuleType
+
+    from coverage import Coverage
 
     from tests.support.programs import Cli
 
-LOADED = "import sys; sys.path.insert(0, 'tests/support'); import forked; forked._load(); print(*sys.modules)"
+MEASURING = """
+[run]
+data_file = {home}/data
+parallel = true
+source_pkgs = withings_auth
+"""
 
 
 @pytest.fixture
@@ -54,10 +66,27 @@ def test_it_is_a_process_with_a_session_of_its_own(waiting: Fork) -> None:
     wait_until_gone(waiting.pid)
 
 
-def test_it_loads_the_package_itself(python: Cli) -> None:
-    loaded = python(LOADED).stdout.split()
-    assert "aiohttp.web" in loaded
-    assert [name for name in loaded if name.startswith("withings_auth")] == []
+def test_what_it_runs_is_measured(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Coverage has what was run while it loaded, once for all forks, and what a fork has done until its end."""
+    settings = home / "coverage.ini"
+    settings.write_text(MEASURING.format(home=home))
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+    monkeypatch.setenv("COVERAGE_PROCESS_START", str(settings))
+    with Forks() as forks, Path(os.devnull).open("w") as nothing:
+        assert forks.start(["--version"], os.environ, [nothing.fileno()] * 3).wait(60) == 0
+    combined = coverage.Coverage(config_file=str(settings))
+    combined.combine()
+    assert is_measured(combined, withings_auth.__main__, "code = main(sys.argv[1:])")
+    assert is_measured(combined, status, "def execute(")
+    assert not is_measured(combined, status, "store = open_store(")
+
+
+def is_measured(coverage: Coverage, module: ModuleType, line: str) -> bool:
+    """Whether the only line that begins so was run."""
+    assert module.__file__ is not None
+    lines = Path(module.__file__).read_text().splitlines()
+    (number,) = (number for number, text in enumerate(lines, 1) if text.strip().startswith(line))
+    return number in (coverage.get_data().lines(module.__file__) or ())
 
 
 @pytest.mark.parametrize("name", ["PYTHONDEVMODE", "LC_ALL", "SSL_CERT_FILE"])
