@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import sys
 import time
 from collections.abc import Iterator
@@ -77,8 +78,13 @@ def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
-def imported_names(path: Path) -> Iterator[str]:
-    """Yields the full names that a module imports when it runs, at its top or later, but not for types only."""
+@functools.cache
+def imported_names(path: Path) -> tuple[str, ...]:
+    """Returns the full names that a module imports when it runs, at its top or later, but not for types only."""
+    return tuple(_imported_names(path))
+
+
+def _imported_names(path: Path) -> Iterator[str]:
     todo: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     while todo:
         node = todo.pop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,7 @@ def cited(docstring: str) -> list[int]:
     return [number for citation in citations for number in numbers_in(citation)]
 
 
+@functools.cache
 def docstrings_of_tests() -> dict[str, str]:
     """The docstring of every test function and class, by file and name."""
     return {

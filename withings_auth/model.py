@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from withings_auth.errors import ConfigurationError
 from withings_auth.record import TOKEN_PATH, corrupt, read_app, read_grant, write_record
@@ -62,7 +62,7 @@ class App:
 
     def to_record(self) -> str:
         """Returns the record to store under `app/<client_id>`."""
-        return write_record(asdict(self))
+        return write_record({name: getattr(self, name) for name in self.__slots__})
 
     @classmethod
     def from_record(cls, text: str) -> App:
@@ -134,7 +134,7 @@ class Grant:
 
     def to_record(self) -> str:
         """Returns the record to store under `token/<profile>`."""
-        return write_record(asdict(self))
+        return write_record({name: getattr(self, name) for name in self.__slots__})
 
     @classmethod
     def from_record(cls, text: str) -> Grant:
