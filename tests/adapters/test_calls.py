@@ -101,7 +101,7 @@ class TestRefusals:
         all_there = threading.Barrier(20)
 
         def refuse(_: Seen) -> Reply:
-            all_there.wait(10)
+            all_there.wait(60)
             return envelope(401)
 
         api.refuse = refuse

@@ -28,7 +28,7 @@ def test_a_few_lines_are_all_there_is(login: Login, api: Api, store: SecretStore
     session.auth = auth
     with session:
         assert session.get(api.url).json()["status"] == 0
-    assert requests.get(api.url, auth=auth, timeout=10).json()["status"] == 0
+    assert requests.get(api.url, auth=auth, timeout=60).json()["status"] == 0
     assert httpx.get(api.url, auth=BearerAuth(TokenSource(store=store))).json()["status"] == 0
 
 

@@ -138,13 +138,13 @@ def test_a_failure_is_reported_once_and_nothing_stays(home: Path, name: str, cod
     number = home / "number"
     Desk.wait_for(lambda: number.exists() and number.read_text().endswith("\n"))
     Desk.wait_for(lambda: not Path(f"/proc/{number.read_text().strip()}").exists())
-    assert told.acquire(timeout=5 if fails else 0.1) == fails
+    assert told.acquire(timeout=60 if fails else 0.1) == fails
     assert not told.acquire(blocking=False)
 
 
 @pytest.mark.parametrize(
     ("command", "seconds"),
-    [("true", 0.3), ("false", 0.3), ("sh -c 'sleep 30'", 0.3), ("sh -c 'sleep 30'", 0), ("true", 0), ("/nowhere", 0)],
+    [("true", 0.3), ("false", 0.3), ("sh -c 'sleep 90'", 0.3), ("sh -c 'sleep 90'", 0), ("true", 0), ("/nowhere", 0)],
 )
 def test_a_program_that_ends_leaves_quietly(command: str, seconds: float) -> None:
     """Statement 21: whether the browser has ended or not, Python has nothing to warn about, and does not wait."""
@@ -154,10 +154,10 @@ def test_a_program_that_ends_leaves_quietly(command: str, seconds: float) -> Non
         [sys.executable, "-X", "dev", "-W", "error", "-c", f"{program}; time.sleep({seconds})"],
         capture_output=True,
         check=False,
-        timeout=60,
+        timeout=80,
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
 
 
 def test_it_cannot_write_to_the_terminal(desk: Desk) -> None:

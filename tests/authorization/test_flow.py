@@ -177,7 +177,7 @@ def test_login_sync(desk: Desk, home: Path) -> None:
 
     def log_in(app: App | None = None) -> str:
         token = login_sync(
-            app, store=store, endpoints=desk.sandbox.endpoints, browser=VISITOR, tell=told.append, timeout=20
+            app, store=store, endpoints=desk.sandbox.endpoints, browser=VISITOR, tell=told.append, timeout=60
         )
         assert desk.canaries.plant("the access token", token.access_token)
         return token.userid

@@ -68,6 +68,6 @@ def test_the_browser_is_started_before_aiohttp_is_loaded(desk: Desk) -> None:
 def test_a_browser_that_does_not_come_is_noticed(desk: Desk) -> None:
     """Statement 20: if nobody visits the short address within ten seconds, the address is printed."""
     program = desk.cli.start("login", env={**desk.env, "BROWSER": "sh -c 'sleep 12' sh %s"})
-    program.stderr.expect("The browser has not come yet.", seconds=15)
+    program.stderr.expect("The browser has not come yet.")
     visit(program.stderr.line(r"^http\S+"))
     assert program.wait().returncode == 0

@@ -98,7 +98,7 @@ def test_https_gives_the_browser_our_own_address(another_desk: Desk) -> None:
     program, url = desk.start_with_browser("--listen", f"127.0.0.1:{desk.port}")
     assert url.startswith(f"http://127.0.0.1:{desk.port}/start/")
     parts = urlsplit(url)
-    with closing(http.client.HTTPConnection(parts.netloc, timeout=10)) as connection:
+    with closing(http.client.HTTPConnection(parts.netloc, timeout=60)) as connection:
         connection.request("GET", parts.path)
         answer = connection.getresponse()
         assert (answer.headers["Location"] or "").startswith(desk.sandbox.endpoints.authorize_url)

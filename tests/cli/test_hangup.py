@@ -64,7 +64,7 @@ def test_while_a_login_waits(desk: Desk) -> None:
     window = open_window(desk, "login", "--no-browser")
     window.stdout.expect("Waiting for you: ")
     window.type("\n")
-    assert window.wait(seconds=20).returncode == 129  # it would wait for 300 s
+    assert window.wait().returncode == 129  # it would wait for 300 s
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", desk.port))
 

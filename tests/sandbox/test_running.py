@@ -226,6 +226,6 @@ class TestWhatAClientNeeds:
 def _index_status(sandbox: Sandbox) -> int:
     """Opens the index page; returns the HTTP status."""
     address = urlsplit(sandbox.url).netloc
-    with contextlib.closing(http.client.HTTPConnection(address, timeout=30)) as connection:
+    with contextlib.closing(http.client.HTTPConnection(address, timeout=60)) as connection:
         connection.request("GET", "/")
         return connection.getresponse().status

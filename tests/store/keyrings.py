@@ -86,7 +86,7 @@ class SlowKeyring(MemoryKeyring):
 
     def happens(self, secret: str = "") -> None:  # noqa: ARG002  for subclasses
         if self.hangs:
-            self.go.wait(20)
+            self.go.wait(60)
 
 
 class PowerCut(Exception):

@@ -25,7 +25,8 @@ _FINE = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_
 
 def load_profile() -> None:
     """Makes all property-based tests steady, and in `make fuzz` thorough."""
-    settings.register_profile("steady", derandomize=True, deadline=None, database=None)
+    busy = [HealthCheck.too_slow]  # a busy machine takes its time
+    settings.register_profile("steady", derandomize=True, deadline=None, database=None, suppress_health_check=busy)
     settings.register_profile("long", deadline=None, print_blob=True)
     settings.load_profile("long" if LONG_RUN else "steady")
 

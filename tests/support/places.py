@@ -108,7 +108,7 @@ class Place:
                 self.end_headers()
                 half = len(reply.body) // 2 if reply.hold else 0
                 self.wfile.write(reply.body[:half])
-                if reply.hold is None or reply.hold.wait(5):
+                if reply.hold is None or reply.hold.wait(60):
                     self.wfile.write(reply.body[half:])
 
             do_GET = do_POST = do_PUT = handle_any  # noqa: N815  the library's names

@@ -93,7 +93,7 @@ class Outsider:
             env=os.environ | {"PYTHONPATH": "", "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,
             text=True,
-            timeout=110,
+            timeout=500,
             check=False,
         )
         assert report.exists(), ran.stdout + ran.stderr

@@ -154,7 +154,7 @@ class Scene:
             "Authorization": f"Bearer {grant.access_token}",
             "Content-Type": "application/x-www-form-urlencoded",
         }
-        connection = http.client.HTTPConnection(urlsplit(self.sandbox.url).netloc, timeout=10)
+        connection = http.client.HTTPConnection(urlsplit(self.sandbox.url).netloc, timeout=60)
         try:
             connection.request("POST", "/v2/user", form, headers)
             return bool(json.loads(connection.getresponse().read())["status"] == 0)

@@ -43,7 +43,7 @@ class FaultyKeyring(MemoryKeyring):
 
     def happens(self, secret: str = "") -> None:  # noqa: ARG002  only whether there is one matters
         if self.fault == "cannot be read":
-            assert self.go.wait(20)
+            assert self.go.wait(60)
 
     def set_password(self, service: str, username: str, password: str) -> None:
         match self.fault:
@@ -58,7 +58,7 @@ class FaultyKeyring(MemoryKeyring):
                 super().set_password(service, username, password)
                 raise KeyringLocked("it was locked meanwhile")
             case "hangs":
-                assert self.go.wait(20)
+                assert self.go.wait(60)
                 super().set_password(service, username, password)
             case _:
                 super().set_password(service, username, password)
@@ -153,7 +153,7 @@ class TestHanging:
         happened.append("landed")
         desk.keyring.go.set()
         for thread in threads:
-            thread.join(20)
+            thread.join(60)
         assert happened == ["landed", *["asked"] * 4]
         assert set(found) == {desk.scene.stored}
         assert len(desk.scene.sent) == 1

@@ -79,10 +79,10 @@ def test_sixteen_programs_of_sixteen_callers_cause_exactly_one_refresh(
     grant = log_in(scene, rejected=rejected)
     programs = [start(cli) for _ in range(PROGRAMS)]
     for program in programs:
-        program.stdout.line("ready", seconds=30)
+        program.stdout.line("ready", seconds=300)
     for program in programs:
         program.type(f"{grant.access_token if rejected else ''}\n")
-    ended = [program.wait(seconds=60) for program in programs]
+    ended = [program.wait(seconds=300) for program in programs]
     assert {(one.returncode, one.stderr) for one in ended} == {(0, "")}
     assert busy.counters.token_requests == busy.counters.refreshes == 1
     said = [line for one in ended for line in one.stdout.split()[1:]]
@@ -113,7 +113,7 @@ def test_a_crowd_under_every_combination_of_answers(
             grant = log_in(scene, rejected=rejected)
             before = scene.sandbox.counters
             program.type(f"{grant.access_token if rejected else ''}\n")
-            said = [program.stdout.line(seconds=30) for _ in range(FORKS * CALLERS + 1)]
+            said = [program.stdout.line(seconds=300) for _ in range(FORKS * CALLERS + 1)]
             after, stored = scene.sandbox.counters, scene.stored
             assert said == [crowd.told(stored.access_token)] * FORKS * CALLERS + ["over"]
             assert after.token_requests - before.token_requests == after.refreshes - before.refreshes == 1
@@ -132,7 +132,7 @@ def test_threads_whose_first_answer_is_of_no_use(everywhere: Combinations, fault
             together = threading.Barrier(THREADS)
 
             def ask(_: int, scene: Scene = scene, together: threading.Barrier = together) -> Grant:
-                together.wait(10)
+                together.wait(60)
                 return scene.renew()
 
             found = set(threads.map(ask, range(THREADS)))

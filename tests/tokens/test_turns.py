@@ -67,10 +67,10 @@ def in_the_way_of(
     thread = threading.Thread(target=acting, daemon=True)
     with store.lock(name, 5) as held:
         thread.start()
-        while watched.asked.get(timeout=20) not in {name, None}:  # None: they did it all without asking
+        while watched.asked.get(timeout=60) not in {name, None}:  # None: they did it all without asking
             pass
         yield held, came
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive()
 
 

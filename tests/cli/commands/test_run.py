@@ -105,7 +105,7 @@ class TestHowItEnds:
         program = desk.cli.start("run", "--", "bash", "-c", script, env=desk.env)
         program.stdout.line("ready")
         program.signal(signal.Signals[name])
-        finished = program.wait(seconds=10)
+        finished = program.wait()
         assert (finished.returncode, finished.stdout) == (9, f"ready\ngot {short}\n")
 
     def test_a_shell_sees_which_signal_ended_it(self, desk: Desk) -> None:
@@ -120,7 +120,7 @@ class TestHowItEnds:
         program = desk.cli.on_terminal("run", "--", "bash", "-c", script, env=desk.env)
         program.screen.line("ready")
         program.type("\x03")
-        finished = program.wait(seconds=10)
+        finished = program.wait()
         assert (finished.returncode, finished.screen.count("got it")) == (5, 1)
         assert "withings-auth" not in finished.screen
 

@@ -68,7 +68,7 @@ class Server:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
         socket.create_connection(self._listener.getsockname()[:2], timeout=5).close()
-        self._thread.join(5)
+        self._thread.join(60)
         for held in (self._listener, *self._open):
             held.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.provider.replies.answers import TOKENS, read, read_tokens
@@ -171,7 +171,6 @@ BODIES = st.binary() | (
 ).map(lambda content: json.dumps(content).encode())
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine takes its time
 @given(st.integers(100, 999), BODIES, st.none() | st.floats(0, 1e5), st.booleans())
 def test_reading_raises_for_nothing(http_status: int, body: bytes, retry_after: float | None, oversized: bool) -> None:
     """Whatever comes is a reply or a failure with a few harmless words."""

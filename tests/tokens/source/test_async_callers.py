@@ -35,7 +35,7 @@ class TestAnywhere:
         found: list[Token] = []
 
         async def main() -> None:
-            together.wait(10)
+            together.wait(60)
             found.extend(await asyncio.gather(*(source.token() for _ in range(10))))
 
         threads = [threading.Thread(target=lambda: asyncio.run(main())) for _ in range(2)]
