@@ -78,7 +78,7 @@ class TestOneConnection:
 
     def test_a_read_that_hangs_gives_the_lock_back(self, secret_service: SecretService) -> None:
         """Only a change that may still come keeps the lock."""
-        store = KeyringStore(state_directory(), patience_seconds=0.5)
+        store = KeyringStore(state_directory(), patience_seconds=5)
         assert store.load(TOKEN) == "text"
         secret_service.stop()
         with pytest.raises(StoreUnavailable, match="did not read"), store.lock(TOKEN, 5):
