@@ -212,7 +212,7 @@ def _named(text: str, desk: Desk, home: Path) -> str:
         text = text.replace(value, name)
     text = re.sub(r"synced (today|yesterday|\d+ days ago)", "synced LATELY", text)
     text = re.sub(r"sandbox-[0-9a-f]{40}\b", "TOKEN", text)
-    text = re.sub(r"\S+ \(process \d+\)", "PROGRAM", text)
+    text = re.sub(r"(\[pytest-xdist .*|\S+) \(process \d+\)", "PROGRAM", text)  # its title, with setproctitle
     text = re.sub(r"state=[\w-]{43}", "state=STATE", text)
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "DATE HH:MM", text)
     return re.sub(r"\b\d\d:\d\d\b", "HH:MM", text)
