@@ -108,6 +108,7 @@ class TestLeftovers:
         disk.failing["unlink"] = FileNotFoundError(errno.ENOENT, "gone")
         remove_leftovers(tmp_path / "file")
         assert disk.calls[-1] == "unlink"
+        remove_leftovers(tmp_path / "missing" / "file")
 
     def test_traces_name_what_they_belong_to(self, tmp_path: Path) -> None:
         """Notes, and half a file of any kind; each name once, sorted."""

@@ -224,7 +224,7 @@ def test_every_copy_is_removed(tmp_path: Path) -> None:
     """As other programs may have added some; a keyring that never ends is given up."""
 
     class Copies(MemoryKeyring):
-        copies = MOST_COPIES - 1
+        copies = MOST_COPIES
 
         def get_password(self, service: str, username: str) -> str | None:
             return f"{service} of {username}" if self.copies else None

@@ -287,6 +287,8 @@ def _delete(keyring: KeyringBackend, service: str) -> bool:
         if keyring.get_password(service, USERNAME) is None:
             return removed > 0
         keyring.delete_password(service, USERNAME)
+    if keyring.get_password(service, USERNAME) is None:
+        return True
     from withings_auth.store.backends import remedies
 
     raise StoreUnavailable("the keyring still holds a record after removing it", hint=remedies())

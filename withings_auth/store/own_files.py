@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LARGEST_BYTES = 64 * 1024
-_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
 
 class Unusual(Exception):
@@ -31,7 +30,8 @@ def read_own(path: str, *, places: int = 2, others_may_not: int = 0o077, follow:
             _check(os.stat(place, follow_symlinks=follow), S_ISDIR, others_may_not)  # noqa: PTH116  as above
         # Before it is opened, which a device may notice.
         _check(os.stat(path, follow_symlinks=follow), S_ISREG, others_may_not)  # noqa: PTH116  as above
-        descriptor = os.open(path, _FLAGS | (0 if follow else getattr(os, "O_NOFOLLOW", 0)))
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+        descriptor = os.open(path, flags | (0 if follow else getattr(os, "O_NOFOLLOW", 0)))
     except FileNotFoundError:
         return None
     with os.fdopen(descriptor, "rb") as file:
