@@ -94,6 +94,7 @@ ROOMS = {
         modules=("store/keyring_store.py", "store/keyring_calls.py", "store/backends.py"),
         quick=(
             "tests/store/test_backend_words.py",
+            "tests/store/test_choosing.py",
             "tests/store/test_keyring_calls.py",
             "tests/store/test_keyring_failures.py",
             "tests/store/test_keyring_index.py",
@@ -113,7 +114,12 @@ ROOMS = {
     ),
     "secret service": Room(
         modules=("store/secret_service.py", "store/session_bus.py", "store/fast_lane.py"),
-        quick=("tests/store/test_backend_words.py", "tests/store/test_fast_lane.py"),
+        quick=(
+            "tests/store/test_backend_words.py",
+            "tests/store/test_connecting.py",
+            "tests/store/test_fast_words.py",
+            "tests/store/test_fast_lane.py",
+        ),
         wider=(
             "tests/store/test_session_bus.py",
             "tests/store/test_keyring_connection.py",

@@ -11,6 +11,7 @@ import pytest
 from keyring.backends.chainer import ChainerBackend
 from keyring.backends.fail import Keyring as FailKeyring
 from keyring.backends.macOS import Keyring as Keychain
+from keyring.backends.Windows import WinVaultKeyring
 from keyring.errors import KeyringLocked, NoKeyringError
 
 from tests.store.keyrings import MemoryKeyring
@@ -55,6 +56,7 @@ def test_silence_has_two_reasons() -> None:
     ("keyring", "description", "protects", "replaces", "most"),
     [
         (Keychain, "the macOS Keychain", True, True, None),
+        (WinVaultKeyring, "the Windows Credential Manager", True, False, 2560),
         (MemoryKeyring, "the keyring tests.store.keyrings.MemoryKeyring", False, False, None),
         (FailKeyring, "the keyring keyring.backends.fail.Keyring", False, False, None),
     ],
@@ -79,6 +81,10 @@ def test_only_an_empty_chain_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(ChainerBackend, "backends", chain)
         assert backends._forgets(ChainerBackend()) is (chain == [])  # type: ignore[no-untyped-call]
     assert backends._forgets(MemoryKeyring()) is False
+
+
+def test_systemd_keeps_the_bus_of_each_user_in_its_place() -> None:
+    assert Path("/run/user") == session_bus.USER_RUNTIME_DIRECTORIES
 
 
 class TestBus:
