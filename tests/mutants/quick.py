@@ -67,10 +67,10 @@ class Session:
         return _Reach(session.items, json.loads(record.read_text(encoding="utf-8")))
 
     def _tasks(self, session: pytest.Session, reach: _Reach) -> Iterator[Task]:
+        names = [f"{self._package}/{mutant.module}".removesuffix(".py").replace("/", ".") for mutant in self._mutants]
+        modules = [importlib.import_module(name) for name in names]  # so that all their functions are there
         functions = [found for found in gc.get_objects() if isinstance(found, FunctionType)]
-        for index, mutant in enumerate(self._mutants):
-            name = f"{self._package}/{mutant.module}".removesuffix(".py").replace("/", ".")
-            module = importlib.import_module(name)
+        for index, (mutant, module) in enumerate(zip(self._mutants, modules, strict=True)):
             items = reach.items(str(module.__file__), mutant.function)
             exchange = _exchange(mutant, module, functions) if items else []
             if exchange:

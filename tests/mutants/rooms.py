@@ -100,6 +100,7 @@ ROOMS = {
             "tests/store/test_keyring_index.py",
             "tests/store/test_keyring_late.py",
             "tests/store/test_keyring_state.py",
+            "tests/store/test_lanes.py",
             "tests/store/test_fast_lane.py::TestReading",
             "tests/store/test_file_system.py",
             "tests/store/test_safety.py",

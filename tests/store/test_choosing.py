@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from keyring import backend as keyring_backend
 from tests.store.keyrings import MemoryKeyring
 from withings_auth.errors import StoreUnavailable
 from withings_auth.store import backends, secret_service
-from withings_auth.store.backends import find_backend, reasons_against_others, remedies
+from withings_auth.store.backends import Backend, find_backend, reasons_against_others, remedies
 from withings_auth.store.secret_service import SecretServiceConnection
 
 DESKTOP = "the keyring of this desktop (Secret Service)"
@@ -24,6 +25,8 @@ SECRET_SERVICE = "keyring.backends.SecretService.Keyring"
 CLASSES = {"SecretService": "Keyring", "libsecret": "Keyring", "kwallet": "DBusKeyring"}
 ADDRESS = "unix:path=/of/this/user"
 REFUSED = "tests.store.keyrings.MemoryKeyring: not known to protect its records; used only if PYTHON_KEYRING_BACKEND"
+
+NEVER_CHOSEN = ("null", "fail", "chainer", "macOS")
 
 Install = Callable[..., None]
 
@@ -43,7 +46,7 @@ def _nothing_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert home.exists()
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.delenv("PYTHON_KEYRING_BACKEND", raising=False)
-    others = [stand_in("keyring.backends.null", "Keyring"), stand_in("keyring.backends.macOS", "Keyring")]
+    others = [stand_in(f"keyring.backends.{name}", "Keyring") for name in NEVER_CHOSEN]
     monkeypatch.setattr(keyring_backend, "get_all_keyring", lambda: [MemoryKeyring(), *(other() for other in others)])
     set_address(monkeypatch, None)
 
@@ -95,6 +98,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ("priorities", "description", "reasons"),
     [
         ((5, 4.8, 4.9), DESKTOP, ["kwallet: lower priority", "libsecret: lower priority"]),
+        ((5, 5, 4.9), DESKTOP, ["libsecret: lower priority", "kwallet: lower priority"]),
         ((5, 4.8, 5.1), "KWallet", ["SecretService: lower priority", "libsecret: lower priority"]),
         (("no\x1bbus", 4.8, "none"), DESKTOP, ["SecretService: no\\x1bbus", "kwallet: none"]),
     ],
@@ -115,6 +119,11 @@ def test_the_best_is_chosen(
         assert (connected.func, connected.args) == (SecretServiceConnection, (None,))
 
 
+def test_one_is_neither_named_nor_suspicious_unless_it_says_so() -> None:
+    made = Backend(keyring=MemoryKeyring(), description="it", replaces_by_deleting=False)
+    assert made == replace(made, named=False, protects=True)
+
+
 def test_without_any_each_is_named(install: Install) -> None:
     install(SecretService="a", libsecret="b", kwallet="")
     with pytest.raises(StoreUnavailable) as failed:
@@ -122,9 +131,16 @@ def test_without_any_each_is_named(install: Install) -> None:
     assert str(failed.value).startswith(
         f"no usable keyring: SecretService: a; libsecret: b; kwallet: RuntimeError; {REFUSED}"
     )
-    assert "null" not in str(failed.value)
-    assert "macOS" not in str(failed.value)
+    assert not any(f"keyring.backends.{name}" in str(failed.value) for name in NEVER_CHOSEN)
     assert failed.value.hint == remedies()
+
+
+def test_each_system_has_its_own(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(SecretService=5, libsecret=4.8, kwallet=4.9)
+    keychain = stand_in("keyring.backends.macOS", "Keyring", priority=5)
+    monkeypatch.setitem(sys.modules, "keyring.backends.macOS", SimpleNamespace(Keyring=keychain))
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert find_backend().description == "the macOS Keychain"
 
 
 class TestBusOfTheUser:

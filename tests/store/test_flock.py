@@ -8,6 +8,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+import filelock
 import pytest
 
 from withings_auth.store import flock, lock_on_windows
@@ -27,6 +28,29 @@ def test_each_way_keeps_the_other_out(tmp_path: Path, first: Acquire, second: Ac
     release()
     second(tmp_path / "lock", 0)()
     assert stat.S_IMODE((tmp_path / "lock").stat().st_mode) == 0o600
+
+
+def test_filelock_is_asked_for_a_real_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that any thread can release, though it fails; never one that stays when its holder is killed."""
+    calls: list[object] = []
+
+    class Lock:
+        def __init__(self, path: Path, **options: object) -> None:
+            calls.append((path, options))
+
+        def acquire(self, *, poll_interval: float) -> None:
+            calls.append(poll_interval)
+
+        def release(self) -> None:
+            calls.append("release")
+            raise OSError
+
+    monkeypatch.setattr(filelock, "FileLock", Lock)
+    release = lock_on_windows.acquire(tmp_path / "lock", 0.5)
+    real = {"fallback_to_soft": False, "preserve_lock_file": True, "thread_local": False}
+    assert calls == [(tmp_path / "lock", {"timeout": 0.5, "mode": 0o600, **real}), 0.01]
+    release()
+    assert calls[2:] == ["release"]
 
 
 def test_a_file_that_is_removed_just_now_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

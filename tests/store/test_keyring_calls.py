@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from functools import partial
@@ -83,6 +84,21 @@ def test_a_block_has_one_connection_and_closes_it(tmp_path: Path, desktop: Deskt
     desktop.log.clear()
     store.load(TOKEN)
     assert desktop.log == ["connect", "call", "close"]
+
+
+def test_a_forked_child_makes_its_calls_in_a_thread_of_its_own(tmp_path: Path, desktop: Desktop) -> None:
+    """And over its own connection; its parent has the others."""
+    store = open_store(tmp_path, desktop)
+    with together(store):
+        store.load(TOKEN)
+        desktop.log.clear()
+        child = os.fork()
+        if child == 0:
+            try:
+                store.load(TOKEN)
+            finally:
+                os._exit(0 if desktop.log == ["close", "connect", "call"] else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 BROKEN = ConnectionResetError("gone")
@@ -227,7 +243,8 @@ def test_every_copy_is_removed(tmp_path: Path) -> None:
         copies = MOST_COPIES
 
         def get_password(self, service: str, username: str) -> str | None:
-            return f"{service} of {username}" if self.copies else None
+            assert (service, username) == (SERVICE, "withings-auth")
+            return "text" if self.copies else None
 
         def delete_password(self, service: str, username: str) -> None:
             assert self.get_password(service, username)
