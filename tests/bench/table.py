@@ -53,7 +53,9 @@ def in_unit(found: Measured) -> str:
     """Returns an amount in a suitable unit."""
     if found.what.startswith("memory"):
         return f"{found.amount / _MEGABYTE:.1f} MB"
-    return f"{found.amount * 1e6:.2f} µs" if found.amount < 1e-3 else f"{found.amount * 1e3:.1f} ms"
+    if found.amount < 1e-3:
+        return f"{found.amount * 1e6:.2f} µs"
+    return f"{found.amount * 1e3:.1f} ms" if found.amount < 1 else f"{found.amount:.2f} s"
 
 
 def markdown(everything: Sequence[Measured], today: dt.date) -> str:
@@ -63,8 +65,7 @@ def markdown(everything: Sequence[Measured], today: dt.date) -> str:
         what, *details = found.what.split(", ")
         kind = SECRET_SERVICE if SECRET_SERVICE in details else FILES
         named = " ".join([*(detail for detail in details if detail != kind), in_unit(found)])
-        budgets = BUDGETS[found.what]
-        ratios = (f"{ratio:.2f} of {against} (≤ {budgets[against]:g})" for against, ratio in found.ratios.items())
+        ratios = (f"{ratio:.2f} of {against}" for against, ratio in found.ratios.items())
         rows.setdefault(what, {SECRET_SERVICE: [], FILES: []})[kind].append(f"{named}: {', '.join(ratios)}")
     described = ", ".join(f"{name} {version}" for name, version in versions().items())
     lines = [
