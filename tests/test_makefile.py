@@ -62,7 +62,7 @@ def test_the_oldest_versions_are_installed_whole(home: Path) -> None:
     programs.mkdir(parents=True)
     put(programs / "python", f'[ "$1" = -c ] && exec {sys.executable} "$@"; printf "%s\\n" "$@"')
     put(programs / "pytest", "true")
-    command = ["make", "test-oldest", "MAKE=true", f"OLDEST={programs.parent}"]
+    command = ["make", "--no-print-directory", "test-oldest", "MAKE=true", f"OLDEST={programs.parent}"]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     installed = done.stdout.partition("-qq\n")[2].split()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -61,6 +61,7 @@ async def play(steps: list[str]) -> None:
     noticed: list[Reason] = []
     reopened: list[bool] = []
     pending = Pending(new_request(), noticed.append, reopened.append)
+    pending.admit()
     taken: object = None
     waiting: list[asyncio.Task[Page]] = []
     settled = False
