@@ -107,11 +107,6 @@ ROOMS = {
             "tests/store/test_windows_limit.py",
             "tests/test_platforms.py",
         ),
-        wider=(
-            "tests/store/test_backends.py",
-            "tests/store/test_keyring_connection.py",
-            "tests/store/test_promises.py",
-        ),
     ),
     "secret service": Room(
         modules=("store/secret_service.py", "store/session_bus.py", "store/fast_lane.py"),
@@ -120,11 +115,6 @@ ROOMS = {
             "tests/store/test_connecting.py",
             "tests/store/test_fast_words.py",
             "tests/store/test_fast_lane.py",
-        ),
-        wider=(
-            "tests/store/test_session_bus.py",
-            "tests/store/test_keyring_connection.py",
-            "tests/store/test_secret_service.py",
         ),
     ),
 }

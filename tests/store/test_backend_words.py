@@ -15,7 +15,7 @@ from keyring.backends.Windows import WinVaultKeyring
 from keyring.errors import KeyringLocked, NoKeyringError
 
 from tests.store.keyrings import MemoryKeyring
-from withings_auth.store import backends, open_named_store, session_bus
+from withings_auth.store import backends, open_named_store, own_files, session_bus
 from withings_auth.store.backends import described, failure, find_backend, silence_hint, tells, unlock_hint
 from withings_auth.store.fast_lane import _is_usable
 from withings_auth.store.keyring_store import KeyringStore
@@ -155,6 +155,23 @@ def test_the_fast_lane_is_used_only_if_keyring_would_look_there(
     stamp.write_text("Secret Service")
     stamp.chmod(0o644)
     assert not _is_usable(str(home), "token/default", environ)
+
+
+def test_the_fast_lane_is_not_used_beside_settings_of_keyring_or_if_the_disk_fails(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_files, "read_own", lambda _: "Secret Service")
+    assert _is_usable("state", "token/default", {})
+    with monkeypatch.context() as patch:
+
+        def fail(_: str) -> str:
+            raise OSError
+
+        patch.setattr(own_files, "read_own", fail)
+        assert not _is_usable("state", "token/default", {})
+    (home / ".config/python_keyring").mkdir(parents=True)
+    (home / ".config/python_keyring/keyringrc.cfg").touch()
+    assert not _is_usable("state", "token/default", {})
 
 
 @pytest.mark.parametrize(("on_a_terminal", "seconds"), [(True, 60), (False, 10)])

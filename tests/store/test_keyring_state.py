@@ -65,6 +65,16 @@ def test_what_cannot_be_looked_at_hides_no_record(state: Path, monkeypatch: pyte
     assert store.load(TOKEN) == "text"
 
 
+def test_an_index_that_others_could_have_emptied_is_refused(state: Path) -> None:
+    store = Keyrings(state)()
+    save_record(store, TOKEN, "text")
+    (state / f"{TOKEN}.stamp").unlink()
+    assert store.names() == []
+    (state / "token").chmod(0o770)
+    with pytest.raises(StoreUnavailable, match=f"^{state}/token is not safe for locks: other users have access"):
+        store.names()
+
+
 def test_a_link_has_a_way_out(state: Path) -> None:
     store = Keyrings(state)()
     save_record(store, TOKEN, "text")
