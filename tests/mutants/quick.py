@@ -67,7 +67,8 @@ class Session:
         return _Reach(session.items, json.loads(record.read_text(encoding="utf-8")))
 
     def _tasks(self, session: pytest.Session, reach: _Reach) -> Iterator[Task]:
-        names = [f"{self._package}/{mutant.module}".removesuffix(".py").replace("/", ".") for mutant in self._mutants]
+        paths = [f"{self._package}/{mutant.module}" for mutant in self._mutants]
+        names = [path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in paths]
         modules = [importlib.import_module(name) for name in names]  # so that all their functions are there
         functions = [found for found in gc.get_objects() if isinstance(found, FunctionType)]
         for index, (mutant, module) in enumerate(zip(self._mutants, modules, strict=True)):

@@ -68,13 +68,17 @@ ROOMS = {
         ),
     ),
     "file store": Room(
-        modules=("store/file_store.py", "store/lock.py", "store/flock.py", "store/lock_on_windows.py"),
+        modules=(
+            *("store/__init__.py", "store/file_store.py"),
+            *("store/lock.py", "store/flock.py", "store/lock_on_windows.py"),
+        ),
         quick=(
             "tests/store/test_file_store.py",
             "tests/store/test_file_system.py",
             "tests/store/test_flock.py",
             "tests/store/test_held_file.py",
             "tests/store/test_lock.py",
+            "tests/store/test_opening.py",
         ),
         wider=("tests/store/test_file_crash.py", "tests/store/test_lock_release.py", "tests/store/test_promises.py"),
     ),

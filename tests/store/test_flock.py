@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import fcntl
 import os
+import runpy
 import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import filelock
 import pytest
 
-from withings_auth.store import flock, lock_on_windows
+from withings_auth.store import flock, lock, lock_on_windows
 
 Acquire = Callable[[Path, float], Callable[[], None]]
 WAYS: list[Acquire] = [flock.acquire, lock_on_windows.acquire]
@@ -28,6 +30,15 @@ def test_each_way_keeps_the_other_out(tmp_path: Path, first: Acquire, second: Ac
     release()
     second(tmp_path / "lock", 0)()
     assert stat.S_IMODE((tmp_path / "lock").stat().st_mode) == 0o600
+
+
+def test_only_windows_locks_with_filelock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There, `flock` cannot even be loaded."""
+    assert runpy.run_path(lock.__file__)["acquire"] is flock.acquire
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert runpy.run_path(lock.__file__)["acquire"] is lock_on_windows.acquire
+    with pytest.raises(AssertionError):
+        runpy.run_path(flock.__file__)
 
 
 def test_filelock_is_asked_for_a_real_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
