@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.logins import new_request
 from withings_auth.authorization.callback import (
     Expectation,
     Granted,
@@ -17,6 +18,7 @@ from withings_auth.authorization.callback import (
     Refused,
     StartVisited,
     Verdict,
+    expected_by,
     judge,
 )
 
@@ -36,6 +38,18 @@ def verdict(target: str = TRUE, *, method: str = "GET", host: str | None = "loca
     named = [("Host", host)] if host is not None else []
     others = [(name.replace("_", "-"), value) for name, value in headers.items()]
     return judge(EXPECTED, HttpRequest(method=method, target=target, headers=(*named, *others)))
+
+
+def test_what_a_login_expects() -> None:
+    """Its own addresses and state, and Withings as the issuer."""
+    request = new_request()
+    assert expected_by(request) == Expectation(
+        hosts=EXPECTED.hosts,
+        path="/",
+        start_path=request.start_path,
+        state=request.state,
+        issuer="https://account.withings.com",
+    )
 
 
 def test_the_true_callback_is_granted() -> None:

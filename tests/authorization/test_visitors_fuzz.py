@@ -10,31 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.fuzzing import tries
-from withings_auth.authorization.addresses import resolve_addresses
+from tests.support.logins import new_request
 from withings_auth.authorization.callback import Granted, HttpRequest, Reason, Refused
-from withings_auth.authorization.options import LoginOptions, LoginRequest
 from withings_auth.authorization.pages import Page, Text, page
 from withings_auth.authorization.pending import Pending
-from withings_auth.model import App, Endpoints
-from withings_auth.store.memory_store import MemoryStore
 
 CODES = {"first": "c0de1" * 8, "second": "c0de2" * 8}
 DONE = page(Text.ENDED)
-
-
-def new_request() -> LoginRequest:
-    """A login as the flow begins it."""
-    app = App(client_id="c", client_secret="s")
-    return LoginRequest(
-        options=LoginOptions(app),
-        app=app,
-        client_id_place="",
-        profile="default",
-        usual_profile="default",
-        store=MemoryStore(),
-        endpoints=Endpoints(),
-        addresses=resolve_addresses(app.redirect_uri, None),
-    )
 
 
 def asked(target: str, method: str = "GET") -> HttpRequest:

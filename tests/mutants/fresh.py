@@ -19,7 +19,10 @@ import pytest
 from tests.mutants.forks import Task, run_all
 from tests.mutants.mutate import Mutant
 
-OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "pytest_timeout")
+OPTIONS = (
+    *("-x", "-q", "-p", "no:cacheprovider", "-p", "pytest_timeout", "-p", "_hypothesis_pytestplugin"),
+    *("-o", "tmp_path_retention_policy=none"),  # thousands of homes would take minutes to delete at the end
+)
 PRELOADED = ("asyncio", "aiohttp", "hypothesis", "logging.handlers", "yarl")
 
 

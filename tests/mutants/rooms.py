@@ -40,6 +40,7 @@ ROOMS = {
             "tests/provider/test_refused_calls.py",
             "tests/provider/test_masking.py",
             "tests/provider/test_calls.py",
+            "tests/adapters/test_rules.py",
         ),
         wider=("tests/provider/test_signed.py", "tests/provider/test_check.py"),
     ),

@@ -187,6 +187,13 @@ def test_the_envelope_is_the_whole_answer(body: bytes, whole: object) -> None:
     assert read_envelope(Answer(http_status=200, body=body)) == whole
 
 
+@pytest.mark.parametrize(("lists", "body", "envelope"), [(97, True, True), (98, True, False), (99, False, False)])
+def test_a_hundred_levels_are_the_most(lists: int, body: bool, envelope: bool) -> None:
+    """The number is on the last; the body is one level above the lists, and the envelope one more."""
+    answer = Answer(http_status=200, body=b'{"status": 0, "body": {"x": ' + b"[" * lists + b"1" + b"]" * lists + b"}}")
+    assert (not isinstance(read_body(answer), Failure), read_envelope(answer) is not None) == (body, envelope)
+
+
 @pytest.mark.parametrize(
     ("answer", "kind", "said"),
     [

@@ -85,14 +85,9 @@ def test_a_refused_import() -> None:
     assert lost.hint.startswith("import the file again before that time; check the network")
 
 
-@pytest.mark.parametrize(
-    ("error", "message"),
-    [
-        (code_error(AnswerLost(why="closed")), "there was no complete answer from Withings: closed"),
-        (call_error(refused(None, "", FailureKind.UNAVAILABLE)), "Withings is not available"),
-        (call_error(wait(12.0)), "Withings asks to wait (status 601: no)"),
-        (call_error(wait(12.1)), "Withings asks to wait 13 s (status 601: no)"),
-    ],
-)
-def test_a_failure_of_few_words(error: WithingsAuthError, message: str) -> None:
-    assert str(error) == message
+def test_a_failure_of_few_words() -> None:
+    """How long to wait is told from 13 seconds on; a shorter wait is over before anybody has read it."""
+    assert str(code_error(AnswerLost(why="closed"))) == "there was no complete answer from Withings: closed"
+    assert str(call_error(refused(None, "", FailureKind.UNAVAILABLE))) == "Withings is not available"
+    assert str(call_error(wait(12.0))) == "Withings asks to wait (status 601: no)"
+    assert str(call_error(wait(12.1))) == "Withings asks to wait 13 s (status 601: no)"

@@ -15,9 +15,12 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from tests.support.stores import save_record
 from tests.support.visitor import LastPage, visit
-from withings_auth.model import ALL_SCOPES, App, Grant
+from withings_auth.authorization.addresses import resolve_addresses
+from withings_auth.authorization.options import LoginOptions, LoginRequest
+from withings_auth.model import ALL_SCOPES, App, Endpoints, Grant
 from withings_auth.sandbox import Sandbox, Switches
 from withings_auth.store.file_store import FileStore
+from withings_auth.store.memory_store import MemoryStore
 from withings_auth.store.records import app_name, token_name
 
 if TYPE_CHECKING:
@@ -86,6 +89,21 @@ class PendingLogin:
     def wait(self, seconds: float = 60) -> Finished:
         """Waits until the process has ended."""
         return self.program.wait(seconds=seconds)
+
+
+def new_request() -> LoginRequest:
+    """Returns a login at the real Withings as the flow begins it."""
+    app = App(client_id="c", client_secret="s")
+    return LoginRequest(
+        options=LoginOptions(app),
+        app=app,
+        client_id_place="",
+        profile="default",
+        usual_profile="default",
+        store=MemoryStore(),
+        endpoints=Endpoints(),
+        addresses=resolve_addresses(app.redirect_uri, None),
+    )
 
 
 def consent(authorize_url: str, *, person: int = 1) -> str:
@@ -239,6 +257,7 @@ __all__ = [
     "Sandbox",
     "Switches",
     "consent",
+    "new_request",
     "parse_response",
     "set_up_desk",
 ]

@@ -154,7 +154,8 @@ class TestSecret:
             app_name(scene.sandbox.client_id),
             App(client_id=scene.sandbox.client_id, client_secret="the-old-one").to_record(),
         )
-        assert scene.works(scene.renew(secret_for=lambda _: scene.sandbox.client_secret))
+        secrets = {scene.sandbox.client_id: scene.sandbox.client_secret}
+        assert scene.works(scene.renew(secret_for=lambda grant: secrets[grant.client_id]))
 
     def test_no_secret_anywhere_is_an_error_before_any_request(self, scene: Scene) -> None:
         scene.log_in()
