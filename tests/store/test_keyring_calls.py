@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from keyring.errors import InitError, KeyringLocked
 
-from tests.store.keyrings import MemoryKeyring, SlowKeyring
+from tests.store.keyrings import FailingKeyring, MemoryKeyring, SlowKeyring
 from tests.support.stores import clear_record, save_record
 from tests.support.waiting import wait_until
 from withings_auth import threads
@@ -70,7 +71,8 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def open_store(state: Path, keyring: MemoryKeyring, **options: Any) -> KeyringStore:
     connect = keyring.connect if isinstance(keyring, Desktop) else None
-    backend = Backend(keyring=keyring, description="the desktop", replaces_by_deleting=False, connect=connect)
+    unconnected = FailingKeyring(lambda _: AssertionError("not over the connection")) if connect else keyring
+    backend = Backend(keyring=unconnected, description="the desktop", replaces_by_deleting=False, connect=connect)
     return KeyringStore(state, choose=lambda: backend, **options)
 
 
@@ -83,6 +85,29 @@ def test_a_block_has_one_connection_and_closes_it(tmp_path: Path, desktop: Deskt
     assert desktop.log == ["connect", "call", "call", "call", "close"]
     desktop.log.clear()
     store.load(TOKEN)
+    assert desktop.log == ["connect", "call", "close"]
+
+
+@pytest.mark.parametrize("threads_start", [True, False])
+def test_calls_are_made_in_a_thread_of_their_own_if_one_can_be_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads_start: bool
+) -> None:
+    """The connection is closed either way."""
+
+    class Watched(Desktop):
+        def happens(self, secret: str = "") -> None:
+            names.append(threading.current_thread().name)
+            super().happens(secret)
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    names: list[str] = []
+    desktop = Watched()
+    if not threads_start:
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert open_store(tmp_path, desktop).load(TOKEN) is None
+    assert names == ["withings-auth keyring" if threads_start else threading.current_thread().name]
     assert desktop.log == ["connect", "call", "close"]
 
 

@@ -42,6 +42,7 @@ USES: dict[str, Callable[[SecretStore, HeldName], object]] = {
     "save": lambda _, held: held.save(RECORD),
     "clear": lambda _, held: held.clear(),
 }
+DOING = {"load": "read", "save": "save", "clear": "remove"}
 every_use = pytest.mark.parametrize("use", USES.values(), ids=USES)
 
 
@@ -80,6 +81,13 @@ class TestFailing:
         assert str(failed.value).isprintable()
         assert failed.value.hint
         assert type(failed.value.__cause__) is type(make(""))
+
+    @pytest.mark.parametrize(("name", "doing"), DOING.items())
+    def test_it_is_said_what_failed(self, tmp_path: Path, name: str, doing: str) -> None:
+        store = Keyrings(tmp_path, FailingKeyring(lambda _: RuntimeError("odd")))()
+        with pytest.raises(StoreUnavailable) as failed, store.lock(TOKEN, 1) as held:
+            USES[name](store, held)
+        assert str(failed.value) == f"the test's keyring failed to {doing} a record: odd"
 
     def test_a_keyrings_own_time_out_is_not_taken_for_a_call_that_still_runs(self, tmp_path: Path) -> None:
         """A call that raised a TimeoutError has ended: the next one is made."""
@@ -218,8 +226,8 @@ class TestHanging:
         store = Keyrings(tmp_path, keyring, patience_seconds=3)()
         began = time.monotonic()
         with store.lock(TOKEN, 1) as held:
-            for use in USES.values():
-                with pytest.raises(StoreUnavailable):
+            for name, use in USES.items():
+                with pytest.raises(StoreUnavailable, match=f"the test's keyring did not {DOING[name]} a record within"):
                     use(store, held)
         assert time.monotonic() - began < 8.5
         keyring.go.set()
