@@ -155,10 +155,10 @@ def test_the_table_of_the_readme_is_a_real_one(home: Path) -> None:
     named = dict(entry.rsplit(" ", 1) for entry in " ".join(paragraph.split()).split(", "))
     assert named.keys() | {"GNOME Keyring"} == versions().keys() | {"GNOME Keyring"}
     readme = home / "README.md"
-    readme.write_text(README)
+    readme.write_text(README, encoding="utf-8")
     put_into(readme, table)
     before, _, rest = README.partition("Measured on 20")
-    assert readme.read_text() == before + table + rest[rest.index("\n### ") :]
+    assert readme.read_text(encoding="utf-8") == before + table + rest[rest.index("\n### ") :]
     with pytest.raises(SystemExit, match="has 0 tables"):
         put_into(PINS, table)
 

@@ -91,8 +91,8 @@ def versions() -> Mapping[str, str]:
 
 def put_into(readme: Path, table: str) -> None:
     """Replaces the table in the file."""
-    text = readme.read_text()
+    text = readme.read_text(encoding="utf-8")
     changed, number = _TABLE.subn(lambda _: table, text)
     if number != 1:
         raise SystemExit(f"{readme} has {number} tables that begin with “Measured on”")
-    readme.write_text(changed)
+    readme.write_text(changed, encoding="utf-8")
