@@ -81,7 +81,6 @@ ROOMS = {
             "tests/store/test_lock.py",
             "tests/store/test_opening.py",
         ),
-        wider=("tests/store/test_file_crash.py", "tests/store/test_lock_release.py", "tests/store/test_promises.py"),
     ),
     "records": Room(
         modules=("record.py", "store/memory_store.py", "store/ownership.py", "store/records.py", "store/base.py"),
