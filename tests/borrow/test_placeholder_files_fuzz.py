@@ -69,17 +69,18 @@ def places(home: Path) -> Places:
     return Places(directory=kept / "x" / "default", home=home, lock=kept / "x.lock", is_ours=True)
 
 
-def refresh_tokens(value: Any, name: str = "") -> Iterator[str]:
-    """Every text under a name like that of a refresh token."""
-    match value:
-        case dict():
-            for inner, one in value.items():
-                yield from refresh_tokens(one, inner)
-        case list():
-            for one in value:
-                yield from refresh_tokens(one, name)
-        case str() if value and re.search("refresh_?token", name, re.IGNORECASE):
-            yield value
+def refresh_tokens(content: Any) -> Iterator[str]:
+    """Every text under a name like that of a refresh token, however deep it is."""
+    left = [("", content)]
+    while left:
+        name, value = left.pop()
+        match value:
+            case dict():
+                left.extend(value.items())
+            case list():
+                left.extend((name, one) for one in value)
+            case str() if value and re.search("refresh_?token", name, re.IGNORECASE):
+                yield value
 
 
 def content_of(text: str) -> Any:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.visitor import VISITOR
+from tests.support.waiting import wait_until
+from withings_auth.config.places import state_place
 
 if TYPE_CHECKING:
     from tests.support.keyring_daemon import Bus, SecretService
@@ -72,6 +74,7 @@ def test_a_keyring_that_is_locked_during_the_login(desk: Desk, secret_service: S
     """Statement 19: a failed save is no success, neither on the page nor in the exit code."""
     use_keyring(desk, secret_service)
     login = desk.start()
+    wait_until((Path(state_place()) / f"app/{desk.sandbox.client_id}.stamp").exists)  # the app is saved
     secret_service.lock()
     page = login.allow()
     assert page.http_status == 500
