@@ -79,7 +79,7 @@ def test_a_named_keyring_has_no_others_beside_it(monkeypatch: pytest.MonkeyPatch
 def test_only_an_empty_chain_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     for chain in ([], [MemoryKeyring()]):
         monkeypatch.setattr(ChainerBackend, "backends", chain)
-        assert backends._forgets(ChainerBackend()) is (chain == [])  # type: ignore[no-untyped-call]
+        assert backends._forgets(ChainerBackend()) is (chain == [])  # type: ignore[no-untyped-call]  # keyring's
     assert backends._forgets(MemoryKeyring()) is False
 
 

@@ -49,7 +49,7 @@ def test_any_other_name_is_an_error(home: Path, name: str) -> None:
     assert home.exists()
     for place, options in (("store", {}), ("WITHINGS_AUTH_STORE", {"place": "WITHINGS_AUTH_STORE"})):
         with pytest.raises(ConfigurationError) as refused:
-            open_named_store(name, Path("unused"), **options)  # type: ignore[arg-type]
+            open_named_store(name, Path("unused"), **options)  # type: ignore[arg-type]  # from a table
         shown = name.replace("\0", "\\x00")
         assert str(refused.value) == f"{place} is “{shown}”, not a store"
         assert refused.value.hint.startswith("a store is “keyring”, or “file:” and an absolute directory")

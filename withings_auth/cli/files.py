@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from withings_auth.cli.ui.signals import noticing_signals
+from withings_auth.cli.ui.signals import waking_for_signals
 from withings_auth.cli.ui.terminal import PROGRAM
 from withings_auth.errors import ConfigurationError
 from withings_auth.store.files import LARGEST_FILE_BYTES, NotPlain, read_plain, refuse_larger
@@ -36,7 +36,7 @@ def shown(name: str) -> str:
 
 def read_stdin(most_bytes: int) -> bytes:
     """Returns the beginning of standard input, which is empty if it was closed. Raises `OSError`."""
-    with noticing_signals():
+    with waking_for_signals():
         return sys.stdin.buffer.read(most_bytes) if sys.stdin is not None else b""
 
 

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from withings_auth.cli.ui.signals import noticing_signals
+from withings_auth.cli.ui.signals import waking_for_signals
 
 
 def test_a_signal_that_comes_just_before_a_read_is_noticed() -> None:
@@ -25,7 +25,7 @@ def test_a_signal_that_comes_just_before_a_read_is_noticed() -> None:
     late = threading.Timer(0.1, _thread.interrupt_main)  # marks the signal as come, but interrupts no system call
     rescue = threading.Timer(60, os.write, (into, b"x"))
     try:
-        with pytest.raises(KeyboardInterrupt), noticing_signals():
+        with pytest.raises(KeyboardInterrupt), waking_for_signals():
             read()
     finally:
         rescue.cancel()

@@ -10,7 +10,7 @@ import time
 from withings_auth.cli.formats import SHELLS, fields, header, shell_line, shell_of
 from withings_auth.cli.options import add_min_valid, add_profile, load_settings, open_store, parse_seconds
 from withings_auth.cli.retry import keep_trying, refuse_endless_wait
-from withings_auth.cli.ui.signals import noticing_signals
+from withings_auth.cli.ui.signals import waking_for_signals
 from withings_auth.cli.ui.terminal import PROGRAM, answer, answer_json, is_terminal, tell
 from withings_auth.config.settings import Settings
 from withings_auth.errors import ConfigurationError
@@ -82,15 +82,14 @@ def _check_flags(options: argparse.Namespace) -> None:
 
 def _read_rejected() -> str:
     """Reads the rejected token from standard input, because everyone can see the command line."""
-    if is_terminal():
-        import getpass
+    with waking_for_signals():
+        if is_terminal():
+            import getpass
 
-        with noticing_signals():
             text = getpass.getpass("Rejected access token (not shown): ", stream=sys.stderr).strip()
-    else:
-        with noticing_signals():
+        else:
             line = sys.stdin.buffer.readline(LONGEST_LINE_BYTES) if sys.stdin else b""
-        text = line.decode("ascii", "replace").strip()
+            text = line.decode("ascii", "replace").strip()
     if not is_opaque_token(text):
         raise ConfigurationError(
             "standard input does not contain an access token",

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 
-from withings_auth.cli.ui.signals import noticing_signals
+from withings_auth.cli.ui.signals import waking_for_signals
 from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, tell
 from withings_auth.errors import ConfigurationError
 from withings_auth.model import ALL_SCOPES
@@ -101,7 +101,7 @@ def confirm_or_take_client_id(question: str) -> tuple[bool, str | None]:
 
 def _read_answer(prompt: str, *, hidden: bool = False) -> str:
     try:
-        with noticing_signals():
+        with waking_for_signals():
             if hidden:
                 import getpass  # here, because most commands ask for no secret
 

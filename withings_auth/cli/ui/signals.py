@@ -65,7 +65,7 @@ def _raise(number: int, _frame: FrameType | None) -> NoReturn:
 
 
 @contextmanager
-def noticing_signals() -> Iterator[None]:
+def waking_for_signals() -> Iterator[None]:
     """Lets a block that waits, for input perhaps, notice every signal within a second.
 
     Python handles a signal between two of its own steps. One that comes after the last of them, just before the system
@@ -87,7 +87,7 @@ def noticing_signals() -> Iterator[None]:
 def serve_until_ctrl_c(last_words: str) -> int:
     """Waits for Ctrl-C while another thread serves. Returns the exit code; Ctrl-C is how it ends, and no error."""
     try:
-        with noticing_signals():
+        with waking_for_signals():
             while True:
                 time.sleep(3600)  # not `Event.wait`, which Ctrl-C does not end on Windows before Python 3.14
     except KeyboardInterrupt:
