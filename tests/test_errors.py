@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.errors import all_errors
 from tests.support.programs import Cli
-from withings_auth.errors import ProviderUnavailable, WithingsAuthError
+from withings_auth.errors import LockLost, ProviderUnavailable, StoreError, WithingsAuthError
 
 SCRIPT = """
 import asyncio
@@ -94,6 +94,11 @@ def test_an_error_comes_back_from_another_process_whole() -> None:
     error = ProviderUnavailable("later", status=601, hint="wait", retry_after=9)
     back = pickle.loads(pickle.dumps(error))  # noqa: S301  our own
     assert (back.status, back.hint, back.retry_after, shown(back)) == (601, "wait", 9, ["later", "hint: wait"])
+
+
+def test_a_lost_store_is_worth_another_try_unlike_other_failures_of_a_store() -> None:
+    assert [(kind.exit_code, kind.temporary) for kind in (StoreError, LockLost)] == [(5, False), (4, True)]
+    assert issubclass(LockLost, StoreError)
 
 
 def shown(error: WithingsAuthError) -> list[str]:

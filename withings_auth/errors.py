@@ -138,6 +138,13 @@ class StoreNotDurable(StoreError):
     """A save failed or did not read back equal; what was to be saved must not be used."""
 
 
+class LockLost(StoreError):
+    """The server of the store is gone or silent, and its locks are lost with it; ask again."""
+
+    exit_code = 4
+    temporary = True
+
+
 class LockBusy(WithingsAuthError):
     """Another program has held the lock for longer than the caller waits."""
 

@@ -10,6 +10,7 @@ from withings_auth.cli.retry import retry
 from withings_auth.errors import (
     ConfigurationError,
     LockBusy,
+    LockLost,
     LoginRequired,
     ProviderError,
     ProviderUnavailable,
@@ -59,7 +60,7 @@ def test_the_pauses_grow_up_to_a_minute() -> None:
 
 
 def test_only_the_first_failure_is_told() -> None:
-    flaky = Flaky(LockBusy("busy"), down(), down())
+    flaky = Flaky(LockBusy("busy"), LockLost("gone"), down())
     flaky.retry(300)
     assert flaky.told == ["busy"]
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import pytest
 
 from tests.support.stores import save_record
-from withings_auth.errors import ConfigurationError, LockBusy
-from withings_auth.store.base import checked_store, find_traces, latest_note, together
+from withings_auth.errors import ConfigurationError, LockBusy, StoreError, StoreUnavailable
+from withings_auth.store.base import checked_store, clock_offset, find_traces, latest_note, load_all, together
 from withings_auth.store.memory_store import MemoryStore
 
 TOKEN = "token/default"
@@ -29,9 +29,20 @@ class Generous(MemoryStore):
     def traces(self) -> list[str]:
         return [TOKEN]
 
+    def clock_offset(self) -> float:
+        return -3600.5
+
+    def load_all(self, names: list[str]) -> dict[str, str | StoreError]:
+        return {name: f"text of {name}, asked for at once" for name in names}
+
 
 class Bare(MemoryStore):
     latest_note = property()  # as if it had none
+
+    def load(self, name: str) -> str | None:
+        if name == "token/broken":
+            raise StoreUnavailable("the keyring is locked")
+        return super().load(name)
 
 
 def test_the_name_of_a_store_is_no_store() -> None:
@@ -52,13 +63,24 @@ def test_what_a_store_offers_is_used() -> None:
         held.notes.note("text")
     assert (latest_note(store, TOKEN), latest_note(store, "token/other")) == ("text", None)
     assert find_traces(store) == [TOKEN]
+    assert clock_offset(store) == -3600.5
+    assert load_all(store, iter(["token/a"])) == {"token/a": "text of token/a, asked for at once"}
 
 
 def test_what_it_does_not_offer_is_not_missed() -> None:
     store = Bare()
     with together(store):
         save_record(store, TOKEN, "text")
-    assert (latest_note(store, TOKEN), find_traces(store)) == (None, [])
+    assert (latest_note(store, TOKEN), find_traces(store), clock_offset(store)) == (None, [], 0.0)
+
+
+def test_without_a_query_for_all_each_text_is_loaded() -> None:
+    """What cannot be read is an error of its own, and what is not there is left out."""
+    store = Bare()
+    save_record(store, TOKEN, "text")
+    loaded = load_all(store, [TOKEN, "token/broken", "token/none"])
+    assert loaded.pop(TOKEN) == "text"
+    assert [(name, str(error)) for name, error in loaded.items()] == [("token/broken", "the keyring is locked")]
 
 
 def test_a_busy_name_is_another_threads() -> None:

@@ -7,11 +7,13 @@ machine. You can write your own; the rest of the package relies on the behaviour
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
-from withings_auth.errors import ConfigurationError
+from withings_auth.errors import ConfigurationError, StoreError
+
+STAMP_AGE_SECONDS = 1.0  # how old a stamp may be if the store must ask another machine for it
 
 
 class Notes(Protocol):
@@ -66,7 +68,10 @@ class SecretStore(Protocol):
     def stamp(self, name: str) -> Hashable:
         """Returns a value that changes with every save and clear by any process. Costs one `stat`.
 
-        None says that the store cannot tell: a token held in memory is then read again.
+        None says that the store cannot tell: a token held in memory is then read again. An event loop may call this, so
+        it never waits for another machine. A store that must ask one returns what its latest answer said, for
+        `STAMP_AGE_SECONDS` at most, and None after that; while the other machine is known to be away, it goes on
+        returning the last stamp. A text that was just loaded has a stamp.
         """
 
 
@@ -100,3 +105,32 @@ def find_traces(store: SecretStore) -> list[str]:
     """Returns the names under which killed programs may have left notes or half a record. Raises `StoreError`."""
     find: Callable[[], list[str]] = getattr(store, "traces", list)  # no promise of a store: a kill may leave none
     return find()
+
+
+def clock_offset(store: SecretStore) -> float:
+    """Returns the seconds to add to this machine's clock to get the store's; 0.0 if the store has none of its own.
+
+    All times in records and notes are the store's: machines whose clocks differ would renew in turn otherwise. It is
+    known from the latest answer of the store's machine, and asked for nowhere: 0.0 before the first one.
+    """
+    look: Callable[[], float] = getattr(store, "clock_offset", float)  # no promise: most stores are on this machine
+    return look()
+
+
+def load_all(store: SecretStore, names: Iterable[str]) -> dict[str, str | StoreError]:
+    """Returns the text saved under each of the names, or why it cannot be read; none for a name without a text.
+
+    Raises `StoreError` if the store can be asked only for all of them at once, and cannot be reached.
+    """
+    load: Callable[[list[str]], dict[str, str | StoreError]] | None = getattr(store, "load_all", None)
+    if load is not None:
+        return load(list(names))
+    loaded = {name: _try_to_load(store, name) for name in names}
+    return {name: text for name, text in loaded.items() if text is not None}
+
+
+def _try_to_load(store: SecretStore, name: str) -> str | StoreError | None:
+    try:
+        return store.load(name)
+    except StoreError as error:
+        return error

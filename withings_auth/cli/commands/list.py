@@ -54,7 +54,8 @@ def execute(options: argparse.Namespace) -> int:
     for name, result in results.items():
         if isinstance(result, StoreError):
             hint = _name_profile(result.hint, name, settings)
-            exit_code = complain(f"profile {printable(name, limit=80)}: {result}", hint, StoreError.exit_code)
+            complain(f"profile {printable(name, limit=80)}: {result}", hint, result.exit_code)
+            exit_code = max(exit_code, result.exit_code)
         elif not result.usable:
             exit_code = exit_code or LoginRequired.exit_code
     return exit_code
