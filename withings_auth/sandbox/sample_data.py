@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterator
 from typing import Any
 
 Group = dict[str, Any]
@@ -25,9 +26,7 @@ WATCH = "Steel HR", 55
 
 def weigh_ins(userid: int, now: int) -> list[Group]:
     """Returns the person's mornings on the scales within the last year, newest first, with some days missed."""
-    today = now // DAY_SECONDS
-    readings = [_weigh_in(userid, day) for day in range(today, today - DAYS, -1)]
-    return [one for one in readings if one is not None and one["date"] <= now]
+    return list(_each_weigh_in(userid, now))
 
 
 def weight_goal(userid: int) -> dict[str, int]:
@@ -45,11 +44,19 @@ def goals(userid: int, now: int) -> list[Group]:
 def devices(userid: int, now: int) -> list[dict[str, object]]:
     """Returns the scales that the household shares, and the person's own watch."""
     first_seen = now - DAYS * DAY_SECONDS
-    last_weighed = next((group["date"] for group in weigh_ins(userid, now)), None)
+    last_weighed = next((group["date"] for group in _each_weigh_in(userid, now)), None)
     return [
         _device("Scale", "Body+", 5, "high", scales_id(), first_seen, last_weighed),
         _device("Activity Tracker", *WATCH, "medium", watch_id(userid), first_seen + 40 * DAY_SECONDS, now - 1200),
     ]
+
+
+def _each_weigh_in(userid: int, now: int) -> Iterator[Group]:
+    today = now // DAY_SECONDS
+    for day in range(today, today - DAYS, -1):
+        reading = _weigh_in(userid, day)
+        if reading is not None and reading["date"] <= now:
+            yield reading
 
 
 def _weigh_in(userid: int, day: int) -> Group | None:
