@@ -148,7 +148,9 @@ system:
 	command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || needs chromium chromium; \
 	needs gnome-keyring-daemon gnome-keyring; needs dbus-daemon dbus; needs secret-tool libsecret-tools; \
 	needs zsh zsh; needs fish fish; needs cc 'gcc libc6-dev'; needs curl curl; needs jq jq; \
-	needs node nodejs; needs php php-cli; needs go golang-go; needs systemd-analyze systemd; \
+	needs node nodejs; needs php php-cli; \
+	[ -n "$(wildcard /usr/lib/postgresql/*/bin/postgres)" ] || needs postgres postgresql; needs pgbouncer pgbouncer; \
+	needs go golang-go; needs systemd-analyze systemd; \
 	if [ ! -x $(BIN)/python ]; then $(find_python); \
 		if [ -n "$$python" ]; then $$python -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; fi; fi; \
 	if [ -z "$$missing" ]; then exit 0; fi; \

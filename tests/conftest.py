@@ -12,6 +12,7 @@ The fixtures that all tests share, by what a test needs:
 - `desk`, `make_desk`: a sandbox, a store in files, and the command line set up for both; see `support/logins.py`.
 - `logged_in`: a desk whose user is logged in, in this process too.
 - `secret_service`, `bus_without_secret_service`: a real keyring, or none; see `support/keyring_daemon.py`.
+- `postgresql`: a real database server, shared by the tests of a process; see `support/postgresql.py`.
 - `chromium`: a real browser; see `support/browser.py`.
 - `withings_sandbox`, `withings_store`, `withings_token_source`, `withings_async_token_source`: the published fixtures.
 - `require`: skips if a real part is missing, and fails if it must not be.
@@ -35,6 +36,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support import browser, fuzzing, isolation, keyring_daemon, logins
+from tests.support import postgresql as postgresql_server
 from tests.support.canaries import Canaries, Listener
 from tests.support.forks import Forks
 from tests.support.ports import free_port
@@ -219,6 +221,14 @@ def bus_without_secret_service(require: Require) -> Iterator[Bus]:
     require("dbus-daemon", shutil.which("dbus-daemon"), "the tests with a real session bus need it")
     with keyring_daemon.Bus() as bus:
         yield bus
+
+
+@pytest.fixture(scope="session")
+def postgresql(_isolation: Path, require: Require) -> Iterator[postgresql_server.Server]:
+    """A real database server for all tests of this process: `postgresql.new_store()` is the name of a store there."""
+    require("postgres", postgresql_server.find_program("postgres"), "the tests with a real database need it")
+    with postgresql_server.Server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -67,6 +67,11 @@ LIBRARIES: dict[str, set[str]] = {
     "httpx": {"adapters/httpx.py", "testing/httpx.py"},
     "requests": {"adapters/requests.py", "testing/requests.py"},
     "keyring": {"store/backends.py", "store/keyring_calls.py", "store/secret_service.py"},
+    "psycopg": {
+        "store/postgresql/connection.py",
+        "store/postgresql/database_store.py",
+        "store/postgresql/failures.py",
+    },
     "filelock": {"store/lock_on_windows.py"},
     "platformdirs": {"config/places.py"},
     "tomlkit": {"config/save.py"},

@@ -80,7 +80,7 @@ def test_the_metadata_say_what_an_installer_asks(metadata: Message) -> None:
     assert metadata["Requires-Python"] == ">=3.11"
     assert metadata["License-Expression"] == "MIT"
     assert metadata["License-File"] == "LICENSE"
-    assert set(metadata.get_all("Provides-Extra", [])) == {"httpx", "requests", "run-as"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"httpx", "postgresql", "requests", "run-as"}
     assert metadata["Summary"] in (ROOT / "README.md").read_text(encoding="utf-8")
     for label, url in (line.split(", ") for line in metadata.get_all("Project-URL", [])):
         assert url.startswith(HOME), label

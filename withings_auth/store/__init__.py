@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # `typing` takes longer to load than a record
     from withings_auth.store.base import SecretStore
 
 KEYRING = "keyring"
+DATABASES = ("postgresql://", "postgres://")
 CHOOSE_FILES = "withings-auth configure --store file:~/.withings-auth (“store” in config.toml)"
 
 
@@ -24,7 +25,7 @@ def open_named_store(
     on_a_terminal: bool = False,
     announce: Callable[[], None] = lambda: None,
 ) -> SecretStore:
-    """Returns the store that `name` (`keyring` or `file:DIRECTORY`) describes; nothing is touched yet.
+    """Returns the store that `name` (`keyring`, `file:DIRECTORY` or `postgresql://…` describes; nothing is touched yet.
 
     `state` is the directory for the keyring's locks. `on_a_terminal` gives the user time to unlock the keyring, and
     `announce` asks for it. Raises `ConfigurationError` for any other name; `place` is what to call the place that has
@@ -35,6 +36,8 @@ def open_named_store(
 
         patience = keyring_store.PATIENCE_ON_A_TERMINAL_SECONDS if on_a_terminal else keyring_store.PATIENCE_SECONDS
         return keyring_store.KeyringStore(state, patience_seconds=patience, announce=announce)
+    if name.startswith(DATABASES):
+        return _open_database(name, place)
     path = _directory(name)
     if path is not None and path.is_absolute():
         from withings_auth.store.file_store import FileStore
@@ -44,6 +47,20 @@ def open_named_store(
         f"{place} is “{printable(name)}”, not a store",
         hint="a store is “keyring”, or “file:” and an absolute directory, as in file:~/.withings-auth",
     )
+
+
+def _open_database(name: str, place: str) -> SecretStore:
+    from withings_auth.store.postgresql.address import parse_address
+
+    address = parse_address(name, place=place)
+    try:
+        from withings_auth.store.postgresql.database_store import PostgresStore
+    except ImportError:
+        raise ConfigurationError(
+            f"{place} is a PostgreSQL database, for which psycopg is missing",
+            hint="install it: pip install 'withings-auth[postgresql]', or pipx inject withings-auth 'psycopg[binary]'",
+        ) from None
+    return PostgresStore(address)
 
 
 def expanded_name(name: str) -> str:

@@ -1,0 +1,163 @@
+"""A real PostgreSQL server for the tests of one process: a private cluster in a directory of its own, on loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import psycopg
+
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
+from withings_auth.store.postgresql.address import parse_address
+from withings_auth.store.postgresql.schema import initialise
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Debian keeps these programs apart from those on the path; the newest version wins.
+_PLACES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda place: int(place.parent.name))
+_SERVER_USER = 65_534  # nobody: a server refuses to run as root
+_LIVES_ONLY_FOR_TESTS = {"shared_buffers": "16MB", "max_connections": "60", "log_min_messages": "fatal"}
+USER, DATABASE = "owner", "logins"
+_INITDB = ("--no-sync", "--auth=trust", f"--username={USER}", "--locale=C", "--encoding=UTF8")
+
+
+def find_program(name: str) -> str | None:
+    """Returns the path of a program of the server's."""
+    found = [place / name for place in reversed(_PLACES) if (place / name).exists()]
+    return str(found[0]) if found else shutil.which(name)
+
+
+class Server:
+    """A cluster, and the server that runs on it."""
+
+    def __init__(self, settings: Mapping[str, str] = {"fsync": "off"}) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="postgresql-"))
+        self.port = free_port()
+        self._log = self.directory / "log"
+        self._settings = {**_LIVES_ONLY_FOR_TESTS, **settings}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._schemas = 0
+        if os.geteuid() == 0:
+            os.chown(self.directory, _SERVER_USER, _SERVER_USER)
+        subprocess.run(
+            [*self._as_server, self._program("initdb"), *_INITDB, self.data],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            check=True,
+            timeout=300,
+            cwd=self.directory,
+            env=self._environ,
+        )
+        self.start()
+        self.execute(f"CREATE DATABASE {DATABASE}", database="postgres")
+
+    @property
+    def data(self) -> str:
+        return str(self.directory / "data")
+
+    @property
+    def host(self) -> str:
+        """The host and the port, as a store's name has them."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """The process id of the postmaster."""
+        assert self._process is not None
+        return int(Path(self.data, "postmaster.pid").read_text(encoding="utf-8").split("\n", 1)[0])
+
+    @property
+    def processes(self) -> list[int]:
+        """The process ids of the server, the sessions' too."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="utf-8").split()
+        return [self.pid, *map(int, children)]
+
+    def name(self, parameters: str = "", *, schema: str = "withings_auth", user: str = USER) -> str:
+        """The name of a store in this schema."""
+        return f"postgresql://{user}@{self.host}/{DATABASE}?schema={schema}" + (f"&{parameters}" if parameters else "")
+
+    def new_store(self, parameters: str = "sealed=off") -> str:
+        """Makes a store and returns its name."""
+        self._schemas += 1
+        name = self.name(parameters, schema=f"store_{self._schemas}")
+        initialise(parse_address(name))
+        return name
+
+    def execute(
+        self, statement: str, parameters: tuple[object, ...] = (), *, database: str = DATABASE, user: str = USER
+    ) -> list[tuple[Any, ...]]:
+        """Runs one statement as the server's owner; returns its rows."""
+        with psycopg.connect(
+            host="127.0.0.1", port=self.port, user=user, dbname=database, autocommit=True, connect_timeout=60
+        ) as connection:
+            cursor = connection.execute(statement.encode(), parameters or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def start(self) -> None:
+        """Starts the server, and returns once it takes connections."""
+        options = ["-D", self.data, "-h127.0.0.1", f"-p{self.port}", f"-k{self.directory}"]
+        options += [f"-c{name}={value}" for name, value in self._settings.items()]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*self._as_server, self._program("postgres"), *options],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd=self.directory,
+                env=self._environ,
+            )
+        wait_until(self._answers)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Ends the server: by SIGINT at once and orderly, by SIGQUIT as in a crash."""
+        assert self._process is not None
+        self._process.send_signal(how)
+        self._process.wait(60)
+
+    def restart(self, how: signal.Signals = signal.SIGINT) -> None:
+        self.stop(how)
+        self.start()
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, self._log.read_text(encoding="utf-8", errors="replace")
+        with contextlib.suppress(psycopg.OperationalError):
+            return self.execute("SELECT 1", database="postgres") == [(1,)]
+        return False
+
+    @property
+    def _environ(self) -> dict[str, str]:
+        return {"PATH": os.environ["PATH"], "HOME": str(self.directory), "LC_ALL": "C"}
+
+    @property
+    def _as_server(self) -> tuple[str, ...]:
+        """What runs a program as a user who may run a server, and ends it with this process."""
+        user = (f"--reuid={_SERVER_USER}", f"--regid={_SERVER_USER}", "--clear-groups") if os.geteuid() == 0 else ()
+        return ("setpriv", *user, "--pdeathsig", "INT") if shutil.which("setpriv") else ()
+
+    def _program(self, name: str) -> str:
+        path = find_program(name)
+        assert path is not None, f"{name} is missing"
+        return path
+
+    def close(self) -> None:
+        """Ends the server if it still runs, and removes its files."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGCONT)
+            self.stop(signal.SIGQUIT)
+        shutil.rmtree(self.directory)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

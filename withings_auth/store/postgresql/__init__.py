@@ -1,0 +1,1 @@
+"""Secrets in a PostgreSQL database, for several machines that share logins."""

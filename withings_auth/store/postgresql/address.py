@@ -1,0 +1,86 @@
+"""The name of a store in PostgreSQL: a connection URI as libpq reads it, with two parameters of our own."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, unquote
+
+from withings_auth.errors import ConfigurationError
+from withings_auth.validation import printable
+
+SCHEMES = ("postgresql://", "postgres://")
+USUAL_SCHEMA = "withings_auth"
+_SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_OURS = ("schema", "sealed")
+_EXAMPLE = "a database is named like postgresql://db.example.org/withings"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A schema in a database. Nothing but `conninfo`, which is never shown, can have a password."""
+
+    conninfo: str = field(repr=False)
+    place: str  # the same for all programs, whatever user they connect as
+    schema: str = USUAL_SCHEMA
+    sealed: bool = True
+    has_password: bool = False
+
+
+def is_address(name: str) -> bool:
+    """Whether a store's name is that of one in PostgreSQL, be it valid or not."""
+    return name.startswith(SCHEMES)
+
+
+def parse_address(name: str, *, place: str = "store") -> Address:
+    """Returns what the store's name says. Raises `ConfigurationError`, which calls its origin `place`.
+
+    `schema` and `sealed=off` are for us; libpq gets the rest as it is
+    (postgresql.org/docs, "Connection URIs").
+    """
+    authority, path, query = _split(name)
+    parameters = parse_qsl(query, keep_blank_values=True)
+    ours = {key: value for key, value in parameters if key in _OURS}
+    schema, sealed = ours.get("schema", USUAL_SCHEMA), ours.get("sealed", "on")
+    if sealed not in {"on", "off"}:
+        raise ConfigurationError(
+            f"{place} has sealed={printable(sealed, limit=20)}", hint="leave it out to seal records, or use sealed=off"
+        )
+    if not _SCHEMA.fullmatch(schema):
+        raise ConfigurationError(
+            f"{place} has schema={printable(schema, limit=80)}, which is not the name of a schema here",
+            hint="use lower-case letters, digits and underscores, as in schema=withings_auth",
+        )
+    theirs = "&".join(pair for pair in query.split("&") if pair and pair.partition("=")[0] not in _OURS)
+    conninfo = f"{SCHEMES[0]}{authority}{path}" + (f"?{theirs}" if theirs else "")
+    if not conninfo.isprintable() or " " in conninfo:
+        raise ConfigurationError(f"{place} has characters that no URL has", hint=f"write them as %20; {_EXAMPLE}")
+    return Address(
+        conninfo=conninfo,
+        place=_place(authority, path, dict(parameters), schema),
+        schema=schema,
+        sealed=sealed == "on",
+        has_password=_has_password(authority, parameters),
+    )
+
+
+def _split(name: str) -> tuple[str, str, str]:
+    """Returns the name's authority, its path with the slash, and its query."""
+    rest, _, query = name.partition("://")[2].partition("?")
+    authority, slash, path = rest.partition("/")
+    return authority, slash + path, query
+
+
+def _has_password(authority: str, parameters: list[tuple[str, str]]) -> bool:
+    user = authority.rpartition("@")[0]
+    return bool(user.partition(":")[2]) or any("password" in key for key, _ in parameters)
+
+
+def _place(authority: str, path: str, parameters: dict[str, str], schema: str) -> str:
+    hosts = authority.rpartition("@")[2] or parameters.get("host", "")
+    if not hosts and "port" in parameters:
+        hosts = f":{parameters['port']}"
+    database = path.removeprefix("/") or parameters.get("dbname", "")
+    service = parameters.get("service", "")
+    where = f"service {service}" if service and not (hosts or database) else f"{unquote(hosts)}/{unquote(database)}"
+    return printable(where if schema == USUAL_SCHEMA else f"{where}/{schema}", limit=160)

@@ -1,0 +1,330 @@
+"""Secrets in a PostgreSQL database, for several machines that share logins.
+
+Who holds a name has a session of the server's of its own, with an advisory lock. All that the holder saves is sent on
+that session and takes effect only while the lock is there: if the connection is lost, so is the lock, and nothing more
+is saved.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from psycopg import errors, sql
+
+from withings_auth.errors import LockBusy, LockLost, StoreError, StoreNotDurable, StoreUnavailable
+from withings_auth.logs import Logger
+from withings_auth.store.base import STAMP_AGE_SECONDS, HeldName
+from withings_auth.store.postgresql.address import Address
+from withings_auth.store.postgresql.connection import Connection, Row, close, connect
+from withings_auth.store.postgresql.failures import explained, lost
+from withings_auth.threads import start_daemon
+from withings_auth.validation import printable
+
+logger = Logger(__name__)
+
+PROBE_SECONDS = 5.0  # how often a database that is away is tried
+LOCK_SLICE_SECONDS = 2.0  # shorter than any limit on a statement
+_MOST_IDLE = 2
+
+_NOW = "extract(epoch FROM clock_timestamp())::float8"
+_LOAD = "SELECT name, text, note, version, {now} FROM (SELECT) AS one LEFT JOIN {record} ON name = %s"
+_LOAD_ALL = "SELECT name, text, note, version, {now} FROM {record} WHERE name = ANY(%s)"
+_NAMES = "SELECT name FROM {record} WHERE text IS NOT NULL ORDER BY name"
+_TRACES = "SELECT name FROM {record} WHERE text IS NULL AND note IS NOT NULL ORDER BY name"
+# `set_config` comes first: the limit counts for the wait for the lock.
+_LOCK = "SELECT set_config('lock_timeout', %s, false), pg_advisory_lock(%s), {now}"
+_TRY_LOCK = "SELECT NULL, NULLIF(pg_try_advisory_lock(%s), false), {now}"
+_UNLOCK = "SELECT pg_advisory_unlock(%s)"
+_MINE = """WITH mine AS (
+    SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND objsubid = 1 AND (classid::bigint << 32) | objid::bigint = %(key)s
+), changed AS ({change} RETURNING 1)
+SELECT (SELECT count(*) FROM mine), (SELECT count(*) FROM changed)"""
+_SAVE = """INSERT INTO {record} (name, text) SELECT %(name)s, %(text)s FROM mine
+    ON CONFLICT (name) DO UPDATE SET text = excluded.text, version = excluded.version"""
+_NOTE = """INSERT INTO {record} (name, note) SELECT %(name)s, %(text)s FROM mine
+    ON CONFLICT (name) DO UPDATE SET note = excluded.note"""
+_CLEAR = """UPDATE {record} SET text = NULL, version = DEFAULT FROM mine WHERE name = %(name)s AND text IS NOT NULL"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What was read of a name; `at` is in seconds of the steady clock."""
+
+    note: str | None
+    version: int | None
+    at: float
+
+    @property
+    def is_fresh(self) -> bool:
+        return time.monotonic() - self.at < STAMP_AGE_SECONDS
+
+
+class PostgresStore:
+    """A `SecretStore` in a schema of a database."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._record = sql.Identifier(address.schema, "record")
+        self._idle: dict[int, list[Connection]] = {}
+        self._held: dict[tuple[int, int], list[Connection]] = {}  # by process and thread
+        self._seen: dict[str, _Seen] = {}
+        self._key_id: str | None = None
+        self._offset = 0.0
+        self._away_since: float | None = None
+
+    @property
+    def description(self) -> str:
+        return f"the PostgreSQL database {self._address.place}"
+
+    def load(self, name: str) -> str | None:
+        return self.load_with_stamp(name)[0]
+
+    def load_with_stamp(self, name: str) -> tuple[str | None, Hashable]:
+        """Returns the text and its stamp, read at once."""
+        (row,) = self._ask(_LOAD, (name,))
+        return self._remember(name, row), row[3]
+
+    def load_all(self, names: list[str]) -> dict[str, str | StoreError]:
+        """Returns the texts of those names that have one, by one query."""
+        return {row[0]: text for row in self._ask(_LOAD_ALL, (names,)) if (text := self._remember(row[0], row))}
+
+    def names(self) -> list[str]:
+        return [row[0] for row in self._ask(_NAMES)]
+
+    def traces(self) -> list[str]:
+        """Returns the names with a note but no record."""
+        return [row[0] for row in self._ask(_TRACES)]
+
+    def stamp(self, name: str) -> Hashable:
+        """Returns the version that was read within the last second, None if it is older: asks nobody.
+
+        While the database is away, returns the last version that was read, and tries in the background.
+        """
+        seen = self._seen.get(name)
+        if seen is None:
+            return None
+        if self._away_since is not None:
+            if time.monotonic() - self._away_since > PROBE_SECONDS:
+                self._away_since = time.monotonic()
+                with suppress(StoreError):
+                    start_daemon(lambda: self._probe(name), "withings-auth database")
+            return seen.version
+        return seen.version if seen.is_fresh else None
+
+    def latest_note(self, name: str) -> str | None:
+        """Returns the note as it was within the last second."""
+        seen = self._seen.get(name)
+        if seen is None or not seen.is_fresh:
+            self.load(name)
+        return self._seen[name].note
+
+    def clock_offset(self) -> float:
+        """How far the server's clock is ahead of this machine's, in seconds, when it was last asked."""
+        return self._offset
+
+    def sealing_key(self) -> str | None:
+        """Returns the id of the key that seals what is saved; None if none does."""
+        ((key_id,),) = self._ask("SELECT key_id FROM {store}")
+        return None if key_id is None else str(key_id)
+
+    def set_sealing_key(self, key_id: str) -> None:
+        """From now on this key seals what is saved. Raises `StoreError`."""
+        self._ask("UPDATE {store} SET key_id = %s RETURNING 1", (key_id,))
+
+    @contextmanager
+    def lock(self, name: str, timeout: float) -> Iterator[HeldName]:
+        """Holds the name in a session of its own."""
+        key = _lock_key(self._address.schema, name)
+        connection = self._take()
+        try:
+            self._acquire(connection, key, timeout)
+        except BaseException:
+            close(connection)
+            raise
+        logger.debug("locked: %s", name)
+        place = os.getpid(), threading.get_ident()
+        self._held.setdefault(place, []).append(connection)
+        try:
+            yield _HeldRecord(self, connection, name, key)
+        finally:
+            if place[0] == os.getpid():  # a forked child has not inherited it
+                self._held[place].remove(connection)
+                self._release(connection, key)
+
+    def _acquire(self, connection: Connection, key: int, timeout: float) -> None:
+        until = time.monotonic() + timeout
+        while True:
+            left = until - time.monotonic()
+            with self._watched(connection):
+                if self._try(connection, key, min(left, LOCK_SLICE_SECONDS)):
+                    return
+            if left <= LOCK_SLICE_SECONDS:
+                break
+        raise LockBusy(
+            f"another program has held the lock for {timeout:.0f} seconds",
+            hint="try again; if this persists, look for sessions of withings-auth in the database's pg_stat_activity",
+        )
+
+    def _try(self, connection: Connection, key: int, seconds: float) -> bool:
+        """Waits for the lock; returns whether this session has it."""
+        began = time.time()
+        try:
+            if seconds > 0:
+                milliseconds = str(max(1, round(seconds * 1000)))
+                row = connection.execute(self._sql(_LOCK), (milliseconds, key)).fetchone()
+            else:
+                row = connection.execute(self._sql(_TRY_LOCK), (key,)).fetchone()
+        except errors.LockNotAvailable:
+            return False
+        if row is None or row[1] is None:
+            return False
+        self._offset = row[2] - time.time() if time.time() - began < 1 else self._offset
+        return True
+
+    def _release(self, connection: Connection, key: int) -> None:
+        """Gives the lock back, if need be by ending the session; never fails."""
+        try:
+            with self._watched(connection):
+                connection.execute(_UNLOCK, (key,))
+        except (StoreError, OSError):
+            close(connection)
+        except BaseException:
+            close(connection)
+            raise
+        else:
+            self._put_back(connection)
+
+    def change(self, connection: Connection, statement: str, name: str, key: int, text: str | None) -> bool:
+        """Changes the name's row if this session holds the lock; returns whether there was anything to change."""
+        query = self._sql(_MINE.replace("{change}", statement))
+        with self._watched(connection):
+            row = connection.execute(query, {"key": key, "name": name, "text": text}).fetchone()
+        if row is None or not row[0]:
+            raise lost(self._address, "the lock is no longer held")
+        self._seen.pop(name, None)
+        return bool(row[1])
+
+    def _ask(self, statement: str, parameters: tuple[object, ...] = ()) -> list[Row]:
+        """Returns the rows of one query, which goes over the connection of a name that this thread holds."""
+        held = self._held.get((os.getpid(), threading.get_ident()))
+        if held:
+            return self._query(held[-1], statement, parameters)
+        connection = self._take()
+        try:
+            rows = self._query(connection, statement, parameters)
+        except BaseException:
+            close(connection)
+            raise
+        self._put_back(connection)
+        return rows
+
+    def _query(self, connection: Connection, statement: str, parameters: tuple[object, ...]) -> list[Row]:
+        with self._watched(connection):
+            return connection.execute(self._sql(statement), parameters).fetchall()
+
+    def _sql(self, statement: str) -> sql.Composed:
+        store = sql.Identifier(self._address.schema, "store")
+        return sql.SQL(statement).format(record=self._record, store=store, now=sql.SQL(_NOW))
+
+    def _remember(self, name: str, row: Row) -> str | None:
+        _, text, note, version, now = row
+        self._offset = now - time.time()
+        self._seen[name] = _Seen(note=note, version=version, at=time.monotonic())
+        return None if text is None else str(text)
+
+    # Connections
+
+    def _take(self) -> Connection:
+        """Returns a connection that nobody uses."""
+        idle = self._idle.setdefault(os.getpid(), [])
+        while idle:
+            connection = idle.pop()
+            if connection.is_sound:
+                return connection
+            close(connection)
+        with self._noticed():
+            connection, _ = connect(self._address)
+        return connection
+
+    def _put_back(self, connection: Connection) -> None:
+        idle = self._idle.setdefault(os.getpid(), [])
+        if len(idle) < _MOST_IDLE:
+            idle.append(connection)
+        else:
+            close(connection)
+
+    @contextmanager
+    def _watched(self, connection: Connection) -> Iterator[None]:
+        """Explains failures; a connection that does not answer in time is closed."""
+        with self._noticed():
+            try:
+                with explained(self._address):
+                    yield
+            except LockLost:
+                close(connection)
+                raise
+
+    @contextmanager
+    def _noticed(self) -> Iterator[None]:
+        """Notices that the database is away, or back."""
+        try:
+            yield
+        except LockLost:
+            self._away_since = time.monotonic()
+            raise
+        else:
+            self._away_since = None
+
+    def _probe(self, name: str) -> None:
+        with suppress(StoreError):
+            self.load(name)
+
+
+@dataclass(frozen=True, slots=True)
+class _HeldRecord:
+    """The row of a name, under its lock, and its own notes."""
+
+    store: PostgresStore
+    connection: Connection
+    name: str
+    key: int
+
+    @property
+    def notes(self) -> _HeldRecord:
+        return self
+
+    def save(self, text: str) -> None:
+        """Replaces the text, committed before this returns. Raises `LockLost` if the lock is no longer held."""
+        try:
+            self.store.change(self.connection, _SAVE, self.name, self.key, text)
+            found = self.store.load(self.name)
+        except StoreUnavailable as error:
+            raise StoreNotDurable(f"cannot save {printable(self.name)}: {error}", hint=error.hint) from None
+        if found != text:
+            raise StoreNotDurable(
+                f"{self.store.description} does not hold what was just written to it",
+                hint="another program, or a trigger of the database, may be writing there",
+            )
+
+    def clear(self) -> bool:
+        return self.store.change(self.connection, _CLEAR, self.name, self.key, None)
+
+    def recall(self) -> str | None:
+        self.store.load(self.name)
+        return self.store.latest_note(self.name)
+
+    def note(self, text: str | None) -> None:
+        self.store.change(self.connection, _NOTE, self.name, self.key, text)
+
+
+def _lock_key(schema: str, name: str) -> int:
+    """Returns the number of the advisory lock, the same on every machine."""
+    return int.from_bytes(hashlib.sha256(f"{schema} {name}".encode()).digest()[:8], "big", signed=True)

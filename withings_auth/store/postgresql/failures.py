@@ -1,0 +1,96 @@
+"""What a failure of the database amounts to: its server is away, or an administrator has to mend something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from withings_auth.errors import ConfigurationError, LockLost, StoreError, StoreUnavailable
+from withings_auth.store.postgresql.address import Address
+from withings_auth.validation import printable
+
+AGAIN = "ask again; if this persists, check the network and the database server"
+INIT = "make what it needs: withings-auth store init"
+
+# A failed connection has no SQLSTATE. These words of the server's are about a moment, all its other refusals are not.
+_MOMENTS = ("starting up", "shutting down", "recovery mode", "too many", "connection slots", "terminating connection")
+_REFUSALS = (
+    "FATAL:",
+    "password",
+    "SSL",
+    "certificate",
+    "GSSAPI",
+    "authentication",
+    "invalid ",
+    "definition of service",
+)
+_LOST = ("08", "57")  # the connection; an administrator, a shutdown or a time limit
+_FULL = "53"
+
+_HINTS = {
+    "3F000": INIT,
+    "42P01": INIT,
+    "42703": INIT,
+    "42501": "let an administrator grant this database user what withings-auth store init --print shows",
+    "25006": "name the primary server: this one is a standby, or read-only",
+}
+
+
+@contextmanager
+def explained(address: Address) -> Iterator[None]:
+    """Makes a failure of the database one of ours, without its cause, which may quote what was sent."""
+    try:
+        yield
+    except psycopg.Error as error:
+        explanation = explain(error, address)
+    else:
+        return
+    raise explanation
+
+
+def explain(error: psycopg.Error, address: Address) -> StoreError | ConfigurationError:
+    """Returns `LockLost` if the server is away, `StoreUnavailable` if it refuses."""
+    state = error.sqlstate
+    if state is None:
+        return _explain_connection(error, address)
+    words = printable(error.diag.message_primary or type(error).__name__)
+    if state.startswith(_LOST):
+        return lost(address, words)
+    if state in _HINTS:
+        return StoreUnavailable(f"the database {address.place} refuses: {words}", hint=_HINTS[state])
+    hint = "make room on the server" if state.startswith(_FULL) else "look at the server's log"
+    return StoreUnavailable(f"the database {address.place} failed: {words}", hint=hint)
+
+
+def _explain_connection(error: psycopg.Error, address: Address) -> StoreError | ConfigurationError:
+    if isinstance(error, psycopg.ProgrammingError):  # its words may quote the whole URI
+        return ConfigurationError(
+            f"the name of the store, for {address.place}, is not a connection URI that PostgreSQL can read",
+            hint="a database is named like postgresql://db.example.org/withings?sslmode=verify-full",
+        )
+    words = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    words = printable(words.rpartition("failed: ")[2].removeprefix("connection is bad: "))
+    if not any(sign in words for sign in _REFUSALS) or any(sign in words for sign in _MOMENTS):
+        return lost(address, words)
+    return StoreUnavailable(
+        f"the database {address.place} refuses: {words}",
+        hint="check user, database and sslmode; a password belongs in ~/.pgpass, or in the file that PGPASSFILE names",
+    )
+
+
+def lost(address: Address, words: str) -> LockLost:
+    return LockLost(f"the database {address.place} is out of reach: {words}", hint=AGAIN)
+
+
+def too_many(error: StoreError) -> bool:
+    """Whether the server had no connection left, which soon changes."""
+    return isinstance(error, LockLost) and any(words in str(error) for words in ("too many", "connection slots"))
+
+
+def newer_schema(address: Address) -> StoreUnavailable:
+    return StoreUnavailable(
+        f"the database {address.place} was set up by a newer version of withings-auth",
+        hint="upgrade withings-auth on this machine",
+    )
