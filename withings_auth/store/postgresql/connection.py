@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import select
+import sys
 import time
 import weakref
 from collections.abc import Generator
@@ -174,4 +175,5 @@ def _cut_off() -> None:
     _open.clear()
 
 
-os.register_at_fork(after_in_parent=lambda: _forks.append(None), after_in_child=_cut_off)
+if sys.platform != "win32":
+    os.register_at_fork(after_in_parent=lambda: _forks.append(None), after_in_child=_cut_off)
