@@ -63,7 +63,7 @@ LIBRARIES: dict[str, set[str]] = {
         "testing/aiohttp.py",
     },
     "yarl": {"borrow/upstream.py", "provider/session.py"},
-    "cryptography": {"borrow/certificates.py"},
+    "cryptography": {"borrow/certificates.py", "store/sealing.py"},
     "httpx": {"adapters/httpx.py", "testing/httpx.py"},
     "requests": {"adapters/requests.py", "testing/requests.py"},
     "keyring": {"store/backends.py", "store/keyring_calls.py", "store/secret_service.py"},

@@ -126,7 +126,7 @@ class StoreUnavailable(StoreError):
 class StoreCorrupt(StoreError):
     """A stored record is damaged, or was written by another program or a newer version.
 
-    A record of a `newer` version is never replaced.
+    A record of a `newer` version, or one whose key is on other machines, is never replaced.
     """
 
     def __init__(self, message: str, *, hint: str = "", newer: bool = False) -> None:

@@ -37,7 +37,9 @@ def open_named_store(
         patience = keyring_store.PATIENCE_ON_A_TERMINAL_SECONDS if on_a_terminal else keyring_store.PATIENCE_SECONDS
         return keyring_store.KeyringStore(state, patience_seconds=patience, announce=announce)
     if name.startswith(DATABASES):
-        return _open_database(name, place)
+        return _open_database(
+            name, place, lambda: open_named_store(KEYRING, state, on_a_terminal=on_a_terminal, announce=announce)
+        )
     path = _directory(name)
     if path is not None and path.is_absolute():
         from withings_auth.store.file_store import FileStore
@@ -49,7 +51,7 @@ def open_named_store(
     )
 
 
-def _open_database(name: str, place: str) -> SecretStore:
+def _open_database(name: str, place: str, open_keyring: Callable[[], SecretStore]) -> SecretStore:
     from withings_auth.store.postgresql.address import parse_address
 
     address = parse_address(name, place=place)
@@ -60,7 +62,13 @@ def _open_database(name: str, place: str) -> SecretStore:
             f"{place} is a PostgreSQL database, for which psycopg is missing",
             hint="install it: pip install 'withings-auth[postgresql]', or pipx inject withings-auth 'psycopg[binary]'",
         ) from None
-    return PostgresStore(address)
+    store = PostgresStore(address)
+    if not address.sealed:
+        return store
+    from withings_auth.store.keys import find_key_place
+    from withings_auth.store.sealed_store import SealedStore
+
+    return SealedStore(store, find_key_place(address.place, open_keyring))
 
 
 def expanded_name(name: str) -> str:
