@@ -17,7 +17,7 @@ from tests.screenshot import PICTURE, SIZE
 from tests.support.logins import Desk
 from tests.support.ports import free_port
 from tests.support.programs import Cli
-from tests.support.readme import README, blocks, recipe_with, rows, section
+from tests.support.readme import README, blocks, example, recipe_with, rows, section
 from tests.support.visitor import VISITOR
 from withings_auth import errors
 from withings_auth.cli import COMMANDS, HUNG_UP, INTERRUPTED, TERMINATED
@@ -133,7 +133,7 @@ def test_the_python_recipes_work(desk: Desk) -> None:
     imported = {name for line in re.findall(r"from withings_auth import (.*)", README) for name in line.split(", ")}
     imported |= set(re.findall(r"\b(?:login\w*|App)(?=\()", call))
     assert imported <= set(withings_auth.__all__)
-    (others,) = re.findall(r"# or: (.*)", recipe_with("withings_sandbox.advance("))
+    (others,) = re.findall(r"# or: (.*)", example("tests_of_weights.py"))
     assert all(hasattr(Sandbox, name) for name in re.findall(r"(\w+)\(", others))
 
 

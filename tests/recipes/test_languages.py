@@ -17,7 +17,7 @@ import requests
 from tests.conftest import Require
 from tests.recipes.steps import require_interpreter, weights
 from tests.support.logins import Desk
-from tests.support.readme import asking, example, recipe_with, rows, section
+from tests.support.readme import asking, example, rows, section
 from withings_auth import AsyncTokenSource, TokenSource
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
@@ -91,9 +91,9 @@ def test_go(user: Desk, home: Path, require: Require) -> None:
 def test_the_example_with_requests(user: Desk) -> None:
     """It prints the weights."""
     printed = io.StringIO()
-    recipe = asking(user.sandbox.url, recipe_with("reply = session.post("))
+    recipe = asking(user.sandbox.url, example("weights.py"))
     with contextlib.redirect_stdout(printed):
-        exec(compile(recipe, "README.md", "exec"), {})  # noqa: S102  a reader of it does the same
+        exec(compile(recipe, "weights.py", "exec"), {})  # noqa: S102  a reader of it does the same
     assert re.match(r"\[\d\d\.\d+, .*\] kg\n$", printed.getvalue())
 
 

@@ -1,4 +1,4 @@
-"""The plug-in as another project meets it: pytest finds it by its entry point, and runs the README's test."""
+"""The plug-in as another project meets it: pytest finds it by its entry point, and runs the example of a test."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.readme import recipe_with
+from tests.support.readme import example
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -50,10 +50,10 @@ def run_pytest(project: Path, *arguments: str) -> str:
     return ran.stdout
 
 
-def test_the_test_in_the_readme_runs_as_printed(project: Path) -> None:
+def test_the_example_runs_as_it_is(project: Path) -> None:
     """It needs nothing more than what it shows; until it runs, pytest has loaded next to nothing of ours."""
     (project / "conftest.py").write_text(CONFTEST)
-    (project / "test_weights.py").write_text(recipe_with("withings_token_source"))
+    (project / "test_weights.py").write_text(example("tests_of_weights.py"))
     assert "1 passed" in run_pytest(project, "-q")
 
 
