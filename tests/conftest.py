@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from coverage import Coverage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -88,6 +89,12 @@ def pytest_collection_finish() -> None:
     _run_once()  # Hypothesis warns if its source of random numbers is frozen before it has used it (Python 3.14)
     gc.collect()
     gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """Saves what was measured: pytest-xdist kills a worker that takes more than ten seconds to end."""
+    if (measuring := Coverage.current()) is not None:
+        measuring.save()
 
 
 @pytest.fixture(scope="session", autouse=True)

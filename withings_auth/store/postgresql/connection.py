@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import random
-import select
 import sys
 import time
 import weakref
 from collections.abc import Generator
 from contextlib import suppress
+from selectors import EVENT_READ, DefaultSelector
 from typing import Any
 
 import psycopg
@@ -68,7 +68,8 @@ class Connection(psycopg.Connection[Row]):
     @property
     def is_sound(self) -> bool:
         """Whether nothing has arrived that nobody asked for, such as the end of the connection."""
-        return not self.closed and not select.select([self.pgconn.socket], [], [], 0)[0]
+        with DefaultSelector() as selector:
+            return not self.closed and not (selector.register(self.fileno(), EVENT_READ) and selector.select(0))
 
 
 def _limited(steps: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:

@@ -15,7 +15,7 @@ from collections.abc import Hashable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from psycopg import errors, sql
+from psycopg import sql
 
 from withings_auth.errors import LockBusy, LockLost, StoreError, StoreNotDurable, StoreUnavailable
 from withings_auth.logs import Logger
@@ -29,7 +29,7 @@ from withings_auth.validation import printable
 logger = Logger(__name__)
 
 PROBE_SECONDS = 5.0  # how often a database that is away is tried
-LOCK_SLICE_SECONDS = 2.0  # shorter than any limit on a statement
+LOOK_AGAIN_SECONDS = 0.05  # at a lock that is taken: a server writes each wait that it ends into its log
 _MOST_IDLE = 2
 
 _NOW = "extract(epoch FROM clock_timestamp())::float8"
@@ -37,9 +37,7 @@ _LOAD = "SELECT name, text, note, version, {now} FROM (SELECT) AS one LEFT JOIN 
 _LOAD_ALL = "SELECT name, text, note, version, {now} FROM {record} WHERE name = ANY(%s)"
 _NAMES = "SELECT name FROM {record} WHERE text IS NOT NULL ORDER BY name"
 _TRACES = "SELECT name FROM {record} WHERE text IS NULL AND note IS NOT NULL ORDER BY name"
-# `set_config` comes first: the limit counts for the wait for the lock.
-_LOCK = "SELECT set_config('lock_timeout', %s, false), pg_advisory_lock(%s), {now}"
-_TRY_LOCK = "SELECT NULL, NULLIF(pg_try_advisory_lock(%s), false), {now}"
+_LOCK = "SELECT pg_try_advisory_lock(%s), {now}"
 _UNLOCK = "SELECT pg_advisory_unlock(%s)"
 _MINE = """WITH mine AS (
     SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND granted
@@ -143,12 +141,7 @@ class PostgresStore:
     def lock(self, name: str, timeout: float) -> Iterator[HeldName]:
         """Holds the name in a session of its own."""
         key = _lock_key(self._address.schema, name)
-        connection = self._take()
-        try:
-            self._acquire(connection, key, timeout)
-        except BaseException:
-            close(connection)
-            raise
+        connection = self._acquire(key, timeout)
         logger.debug("locked: %s", name)
         place = os.getpid(), threading.get_ident()
         self._held.setdefault(place, []).append(connection)
@@ -157,43 +150,40 @@ class PostgresStore:
         finally:
             if place[0] == os.getpid():  # a forked child has not inherited it
                 self._held[place].remove(connection)
+                if not self._held[place]:
+                    del self._held[place]
                 self._release(connection, key)
 
-    def _acquire(self, connection: Connection, key: int, timeout: float) -> None:
+    def _acquire(self, key: int, timeout: float) -> Connection:
         until = time.monotonic() + timeout
-        while True:
-            left = until - time.monotonic()
-            with self._watched(connection):
-                if self._try(connection, key, min(left, LOCK_SLICE_SECONDS)):
-                    return
-            if left <= LOCK_SLICE_SECONDS:
-                break
+        connection = self._take()
+        try:
+            while not self._try(connection, key):
+                left = until - time.monotonic()
+                if left <= 0:
+                    break
+                time.sleep(min(left, LOOK_AGAIN_SECONDS))
+            else:
+                return connection
+        except BaseException:
+            close(connection)
+            raise
+        self._put_back(connection)
         raise LockBusy(
             f"another program has held the lock for {timeout:.0f} seconds",
             hint="try again; if this persists, look for sessions of withings-auth in the database's pg_stat_activity",
         )
 
-    def _try(self, connection: Connection, key: int, seconds: float) -> bool:
-        """Waits for the lock; returns whether this session has it."""
-        began = time.time()
-        try:
-            if seconds > 0:
-                milliseconds = str(max(1, round(seconds * 1000)))
-                row = connection.execute(self._sql(_LOCK), (milliseconds, key)).fetchone()
-            else:
-                row = connection.execute(self._sql(_TRY_LOCK), (key,)).fetchone()
-        except errors.LockNotAvailable:
-            return False
-        if row is None or row[1] is None:
-            return False
-        self._offset = row[2] - time.time() if time.time() - began < 1 else self._offset
-        return True
+    def _try(self, connection: Connection, key: int) -> bool:
+        """Returns whether this session has the lock now."""
+        ((locked, now),) = self._query(connection, _LOCK, (key,))
+        self._offset = now - time.time()
+        return bool(locked)
 
     def _release(self, connection: Connection, key: int) -> None:
         """Gives the lock back, if need be by ending the session; never fails."""
         try:
-            with self._watched(connection):
-                connection.execute(_UNLOCK, (key,))
+            self._query(connection, _UNLOCK, (key,))
         except (StoreError, OSError):
             close(connection)
         except BaseException:
