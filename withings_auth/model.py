@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from withings_auth.errors import ConfigurationError
 from withings_auth.record import TOKEN_PATH, corrupt, read_app, read_grant, write_record
@@ -110,6 +110,13 @@ class Grant:
         if now < self.obtained_at:
             return 0.0
         return max(0.0, self.expires_at - now)
+
+    def by_clock(self, ahead_seconds: float) -> Grant:
+        """Returns the grant with its times by another clock, which is this much ahead."""
+        ahead = round(ahead_seconds)
+        if ahead == 0:
+            return self
+        return replace(self, expires_at=self.expires_at + ahead, obtained_at=self.obtained_at + ahead)
 
     def age(self, now: float) -> float | None:
         """Seconds since the tokens were issued; None if the clock was set back."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support.logins import Desk, Switches
+from tests.support.remote_store import RemoteStore, Server
 from tests.support.visitor import VISITOR, visit
 from withings_auth import App, errors, login_sync, open_store
+from withings_auth.model import Grant
 from withings_auth.sandbox import DEMO_PERSON
 
 
@@ -187,6 +190,25 @@ def test_login_sync(desk: Desk, home: Path) -> None:
 
     assert log_in(app) == asyncio.run(in_a_notebook()) == str(desk.sandbox.people[0].userid)
     assert any("Signed in as" in line for line in told)
+
+
+def test_a_login_is_saved_with_the_time_of_a_store_that_has_a_clock(desk: Desk) -> None:
+    """The caller gets the time of this machine, whose clock is an hour behind."""
+    server = Server()
+    app = App(
+        client_id=desk.sandbox.client_id, client_secret=desk.sandbox.client_secret, redirect_uri=desk.redirect_uri
+    )
+    token = login_sync(
+        app,
+        store=RemoteStore(server, behind_seconds=3600),
+        endpoints=desk.sandbox.endpoints,
+        browser=VISITOR,
+        tell=lambda _: None,
+        timeout=60,
+    )
+    assert desk.canaries.plant("the access token", token.access_token)
+    assert 0 < token.expires_at - time.time() <= 10_800
+    assert Grant.from_record(server.records["token/default"]).expires_at == token.expires_at + 3600
 
 
 def test_login_sync_raises_what_the_command_reports(desk: Desk, home: Path) -> None:

@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 
 from tests.profiles.imports import Import
+from tests.support.remote_store import RemoteStore, Server
 from tests.support.stores import Wrapped
 from tests.tokens.scene import HOUR, START
 from withings_auth.errors import (
+    LockLost,
     ProviderUnavailable,
     StoreNotDurable,
     StoreUnavailable,
 )
+from withings_auth.provider.repeat_guard import REPEAT_GUARD_SECONDS
 from withings_auth.store.base import HeldName
 from withings_auth.store.records import stored_grant, token_name
 
@@ -107,6 +110,19 @@ class TestStore:
         assert "import the file again before 2023-11-15 06:13 and nothing is lost; make room" in caught.value.hint
         foreign.clock.at += 7 * HOUR
         assert foreign.adopt() == stored_grant(foreign.store, "default")
+
+    def test_a_store_that_is_lost_before_the_save_is_worth_another_try(self, foreign: Import) -> None:
+        """Exit 4; the next import waits until nothing of this one can arrive any more."""
+        store = RemoteStore(Server(), behind_seconds=HOUR)
+        store.before = lambda what: store.server.end_sessions() if foreign.sent_at and what == "save" else None
+        with pytest.raises(LockLost, match="could not be saved: the lock is no longer held") as caught:
+            foreign.adopt(store=store)
+        assert "import the file again before 2023-11-15 07:13 and nothing is lost" in caught.value.hint
+        store.before = lambda _: None
+        grant, stored = foreign.adopt(store=store), stored_grant(store, "default")
+        assert foreign.clock.waited > REPEAT_GUARD_SECONDS
+        assert stored is not None
+        assert (grant.access_token, grant.expires_at) == (stored.access_token, stored.expires_at - HOUR)
 
     @pytest.mark.parametrize("same_pair", [False, True])
     def test_a_process_that_dies_before_the_save_loses_nothing(self, foreign: Import, same_pair: bool) -> None:

@@ -108,8 +108,8 @@ MUTATIONS = (
         promise="the refused token is returned",
         renewal=(
             (
-                "        if requirement.tolerates(grant, effects.now()):\n            log",
-                "        if grant.seconds_left(effects.now()) > 0:\n            log",
+                "            if requirement.tolerates(grant, effects.now()):\n                log",
+                "            if grant.seconds_left(effects.now()) > 0:\n                log",
             ),
         ),
     ),
@@ -118,20 +118,20 @@ MUTATIONS = (
         promise="an expired token is returned",
         renewal=(
             (
-                "        if requirement.tolerates(grant, effects.now()):\n            log",
-                "        if grant.access_token != requirement.rejected:\n            log",
+                "            if requirement.tolerates(grant, effects.now()):\n                log",
+                "            if grant.access_token != requirement.rejected:\n                log",
             ),
         ),
     ),
     Mutation(
         name="fails during an outage although the token still lives",
         promise="it fails although the stored token still lives: ProviderUnavailable",
-        renewal=(("    except (ProviderUnavailable, LockBusy):\n", "    except LockBusy:\n"),),
+        renewal=(("    except (ProviderUnavailable, LockBusy, LockLost):\n", "    except (LockBusy, LockLost):\n"),),
     ),
     Mutation(
         name="fails when the lock is busy although the token still lives",
         promise="it fails although the stored token still lives: LockBusy",
-        renewal=(("    except (ProviderUnavailable, LockBusy):\n", "    except ProviderUnavailable:\n"),),
+        renewal=(("(ProviderUnavailable, LockBusy, LockLost)", "(ProviderUnavailable, LockLost)"),),
     ),
     Mutation(
         name="does not look whether a program without the lock has saved a newer login",
@@ -255,7 +255,7 @@ MUTATIONS = (
         promise="waits for",
         journal=(
             (
-                "min(REPEAT_GUARD_SECONDS, max(0.0, self._entry.last_at + REPEAT_GUARD_SECONDS - now))",
+                "min(longest, max(0.0, self._entry.last_at + REPEAT_GUARD_SECONDS - now))",
                 "max(0.0, self._entry.last_at + REPEAT_GUARD_SECONDS - now)",
             ),
         ),

@@ -158,7 +158,7 @@ def test_the_log_says_what_was_found(
     stored_grant(filled, "default")
     stored_grant(filled, "mum")
     assert [(each.name, each.funcName, each.levelno, each.getMessage()) for each in caplog.records] == [
-        ("withings_auth.store.records", "stored_grant", logging.DEBUG, text)
+        ("withings_auth.store.records", "_read_grant", logging.DEBUG, text)
         for text in (
             "token/default: user 12345678, access token for 60 s more, in this program's memory",
             "token/mum: nothing in this program's memory",

@@ -23,6 +23,8 @@ from withings_auth.store.base import (
     find_traces,
     latest_note,
     load_all,
+    load_with_stamp,
+    lock_can_be_lost,
     seems_writable,
     together,
 )
@@ -242,7 +244,8 @@ def test_what_the_other_store_can_do_it_can_do_too(tmp_path: Path, store: Machin
     loaded = load_all(store, [TOKEN, OTHER, "token/spoiled", "token/nobody"])
     assert isinstance(loaded.pop("token/spoiled"), StoreCorrupt)
     assert loaded == {TOKEN: SECRET, OTHER: "of the other"}
-    assert clock_offset(store) == 0
+    assert (clock_offset(store), lock_can_be_lost(store)) == (0, False)
+    assert load_with_stamp(store, TOKEN) == (SECRET, store.inner.stamp(TOKEN))
     with together(store):
         assert store.load(TOKEN) == SECRET
     assert store.stamp(TOKEN) == store.inner.stamp(TOKEN)

@@ -164,6 +164,25 @@ class StampWithoutClears(Shelf):
         return found
 
 
+class StampOfEarlier(Shelf):
+    seen: Hashable = None
+
+    def load_with_stamp(self, name: str) -> tuple[str | None, Hashable]:
+        text, self.seen = self.load(name), super().stamp(name)
+        return text, self.seen
+
+    def stamp(self, name: str) -> Hashable:
+        return super().stamp(name) if self.seen is None else self.seen
+
+
+class StampOnlyWithAText(Shelf):
+    def load_with_stamp(self, name: str) -> tuple[str | None, Hashable]:
+        return self.load(name), super().stamp(name)
+
+    def stamp(self, name: str) -> Hashable:  # noqa: ARG002
+        return None
+
+
 class SecretInTheRepr(Shelf):
     def __repr__(self) -> str:
         return f"Shelf({self.book()})"
@@ -180,6 +199,7 @@ FOUND_BY: dict[str, list[type[Shelf]]] = {
     "test_a_kill_leaves_a_whole_text": [DeletedThenWritten],
     "test_the_stamp_stays_while_nothing_changes": [StampOfTheFile, StampIsNone],
     "test_the_stamp_changes_with_every_save_and_clear": [StampOfTheText, StampOfTheObject, StampWithoutClears],
+    "test_the_stamp_is_not_an_old_one": [StampOfEarlier, StampOnlyWithAText],
     "test_the_description_reads_well": [SecretInTheRepr],
     "test_a_store_out_of_reach_is_an_error": [UnreadableIsEmpty, SecretInTheError],
     "test_what_is_not_kept_is_not_saved": [NotReadBack],

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from functools import partial
 
 from withings_auth.authorization import messages, pages
 from withings_auth.authorization.blocking import blocking
@@ -29,6 +30,7 @@ from withings_auth.errors import (
     login_hint,
 )
 from withings_auth.model import DASHBOARD, Grant, Token
+from withings_auth.store.base import clock_offset, store_time
 from withings_auth.store.ownership import forget_refused, prove_writable, save_login
 from withings_auth.threads import in_thread
 
@@ -211,7 +213,8 @@ async def _finish(request: LoginRequest, pending: Pending, code: str) -> Grant:
 
     def exchange_and_save() -> Grant:
         try:
-            grant = exchange_code(request.app, code, request.endpoints.token_url)
+            now = partial(store_time, request.store)
+            grant = exchange_code(request.app, code, request.endpoints.token_url, now=now)
         except ConfigurationError as error:
             app_in_program = request.options.app is not None and request.options.client_id_place is None
             if not app_in_program or isinstance(error, UnusableVariable):
@@ -219,7 +222,7 @@ async def _finish(request: LoginRequest, pending: Pending, code: str) -> Grant:
             hint = f"the App in this program must have the client id, secret and redirect URI from {DASHBOARD}"
             raise error.with_message(str(error), hint=hint) from error
         save_login(request.store, request.profile, request.app, grant, replace=request.options.replace)
-        return grant
+        return grant.by_clock(-clock_offset(request.store))  # users and callers know only this machine's clock
 
     finishing = asyncio.ensure_future(in_thread(exchange_and_save))
     try:

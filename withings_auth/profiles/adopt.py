@@ -15,17 +15,19 @@ from contextlib import suppress
 from withings_auth.errors import (
     ConfigurationError,
     LockBusy,
+    LockLost,
     ProtocolViolation,
     StoreError,
     StoreNotDurable,
     UnusableVariable,
+    WithingsAuthError,
     WrongAccount,
 )
 from withings_auth.model import App, Grant
 from withings_auth.profiles.foreign import ForeignLogin
 from withings_auth.provider.failures import import_error
 from withings_auth.provider.replies import TokenReply
-from withings_auth.store.base import SecretStore
+from withings_auth.store.base import SecretStore, clock_offset
 from withings_auth.store.ownership import (
     WAYS_ON,
     forget_refused,
@@ -36,9 +38,10 @@ from withings_auth.store.ownership import (
 )
 from withings_auth.store.records import LOCK_PATIENCE_SECONDS, stored_grant
 from withings_auth.tokens.grants import empty_grant, grant_from_reply
-from withings_auth.tokens.journal import Journal
-from withings_auth.tokens.renewal import Effects, refresh
+from withings_auth.tokens.renewal import Effects, open_journal, refresh
 from withings_auth.wording import local_time
+
+_UNSAVED = "the login was renewed but could not be saved"
 
 
 def adopt(
@@ -46,9 +49,11 @@ def adopt(
 ) -> Grant:
     """Trades the login's refresh token and returns the new grant, saved under the profile. Blocks.
 
+    Its times are by this machine's clock, whatever the store's says.
+
     Raises `WrongAccount` if the profile belongs to another user, app or service and `replace` is false,
-    `LoginRequired` after a definite refusal, `ProviderUnavailable` and `LockBusy` if trying again helps,
-    `ConfigurationError`, `ProviderError` and `StoreError`. None of these changes the profile's login.
+    `LoginRequired` after a definite refusal, `ProviderUnavailable`, `LockBusy` and `LockLost` if trying again
+    helps, `ConfigurationError`, `ProviderError` and `StoreError`. None of these changes the profile's login.
     """
     old = dataclasses.replace(
         empty_grant(app, token_url),
@@ -59,8 +64,9 @@ def adopt(
     )
     _refuse_conflicts(store, profile, old, replace=replace)
     prove_writable(store, app)
+    effects = effects.by_clock_of(store)
     with store.lock(_lock_name(login), LOCK_PATIENCE_SECONDS) as held:
-        journal = Journal(held.notes, old)
+        journal = open_journal(store, held, old)
         result, sent_at = refresh(old, app.client_secret, journal, effects)
         try:
             if not isinstance(result, TokenReply):
@@ -79,7 +85,7 @@ def adopt(
         _save(store, profile, app, grant, journal.deadline or sent_at, replace=replace)
         with suppress(StoreError):  # the login is saved, and that is what counts
             held.notes.note(None)
-    return grant
+    return grant.by_clock(-clock_offset(store))
 
 
 def _lock_name(login: ForeignLogin) -> str:
@@ -112,8 +118,11 @@ def _save(store: SecretStore, profile: str, app: App, grant: Grant, deadline: fl
             userid=error.userid,
             owner=error.owner,
         ) from error
+    except LockLost as error:
+        raise error.with_message(f"{_UNSAVED}: {error}", hint=_again(error, deadline)) from error
     except (StoreError, LockBusy) as error:
-        raise StoreNotDurable(
-            f"the login was renewed but could not be saved: {error}",
-            hint=f"import the file again before {local_time(deadline)} and nothing is lost; {error.hint}",
-        ) from error
+        raise StoreNotDurable(f"{_UNSAVED}: {error}", hint=_again(error, deadline)) from error
+
+
+def _again(error: WithingsAuthError, deadline: float) -> str:
+    return f"import the file again before {local_time(deadline)} and nothing is lost; {error.hint}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from withings_auth.errors import LockBusy, ended_hint, login_hint, secret_hint
 from withings_auth.model import Grant
-from withings_auth.store.base import SecretStore
+from withings_auth.store.base import SecretStore, clock_offset
 from withings_auth.store.records import stored_app, stored_grant, token_name
 from withings_auth.tokens.journal import Journal
 from withings_auth.tokens.practice import PRACTICE_END, PRACTICE_HINT, practice_has_ended
@@ -140,7 +140,7 @@ def read_status(
     """Returns the status of the profile's login, None if nobody is logged in. Raises `StoreError`.
 
     `secret_of` returns the client secret of an app if it is known without the store. A renewal under way is not
-    waited for.
+    waited for. `now` and the times in the status are this machine's, whatever the store's clock says.
     """
     grant = stored_grant(store, profile)
     if grant is None:
@@ -152,13 +152,14 @@ def read_status(
             unknown_until, refusal = journal.deadline, journal.refusal
     except LockBusy:
         under_way = True
+    ahead = clock_offset(store)
     return LoginStatus(
         profile=profile,
-        grant=grant,
+        grant=grant.by_clock(-ahead),
         seen_at=now,
         secret_known=(secret_of(grant.client_id) or stored_app(store, grant.client_id)) is not None,
-        unknown_until=unknown_until,
-        refused_at=None if refusal is None else refusal.at,
+        unknown_until=None if unknown_until is None else unknown_until - ahead,
+        refused_at=None if refusal is None else refusal.at - ahead,
         renewal_under_way=under_way,
         practice_ended=practice_has_ended(profile, grant.token_url),
     )

@@ -7,6 +7,7 @@ machine. You can write your own; the rest of the package relies on the behaviour
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
@@ -110,11 +111,31 @@ def find_traces(store: SecretStore) -> list[str]:
 def clock_offset(store: SecretStore) -> float:
     """Returns the seconds to add to this machine's clock to get the store's; 0.0 if the store has none of its own.
 
-    All times in records and notes are the store's: machines whose clocks differ would renew in turn otherwise. It is
-    known from the latest answer of the store's machine, and asked for nowhere: 0.0 before the first one.
+    All times in records and notes are the store's: machines whose clocks differ would renew in turn otherwise. The
+    latest answer of the store's machine told it, and nobody is asked for it: 0.0 before the first answer.
     """
-    look: Callable[[], float] = getattr(store, "clock_offset", float)  # no promise: most stores are on this machine
+    look: Callable[[], float] | None = getattr(store, "clock_offset", None)  # no promise: most are on this machine
+    return 0.0 if look is None else look()
+
+
+def store_time(store: SecretStore) -> float:
+    """Returns the time in Unix seconds by the store's clock."""
+    return time.time() + clock_offset(store)
+
+
+def lock_can_be_lost(store: SecretStore) -> bool:
+    """Whether a holder can lose its lock and live on; another one may then hold it while a request is on its way."""
+    look: Callable[[], bool] = getattr(store, "lock_can_be_lost", bool)  # no promise: a kernel's lock cannot
     return look()
+
+
+def load_with_stamp(store: SecretStore, name: str) -> tuple[str | None, Hashable]:
+    """Returns the text saved under the name, and a stamp that it, or an earlier text, has. Raises as `load` does."""
+    load: Callable[[str], tuple[str | None, Hashable]] | None = getattr(store, "load_with_stamp", None)
+    if load is not None:  # no promise of a store: one that must ask another machine gets both at once
+        return load(name)
+    stamp = store.stamp(name)
+    return store.load(name), stamp
 
 
 def load_all(store: SecretStore, names: Iterable[str]) -> dict[str, str | StoreError]:
@@ -122,10 +143,8 @@ def load_all(store: SecretStore, names: Iterable[str]) -> dict[str, str | StoreE
 
     Raises `StoreError` if the store can be asked only for all of them at once, and cannot be reached.
     """
-    load: Callable[[list[str]], dict[str, str | StoreError]] | None = getattr(store, "load_all", None)
-    if load is not None:
-        return load(list(names))
-    loaded = {name: _try_to_load(store, name) for name in names}
+    load: Callable[[list[str]], dict[str, str | StoreError | None]] | None = getattr(store, "load_all", None)
+    loaded = {name: _try_to_load(store, name) for name in names} if load is None else load(list(names))
     return {name: text for name, text in loaded.items() if text is not None}
 
 

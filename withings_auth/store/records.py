@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Hashable
 
 from withings_auth.errors import ConfigurationError, LoginRequired, StoreCorrupt, login_hint
 from withings_auth.logs import Logger
 from withings_auth.model import App, Grant
-from withings_auth.store.base import SecretStore
+from withings_auth.store.base import SecretStore, load_with_stamp, store_time
 from withings_auth.validation import is_client_id, is_loopback_url
 
 logger = Logger(__name__)
@@ -29,12 +29,15 @@ def app_name(client_id: str) -> str:
 def stored_grant(store: SecretStore, profile: str) -> Grant | None:
     """Returns the profile's grant, None if there is none. Raises `StoreError` if the store cannot tell."""
     name = token_name(profile)
-    text = store.load(name)
+    return _read_grant(store, name, store.load(name))
+
+
+def _read_grant(store: SecretStore, name: str, text: str | None) -> Grant | None:
     if text is None:
         logger.debug("%s: nothing in %s", name, store.description)
         return None
     grant = Grant.from_record(text)
-    left = grant.seconds_left(time.time())
+    left = grant.seconds_left(store_time(store))
     logger.debug("%s: user %s, access token for %.0f s more, in %s", name, grant.userid, left, store.description)
     return grant
 
@@ -45,6 +48,16 @@ def load_grant(store: SecretStore, profile: str) -> Grant:
     if grant is None:
         raise not_logged_in(profile)
     return grant
+
+
+def load_grant_with_stamp(store: SecretStore, profile: str) -> tuple[Grant, Hashable]:
+    """Returns the profile's grant, and a stamp that it, or an earlier one, has. Raises as `load_grant` does."""
+    name = token_name(profile)
+    text, stamp = load_with_stamp(store, name)
+    grant = _read_grant(store, name, text)
+    if grant is None:
+        raise not_logged_in(profile)
+    return grant, stamp
 
 
 def not_logged_in(profile: str) -> LoginRequired:

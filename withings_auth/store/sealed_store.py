@@ -21,6 +21,8 @@ from withings_auth.store.base import (
     find_traces,
     latest_note,
     load_all,
+    load_with_stamp,
+    lock_can_be_lost,
     seems_writable,
     together,
 )
@@ -65,9 +67,13 @@ class SealedStore:
 
     def load(self, name: str) -> str | None:
         """Returns the record, opened. Raises `StoreCorrupt` if it is not sealed, or not with a key that is here."""
+        return self.load_with_stamp(name)[0]
+
+    def load_with_stamp(self, name: str) -> tuple[str | None, Hashable]:
+        """Returns the record, opened, and its stamp. Raises as `load` does."""
         self._require_a_key()
-        sealed = self._inner.load(name)
-        return None if sealed is None else self.open(name, sealed)
+        sealed, stamp = load_with_stamp(self._inner, name)
+        return None if sealed is None else self.open(name, sealed), stamp
 
     def load_all(self, names: list[str]) -> dict[str, str | StoreError]:
         """Returns the records, opened, or why one cannot be. Raises `StoreError`."""
@@ -103,6 +109,10 @@ class SealedStore:
     def clock_offset(self) -> float:
         """Returns how far the clock of the other store is ahead."""
         return clock_offset(self._inner)
+
+    def lock_can_be_lost(self) -> bool:
+        """Whether a lock of the other store's can."""
+        return lock_can_be_lost(self._inner)
 
     def together(self) -> AbstractContextManager[object]:
         """Lets the calls in the block share what the other store can share."""

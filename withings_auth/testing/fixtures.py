@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import ClassVar, NoReturn, TypeVar
 
 import pytest
 
 from withings_auth.errors import LockBusy
-from withings_auth.store.base import SecretStore
+from withings_auth.store.base import SecretStore, load_with_stamp
 from withings_auth.testing.elsewhere import Elsewhere
 from withings_auth.threads import StillRunning, Worker
 
@@ -93,6 +93,11 @@ def save(store: SecretStore, name: str, *texts: str) -> None:
     with store.lock(name, PATIENCE_SECONDS) as held:
         for text in texts:
             held.save(text)
+
+
+def latest_stamp(store: SecretStore, name: str) -> Hashable:
+    """Returns the stamp of what the name holds now; a store that must ask another machine for that asks it."""
+    return load_with_stamp(store, name)[1]
 
 
 def clear(store: SecretStore, name: str) -> bool:

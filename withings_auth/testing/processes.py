@@ -11,7 +11,7 @@ from withings_auth.errors import StoreError
 from withings_auth.store.base import SecretStore
 from withings_auth.testing import fixtures
 from withings_auth.testing.elsewhere import RefusedElsewhere, Talk
-from withings_auth.testing.fixtures import NEW, OLD, OTHER, TOKEN, Fixtures, Start, is_free, save
+from withings_auth.testing.fixtures import NEW, OLD, OTHER, TOKEN, Fixtures, Start, is_free, latest_stamp, save
 
 # ruff: noqa: S101  pytest rewrites these asserts, as `__init__` asks it to
 
@@ -29,18 +29,18 @@ class ProcessPromises(Fixtures):
     def test_another_process_sees_every_change(self, store: SecretStore, start: Start) -> None:
         """What one process saves or clears, the other sees at once in load, names and stamp."""
         process = start()
-        stamps = [store.stamp(TOKEN)]
+        stamps = [latest_stamp(store, TOKEN)]
         assert (process("load", TOKEN), process("names")) == (None, [])
         for text in ("first", "second"):
             save(store, TOKEN, f"our {text}")
-            stamps.append(store.stamp(TOKEN))
+            stamps.append(latest_stamp(store, TOKEN))
             assert (process("load", TOKEN), process("names")) == (f"our {text}", [TOKEN])
             process("save", TOKEN, f"their {text}")
-            stamps.append(store.stamp(TOKEN))
+            stamps.append(latest_stamp(store, TOKEN))
             assert (store.load(TOKEN), store.names()) == (f"their {text}", [TOKEN])
         assert len(set(stamps)) == len(stamps)
         assert process("clear", TOKEN) is True
-        assert store.stamp(TOKEN) not in stamps[1:]
+        assert latest_stamp(store, TOKEN) not in stamps[1:]
         assert (store.load(TOKEN), store.names(), process("names")) == (None, [], [])
 
     def test_one_process_at_a_time_holds_a_name(self, store: SecretStore, start: Start) -> None:

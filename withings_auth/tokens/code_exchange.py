@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from withings_auth.errors import ProtocolViolation
 from withings_auth.logs import Logger
@@ -16,13 +17,15 @@ from withings_auth.tokens.grants import empty_grant, grant_from_reply
 logger = Logger(__name__)
 
 
-def exchange_code(app: App, code: str, token_url: str, *, send: Post = post) -> Grant:
-    """Returns the grant that Withings issues for the code. Blocks.
+def exchange_code(
+    app: App, code: str, token_url: str, *, send: Post = post, now: Callable[[], float] = time.time
+) -> Grant:
+    """Returns the grant that Withings issues for the code, with its times by the clock `now`. Blocks.
 
     Raises `LoginError` if Withings refuses the code, and the other errors of the token service. Never asks twice,
     because a code works only once.
     """
-    sent_at = time.time()
+    sent_at = now()
     outcome = send(token_url, code_form(app, code))
     reply = read_token_reply(outcome) if isinstance(outcome, Answer) else outcome
     logger.debug("the code brought %s", describe(reply))

@@ -39,8 +39,9 @@ class Refusal:
 class _Entry:
     """What is known of one pair of tokens; all times are Unix seconds.
 
-    When the last attempt began or ended, when the first attempt of unknown outcome began, how Withings refused, and
-    whether the pair was issued because its predecessor's access token had been rejected.
+    When the last attempt ended, or else when its request arrives at the latest; when the first attempt of unknown
+    outcome began, how Withings refused, and whether the pair was issued because its predecessor's access token had been
+    rejected.
     """
 
     last_at: float | None = None
@@ -52,7 +53,9 @@ class _Entry:
 class Journal:
     """The attempts to renew one grant; an entry about any other grant counts as none."""
 
-    def __init__(self, notes: Notes, grant: Grant) -> None:
+    def __init__(self, notes: Notes, grant: Grant, *, late_seconds: float = 0.0) -> None:
+        """Reads the notes. A request may arrive `late_seconds` after it began, even if others hold the lock by then."""
+        self.late_seconds = late_seconds
         self._notes = notes
         self._digest = _digest(grant)
         self._entry = self._previous = _read(notes.recall(), self._digest)
@@ -80,19 +83,24 @@ class Journal:
         return self._entry.after_rejection
 
     def seconds_to_wait(self, now: float) -> float:
-        """How long this refresh token must not be sent yet; the whole guard if the clock was set back."""
+        """How long this refresh token must not be sent yet; the whole guard if the clock was set back.
+
+        After an attempt that never ended, the guard begins when its request can no longer arrive.
+        """
         if self._entry.last_at is None:
             return 0.0
-        return min(REPEAT_GUARD_SECONDS, max(0.0, self._entry.last_at + REPEAT_GUARD_SECONDS - now))
+        longest = REPEAT_GUARD_SECONDS + self.late_seconds
+        return min(longest, max(0.0, self._entry.last_at + REPEAT_GUARD_SECONDS - now))
 
     def begin(self, now: float) -> None:
-        """Writes that the refresh token is about to be sent. If this raises `StoreUnavailable`, it must not be."""
+        """Writes that the refresh token is about to be sent. If this raises `StoreError`, it must not be."""
         self._previous = self._entry
         unknown_since = self._entry.unknown_since
         # A first attempt in the future was written with a clock that has been set back since.
         unknown_since = now if unknown_since is None else min(now, unknown_since)
         # Should Withings renew after all and its answer be lost, others must repeat that: the refusal counts no longer.
-        self._entry = replace(self._entry, last_at=now, unknown_since=unknown_since, refusal=None)
+        last_at = now + self.late_seconds
+        self._entry = replace(self._entry, last_at=last_at, unknown_since=unknown_since, refusal=None)
         self._write()
 
     def end(self, result: TokenResult, now: float) -> None:

@@ -11,10 +11,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from withings_auth.errors import (
     LockBusy,
+    LockLost,
     LoginRequired,
     ProtocolViolation,
     ProviderUnavailable,
@@ -26,11 +27,13 @@ from withings_auth.logs import Logger
 from withings_auth.model import Grant
 from withings_auth.provider.failures import refresh_error
 from withings_auth.provider.forms import refresh_form
+from withings_auth.provider.http import TIME_LIMIT_SECONDS
 from withings_auth.provider.repeat_guard import LONGEST_GUARD_WAIT_SECONDS
 from withings_auth.provider.replies import (
     Answer,
     AnswerLost,
     Failure,
+    NotSent,
     Post,
     TokenReply,
     TokenResult,
@@ -38,7 +41,7 @@ from withings_auth.provider.replies import (
     read_token_reply,
 )
 from withings_auth.provider.statuses import FailureKind
-from withings_auth.store.base import HeldName, SecretStore, latest_note, together
+from withings_auth.store.base import HeldName, SecretStore, clock_offset, latest_note, lock_can_be_lost, together
 from withings_auth.store.records import LOCK_PATIENCE_SECONDS, load_grant, load_secret, token_name
 from withings_auth.tokens.grants import grant_from_reply
 from withings_auth.tokens.hooks import Event
@@ -49,6 +52,8 @@ from withings_auth.wording import local_time
 logger = Logger(__name__)
 
 LOCK_SLICE_SECONDS = 0.1  # how long a wait for the lock may outlive its caller, or a save by another program
+LONGEST_NOTE_SECONDS = 5.0  # if the lock can be lost: a request is not sent unless it was noted as recently
+LATEST_ARRIVAL_SECONDS = LONGEST_NOTE_SECONDS + TIME_LIMIT_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +70,10 @@ class Effects:
     steady: Callable[[], float] = time.monotonic
     announce: Callable[[Event], None] = lambda _: None
 
+    def by_clock_of(self, store: SecretStore) -> Effects:
+        """Returns the same with the store's clock as the wall clock."""
+        return replace(self, now=lambda: self.now() + clock_offset(store))
+
 
 def renew(
     store: SecretStore,
@@ -78,9 +87,10 @@ def renew(
 
     If it cannot be renewed now, the stored grant is returned as long as its access token lives and was not rejected.
     `secret_for` returns the client secret of a grant's app, or None to use the one in the store. Raises
-    `LoginRequired` after a definite refusal, `ProviderUnavailable` and `LockBusy` if trying again helps,
+    `LoginRequired` after a definite refusal, `ProviderUnavailable`, `LockBusy` and `LockLost` if trying again helps,
     `ProviderError`, `ProtocolViolation`, `ConfigurationError` and `StoreError`. No failure changes what is stored.
     """
+    effects = effects.by_clock_of(store)
     try:
         with ExitStack() as stack:
             stack.enter_context(together(store))
@@ -96,11 +106,12 @@ def renew(
                 f"Withings renewed the login of profile {profile} with tokens that have already expired",
                 hint="check the computer's clock, and try again in a minute",
             )
-    except (ProviderUnavailable, LockBusy):
-        grant = load_grant(store, profile)
-        if requirement.tolerates(grant, effects.now()):
-            logger.debug("not renewed for now: the stored token is still valid")
-            return grant
+    except (ProviderUnavailable, LockBusy, LockLost):
+        with suppress(LockLost):
+            grant = load_grant(store, profile)
+            if requirement.tolerates(grant, effects.now()):
+                logger.debug("not renewed for now: the stored token is still valid")
+                return grant
         raise
 
 
@@ -119,7 +130,7 @@ def _renew_under_lock(
     if requirement.met_by(grant, effects.now()):
         logger.debug("not renewed: the stored token is good enough")
         return grant  # another process was faster
-    journal = Journal(held.notes, grant)
+    journal = open_journal(store, held, grant)
     if journal.after_rejection:
         _refuse_futile_renewal(grant, requirement, effects.now())
     secret = secret_for(grant) or load_secret(store, grant.client_id)
@@ -196,6 +207,14 @@ def _refuse_futile_renewal(grant: Grant, requirement: Requirement, now: float) -
         )
 
 
+def open_journal(store: SecretStore, held: HeldName, grant: Grant) -> Journal:
+    """Returns the journal of the grant's refreshes, whose guard is longer if a holder can lose its lock.
+
+    Such a holder may have a request on its way while the next one holds the lock: `post` takes up to 20 seconds.
+    """
+    return Journal(held.notes, grant, late_seconds=LATEST_ARRIVAL_SECONDS if lock_can_be_lost(store) else 0.0)
+
+
 def refresh(grant: Grant, secret: str, journal: Journal, effects: Effects) -> tuple[TokenResult, float]:
     """Sends a refresh; returns its result, which is not saved yet, and the moment just before it was sent.
 
@@ -225,6 +244,12 @@ def _send(grant: Grant, secret: str, journal: Journal, effects: Effects) -> tupl
     effects.wait(guard_seconds)
     sent_at = effects.now()
     journal.begin(sent_at)
+    if journal.late_seconds and effects.now() - sent_at > LONGEST_NOTE_SECONDS:
+        journal.end(NotSent(why="too late"), effects.now())
+        raise LockLost(
+            "the store took so long to answer that a renewal was no longer safe: nothing was sent",
+            hint="ask again; if this persists, check the network and the server of the store",
+        )
     outcome = effects.post(grant.token_url, refresh_form(grant, secret))
     result = read_token_reply(outcome) if isinstance(outcome, Answer) else outcome
     logger.debug("the refresh brought %s", describe(result))
@@ -242,10 +267,15 @@ def _successor(grant: Grant, profile: str, reply: TokenReply, sent_at: float) ->
 
 
 def _save(held: HeldName, successor: Grant, deadline: float | None) -> None:
+    until = f" before {local_time(deadline)}" if deadline else ""
     try:
         held.save(successor.to_record())
+    except LockLost as error:  # perhaps it is saved all the same: whoever asks next finds out
+        raise error.with_message(
+            f"the login was renewed, but nobody knows whether that was saved: {error}",
+            hint=f"nothing is lost if you ask for a token again{until}; {error.hint}",
+        ) from error
     except StoreError as error:
-        until = f" before {local_time(deadline)}" if deadline else ""
         raise StoreNotDurable(
             f"the login was renewed but could not be saved: {error}",
             hint=f"nothing is lost if you fix this and ask for a token again{until}; {error.hint}",

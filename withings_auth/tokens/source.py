@@ -16,10 +16,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from withings_auth.config.settings import Settings, checked_profile, read_settings
-from withings_auth.errors import ConfigurationError, LoginRequired, hints_for
+from withings_auth.errors import ConfigurationError, LockLost, LoginRequired, hints_for
 from withings_auth.model import App, Grant, Token
-from withings_auth.store.base import SecretStore, checked_store, latest_note
-from withings_auth.store.records import load_grant, token_name
+from withings_auth.store.base import SecretStore, checked_store, clock_offset, latest_note
+from withings_auth.store.records import load_grant_with_stamp, token_name
 from withings_auth.threads import in_thread, run_to_its_end
 from withings_auth.tokens.practice import refuse_ended_practice
 from withings_auth.tokens.requirement import REFUSAL_MARK, Requirement
@@ -73,6 +73,9 @@ class _Source:
 
         return Effects(post=post, wait=wait)
 
+    def _store_time(self) -> float:
+        return self._now() + clock_offset(self._store)
+
     def _require(self, rejected: str | None) -> Requirement:
         return self._usual if rejected is None else replace(self._usual, rejected=rejected)
 
@@ -84,24 +87,41 @@ class _Source:
         # Without a stamp, the store cannot tell whether it has changed.
         if stamp is None or stamp != self._store.stamp(token_name(self._profile)):
             return None
-        return token if requirement.met_by(grant, self._now()) else None
+        return token if requirement.met_by(grant, self._store_time()) else None
 
     def _fetch(self, requirement: Requirement, abandoned: threading.Event, asker: threading.Thread) -> Token:
         """Returns the stored token if it is good enough, or else renews it for `asker`; `abandoned` ends all waits."""
         with hints_for(self._profile, usual=self._settings.profile):
-            stamp = self._store.stamp(token_name(self._profile))
-            grant = self._check(load_grant(self._store, self._profile))
-            refuse_ended_practice(self._profile, grant)
-            self._refuse_ended(requirement, grant)
-            if requirement.met_by(grant, self._now()):
-                token = grant.token
-                self._memory = stamp, grant, token
-                return token
             try:
-                return self._check(self._renew(requirement, abandoned, asker)).token
+                grant, stamp = load_grant_with_stamp(self._store, self._profile)
+                self._check(grant)
+                refuse_ended_practice(self._profile, grant)
+                self._refuse_ended(requirement, grant)
+                if requirement.met_by(grant, self._store_time()):
+                    return self._remember(stamp, grant)
+                # Without a stamp, this is only for the case that the store cannot be reached.
+                return self._remember(None, self._check(self._renew(requirement, abandoned, asker)))
             except LoginRequired:
                 self._memory = None  # the token in memory lives in vain, too
                 raise
+            except LockLost:
+                token = self._last_known(requirement)
+                if token is None:
+                    raise
+                return token
+
+    def _remember(self, stamp: Hashable, grant: Grant) -> Token:
+        token = grant.by_clock(-clock_offset(self._store)).token  # callers know only this machine's clock
+        self._memory = stamp, grant, token
+        return token
+
+    def _last_known(self, requirement: Requirement) -> Token | None:
+        """Returns the token in memory while the store cannot be reached, unless it is known to have been replaced."""
+        if self._memory is None:
+            return None
+        stamp, grant, token = self._memory
+        replaced = stamp is not None and self._store.stamp(token_name(self._profile)) not in {None, stamp}
+        return token if not replaced and requirement.tolerates(grant, self._store_time()) else None
 
     def _check(self, grant: Grant) -> Grant:
         refuse_contradiction(self._profile, grant, self._settings, self._app)
@@ -159,7 +179,7 @@ class TokenSource(_Source):
         """Returns a token that works, renewed if necessary.
 
         `rejected` is an access token that a server has just refused: it is not returned again. Raises `LoginRequired`
-        if the user must log in, `ProviderUnavailable` or `LockBusy` if trying again helps, `StoreError`,
+        if the user must log in, `ProviderUnavailable`, `LockBusy` or `LockLost` if trying again helps, `StoreError`,
         `ConfigurationError`, `ProviderError` if Withings refuses, and `ProtocolViolation` if its answer makes no sense.
         """
         requirement = self._require(rejected)

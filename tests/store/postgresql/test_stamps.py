@@ -131,7 +131,7 @@ def test_a_lock_that_was_given_away_saves_nothing(postgresql: Server) -> None:
 def test_the_server_tells_the_time(postgresql: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """So machines whose clocks differ agree on how old a token is."""
     store = opened(postgresql.new_store())
-    assert store.clock_offset() == 0
+    assert (store.clock_offset(), store.lock_can_be_lost()) == (0, True)
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() - 3600)
     store.load(NAME)

@@ -15,7 +15,7 @@ from withings_auth.cli.ui.terminal import PROGRAM, answer, answer_json, is_termi
 from withings_auth.config.settings import Settings
 from withings_auth.errors import ConfigurationError
 from withings_auth.model import Token
-from withings_auth.store.base import SecretStore
+from withings_auth.store.base import SecretStore, store_time
 from withings_auth.store.records import load_grant
 from withings_auth.tokens.requirement import JUST_RENEWED_SECONDS
 from withings_auth.tokens.source import DEFAULT_MIN_VALID_SECONDS, TokenSource
@@ -101,7 +101,7 @@ def _read_rejected() -> str:
 def _renew(source: TokenSource, settings: Settings, store: SecretStore) -> Token:
     """Returns a new token, or the stored one if it was renewed just now."""
     stored = load_grant(store, settings.profile)
-    age = stored.age(time.time())
+    age = stored.age(store_time(store))
     if age is None or age >= JUST_RENEWED_SECONDS:
         return source.token(rejected=stored.access_token)
     token = source.token()

@@ -128,6 +128,9 @@ class PostgresStore:
         """How far the server's clock is ahead of this machine's, in seconds, when it was last asked."""
         return self._offset
 
+    def lock_can_be_lost(self) -> bool:
+        return True
+
     def sealing_key(self) -> str | None:
         """Returns the id of the key that seals what is saved; None if none does."""
         ((key_id,),) = self._ask("SELECT key_id FROM {store}")
