@@ -74,7 +74,7 @@ class Borrower:
 
     def files_of_runs(self) -> list[Path]:
         """Returns what runs have left of their own directories."""
-        return list((self.home / "tmp").glob("withings-auth-run-*"))  # `tempfile` tries a directory with other files
+        return list((self.home / "tmp").glob("withings-auth-*"))  # `tempfile` tries a directory with other files
 
     def secrets_left(self) -> list[str]:
         """Returns a line for each secret of the login, and each key, in a file other than the store's records."""
