@@ -108,8 +108,9 @@ def test_only_a_key_that_nobody_needs_is_removed(store: Machine) -> None:
     with pytest.raises(ConfigurationError, match="is the key that seals"):
         remove_key(store, old)
     store.inner.set_sealing_key(new.id)
-    with pytest.raises(ConfigurationError, match=re.escape("still needed, by app/an-app, token/a, token/b")):
+    with pytest.raises(ConfigurationError, match=re.escape("still needed, by app/an-app, token/a, token/b")) as failed:
         remove_key(store, old)
+    assert failed.value.hint.endswith(f"withings-auth store rekey {new.id}")
     save_record_without_lock(store.inner, "token/c", seal(show_key(store, old), "token/c", "x"))
     with pytest.raises(ConfigurationError, match="token/b and others"):
         remove_key(store, old)
@@ -196,6 +197,14 @@ def test_a_lost_key_is_given_up_by_naming_another(store: Machine) -> None:
 def test_a_store_without_a_key_has_nothing_to_replace() -> None:
     with pytest.raises(StoreUnavailable, match="has no key yet"):
         rekey(Machine(SealableMemory()))
+
+
+def test_a_rekeying_ends_when_another_key_is_chosen(store: Machine) -> None:
+    """As by a program that got the lock because this one has lost it: otherwise both would seal in turn."""
+    new = add_new_key(store)
+    with pytest.raises(StoreUnavailable, match="another key"):
+        rekey(store, new.id, tell=lambda _: store.inner.set_sealing_key(show_key(store, None).id[::-1]))
+    assert is_whole(store)
 
 
 def test_one_rekeying_at_a_time(store: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

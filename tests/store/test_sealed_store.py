@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.support.sealing import Machine, SealableMemory, WrappedSealable, seal
 from tests.support.stores import clear_record, save_record, save_record_without_lock
 from withings_auth.errors import StoreCorrupt, StoreError, StoreUnavailable
 from withings_auth.model import App
+from withings_auth.store import base
 from withings_auth.store.base import (
     HeldName,
     clock_offset,
@@ -82,7 +84,7 @@ SPOILED: dict[str, Callable[[Machine], str]] = {
 
 @pytest.mark.parametrize("spoil", SPOILED.values(), ids=SPOILED)
 def test_a_record_that_somebody_has_changed_is_refused(store: Machine, spoil: Callable[[Machine], str]) -> None:
-    """It is left as it is, until a login replaces it, or a logout removes it."""
+    """Statement 53: it is left as it is, until a login replaces it, or a logout removes it."""
     save_record(store, OTHER, "of the other")
     plant(store, spoiled := spoil(store))
     for again in (store, Machine(store.inner)):
@@ -112,7 +114,7 @@ def test_the_words_say_what_is_wrong(store: Machine) -> None:
 
 
 def test_a_machine_without_the_key_is_told_which_one_to_bring(store: Machine) -> None:
-    """And does nothing meanwhile: it neither finds, nor saves, nor replaces anything."""
+    """Statement 53: meanwhile it neither finds, nor saves, nor replaces anything."""
     (needed,) = store.keys.load()
     machine = Machine(store.inner)
     before = raw(store)
@@ -250,6 +252,12 @@ def test_what_the_other_store_can_do_it_can_do_too(tmp_path: Path, store: Machin
         assert store.load(TOKEN) == SECRET
     assert store.stamp(TOKEN) == store.inner.stamp(TOKEN)
     assert store.description == "this program's memory, sealed"
+
+
+def test_it_asks_the_other_store_whatever_a_store_may_be_asked() -> None:
+    """What it lacked, every sealed store would be without."""
+    asked = set(re.findall(r"""getattr\(store, "(\w+)\"""", Path(base.__file__).read_text(encoding="utf-8")))
+    assert {"latest_note", "clock_offset", "load_all"} < asked <= set(dir(SealedStore))
 
 
 def test_neither_key_nor_text_is_shown(canaries: Canaries, store: Machine) -> None:

@@ -10,7 +10,14 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from withings_auth.errors import ConfigurationError, LockBusy, StoreCorrupt, StoreError, WithingsAuthError
+from withings_auth.errors import (
+    ConfigurationError,
+    LockBusy,
+    StoreCorrupt,
+    StoreError,
+    StoreUnavailable,
+    WithingsAuthError,
+)
 from withings_auth.logs import Logger
 from withings_auth.store.base import load_all
 from withings_auth.store.keys import Key, make_key, parse_key
@@ -122,7 +129,8 @@ def remove_key(store: SealedStore, key_id: str) -> bool:
     Raises `ConfigurationError` if it seals, or a record still needs it.
     """
     with store.inner.lock(_ONE_AT_A_TIME, LOCK_PATIENCE_SECONDS):
-        if key_id == store.inner.sealing_key():
+        sealing = store.inner.sealing_key()
+        if key_id == sealing:
             raise ConfigurationError(
                 f"{key_id} is the key that seals", hint="make another one seal first: withings-auth store rekey"
             )
@@ -130,7 +138,7 @@ def remove_key(store: SealedStore, key_id: str) -> bool:
         if needing:
             raise ConfigurationError(
                 f"the key {key_id} is still needed, by {', '.join(needing[:3])}{' and others' * (len(needing) > 3)}",
-                hint="seal them with the newer key first: withings-auth store rekey",
+                hint=f"seal them with the other key first: withings-auth store rekey {sealing}",
             )
         removed = store.keys.remove(key_id)
     store.look_for_keys()
@@ -186,6 +194,11 @@ def _choose_key(store: SealedStore, sealing: str, unfinished: str | None) -> Key
 def _reseal(store: SealedStore, name: str, key: Key) -> bool:
     """Seals the record with this key; returns whether it was not yet. Raises `StoreError` and `LockBusy`."""
     with store.inner.lock(name, LOCK_PATIENCE_SECONDS) as held:
+        if store.inner.sealing_key() != key.id:  # the lock that keeps others from it can be lost
+            raise StoreUnavailable(
+                "another program has chosen another key meanwhile",
+                hint="let it finish, then look: withings-auth store key",
+            )
         sealed = store.inner.load(name)
         if sealed is None or key_id_of(name, sealed) == key.id:
             return False

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.stores import save_record
 from withings_auth.config.places import state_directory
-from withings_auth.errors import StoreCorrupt, StoreUnavailable
+from withings_auth.errors import LockLost, StoreCorrupt, StoreUnavailable
 from withings_auth.store import open_named_store
 from withings_auth.store.keys import KeyFile
 from withings_auth.store.rekeying import look_at_keys, prepare_key, rekey
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TOKEN = "token/default"
 MOVE = "INSERT INTO {schema}.record (name, text) SELECT 'token/b', text FROM {schema}.record"
+END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'withings-auth'"
 PLANT = "INSERT INTO {schema}.record (name, text) VALUES ('token/c', %s)"
 
 
@@ -44,7 +45,7 @@ def in_database(postgresql: Server, name: str, statement: str, *parameters: obje
 
 
 def test_the_database_never_holds_a_secret(postgresql: Server, key_file: KeyFile, record: str) -> None:
-    """Not in any table of the schema, nor the key."""
+    """Statement 53: not in any table of the schema, nor the key."""
     name = postgresql.new_store("")
     store = open_sealed(name)
     with pytest.raises(StoreUnavailable, match="has no key yet"):
@@ -60,7 +61,7 @@ def test_the_database_never_holds_a_secret(postgresql: Server, key_file: KeyFile
 
 
 def test_who_has_the_database_cannot_plant_a_login(postgresql: Server, key_file: KeyFile, record: str) -> None:
-    """One that is not sealed, and one that was moved from another name."""
+    """Statement 53: neither one that is not sealed, nor one that was moved from another name."""
     assert key_file.load() == ()
     name = postgresql.new_store("")
     store = open_sealed(name)
@@ -72,6 +73,29 @@ def test_who_has_the_database_cannot_plant_a_login(postgresql: Server, key_file:
         with pytest.raises(StoreCorrupt):
             store.load(planted)
     assert store.load(TOKEN) == record
+
+
+def test_a_rekeying_that_lost_its_connections_is_finished_by_the_next(postgresql: Server, key_file: KeyFile) -> None:
+    """The server ends all of them after the second record; nothing is lost, and two keys are enough for everybody."""
+    name = postgresql.new_store("")
+    store, other = open_sealed(name), open_sealed(name)
+    prepare_key(store)
+    names = [f"token/{number}" for number in range(5)]
+    for one in names:
+        save_record(store, one, f"of {one}")
+
+    def end(one: str) -> None:
+        if one == names[1]:
+            postgresql.execute(END_SESSIONS)
+
+    with pytest.raises(LockLost):
+        rekey(store, tell=end)
+    assert [other.load(one) for one in names] == [f"of {one}" for one in names]
+    done = rekey(other)
+    assert (done.key_id, done.left) == (done.earlier, {})
+    assert look_at_keys(store).in_use == {done.key_id: 5}
+    assert [store.load(one) for one in names] == [f"of {one}" for one in names]
+    assert [key.id for key in key_file.load()].index(done.key_id) == 1
 
 
 def test_the_key_is_in_the_keyring(
