@@ -35,6 +35,12 @@ def find_program(name: str) -> str | None:
     return str(found[0]) if found else shutil.which(name)
 
 
+def as_server() -> tuple[str, ...]:
+    """What runs a program as a user who may run a server, and ends it with this process."""
+    user = (f"--reuid={_SERVER_USER}", f"--regid={_SERVER_USER}", "--clear-groups") if os.geteuid() == 0 else ()
+    return ("setpriv", *user, "--pdeathsig", "INT") if shutil.which("setpriv") else ()
+
+
 class Server:
     """A cluster, and the server that runs on it."""
 
@@ -48,7 +54,7 @@ class Server:
         if os.geteuid() == 0:
             os.chown(self.directory, _SERVER_USER, _SERVER_USER)
         subprocess.run(
-            [*self._as_server, self._program("initdb"), *_INITDB, self.data],
+            [*as_server(), self._program("initdb"), *_INITDB, self.data],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             check=True,
@@ -107,7 +113,7 @@ class Server:
         options += [f"-c{name}={value}" for name, value in self._settings.items()]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*self._as_server, self._program("postgres"), *options],
+                [*as_server(), self._program("postgres"), *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -137,12 +143,6 @@ class Server:
     @property
     def _environ(self) -> dict[str, str]:
         return {"PATH": os.environ["PATH"], "HOME": str(self.directory), "LC_ALL": "C"}
-
-    @property
-    def _as_server(self) -> tuple[str, ...]:
-        """What runs a program as a user who may run a server, and ends it with this process."""
-        user = (f"--reuid={_SERVER_USER}", f"--regid={_SERVER_USER}", "--clear-groups") if os.geteuid() == 0 else ()
-        return ("setpriv", *user, "--pdeathsig", "INT") if shutil.which("setpriv") else ()
 
     def _program(self, name: str) -> str:
         path = find_program(name)

@@ -22,6 +22,7 @@ from withings_auth.store.postgresql.failures import explained, newer_schema, too
 SCHEMA_VERSION = 1
 ANSWER_SECONDS = 10.0  # how long the server may take for one statement; a little longer than it allows itself
 _CONNECT_SECONDS = 5
+_LOOKS_AT_A_POOLER = 20  # a busy one may give us the same session by chance, now and then
 _ROOM_SECONDS = 5.0  # how long a server may have no connection left
 
 # A dead machine is noticed within about ten seconds, at both ends.
@@ -52,6 +53,7 @@ Row = tuple[Any, ...]
 
 _open: weakref.WeakSet[Connection] = weakref.WeakSet()
 _forks: list[None] = []  # one for each fork of this process
+_keep_sessions: set[str] = set()  # the connection URIs whose poolers leave clients their sessions
 _nowhere = os.open(os.devnull, os.O_RDWR)
 
 
@@ -102,7 +104,7 @@ def connect(address: Address) -> tuple[Connection, str | None]:
         if row is None or row[1] > SCHEMA_VERSION:
             raise newer_schema(address)
         if row[0] != connection.info.backend_pid:
-            _refuse_transaction_pooler(address, connection)
+            _refuse_pooler(address, connection)
     except BaseException:
         close(connection)
         raise
@@ -124,7 +126,7 @@ def connect_unprepared(address: Address) -> Connection:
 def _connect(address: Address) -> Connection:
     while True:
         forks = len(_forks)
-        with explained(address):
+        with explained(address, connecting=True):
             given = conninfo_to_dict(address.conninfo)
             defaults: dict[str, Any] = {name: value for name, value in _CLIENT.items() if name not in given}
             connection = Connection.connect(address.conninfo, autocommit=True, prepare_threshold=None, **defaults)
@@ -141,22 +143,36 @@ def close(connection: Connection) -> None:
         connection.close()
 
 
-def _refuse_transaction_pooler(address: Address, connection: Connection) -> None:
-    """Raises `StoreUnavailable` if a pooler between us and the server gives our session to others between transactions.
+def _refuse_pooler(address: Address, connection: Connection) -> None:
+    """Raises `StoreUnavailable` if a pooler between us and the server gives our session to others in between.
 
     Then our locks would be theirs. It shows when another connection, within a transaction, is in the same session as
-    this one, or pushes it into another.
+    this one, or pushes it into another, or when a pooler allows no transactions at all.
     """
+    if address.conninfo in _keep_sessions:
+        return
     with _connect(address) as other, explained(address):
-        for _ in range(3):
-            ours = _session(connection)
+        if mode := _pooler_mode(connection, other):
+            raise StoreUnavailable(
+                f"a pooler in {mode} mode stands before the database {address.place}: it gives locks away",
+                hint="connect to the server itself, or set the pooler's mode to session (pool_mode = session)",
+            )
+    _keep_sessions.add(address.conninfo)
+
+
+def _pooler_mode(connection: Connection, other: Connection) -> str | None:
+    for _ in range(_LOOKS_AT_A_POOLER):
+        ours = _session(connection)
+        try:
             other.execute("BEGIN")
-            if _session(other) == ours or _session(connection) != ours:
-                raise StoreUnavailable(
-                    f"a pooler in transaction mode stands before the database {address.place}: it gives locks away",
-                    hint="connect to the server itself, or set the pooler's mode to session (pool_mode = session)",
-                )
-            other.execute("COMMIT")
+        except psycopg.errors.ProtocolViolation as error:
+            if "statement pooling" in str(error):
+                return "statement"
+            raise
+        if _session(other) == ours or _session(connection) != ours:
+            return "transaction"
+        other.execute("COMMIT")
+    return None
 
 
 def _session(connection: Connection) -> int:

@@ -14,8 +14,12 @@ from withings_auth.validation import printable
 AGAIN = "ask again; if this persists, check the network and the database server"
 INIT = "make what it needs: withings-auth store init"
 
-# A failed connection has no SQLSTATE. These words of the server's are about a moment, all its other refusals are not.
-_MOMENTS = ("starting up", "shutting down", "recovery mode", "too many", "connection slots", "terminating connection")
+# A refused connection has no SQLSTATE. These words of the server's are about a moment, all its other refusals are not.
+_MOMENTS = (
+    *("starting up", "shutting down", "recovery mode", "not yet accepting", "terminating connection"),
+    *("too many", "connection slots"),
+    *("SSL SYSCALL", "SSL connection has been closed", "unexpected eof"),
+)
 _REFUSALS = (
     "FATAL:",
     "password",
@@ -39,22 +43,22 @@ _HINTS = {
 
 
 @contextmanager
-def explained(address: Address) -> Iterator[None]:
+def explained(address: Address, *, connecting: bool = False) -> Iterator[None]:
     """Makes a failure of the database one of ours, without its cause, which may quote what was sent."""
     try:
         yield
     except psycopg.Error as error:
-        explanation = explain(error, address)
+        explanation = explain_connecting(error, address) if connecting else explain(error, address)
     else:
         return
     raise explanation
 
 
-def explain(error: psycopg.Error, address: Address) -> StoreError | ConfigurationError:
-    """Returns `LockLost` if the server is away, `StoreUnavailable` if it refuses."""
+def explain(error: psycopg.Error, address: Address) -> StoreError:
+    """Returns `LockLost` if the connection is lost, `StoreUnavailable` if the server refuses to do what it was told."""
     state = error.sqlstate
     if state is None:
-        return _explain_connection(error, address)
+        return lost(address, _first_line(error))
     words = printable(error.diag.message_primary or type(error).__name__)
     if state.startswith(_LOST):
         return lost(address, words)
@@ -64,23 +68,29 @@ def explain(error: psycopg.Error, address: Address) -> StoreError | Configuratio
     return StoreUnavailable(f"the database {address.place} failed: {words}", hint=hint)
 
 
-def _explain_connection(error: psycopg.Error, address: Address) -> StoreError | ConfigurationError:
+def explain_connecting(error: psycopg.Error, address: Address) -> StoreError | ConfigurationError:
+    """Returns `LockLost` if the server is away, `StoreUnavailable` if it lets nobody in who comes like this."""
     if isinstance(error, psycopg.ProgrammingError):  # its words may quote the whole URI
         return ConfigurationError(
             f"the name of the store, for {address.place}, is not a connection URI that PostgreSQL can read",
             hint="a database is named like postgresql://db.example.org/withings?sslmode=verify-full",
         )
-    words = next(iter(str(error).strip().splitlines()), type(error).__name__)
-    words = printable(words.rpartition("failed: ")[2].removeprefix("connection is bad: "))
+    words = _first_line(error)
     if not any(sign in words for sign in _REFUSALS) or any(sign in words for sign in _MOMENTS):
         return lost(address, words)
     return StoreUnavailable(
-        f"the database {address.place} refuses: {words}",
+        f"the database {address.place} refuses: {words.removeprefix('FATAL:').strip()}",
         hint="check user, database and sslmode; a password belongs in ~/.pgpass, or in the file that PGPASSFILE names",
     )
 
 
+def _first_line(error: psycopg.Error) -> str:
+    words = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return printable(words.rpartition("failed: ")[2].removeprefix("connection is bad: "))
+
+
 def lost(address: Address, words: str) -> LockLost:
+    words = words.removeprefix("FATAL:").strip()
     return LockLost(f"the database {address.place} is out of reach: {words}", hint=AGAIN)
 
 
