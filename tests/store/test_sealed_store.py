@@ -251,7 +251,7 @@ def test_what_the_other_store_can_do_it_can_do_too(tmp_path: Path, store: Machin
     with together(store):
         assert store.load(TOKEN) == SECRET
     assert store.stamp(TOKEN) == store.inner.stamp(TOKEN)
-    assert store.description == "this program's memory, sealed"
+    assert store.description == "this program's memory (sealed)"
 
 
 def test_it_asks_the_other_store_whatever_a_store_may_be_asked() -> None:

@@ -63,7 +63,7 @@ class SealedStore:
 
     @property
     def description(self) -> str:
-        return f"{self._inner.description}, sealed"
+        return f"{self._inner.description} (sealed)"
 
     def load(self, name: str) -> str | None:
         """Returns the record, opened. Raises `StoreCorrupt` if it is not sealed, or not with a key that is here."""

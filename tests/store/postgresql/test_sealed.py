@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
@@ -12,9 +12,11 @@ from tests.support.stores import save_record
 from withings_auth.config.places import state_directory
 from withings_auth.errors import LockLost, StoreCorrupt, StoreUnavailable
 from withings_auth.store import open_named_store
-from withings_auth.store.keys import KeyFile
+from withings_auth.store.base import SecretStore
+from withings_auth.store.keys import KeyFile, make_key
 from withings_auth.store.rekeying import look_at_keys, prepare_key, rekey
 from withings_auth.store.sealed_store import SealedStore
+from withings_auth.testing import SecretStorePromises
 
 if TYPE_CHECKING:
     from tests.support.keyring_daemon import SecretService
@@ -37,6 +39,35 @@ def open_sealed(name: str) -> SealedStore:
     store = open_named_store(name, state_directory())
     assert isinstance(store, SealedStore)
     return store
+
+
+class TestSealedPostgres(SecretStorePromises):
+    """Statement 28: one holder at a time among threads, processes and machines, forked and killed ones too."""
+
+    without: ClassVar = {"forgetful": "the database under it has tests of its own"}
+
+    @pytest.fixture
+    def name(self, postgresql: Server, key_file: KeyFile) -> str:
+        assert key_file.load() == ()
+        name = postgresql.new_store("")
+        prepare_key(open_sealed(name))
+        return name
+
+    @pytest.fixture
+    def store(self, name: str) -> SecretStore:
+        return open_sealed(name)
+
+    @pytest.fixture
+    def opening(self, name: str) -> str:
+        return (
+            "from withings_auth.config.places import state_directory; from withings_auth.store import open_named_store;"
+            f" store = open_named_store({name!r}, state_directory())"
+        )
+
+    @pytest.fixture
+    def unavailable(self, postgresql: Server, key_file: KeyFile) -> SecretStore:
+        key_file.add(make_key())
+        return open_sealed(postgresql.name(schema="never_made"))
 
 
 def in_database(postgresql: Server, name: str, statement: str, *parameters: object) -> str:
