@@ -1,18 +1,24 @@
-"""What the tests of an import, a status and a logout start from."""
+"""What the tests of an import, a status, a logout and a move start from."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.profiles.imports import Import
+from tests.profiles.moves import put
 from tests.support.canaries import Canaries
+from tests.support.stores import save_record
+from tests.test_model import APP, GRANT
 from tests.tokens.scene import Clock, Scene
 from withings_auth.profiles.foreign import ForeignLogin
 from withings_auth.sandbox import Sandbox
 from withings_auth.store.base import SecretStore
+from withings_auth.store.file_store import FileStore
 from withings_auth.store.memory_store import MemoryStore
+from withings_auth.store.records import app_name
 
 
 @pytest.fixture
@@ -37,3 +43,17 @@ def scene() -> Iterator[Scene]:
         scene = Scene(MemoryStore(), sandbox, clock)
         scene.log_in()
         yield scene
+
+
+@pytest.fixture
+def source(store: SecretStore) -> SecretStore:
+    """A store with one login and its app."""
+    put(store, "default", GRANT)
+    save_record(store, app_name(APP.client_id), APP.to_record())
+    return store
+
+
+@pytest.fixture
+def target(home: Path) -> SecretStore:
+    """An empty store in files, to move logins to."""
+    return FileStore(home / "new")

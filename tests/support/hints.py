@@ -20,12 +20,12 @@ def commands_in(text: str) -> list[list[str]]:
 
 
 @cache
-def subparser(command: str) -> argparse.ArgumentParser:
-    """Returns the real parser of a command."""
-    (commands,) = (
-        action for action in make_parser([command])._actions if isinstance(action, argparse._SubParsersAction)
-    )
-    parser: argparse.ArgumentParser = commands.choices[command]
+def subparser(*names: str) -> argparse.ArgumentParser:
+    """Returns the real parser of a command, which may be one of a command's own commands."""
+    parser: argparse.ArgumentParser = make_parser(names[:1])
+    for name in names:
+        (commands,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+        parser = commands.choices[name]
     return parser
 
 
@@ -38,8 +38,9 @@ def _words(rest: str) -> list[str]:
     command = first.strip(f"{_END}…")
     if first != command and first.strip("…") != command:
         return [command]
-    actions = subparser(command)._option_string_actions
-    taken, positional, value_next = [command], command in {"api", "completion", "import", "run"}, False
+    taken = [command, *([words.pop(0).rstrip(_END)] if command == "store" and words else [])]
+    positional, value_next = taken[-1] in {"api", "completion", "copy", "import", "rekey", "run"}, False
+    actions = subparser(*taken)._option_string_actions
     for word in words:
         bare = word.rstrip(_END)
         if _NOT_ARGUMENTS.match(word) or (bare == "withings-auth"):

@@ -21,6 +21,7 @@ from withings_auth.cli.ui.terminal import (
 )
 from withings_auth.errors import ProviderUnavailable, WithingsAuthError
 from withings_auth.logs import Logger
+from withings_auth.store import DATABASES, has_password
 from withings_auth.validation import is_profile
 
 __all__ = ["COMMANDS", "HUNG_UP", "INTERRUPTED", "TERMINATED", "main"]
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
             from withings_auth.cli.ui.verbose import log_to_stderr  # here, because it loads logging
 
             log_to_stderr()
-        name_in_commands(_named_profile(options))
+        name_in_commands(_named_profile(options), _named_store(options))
         if not hasattr(options, "execute"):
             from withings_auth.cli.greeting import greet
 
@@ -92,6 +93,17 @@ def _named_profile(options: argparse.Namespace) -> str:
     in_environment = os.environ.get("WITHINGS_AUTH_PROFILE", "")
     named = getattr(options, "profile", None) or (in_environment if in_environment.lower() != "default" else "")
     return named.lower() if is_profile(named) else ""
+
+
+def _named_store(options: argparse.Namespace) -> str:
+    """Returns the database that the user named by an argument, as a word for a shell; empty if there is none."""
+    names = [getattr(options, name, None) or "" for name in ("store", "target", "source")]
+    databases = [name for name in names if name.startswith(DATABASES) and not has_password(name)]
+    if not databases:
+        return ""
+    from withings_auth.cli.options import quoted_store
+
+    return quoted_store(databases[0])
 
 
 def _print_versions(*, verbose: bool) -> int:

@@ -6,13 +6,14 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 
-from withings_auth.cli.options import to_paste
+from withings_auth.cli.options import quoted_store, to_paste
 from withings_auth.cli.ui.terminal import PROGRAM, tell
 from withings_auth.config.places import CONFIG_FILE, config_directory
 from withings_auth.config.save import save_values
 from withings_auth.config.settings import Settings
 from withings_auth.errors import LockBusy, StoreError
 from withings_auth.model import App
+from withings_auth.store import has_password
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import clear_unused_app, stored_grant, token_name
 from withings_auth.validation import printable
@@ -48,7 +49,13 @@ def report_consequences(app: App, before: Settings, store: SecretStore) -> None:
         "WITHINGS_AUTH_STORE": before.store,
     }
     _warn_of_variables(saved)
-    if before.unsaved_store is not None:
+    if has_password(before.store):
+        tell(
+            f"{PROGRAM}: warning: {CONFIG_FILE} does not name the store, because its name in WITHINGS_AUTH_STORE has a"
+            " password. Put that into ~/.pgpass, and then:"
+        )
+        tell(f"  {PROGRAM} configure --store {quoted_store(before.shown_store)}")
+    elif before.unsaved_store is not None:
         tell(f"From now on every command and program uses {store.description} (“store” in {CONFIG_FILE}).")
     previous = before.app.client_id if before.environment_client_id is None else None
     with suppress(StoreError, LockBusy):  # the app is saved, and that is what counts

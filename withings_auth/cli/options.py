@@ -11,6 +11,7 @@ from withings_auth.cli.ui.terminal import FLAGS, PROGRAM, is_terminal, tell
 from withings_auth.config.settings import Settings, read_settings
 from withings_auth.errors import profile_flag
 from withings_auth.logs import Logger
+from withings_auth.store import expanded_name, refuse_password
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import profiles
 from withings_auth.store.session_bus import VARIABLE, session_bus_address
@@ -51,9 +52,11 @@ def parse_seconds(text: str) -> float:
 
 def load_settings(options: argparse.Namespace, flags: Mapping[str, str | None] | None = None) -> Settings:
     """Returns the settings; this command's flags come first. Raises `ConfigurationError`."""
-    settings = read_settings({"profile": options.profile, **(flags or {})}, name_argument=FLAGS.__getitem__)
+    flags = {"profile": options.profile, **(flags or {})}
+    settings = read_settings(flags, name_argument=FLAGS.__getitem__)
+    refuse_password(flags.get("store") or "", FLAGS["store"])  # every user of the machine can see the command line
     service = origin(settings.endpoints.api_url)
-    logger.debug("profile %s, store %s, service %s", settings.profile, settings.store, service)
+    logger.debug("profile %s, store %s, service %s", settings.profile, settings.shown_store, service)
     return settings
 
 
@@ -86,6 +89,13 @@ def with_store(name: str, command: str, *, windows: bool) -> str:
     import shlex  # here, because printing a valid token does not need it
 
     return f"WITHINGS_AUTH_STORE={shlex.quote(name)} {command}"
+
+
+def quoted_store(name: str) -> str:
+    """Returns the store's name as a word for a shell."""
+    import shlex  # here, because printing a valid token does not need it
+
+    return shlex.quote(printable(expanded_name(name), limit=1000))
 
 
 def after_login(settings: Settings, scopes: Iterable[str]) -> list[str]:

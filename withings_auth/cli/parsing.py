@@ -31,6 +31,7 @@ COMMANDS = {
     "logout": "remove a login from this machine",
     "configure": "set up your app's credentials",
     "import": "import a login from another tool's file",
+    "store": "move logins to another store",
     "doctor": "check this machine and suggest fixes",
     "completion": "print a completion script for your shell",
     "sandbox": "run a local Withings sandbox",
@@ -69,7 +70,7 @@ def make_parser(commands: Collection[str] = tuple(COMMANDS), *, only: bool = Fal
     parser.add_argument(
         "--version", action="store_true", help="print the version; add -v for those of its dependencies"
     )
-    _add_verbose(parser)
+    add_verbose(parser)
     # With `prog`, argparse need not lay out the usage to find it.
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser, prog=PROGRAM)
     for name, summary in COMMANDS.items():
@@ -88,7 +89,7 @@ def make_parser(commands: Collection[str] = tuple(COMMANDS), *, only: bool = Fal
             allow_abbrev=False,
         )
         module.add_flags(command)
-        _add_verbose(command)
+        add_verbose(command)
         command.set_defaults(execute=module.execute, parser=command)
     return parser
 
@@ -139,7 +140,8 @@ def _help_width() -> int:
     return (width or 80) - 2
 
 
-def _add_verbose(parser: argparse.ArgumentParser) -> None:
+def add_verbose(parser: argparse.ArgumentParser) -> None:
+    """Adds the flag that every command has."""
     # No default, because a command's would override the same flag before the command.
     parser.add_argument(
         "-v", "--verbose", action="store_true", default=argparse.SUPPRESS, help="log each step on stderr"

@@ -16,7 +16,7 @@ from withings_auth.config.lines import DEFAULT_PROFILE, VARIABLES
 from withings_auth.config.places import config_file, state_directory
 from withings_auth.errors import ConfigurationError
 from withings_auth.model import Endpoints
-from withings_auth.store import KEYRING, expanded_name, open_named_store
+from withings_auth.store import KEYRING, expanded_name, has_password, open_named_store, refuse_password, shown_name
 from withings_auth.store.base import SecretStore
 from withings_auth.store.records import only_app, sound_app, sound_grant, stored_app, stored_grant
 from withings_auth.validation import (
@@ -46,7 +46,7 @@ class Settings:
     client_id_place: str  # what to call it; see `place_of_client_id`
     listen: str | None
     profile: str
-    store: str
+    store: str = field(repr=False)  # in the environment its name may have a password
     store_place: str
     usual_store: str  # the one that config.toml names, or the default: what a program without this environment uses
     endpoints: Endpoints
@@ -63,9 +63,17 @@ class Settings:
 
     @property
     def unsaved_store(self) -> str | None:
-        """The store's name, with `~` expanded, if it is not the usual one: the environment or a flag chose it."""
+        """The store's name, with `~` expanded, if it is not the usual one: the environment or a flag chose it.
+
+        None if it has a password, which is neither saved nor shown.
+        """
         chosen = expanded_name(self.store)
-        return None if chosen == expanded_name(self.usual_store) else chosen
+        return None if chosen == expanded_name(self.usual_store) or has_password(chosen) else chosen
+
+    @property
+    def shown_store(self) -> str:
+        """The store's name without a password."""
+        return shown_name(self.store)
 
     @property
     def place_of_state(self) -> Path:
@@ -100,6 +108,8 @@ def read_settings(
     file = config_file(directory)
     config = read_config(file, known=VARIABLES)
     sources = _Sources(arguments or {}, name_argument, environ, config.values, file)
+    usual_store = config.values.get("store") or KEYRING
+    refuse_password(usual_store, sources.in_file_called("store"))
     client_secret = environ.get("WITHINGS_CLIENT_SECRET") or None
     if is_placeholder(client_secret):  # as in a program under `run --as` that asks us for a token itself
         client_secret = None
@@ -126,7 +136,7 @@ def read_settings(
         profile=(sources.check("profile", is_profile, "profile name", hint=_PROFILE_NAMES) or DEFAULT_PROFILE).lower(),
         store=sources.find("store")[0] or KEYRING,
         store_place=sources.find("store")[1],
-        usual_store=config.values.get("store") or KEYRING,
+        usual_store=usual_store,
         endpoints=Endpoints(authorize_url=authorize_url or standard.authorize_url, api_url=api_url or standard.api_url),
         environment_client_id=environ.get("WITHINGS_CLIENT_ID") or None,
         environment_api_url=api_url,
@@ -158,7 +168,7 @@ def known_app(
 
 
 def open_store(name: str | None = None) -> SecretStore:
-    """Opens the store that `name` describes (`keyring` or `file:DIRECTORY`), by default the one that is set.
+    """Opens the store that `name` describes, such as `file:DIRECTORY`; if it is None, the one that is set.
 
     Raises `ConfigurationError`; problems with the store itself show when it is used.
     """
@@ -193,7 +203,11 @@ class _Sources:
         variable = VARIABLES[name]
         if self.environ.get(variable):
             return self.environ[variable], variable
-        return self.in_file.get(name), f"“{name}” in {printable(str(self.file))}"
+        return self.in_file.get(name), self.in_file_called(name)
+
+    def in_file_called(self, name: str) -> str:
+        """Returns what to call the setting in config.toml."""
+        return f"“{name}” in {printable(str(self.file))}"
 
     def check(self, name: str, is_valid: Callable[[str], bool], what: str, *, hint: str) -> str | None:
         """Returns the setting's value. Raises `ConfigurationError` if it is invalid."""

@@ -25,7 +25,7 @@ def open_named_store(
     on_a_terminal: bool = False,
     announce: Callable[[], None] = lambda: None,
 ) -> SecretStore:
-    """Returns the store that `name` (`keyring`, `file:DIRECTORY` or `postgresql://…` describes; nothing is touched yet.
+    """Returns the store that `name` describes: `keyring`, `file:DIRECTORY` or `postgresql://…`. Nothing is touched yet.
 
     `state` is the directory for the keyring's locks. `on_a_terminal` gives the user time to unlock the keyring, and
     `announce` asks for it. Raises `ConfigurationError` for any other name; `place` is what to call the place that has
@@ -46,8 +46,9 @@ def open_named_store(
 
         return FileStore(path)
     raise ConfigurationError(
-        f"{place} is “{printable(name)}”, not a store",
-        hint="a store is “keyring”, or “file:” and an absolute directory, as in file:~/.withings-auth",
+        f"{place} is “{printable(shown_name(name))}”, not a store",
+        hint="a store is “keyring”, or “file:” and an absolute directory, as in file:~/.withings-auth, or a database,"
+        " as in postgresql://HOST/DATABASE",
     )
 
 
@@ -59,8 +60,7 @@ def _open_database(name: str, place: str, open_keyring: Callable[[], SecretStore
         from withings_auth.store.postgresql.database_store import PostgresStore
     except ImportError:
         raise ConfigurationError(
-            f"{place} is a PostgreSQL database, for which psycopg is missing",
-            hint="install it: pip install 'withings-auth[postgresql]', or pipx inject withings-auth 'psycopg[binary]'",
+            f"{place} is a PostgreSQL database, for which psycopg is missing", hint=f"install it: {_installation()}"
         ) from None
     store = PostgresStore(address)
     if not address.sealed:
@@ -69,6 +69,40 @@ def _open_database(name: str, place: str, open_keyring: Callable[[], SecretStore
     from withings_auth.store.sealed_store import SealedStore
 
     return SealedStore(store, find_key_place(address.place, open_keyring))
+
+
+def _installation() -> str:
+    """Returns the command that installs what the extra `postgresql` names, wherever this package is installed."""
+    import shlex
+    import sys
+
+    command = "pipx inject withings-auth" if "pipx" in sys.prefix else f"{shlex.quote(sys.executable)} -m pip install"
+    return f"{command} 'psycopg[binary]>=3.2' 'cryptography>=44'"
+
+
+def refuse_password(name: str, place: str) -> None:
+    """Raises `ConfigurationError` if it is the name of a database with a password; `place` is where others can read."""
+    if name.startswith(DATABASES) and has_password(name):
+        raise ConfigurationError(
+            f"{place} must not have a password",
+            hint="take it out: it belongs in ~/.pgpass, in the file that PGPASSFILE names, or in a service file"
+            " (?service=NAME); only the variable WITHINGS_AUTH_STORE may have it",
+        )
+
+
+def has_password(name: str) -> bool:
+    """Whether the store's name has a password, or may have one, so that it must not be shown."""
+    return shown_name(name) != name
+
+
+def shown_name(name: str) -> str:
+    """Returns the store's name as it may be shown: without a password, even if it is misspelt."""
+    if name.startswith(DATABASES):
+        from withings_auth.store.postgresql.address import without_password
+
+        return without_password(name)
+    kind, colon, _ = name.partition(":")
+    return f"{kind}{colon}…" if kind != "file" and ("@" in name or "password" in name) else name
 
 
 def expanded_name(name: str) -> str:

@@ -30,6 +30,7 @@ TYPED = [
     ("withings-auth token --shell pow", "withings-auth token --shell powershell "),
     ("withings-auth completion f", "withings-auth completion fish "),
     ("withings-auth run --as withings-sy", "withings-auth run --as withings-sync "),
+    ("withings-auth store co", "withings-auth store copy "),
     ("withings-auth login --lis", "withings-auth login --listen "),
     ("withings-auth import notes-of-ano", "withings-auth import notes-of-another.json "),
     ("withings-auth configure --env-file notes-of-ano", "withings-auth configure --env-file notes-of-another.json "),

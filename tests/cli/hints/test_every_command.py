@@ -49,8 +49,9 @@ def parsed(command: tuple[str, ...]) -> argparse.Namespace:
         "fish" if (flag, word) == ("--shell", "…") else word
         for flag, word in zip(("", *command[:-1]), command, strict=True)
     ]
-    if len({*words} - {"--profile", "mum"}) == 1:
-        positionals = [action for action in subparser(words[0])._actions if not action.option_strings]
+    names = words[: 2 if words[0] == "store" else 1]
+    if not {*words} - {"--profile", "mum", *names}:
+        positionals = [action for action in subparser(*names)._actions if not action.option_strings]
         words += [str(next(iter(action.choices or ["x"]))) for action in positionals if action.nargs is None]
     return parse(words)
 

@@ -60,7 +60,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scope", metavar="LIST", help="scopes that logins request, a comma list (default: all four)")
     parser.add_argument("--listen", metavar="HOST:PORT", help="where logins listen, if not at the redirect URI")
     parser.add_argument(
-        "--store", metavar="STORE", help="where every command keeps secrets: keyring (the default) or file:DIRECTORY"
+        "--store",
+        metavar="STORE",
+        help="where every command keeps secrets: keyring (the default), file:DIRECTORY or postgresql://…",
     )
     parser.add_argument("--open-dashboard", action="store_true", help="open Withings' developer dashboard first")
     parser.add_argument(

@@ -43,12 +43,14 @@ def execute(options: argparse.Namespace) -> int:
     """Prints the status. Raises `LoginRequired` if the login is not usable, and what `check` and the store raise."""
     settings = load_settings(options)
     store = open_store(settings)
-    place = {"store": settings.store, "backend": store.description}
+    place = {"store": settings.shown_store, "backend": store.description}
     try:
         status = _read_status(store, settings)
     except StoreError as error:
         if options.json:  # in the form of `list --json`
-            answer_json({"profile": settings.profile, "usable": False, "error": str(error), "store": settings.store})
+            answer_json(
+                {"profile": settings.profile, "usable": False, "error": str(error), "store": settings.shown_store}
+            )
         raise
     if status is None:
         if options.json:

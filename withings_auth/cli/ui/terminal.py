@@ -39,9 +39,12 @@ FLAGS = {name: f"--{name.replace('_', '-')}" for name in _SAME_NAMES.split()} | 
     "scopes": "--scope",
 }
 _PARAMETER = rf"""(?<![\w?&])({"|".join(FLAGS)})=(?:"([^"\s]+)"|True\b|False\b|([0-9]+)\b)"""
+# Such a command for this machine, without a store.
+_ABOUT_A_STORE = r"(?<!HOST )\bwithings-auth[ ]store (?:init|key|rekey)\b(?![^;|,]*--store)"
 
 _showing = threading.Lock()
 _profile = ""  # the one that commands in messages name
+_store = ""  # the same, for those commands that prepare a store; quoted for a shell
 _shown = ""  # the line that `show` has on the terminal now
 
 
@@ -127,13 +130,15 @@ def hint_line(hint: str, stream: TextIO | None) -> str:
 def as_flags(text: str) -> str:
     """Returns the text as a user can paste it: `replace=True` becomes `--replace`, and commands name the profile."""
     shown = re.sub(_PARAMETER, lambda found: " ".join(filter(None, (FLAGS[found[1]], found[2], found[3]))), text)
+    if _store:
+        shown = re.sub(_ABOUT_A_STORE, lambda found: f"{found[0]} --store {_store}", shown)
     return name_profile(shown, _profile) if _profile else shown
 
 
-def name_in_commands(profile: str) -> None:
-    """Has every command in a message name this profile; none if it is empty."""
-    global _profile  # noqa: PLW0603  a process runs one command, and errors come from everywhere in it
-    _profile = profile
+def name_in_commands(profile: str, store: str = "") -> None:
+    """Has every command in a message name this profile and, if it prepares a store, this one; none if it is empty."""
+    global _profile, _store
+    _profile, _store = profile, store
 
 
 def coloured(text: str, colour: Colour, stream: TextIO | None) -> str:

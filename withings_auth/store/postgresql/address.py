@@ -40,6 +40,11 @@ def parse_address(name: str, *, place: str = "store") -> Address:
     """
     authority, path, query = _split(name)
     parameters = parse_qsl(query, keep_blank_values=True)
+    if _is_cut(path, parameters):
+        raise ConfigurationError(
+            f"{place} has an “@” behind the first “/” or “?”",
+            hint=f"in a password write / as %2F, ? as %3F; {_EXAMPLE}",
+        )
     ours = {key: value for key, value in parameters if key in _OURS}
     schema, sealed = ours.get("schema", USUAL_SCHEMA), ours.get("sealed", "on")
     if sealed not in {"on", "off"}:
@@ -62,6 +67,22 @@ def parse_address(name: str, *, place: str = "store") -> Address:
         sealed=sealed == "on",
         has_password=_has_password(authority, parameters),
     )
+
+
+def without_password(name: str) -> str:
+    """Returns the name without its password, so that it can be shown or saved; as it is if it has none."""
+    scheme = name.partition("://")[0]
+    authority, path, query = _split(name)
+    if _is_cut(path, parse_qsl(query, keep_blank_values=True)):
+        return f"{scheme}://…"
+    user, at, hosts = authority.rpartition("@")
+    theirs = "&".join(pair for pair in query.split("&") if "password" not in unquote(pair.partition("=")[0]))
+    return f"{scheme}://{user.partition(':')[0]}{at}{hosts}{path}{'?' if theirs else ''}{theirs}"
+
+
+def _is_cut(path: str, parameters: list[tuple[str, str]]) -> bool:
+    """Whether a password with an unescaped `/` or `?` seems to have ended the authority before its `@`."""
+    return "@" in path or any("@" in key for key, _ in parameters)
 
 
 def _split(name: str) -> tuple[str, str, str]:

@@ -40,9 +40,12 @@ def initialise(address: Address) -> bool:
     with connect_unprepared(address) as connection, explained(address), connection.transaction():
         # Two programs that make the same schema at once would get in each other's way.
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"init {address.schema}",))
-        found = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (f"{address.schema}.store",)).fetchone()
-        is_new = found is not None and not found[0]
-        connection.execute(schema_sql(address.schema))
+        # Who may use the tables that an administrator has made need not be allowed to make any.
+        tables = [f"{address.schema}.{table}" for table in ("store", "record")]
+        found = connection.execute("SELECT to_regclass(%s) IS NULL OR to_regclass(%s) IS NULL", tables).fetchone()
+        is_new = found is not None and bool(found[0])
+        if is_new:
+            connection.execute(schema_sql(address.schema))
         row = connection.execute(f"SELECT version FROM {address.schema}.store").fetchone()  # noqa: S608  it is checked
         if row is not None and int(row[0]) > SCHEMA_VERSION:
             raise newer_schema(address)
