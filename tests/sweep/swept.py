@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import fcntl
 import gc
+import importlib
 import json
 import os
+import pkgutil
 import re
 import signal
 import sys
@@ -19,16 +21,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-import withings_auth.authorization.server
-import withings_auth.cli.commands.import_
-import withings_auth.cli.commands.login
-import withings_auth.cli.commands.logout
-import withings_auth.cli.commands.token  # noqa: F401  loaded once here, not in each fork
+import withings_auth
 from tests.support.stores import save_record
 from tests.support.visitor import VisitError, visit
 from tests.sweep import preload
 from tests.sweep.orders import Fault, Order
-from withings_auth.cli import main
+from withings_auth.cli import main, parsing
 from withings_auth.cli.ui.terminal import complain
 from withings_auth.config.settings import read_settings
 from withings_auth.errors import WithingsAuthError
@@ -42,11 +40,12 @@ from withings_auth.tokens.requirement import Requirement
 
 LIMIT_SECONDS = 60
 LATER_SECONDS = 11  # the guard of an earlier attempt is over
+UNUSED = ("withings_auth.__main__", "withings_auth.adapters", "withings_auth.testing")
 
 
 def serve() -> None:
     """Forks a process for each order on standard input, and reports its end."""
-    post("http://127.0.0.1:1/", {})  # imports what the first request imports
+    _prepare()
     gc.collect()
     gc.freeze()
     for line in sys.stdin:
@@ -62,6 +61,16 @@ def serve() -> None:
         )
         for descriptor in (out, err, report):
             os.close(descriptor)
+
+
+def _prepare() -> None:
+    """Does here, once, what each fork would do before its first call on the directory."""
+    for module in pkgutil.walk_packages(withings_auth.__path__, "withings_auth."):
+        if not module.name.startswith(UNUSED):
+            importlib.import_module(module.name)
+    post("http://localhost:1/", {})  # imports what the first request imports
+    for command in ("login", "token", "import", "logout"):
+        parsing.parse([command, *(["file"] if command == "import" else [])])  # compiles argparse's expressions
 
 
 def _text(descriptor: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -64,7 +63,7 @@ def log_in(scene: Scene, *, rejected: bool) -> Grant:
 
 
 def start(cli: Cli, *arguments: str) -> Program:
-    return cli.using(sys.executable, crowd.__file__).start(*arguments, stdin=True)
+    return cli.by(Path(crowd.__file__).read_text()).start(*arguments, stdin=True)
 
 
 @STARTS
@@ -73,7 +72,7 @@ def test_sixteen_programs_of_sixteen_callers_cause_exactly_one_refresh(
 ) -> None:
     """Statement 28: everybody gets the stored token, and it works, even if all report one as rejected.
 
-    Each program is started separately, as people and cron do, and has four threads of four tasks.
+    Each program is a process of its own, as people and cron start it, and has four threads of four tasks.
     """
     scene = Scene(store, busy, Clock())
     grant = log_in(scene, rejected=rejected)
