@@ -9,7 +9,17 @@ import pytest
 
 from tests.support.stores import save_record
 from withings_auth.errors import ConfigurationError, LockBusy, StoreError, StoreUnavailable
-from withings_auth.store.base import checked_store, clock_offset, find_traces, latest_note, load_all, together
+from withings_auth.store.base import (
+    Look,
+    checked_store,
+    clock_offset,
+    find_traces,
+    is_read_only,
+    latest_note,
+    load_all,
+    look_at,
+    together,
+)
 from withings_auth.store.memory_store import MemoryStore
 
 TOKEN = "token/default"
@@ -34,6 +44,12 @@ class Generous(MemoryStore):
 
     def load_all(self, names: list[str]) -> dict[str, str | StoreError]:
         return {name: f"text of {name}, asked for at once" for name in names}
+
+    def look_at(self, names: list[str] | None) -> dict[str, Look]:
+        return {name: Look(text=f"text of {name}", note=None, is_held=True) for name in names or ["token/all"]}
+
+    def is_read_only(self) -> bool:
+        return True
 
 
 class Bare(MemoryStore):
@@ -65,6 +81,9 @@ def test_what_a_store_offers_is_used() -> None:
     assert find_traces(store) == [TOKEN]
     assert clock_offset(store) == -3600.5
     assert load_all(store, iter(["token/a"])) == {"token/a": "text of token/a, asked for at once"}
+    assert look_at(store) == {"token/all": Look(text="text of token/all", note=None, is_held=True)}
+    assert look_at(store, [TOKEN]) == {TOKEN: Look(text=f"text of {TOKEN}", note=None, is_held=True)}
+    assert is_read_only(store)
 
 
 def test_what_it_does_not_offer_is_not_missed() -> None:
@@ -72,6 +91,7 @@ def test_what_it_does_not_offer_is_not_missed() -> None:
     with together(store):
         save_record(store, TOKEN, "text")
     assert (latest_note(store, TOKEN), find_traces(store), clock_offset(store)) == (None, [], 0.0)
+    assert (look_at(store), is_read_only(store)) == (None, False)
 
 
 def test_without_a_query_for_all_each_text_is_loaded() -> None:

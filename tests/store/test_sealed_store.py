@@ -23,10 +23,12 @@ from withings_auth.store.base import (
     HeldName,
     clock_offset,
     find_traces,
+    is_read_only,
     latest_note,
     load_all,
     load_with_stamp,
     lock_can_be_lost,
+    look_at,
     seems_writable,
     together,
 )
@@ -248,6 +250,7 @@ def test_what_the_other_store_can_do_it_can_do_too(tmp_path: Path, store: Machin
     assert loaded == {TOKEN: SECRET, OTHER: "of the other"}
     assert (clock_offset(store), lock_can_be_lost(store)) == (0, False)
     assert load_with_stamp(store, TOKEN) == (SECRET, store.inner.stamp(TOKEN))
+    assert (look_at(store), is_read_only(store)) == (None, False)
     with together(store):
         assert store.load(TOKEN) == SECRET
     assert store.stamp(TOKEN) == store.inner.stamp(TOKEN)

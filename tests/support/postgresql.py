@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,7 +20,7 @@ from withings_auth.store.postgresql.address import parse_address
 from withings_auth.store.postgresql.schema import initialise
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 # Debian keeps these programs apart from those on the path; the newest version wins.
 _PLACES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda place: int(place.parent.name))
@@ -50,7 +51,7 @@ class Server:
         self._log = self.directory / "log"
         self._settings = {**_LIVES_ONLY_FOR_TESTS, **settings}
         self._process: subprocess.Popen[bytes] | None = None
-        self._schemas = 0
+        self._schemas = self._users = 0
         if os.geteuid() == 0:
             os.chown(self.directory, _SERVER_USER, _SERVER_USER)
         subprocess.run(
@@ -106,6 +107,19 @@ class Server:
         ) as connection:
             cursor = connection.execute(statement.encode(), parameters or None)
             return cursor.fetchall() if cursor.description else []
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[tuple[str, list[str]]]:
+        """Yields a user who may do what the owner may, and, after the block, the statements that this user has sent."""
+        self._users += 1
+        user, heard = f"heard_{self._users}", list[str]()
+        self.execute(f"CREATE ROLE {user} LOGIN IN ROLE {USER}")
+        for setting in ("log_statement = 'all'", "log_min_messages = 'log'"):
+            self.execute(f"ALTER ROLE {user} SET {setting}")
+        with self._log.open(encoding="utf-8") as log:
+            log.seek(0, os.SEEK_END)
+            yield user, heard
+            heard += re.findall(r"(?m) LOG:  (?:statement|execute [^:]*): (.*(?:\n\t.*)*)", log.read())
 
     def start(self) -> None:
         """Starts the server, and returns once it takes connections."""

@@ -13,7 +13,6 @@ from withings_auth.errors import profile_flag
 from withings_auth.logs import Logger
 from withings_auth.store import expanded_name, refuse_password
 from withings_auth.store.base import SecretStore
-from withings_auth.store.records import profiles
 from withings_auth.store.session_bus import VARIABLE, session_bus_address
 from withings_auth.validation import origin, printable
 
@@ -105,8 +104,3 @@ def after_login(settings: Settings, scopes: Iterable[str]) -> list[str]:
         f"Next: {to_paste(settings, 'token')}",
         *([f"To see your weight: {weight}"] if "user.metrics" in scopes else []),
     ]
-
-
-def all_profiles(settings: Settings, store: SecretStore) -> list[str]:
-    """Returns every profile with a login, and the one that is set: reading it repairs a keyring that lost its index."""
-    return sorted({*profiles(store), settings.profile})

@@ -6,13 +6,24 @@ tokens"). Whether the user has ended the login at Withings shows only when a ren
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
-from withings_auth.errors import LockBusy, ended_hint, login_hint, secret_hint
+from withings_auth.errors import LockBusy, StoreError, ended_hint, login_hint, secret_hint
 from withings_auth.model import Grant
-from withings_auth.store.base import SecretStore, clock_offset
-from withings_auth.store.records import stored_app, stored_grant, token_name
+from withings_auth.store.base import Look, SecretStore, clock_offset, is_read_only, look_at, together
+from withings_auth.store.memory_store import MemoryNotes
+from withings_auth.store.records import (
+    all_profiles,
+    app_name,
+    profiles_among,
+    read_app,
+    stored_app,
+    stored_grant,
+    token_name,
+)
 from withings_auth.tokens.journal import Journal
 from withings_auth.tokens.practice import PRACTICE_END, PRACTICE_HINT, practice_has_ended
 from withings_auth.validation import origin
@@ -142,24 +153,85 @@ def read_status(
     `secret_of` returns the client secret of an app if it is known without the store. A renewal under way is not
     waited for. `now` and the times in the status are this machine's, whatever the store's clock says.
     """
-    grant = stored_grant(store, profile)
-    if grant is None:
-        return None
-    unknown_until, refusal, under_way = None, None, False
-    try:
-        with store.lock(token_name(profile), STATUS_LOCK_SECONDS) as held:
-            journal = Journal(held.notes, grant)  # empty if a successor was saved just now
-            unknown_until, refusal = journal.deadline, journal.refusal
-    except LockBusy:
-        under_way = True
-    ahead = clock_offset(store)
-    return LoginStatus(
-        profile=profile,
-        grant=grant.by_clock(-ahead),
-        seen_at=now,
-        secret_known=(secret_of(grant.client_id) or stored_app(store, grant.client_id)) is not None,
-        unknown_until=None if unknown_until is None else unknown_until - ahead,
-        refused_at=None if refusal is None else refusal.at - ahead,
-        renewal_under_way=under_way,
-        practice_ended=practice_has_ended(profile, grant.token_url),
-    )
+    return _Reader(store, secret_of, look_at(store, [token_name(profile)])).read(profile, now)
+
+
+def read_statuses(
+    store: SecretStore, usual_profile: str, *, secret_of: Callable[[str], str | None] = lambda _: None
+) -> dict[str, LoginStatus | StoreError]:
+    """Returns the status of every profile's login, or why it cannot be read, sorted by profile. Raises `StoreError`.
+
+    A store that can be looked at as a whole is asked once.
+    """
+    statuses: dict[str, LoginStatus | StoreError] = {}
+    with together(store):
+        looks = look_at(store)
+        reader = _Reader(store, secret_of, looks)
+        for profile in all_profiles(store, usual_profile) if looks is None else sorted(profiles_among(looks)):
+            try:
+                status = reader.read(profile, time.time())
+            except StoreError as error:
+                statuses[profile] = error
+            else:
+                statuses |= {profile: status} if status is not None else {}
+    return statuses
+
+
+class _Reader:
+    """Reads logins from a store, or from what one look at it has found."""
+
+    def __init__(
+        self, store: SecretStore, secret_of: Callable[[str], str | None], looks: Mapping[str, Look] | None
+    ) -> None:
+        self._store = store
+        self._looks = looks
+        self._secret_of = secret_of
+        self._has_secret = cache(self._find_secret)  # many profiles have the same app
+
+    def read(self, profile: str, now: float) -> LoginStatus | None:
+        if self._looks is None:
+            grant = stored_grant(self._store, profile)
+            return None if grant is None else self._status(profile, grant, now, self._under_lock(profile, grant))
+        look = self._looks.get(token_name(profile))
+        if look is None:
+            return None
+        grant = Grant.from_record(_text(look))
+        journal = None if look.is_held else Journal(MemoryNotes({profile: look.note or ""}, profile), grant)
+        # The look at the lock may have been a moment later than that at the note of a renewal.
+        if journal is not None and journal.deadline is not None and not is_read_only(self._store):
+            journal = self._under_lock(profile, grant)
+        return self._status(profile, grant, now, journal)
+
+    def _under_lock(self, profile: str, grant: Grant) -> Journal | None:
+        """Returns the journal of the grant; None during a renewal, which is not waited for."""
+        try:
+            with self._store.lock(token_name(profile), STATUS_LOCK_SECONDS) as held:
+                return Journal(held.notes, grant)  # empty if a successor was saved just now
+        except LockBusy:
+            return None
+
+    def _status(self, profile: str, grant: Grant, now: float, journal: Journal | None) -> LoginStatus:
+        ahead = clock_offset(self._store)
+        unknown_until, refusal = (None, None) if journal is None else (journal.deadline, journal.refusal)
+        return LoginStatus(
+            profile=profile,
+            grant=grant.by_clock(-ahead),
+            seen_at=now,
+            secret_known=self._has_secret(grant.client_id),
+            unknown_until=None if unknown_until is None else unknown_until - ahead,
+            refused_at=None if refusal is None else refusal.at - ahead,
+            renewal_under_way=journal is None,
+            practice_ended=practice_has_ended(profile, grant.token_url),
+        )
+
+    def _find_secret(self, client_id: str) -> bool:
+        if self._secret_of(client_id) is not None:
+            return True
+        look = (self._looks or {}).get(app_name(client_id))
+        return (stored_app(self._store, client_id) if look is None else read_app(_text(look), client_id)) is not None
+
+
+def _text(look: Look) -> str:
+    if isinstance(look.text, StoreError):
+        raise look.text
+    return look.text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 
 from withings_auth.errors import ConfigurationError, LoginRequired, StoreCorrupt, login_hint
 from withings_auth.logs import Logger
@@ -67,8 +67,13 @@ def not_logged_in(profile: str) -> LoginRequired:
 def stored_app(store: SecretStore, client_id: str) -> App | None:
     """Returns the app's credentials, None if they are not saved. Raises `StoreError`."""
     text = store.load(app_name(client_id))
-    app = None if text is None else App.from_record(text)
-    if app is not None and app.client_id != client_id:  # a secret is only ever sent with its own client id
+    return None if text is None else read_app(text, client_id)
+
+
+def read_app(text: str, client_id: str) -> App:
+    """Returns the app's credentials as they are saved. Raises `StoreCorrupt`."""
+    app = App.from_record(text)
+    if app.client_id != client_id:  # a secret is only ever sent with its own client id
         raise StoreCorrupt(
             "the stored app record belongs to another app",
             hint="to replace it, without a new login: withings-auth configure",
@@ -113,7 +118,17 @@ def load_secret(store: SecretStore, client_id: str) -> str:
 
 def profiles(store: SecretStore) -> list[str]:
     """Returns the profiles with a login."""
-    return [name.removeprefix("token/") for name in store.names() if name.startswith("token/")]
+    return profiles_among(store.names())
+
+
+def profiles_among(names: Iterable[str]) -> list[str]:
+    """Returns the profiles whose logins are saved under some of the names."""
+    return [name.removeprefix("token/") for name in names if name.startswith("token/")]
+
+
+def all_profiles(store: SecretStore, usual: str) -> list[str]:
+    """Returns every profile with a login, and the usual one: reading it repairs a keyring that lost its index."""
+    return sorted({*profiles(store), usual})
 
 
 def saved_apps(store: SecretStore) -> list[str]:

@@ -9,20 +9,23 @@ from __future__ import annotations
 import time
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from withings_auth.errors import StoreCorrupt, StoreError, StoreUnavailable
 from withings_auth.store.base import (
     HeldName,
+    Look,
     Notes,
     SecretStore,
     clock_offset,
     find_traces,
+    is_read_only,
     latest_note,
     load_all,
     load_with_stamp,
     lock_can_be_lost,
+    look_at,
     seems_writable,
     together,
 )
@@ -79,6 +82,18 @@ class SealedStore:
         """Returns the records, opened, or why one cannot be. Raises `StoreError`."""
         self._require_a_key()
         return {name: self._try_to_open(name, found) for name, found in load_all(self._inner, names).items()}
+
+    def look_at(self, names: list[str] | None) -> dict[str, Look] | None:
+        """Returns what one look at the other store finds, opened; None if it has no such look. Raises `StoreError`."""
+        self._require_a_key()
+        looks = look_at(self._inner, names)
+        if looks is None:
+            return None
+        return {name: replace(look, text=self._try_to_open(name, look.text)) for name, look in looks.items()}
+
+    def is_read_only(self) -> bool:
+        """Whether the other store is."""
+        return is_read_only(self._inner)
 
     def _try_to_open(self, name: str, found: str | StoreError) -> str | StoreError:
         try:

@@ -210,6 +210,12 @@ class TestItsExitCode:
         assert (finished.returncode, told["usable"], told["store"]) == (5, False, "keyring")
         assert "no usable keyring" in told["error"]
 
+    @pytest.mark.parametrize("flags", [("--profile", "work"), ("--check",)])
+    def test_all_is_about_every_profile_and_asks_nobody(self, desk: Desk, flags: tuple[str, ...]) -> None:
+        finished = desk.run("status", "--all", *flags)
+        assert (finished.returncode, finished.stdout) == (2, "")
+        assert f"--all and {flags[0]} cannot be used together\nhint: withings-auth status --all" in finished.stderr
+
     def test_another_profile(self, desk: Desk) -> None:
         put(desk, "second", person=2)
         assert desk.run("status").returncode == 3

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
-from collections.abc import Callable
-from functools import cache, partial
 
-from withings_auth.cli.options import all_profiles, load_settings, open_store
+from withings_auth.cli.options import load_settings, open_store
 from withings_auth.cli.ui.terminal import answer, answer_json, coloured, complain
 from withings_auth.config.settings import Settings
 from withings_auth.errors import LoginRequired, StoreError, login_hint, name_profile
-from withings_auth.profiles.status import LoginStatus, read_status
-from withings_auth.store.base import SecretStore, together
-from withings_auth.store.records import stored_app
+from withings_auth.profiles.status import LoginStatus, read_statuses
+from withings_auth.store.base import SecretStore
 from withings_auth.tokens.practice import PRACTICE_END
 from withings_auth.validation import is_profile, printable
 from withings_auth.wording import local_time, span
@@ -39,12 +35,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Prints a line for each profile. Raises `LoginRequired` if there is none, and `StoreError`."""
     settings = load_settings(options)
-    store = open_store(settings)
-    with together(store):
-        secret_of = cache(partial(_secret_of, settings, store))  # many profiles have the same app
-        names = all_profiles(settings, store)
-        results = {name: result for name in names if (result := _try_status(store, name, secret_of)) is not None}
-    if options.json:
+    return show_all(settings, open_store(settings), as_json=options.json)
+
+
+def show_all(settings: Settings, store: SecretStore, *, as_json: bool) -> int:
+    """Prints every profile, and returns the exit code of the worst. Raises as `execute` does."""
+    results = read_statuses(store, settings.profile, secret_of=settings.secret_of)
+    if as_json:
         answer_json({"profiles": [_fields(name, result) for name, result in results.items()]})
     elif results:
         _print([_row(name, result) for name, result in results.items()])
@@ -61,24 +58,10 @@ def execute(options: argparse.Namespace) -> int:
     return exit_code
 
 
-def _try_status(store: SecretStore, profile: str, secret_of: Callable[[str], str | None]) -> _Result | None:
-    try:
-        return read_status(store, profile, time.time(), secret_of=secret_of)
-    except StoreError as error:
-        return error
-
-
 def _name_profile(hint: str, profile: str, settings: Settings) -> str:
     if not is_profile(profile):  # a file that somebody else put there, which no command can name
         return ""
     return hint if profile == settings.profile == "default" else name_profile(hint, profile)
-
-
-def _secret_of(settings: Settings, store: SecretStore, client_id: str) -> str | None:
-    known = settings.secret_of(client_id)
-    if known is None and (app := stored_app(store, client_id)) is not None:
-        return app.client_secret
-    return known
 
 
 def _fields(profile: str, result: _Result) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from withings_auth.cli.options import add_profile, all_profiles, load_settings, open_store
+from withings_auth.cli.options import add_profile, load_settings, open_store
 from withings_auth.cli.ui.prompts import confirm
 from withings_auth.cli.ui.terminal import PROGRAM, is_terminal, report, tell, wait_and_tell
 from withings_auth.config.settings import Settings
@@ -12,7 +12,7 @@ from withings_auth.errors import ConfigurationError, WithingsAuthError
 from withings_auth.model import Grant
 from withings_auth.profiles.logout import Logout, read_accesses, revoke_access
 from withings_auth.store.base import SecretStore, together
-from withings_auth.store.records import profiles
+from withings_auth.store.records import all_profiles, profiles
 
 EXAMPLE = (
     "examples:\n"
@@ -49,7 +49,7 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _log_out(options: argparse.Namespace, settings: Settings, store: SecretStore) -> int:
-    names = all_profiles(settings, store) if options.all else [settings.profile]
+    names = all_profiles(store, settings.profile) if options.all else [settings.profile]
     if options.revoke and _announce(store, names) and not options.yes and is_terminal() and not confirm("Continue?"):
         raise WithingsAuthError(
             "not confirmed: nothing was removed or revoked",

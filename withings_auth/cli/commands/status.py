@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 
+from withings_auth.cli.commands.list import show_all
 from withings_auth.cli.options import add_profile, load_settings, open_store
 from withings_auth.cli.ui.terminal import PROGRAM, answer, answer_json, as_flags, coloured, tell, wait_and_tell
 from withings_auth.config.settings import Settings
@@ -24,6 +25,7 @@ from withings_auth.wording import local_time, span
 EXAMPLE = (
     "examples:\n"
     "  withings-auth status\n"
+    "  withings-auth status --all --json\n"
     "  withings-auth status --check || [ $? -ne 3 ] || notify-send 'Log in again'\n\n"
     "Without --check, Withings is not asked and nothing is renewed.\n"
     "exit code: 0 the login is usable, 3 log in, 5 the store cannot be read; with\n"
@@ -33,6 +35,7 @@ EXAMPLE = (
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     add_profile(parser)
+    parser.add_argument("--all", action="store_true", help="every profile, as `withings-auth list` prints them")
     parser.add_argument("--json", action="store_true", help="print JSON; times are Unix seconds")
     parser.add_argument(
         "--check", action="store_true", help="ask Withings whether the token works; an expired one is renewed first"
@@ -41,8 +44,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Prints the status. Raises `LoginRequired` if the login is not usable, and what `check` and the store raise."""
+    _check_flags(options)
     settings = load_settings(options)
     store = open_store(settings)
+    if options.all:
+        return show_all(settings, store, as_json=options.json)
     place = {"store": settings.shown_store, "backend": store.description}
     try:
         status = _read_status(store, settings)
@@ -73,6 +79,12 @@ def execute(options: argparse.Namespace) -> int:
     if not status.usable:
         raise LoginRequired(f"the login of profile {status.profile} {status.problem}", hint=status.remedy)
     return 0
+
+
+def _check_flags(options: argparse.Namespace) -> None:
+    for flag, given in (("--profile", options.profile), ("--check", options.check)):
+        if options.all and given:
+            raise ConfigurationError(f"--all and {flag} cannot be used together", hint=f"{PROGRAM} status --all")
 
 
 def _read_status(store: SecretStore, settings: Settings) -> LoginStatus | None:

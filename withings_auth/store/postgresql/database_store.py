@@ -11,7 +11,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -19,7 +19,8 @@ from psycopg import sql
 
 from withings_auth.errors import LockBusy, LockLost, StoreError, StoreNotDurable, StoreUnavailable
 from withings_auth.logs import Logger
-from withings_auth.store.base import STAMP_AGE_SECONDS, HeldName
+from withings_auth.store.base import STAMP_AGE_SECONDS, HeldName, Look
+from withings_auth.store.postgresql import queries
 from withings_auth.store.postgresql.address import Address
 from withings_auth.store.postgresql.connection import Connection, Row, close, connect
 from withings_auth.store.postgresql.failures import explained, lost
@@ -32,24 +33,7 @@ PROBE_SECONDS = 5.0  # how often a database that is away is tried
 LOOK_AGAIN_SECONDS = 0.05  # at a lock that is taken: a server writes each wait that it ends into its log
 _MOST_IDLE = 2
 
-_NOW = "extract(epoch FROM clock_timestamp())::float8"
-_LOAD = "SELECT name, text, note, version, {now} FROM (SELECT) AS one LEFT JOIN {record} ON name = %s"
-_LOAD_ALL = "SELECT name, text, note, version, {now} FROM {record} WHERE name = ANY(%s)"
-_NAMES = "SELECT name FROM {record} WHERE text IS NOT NULL ORDER BY name"
-_TRACES = "SELECT name FROM {record} WHERE text IS NULL AND note IS NOT NULL ORDER BY name"
-_LOCK = "SELECT pg_try_advisory_lock(%s), {now}"
-_UNLOCK = "SELECT pg_advisory_unlock(%s)"
-_MINE = """WITH mine AS (
-    SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND granted
-        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-        AND objsubid = 1 AND (classid::bigint << 32) | objid::bigint = %(key)s
-), changed AS ({change} RETURNING 1)
-SELECT (SELECT count(*) FROM mine), (SELECT count(*) FROM changed)"""
-_SAVE = """INSERT INTO {record} (name, text) SELECT %(name)s, %(text)s FROM mine
-    ON CONFLICT (name) DO UPDATE SET text = excluded.text, version = excluded.version"""
-_NOTE = """INSERT INTO {record} (name, note) SELECT %(name)s, %(text)s FROM mine
-    ON CONFLICT (name) DO UPDATE SET note = excluded.note"""
-_CLEAR = """UPDATE {record} SET text = NULL, version = DEFAULT FROM mine WHERE name = %(name)s AND text IS NOT NULL"""
+Parameters = Sequence[object] | Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,23 +67,37 @@ class PostgresStore:
         return f"the PostgreSQL database {self._address.place}"
 
     def load(self, name: str) -> str | None:
-        return self.load_with_stamp(name)[0]
+        return self.read(name)[0]
 
     def load_with_stamp(self, name: str) -> tuple[str | None, Hashable]:
         """Returns the text and its stamp, read at once."""
-        (row,) = self._ask(_LOAD, (name,))
-        return self._remember(name, row), row[3]
+        text, _, version = self.read(name)
+        return text, version
+
+    def read(self, name: str) -> tuple[str | None, str | None, Hashable]:
+        """Returns the text, the note and the stamp, by one query."""
+        ((_, text, note, version, now),) = self._ask(queries.LOAD, (name,))
+        self._remember(name, note, version, now)
+        return text, note, version
 
     def load_all(self, names: list[str]) -> dict[str, str | StoreError]:
         """Returns the texts of those names that have one, by one query."""
-        return {row[0]: text for row in self._ask(_LOAD_ALL, (names,)) if (text := self._remember(row[0], row))}
+        return {name: look.text for name, look in self.look_at(names).items()}
+
+    def look_at(self, names: list[str] | None) -> dict[str, Look]:
+        """Returns what is under those of the names that have a text, or under all names, by one query."""
+        looks = {}
+        for name, text, note, version, now, locks in self._ask(queries.LOOK, {"names": names}):
+            self._remember(name, note, version, now)
+            looks[name] = Look(text=text, note=note, is_held=_lock_key(self._address.schema, name) in locks)
+        return looks
 
     def names(self) -> list[str]:
-        return [row[0] for row in self._ask(_NAMES)]
+        return [row[0] for row in self._ask(queries.NAMES)]
 
     def traces(self) -> list[str]:
         """Returns the names with a note but no record."""
-        return [row[0] for row in self._ask(_TRACES)]
+        return [row[0] for row in self._ask(queries.TRACES)]
 
     def stamp(self, name: str) -> Hashable:
         """Returns the version that was read within the last second, None if it is older: asks nobody.
@@ -120,9 +118,9 @@ class PostgresStore:
     def latest_note(self, name: str) -> str | None:
         """Returns the note as it was within the last second."""
         seen = self._seen.get(name)
-        if seen is None or not seen.is_fresh:
-            self.load(name)
-        return self._seen[name].note
+        if seen is not None and seen.is_fresh:
+            return seen.note
+        return self.read(name)[1]
 
     def clock_offset(self) -> float:
         """How far the server's clock is ahead of this machine's, in seconds, when it was last asked."""
@@ -179,14 +177,14 @@ class PostgresStore:
 
     def _try(self, connection: Connection, key: int) -> bool:
         """Returns whether this session has the lock now."""
-        ((locked, now),) = self._query(connection, _LOCK, (key,))
+        ((locked, now),) = self._query(connection, queries.LOCK, (key,))
         self._offset = now - time.time()
         return bool(locked)
 
     def _release(self, connection: Connection, key: int) -> None:
         """Gives the lock back, if need be by ending the session; never fails."""
         try:
-            self._query(connection, _UNLOCK, (key,))
+            self._query(connection, queries.UNLOCK, (key,))
         except (StoreError, OSError):
             close(connection)
         except BaseException:
@@ -197,7 +195,7 @@ class PostgresStore:
 
     def change(self, connection: Connection, statement: str, name: str, key: int, text: str | None) -> bool:
         """Changes the name's row if this session holds the lock; returns whether there was anything to change."""
-        query = self._sql(_MINE.replace("{change}", statement))
+        query = self._sql(queries.MINE.replace("{change}", statement))
         with self._watched(connection):
             row = connection.execute(query, {"key": key, "name": name, "text": text}).fetchone()
         if row is None or not row[0]:
@@ -205,7 +203,7 @@ class PostgresStore:
         self._seen.pop(name, None)
         return bool(row[1])
 
-    def _ask(self, statement: str, parameters: tuple[object, ...] = ()) -> list[Row]:
+    def _ask(self, statement: str, parameters: Parameters = ()) -> list[Row]:
         """Returns the rows of one query, which goes over the connection of a name that this thread holds."""
         held = self._held.get((os.getpid(), threading.get_ident()))
         if held:
@@ -219,19 +217,17 @@ class PostgresStore:
         self._put_back(connection)
         return rows
 
-    def _query(self, connection: Connection, statement: str, parameters: tuple[object, ...]) -> list[Row]:
+    def _query(self, connection: Connection, statement: str, parameters: Parameters) -> list[Row]:
         with self._watched(connection):
             return connection.execute(self._sql(statement), parameters).fetchall()
 
     def _sql(self, statement: str) -> sql.Composed:
         store = sql.Identifier(self._address.schema, "store")
-        return sql.SQL(statement).format(record=self._record, store=store, now=sql.SQL(_NOW))
+        return sql.SQL(statement).format(record=self._record, store=store, now=sql.SQL(queries.NOW))
 
-    def _remember(self, name: str, row: Row) -> str | None:
-        _, text, note, version, now = row
+    def _remember(self, name: str, note: str | None, version: int | None, now: float) -> None:
         self._offset = now - time.time()
         self._seen[name] = _Seen(note=note, version=version, at=time.monotonic())
-        return None if text is None else str(text)
 
     # Connections
 
@@ -297,7 +293,7 @@ class _HeldRecord:
     def save(self, text: str) -> None:
         """Replaces the text, committed before this returns. Raises `LockLost` if the lock is no longer held."""
         try:
-            self.store.change(self.connection, _SAVE, self.name, self.key, text)
+            self.store.change(self.connection, queries.SAVE, self.name, self.key, text)
             found = self.store.load(self.name)
         except StoreUnavailable as error:
             raise StoreNotDurable(f"cannot save {printable(self.name)}: {error}", hint=error.hint) from None
@@ -308,14 +304,13 @@ class _HeldRecord:
             )
 
     def clear(self) -> bool:
-        return self.store.change(self.connection, _CLEAR, self.name, self.key, None)
+        return self.store.change(self.connection, queries.CLEAR, self.name, self.key, None)
 
     def recall(self) -> str | None:
-        self.store.load(self.name)
-        return self.store.latest_note(self.name)
+        return self.store.read(self.name)[1]
 
     def note(self, text: str | None) -> None:
-        self.store.change(self.connection, _NOTE, self.name, self.key, text)
+        self.store.change(self.connection, queries.NOTE, self.name, self.key, text)
 
 
 def _lock_key(schema: str, name: str) -> int:
