@@ -143,6 +143,7 @@ class LockLost(StoreError):
 
     exit_code = 4
     temporary = True
+    renewed = False  # whether Withings had renewed the login by then: the token before may be dead
 
 
 class LockBusy(WithingsAuthError):

@@ -63,6 +63,14 @@ class TestLock:
         assert scene.nobody_was_hasty()
         assert scene.clock.waited == LATEST_ARRIVAL_SECONDS + 11
 
+    def test_lost_before_the_save_the_token_before_is_not_handed_out_either(self, scene: Scene, server: Server) -> None:
+        """It has life left by the record, but Withings has renewed the login, and that may have killed it."""
+        old = scene.log_in(age=LIFE - 300)
+        with pytest.raises(LockLost, match="nobody knows whether that was saved"):
+            scene.renew(min_valid=600, store=losing(server, "save"))
+        assert not scene.works(old)
+        assert scene.works(scene.renew(min_valid=600))
+
     def test_lost_during_the_save_the_next_one_finds_the_pair(self, scene: Scene, server: Server) -> None:
         scene.log_in()
         store = RemoteStore(server)

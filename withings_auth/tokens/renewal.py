@@ -106,7 +106,9 @@ def renew(
                 f"Withings renewed the login of profile {profile} with tokens that have already expired",
                 hint="check the computer's clock, and try again in a minute",
             )
-    except (ProviderUnavailable, LockBusy, LockLost):
+    except (ProviderUnavailable, LockBusy, LockLost) as error:
+        if isinstance(error, LockLost) and error.renewed:
+            raise
         with suppress(LockLost):
             grant = load_grant(store, profile)
             if requirement.tolerates(grant, effects.now()):
@@ -271,10 +273,12 @@ def _save(held: HeldName, successor: Grant, deadline: float | None) -> None:
     try:
         held.save(successor.to_record())
     except LockLost as error:  # perhaps it is saved all the same: whoever asks next finds out
-        raise error.with_message(
+        lost = error.with_message(
             f"the login was renewed, but nobody knows whether that was saved: {error}",
             hint=f"nothing is lost if you ask for a token again{until}; {error.hint}",
-        ) from error
+        )
+        lost.renewed = True
+        raise lost from error
     except StoreError as error:
         raise StoreNotDurable(
             f"the login was renewed but could not be saved: {error}",

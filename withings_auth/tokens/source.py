@@ -104,8 +104,8 @@ class _Source:
             except LoginRequired:
                 self._memory = None  # the token in memory lives in vain, too
                 raise
-            except LockLost:
-                token = self._last_known(requirement)
+            except LockLost as lost:
+                token = None if lost.renewed else self._last_known(requirement)
                 if token is None:
                     raise
                 return token

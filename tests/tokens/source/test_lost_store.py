@@ -83,6 +83,18 @@ class TestAway:
         with pytest.raises(LockLost):
             ask()
 
+    def test_nor_is_one_that_withings_has_renewed(
+        self, ask: Ask, remote: RemoteStore, sandbox: Sandbox, since: Since
+    ) -> None:
+        """The successor could not be saved; the token in memory has life left, but may have died of the renewal."""
+        log_in(remote, sandbox, age=LIFE - 602)
+        ask()
+        remote._behind_seconds = remote._offset = 5 * 60
+        remote.before = lambda what: remote.server.end_sessions() if what == "save" else None
+        with pytest.raises(LockLost, match="nobody knows whether that was saved"):
+            ask()
+        assert since.refreshes == 1
+
     def test_without_a_token_in_memory_there_is_none(self, ask: Ask, remote: RemoteStore, sandbox: Sandbox) -> None:
         log_in(remote, sandbox)
         remote.server.away = True
