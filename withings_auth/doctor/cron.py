@@ -13,15 +13,16 @@ from pathlib import Path
 
 from withings_auth.config.places import state_directory
 from withings_auth.doctor.results import Result, ok, skipped, warning
-from withings_auth.doctor.storage import PROBE
+from withings_auth.doctor.storage import PROBE, keyring_behind
 from withings_auth.errors import StoreError, WithingsAuthError
 from withings_auth.store import CHOOSE_FILES, KEYRING, open_named_store
 from withings_auth.store.base import SecretStore
 from withings_auth.store.file_store import FileStore
+from withings_auth.store.keys import KEY_FILE_VARIABLE
 from withings_auth.validation import printable
 
 CHILD_SECONDS = 15.0  # longer than the keyring's own ten
-_REMEDY = f"jobs need a session that stays (loginctl enable-linger) and an unlocked keyring, or files: {CHOOSE_FILES}"
+_FOR_JOBS = "jobs need a session that stays (loginctl enable-linger) and an unlocked keyring, or"
 
 
 def check_session_bus(store: SecretStore, *, works: bool) -> Result:
@@ -29,8 +30,10 @@ def check_session_bus(store: SecretStore, *, works: bool) -> Result:
 
     `works` says whether the keyring can be used from this process.
     """
-    if isinstance(store, FileStore):
-        return skipped("files need no session bus")
+    keyring = keyring_behind(store)
+    if keyring is None:
+        return skipped("files need no session bus" if isinstance(store, FileStore) else "no keyring is used")
+    remedy = f"{_FOR_JOBS} files: {CHOOSE_FILES}" if keyring is store else f"{_FOR_JOBS} a file ({KEY_FILE_VARIABLE})"
     if sys.platform != "linux":
         return skipped("only Linux has one")
     from withings_auth.store.session_bus import USER_RUNTIME_DIRECTORIES, session_bus_address
@@ -38,7 +41,7 @@ def check_session_bus(store: SecretStore, *, works: bool) -> Result:
     address = session_bus_address({})
     if address is None:
         expected = USER_RUNTIME_DIRECTORIES / str(os.getuid()) / "bus"
-        return warning(f"a cron job would find no session bus at {expected}", _REMEDY)
+        return warning(f"a cron job would find no session bus at {expected}", remedy)
     try:
         child = subprocess.run(
             [sys.executable, "-P", "-m", "withings_auth.doctor.cron"],
@@ -50,13 +53,13 @@ def check_session_bus(store: SecretStore, *, works: bool) -> Result:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return warning(f"a cron job would wait longer than {CHILD_SECONDS:.0f} seconds for the keyring", _REMEDY)
+        return warning(f"a cron job would wait longer than {CHILD_SECONDS:.0f} seconds for the keyring", remedy)
     printed = printable(child.stdout.decode("utf-8", "replace").strip())
     if child.returncode == StoreError.exit_code and printed:
-        return warning(f"a cron job could not use the keyring: {printed}", _REMEDY)
+        return warning(f"a cron job could not use the keyring: {printed}", remedy)
     if child.returncode != 0 or not printed:
         return warning("cannot tell: a process with a cron job's environment failed")
-    if works and printed != store.description:
+    if works and printed != keyring.description:
         return warning(f"a cron job would use another keyring: {printed}", "name it in keyringrc.cfg; jobs read it too")
     return ok("a cron job finds it, with the same keyring")
 

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from withings_auth.doctor.results import Result, failed, ok, skipped, warning
 from withings_auth.errors import LockBusy, StoreError
-from withings_auth.store.base import HeldName, SecretStore
+from withings_auth.store.base import HeldName, SecretStore, lock_can_be_lost
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.file_system import MOUNTS, file_system, is_shared_type
+from withings_auth.store.keys import KeyRecord
 from withings_auth.validation import printable
 
 PROBE = "probe"
@@ -25,17 +26,31 @@ SLOW_SECONDS = 2.0
 _RECORD = '{"probe": "of withings-auth doctor; it can be removed"}'
 
 
+def keyring_behind(store: SecretStore) -> SecretStore | None:
+    """Returns the keyring that has the store's records, or the keys that seal them; None if it needs no keyring."""
+    if isinstance(store, FileStore):
+        return None
+    if not lock_can_be_lost(store):
+        return store
+    keys = getattr(store, "keys", None)  # without the class, whose import needs a library that not everybody has
+    return keys.store if isinstance(keys, KeyRecord) else None
+
+
 def check_backend(store: SecretStore) -> Result:
     """Says where secrets are kept, and why no other keyring is used."""
-    if isinstance(store, FileStore):
+    keyring = keyring_behind(store)
+    if keyring is None:
         return ok(f"{store.description}, as configured; no keyring is used")
+    if keyring is not store:
+        store.load(PROBE)  # if the keys cannot be read, it says what else can keep them
     from withings_auth.store import backends  # here, because it imports keyring, which files do not need
 
     chosen = backends.find_backend()
+    words = chosen.description if keyring is store else f"{store.description}, its keys in {chosen.description}"
     if not chosen.named:
         reasons = "; ".join(backends.reasons_against_others(chosen))
-        return ok(f"{chosen.description}; not used: {reasons}" if reasons else chosen.description)
-    words = f"{chosen.description}, named by PYTHON_KEYRING_BACKEND or keyringrc.cfg"
+        return ok(f"{words}; not used: {reasons}" if reasons else words)
+    words = f"{words}, named by PYTHON_KEYRING_BACKEND or keyringrc.cfg"
     if chosen.protects:
         return ok(words)
     return warning(
@@ -69,6 +84,8 @@ def check_round_trip(store: SecretStore, state: Path, *, clock: Callable[[], flo
 
 def check_permissions(store: SecretStore) -> Result:
     """Says whether only their owner can use the files, as the store itself judges each of them."""
+    if lock_can_be_lost(store):
+        return skipped("the database decides who has access")
     if not isinstance(store, FileStore):
         return skipped("only files have permissions; the keyring protects itself")
     names = store.names()
@@ -88,7 +105,7 @@ def check_permissions(store: SecretStore) -> Result:
 def check_locks(store: SecretStore, state: Path, *, mounts: Path = MOUNTS) -> Result:
     """Takes a lock beside the store's own locks, and checks that nobody else can take it too."""
     directory = lock_directory(store, state)
-    shown = printable(str(directory))
+    shown = store.description if lock_can_be_lost(store) else printable(str(directory))
     with _probe(store, directory) as (name, _):
         try:
             with store.lock(name, 0):
@@ -98,7 +115,7 @@ def check_locks(store: SecretStore, state: Path, *, mounts: Path = MOUNTS) -> Re
                 )
         except LockBusy:
             pass
-        kind = file_system(directory, mounts)
+        kind = "" if lock_can_be_lost(store) else file_system(directory, mounts)
     if is_shared_type(kind):
         return warning(
             f"a lock in {shown} works here, but others may share its file system ({kind})",

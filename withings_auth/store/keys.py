@@ -126,10 +126,12 @@ class KeyRecord:
         return self.store.description
 
     def load(self) -> tuple[Key, ...]:
-        return _parse(self.store.load(self.name) or "", self.description)
+        with _or_a_file():
+            text = self.store.load(self.name) or ""
+        return _parse(text, self.description)
 
     def add(self, key: Key) -> bool:
-        with self.store.lock(self.name, PATIENCE_SECONDS) as held:
+        with _or_a_file(), self.store.lock(self.name, PATIENCE_SECONDS) as held:
             text = self.store.load(self.name) or ""
             if key in _parse(text, self.description):
                 return False
@@ -137,7 +139,7 @@ class KeyRecord:
         return True
 
     def remove(self, key_id: str) -> bool:
-        with self.store.lock(self.name, PATIENCE_SECONDS) as held:
+        with _or_a_file(), self.store.lock(self.name, PATIENCE_SECONDS) as held:
             text = self.store.load(self.name) or ""
             left = _without(text, key_id, self.description)
             if left == text:
@@ -147,6 +149,16 @@ class KeyRecord:
             else:
                 held.clear()
         return True
+
+
+@contextmanager
+def _or_a_file() -> Iterator[None]:
+    """Makes an error of the keyring's say what else can keep the keys: a server has no keyring."""
+    try:
+        yield
+    except StoreUnavailable as error:
+        hint = f"start or unlock the keyring; or keep the keys in a file: let {KEY_FILE_VARIABLE} name one"
+        raise error.with_message(f"no keys for the sealed store: {error}", hint=hint) from error
 
 
 @dataclass(frozen=True, slots=True)
