@@ -1,6 +1,6 @@
 # `make` lists the targets. Everything is installed into .venv. Only `make test`, when root runs it on a machine with
-# apt, also installs system packages: the real browser, keyring and shells that the tests talk to, and the languages of
-# the examples.
+# apt, also installs system packages: the real browser, keyring, database and shells that the tests talk to, and the
+# languages of the examples. An SSH server would be open to the network at once: only CI and containers get that.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -150,7 +150,8 @@ system:
 	needs zsh zsh; needs fish fish; needs cc 'gcc libc6-dev'; needs curl curl; needs jq jq; \
 	needs node nodejs; needs php php-cli; \
 	[ -n "$(wildcard /usr/lib/postgresql/*/bin/postgres)" ] || needs postgres postgresql; needs pgbouncer pgbouncer; \
-	needs go golang-go; needs systemd-analyze systemd; \
+	needs go golang-go; needs systemd-analyze systemd; needs openssl openssl; \
+	[ -x /usr/sbin/sshd ] || { [ -z "$$CI" ] && [ -d /run/systemd/system ]; } || needs sshd openssh-server; \
 	if [ ! -x $(BIN)/python ]; then $(find_python); \
 		if [ -n "$$python" ]; then $$python -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; fi; fi; \
 	if [ -z "$$missing" ]; then exit 0; fi; \

@@ -58,6 +58,7 @@ def test_every_command_and_flag_exists(desk: Desk) -> None:
     text = "\n".join([*blocks("console"), *blocks("sh"), *codes()])
     named = re.findall(r"(?<![\w./])withings-auth ([a-z]+\b)((?: (?!-- )[^\s|;>#)]+)*)", text)
     helped = {command: desk.run(command, "--help").stdout for command in COMMANDS}
+    helped["store"] += "".join(desk.run("store", name, "--help").stdout for name in ("copy", "init", "key", "rekey"))
     assert {command for command, _ in named} == set(COMMANDS)
     for command, words in named:
         assert all(re.search(rf"{flag}\b", helped[command]) for flag in re.findall(r"--[\w-]+", words)), (
@@ -181,7 +182,8 @@ def test_it_goes_from_what_people_need_to_what_they_look_up() -> None:
     places = [README.index(words) for words in (*screen, "─┐", "**By need:**")]
     assert places == sorted(places)
     headings = re.findall(r"(?m)^## (.*)$", README)
-    needs = ["On a desktop", "Without a screen", "In a container", "Every morning", "In the shell", "In Python"]
+    needs = ["On a desktop", "Without a screen", "In a container", "More than one machine", "Every morning"]
+    needs += ["In the shell", "In Python"]
     others = "withings-sync, MCP servers and others"
     programs = ["In other languages", others, "Coming from a script of your own", "In your tests"]
     last = ["Troubleshooting", "One login for all programs", "Reference", "Security and contributing"]

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("unmeasured")
 def test_curl(user: Desk, require: Require) -> None:
     """Statement 25: the line fetches data; curl reads the token from stdin, so it is in no argument."""
     require("curl", shutil.which("curl"), "the recipe for curl needs it")
-    (recipe,) = (block for block in blocks("sh", section("In the shell")) if "curl" in block)
+    (recipe,) = (line for line in "".join(blocks("sh", section("In the shell"))).splitlines() if "curl" in line)
     assert "-H @-" in recipe
     assert len(weights(in_shell(user, asking(user.sandbox.url, recipe)).stdout)) == 100
 
@@ -51,7 +51,8 @@ def test_the_ways_to_a_token(user: Desk, home: Path) -> None:
 def test_the_chart(user: Desk, home: Path, require: Require) -> None:
     """The file has all weights in kilograms, the picture is drawn from them, and only their owner can read either."""
     require("matplotlib", importlib.util.find_spec("matplotlib"), "the example draws with it")
-    (recipe,) = (block for block in blocks("sh", section("In the shell")) if "chart.py" in block)
+    (block,) = (block for block in blocks("sh", section("In the shell")) if "chart.py" in block)
+    recipe = "\n".join(line for line in block.splitlines() if "curl" not in line)
     (home / "tests" / "examples").mkdir(parents=True)
     (home / "tests" / "examples" / "chart.py").write_text(example("chart.py"))
     python = home / ".local" / "bin" / "python3"
@@ -82,7 +83,7 @@ def test_a_rejected_token(user: Desk) -> None:
 
 def test_configure(user: Desk, home: Path) -> None:
     """Two ways to save the app's credentials, and the check."""
-    recipe, _ = blocks("sh", section("On a desktop"))
+    (recipe,) = blocks("sh", section("On a desktop"))
     app = user.sandbox
     (home / "credentials.sh").write_text(f"export CLIENT_ID={app.client_id}\nexport CLIENT_SECRET={app.client_secret}")
     (home / "secret").write_text(app.client_secret)
@@ -93,7 +94,7 @@ def test_configure(user: Desk, home: Path) -> None:
 
 def test_import(user: Desk, home: Path) -> None:
     """The file of another tool becomes a login and is removed."""
-    _, recipe = blocks("sh", section("On a desktop"))
+    (recipe,) = re.findall(r"`(withings-auth import --remove [^`]*)`", section("On a desktop"))
     pair = user.sandbox.issue_pair()
     theirs = home / ".withings_user.json"
     tokens = {"access_token": pair.access_token, "refresh_token": pair.refresh_token}

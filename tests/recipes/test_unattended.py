@@ -26,12 +26,13 @@ pytestmark = pytest.mark.usefixtures("unmeasured")
 
 ROOT = Path(__file__).parent.parent.parent
 BARE = ("env", "-i")
+EVERY_MORNING = blocks("sh", section("Every morning"))
 
 
 @pytest.fixture
 def installed(user: Desk, home: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """The script for every morning is installed, and files were chosen, as for a machine without a keyring."""
-    install = blocks("sh", section("Every morning"))[0]
+    install = EVERY_MORNING[0].splitlines()[0]
     monkeypatch.delenv("WITHINGS_AUTH_STORE")
     subprocess.run(install, shell=True, cwd=ROOT, check=True)  # noqa: S602  as a reader would
     user.directory.rename(home / ".withings-auth")
@@ -49,7 +50,7 @@ def bare(cli: Cli, home: Path, command: str) -> Finished:
 class TestEveryMorning:
     def test_the_line_for_cron(self, installed: Desk, home: Path) -> None:
         """Cron's bare environment is enough, and nothing is printed that cron would mail."""
-        (line,) = blocks("crontab")
+        (line,) = re.findall(r"`(\d+ \d+ [^`]*)` \(`crontab -e`\)", section("Every morning"))
         fields = line.split(maxsplit=5)
         assert re.fullmatch(r"\d+ \d+ \* \* \*", " ".join(fields[:5]))
         assert "%" not in fields[5]  # cron reads it as the end of the line
@@ -99,9 +100,8 @@ class TestEveryMorning:
 
     def test_the_systemd_units(self, installed: Desk, home: Path, require: Require) -> None:
         """systemd accepts them, and the command that the service starts works in a service's environment."""
-        (enable,) = (block for block in blocks("sh", section("Every morning")) if "systemctl" in block)
-        copy, asked, _ = enable.partition("systemctl --user enable --now fetch-weights.timer\n")
-        assert asked
+        _, copy, enable = EVERY_MORNING[0].splitlines()
+        assert enable == "systemctl --user enable --now fetch-weights.timer"
         subprocess.run(copy, shell=True, cwd=ROOT, check=True)  # noqa: S602  as a reader would
         units = home / ".config" / "systemd" / "user"
         service, timer = ((units / f"fetch-weights.{kind}").read_text() for kind in ("service", "timer"))
