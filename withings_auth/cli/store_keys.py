@@ -53,9 +53,10 @@ def manage_keys(options: argparse.Namespace) -> int:
     elif options.add:
         tell(f"Added the key {bring_key(store, _read_key()).id} to {where}.")
     elif options.new:
-        tell(f"Made the key {add_new_key(store).id}, kept in {where}. It seals nothing yet. Bring it to each machine:")
+        key = add_new_key(store)
+        tell(f"Made the key {key.id}, kept in {where}. It seals nothing yet. Bring it to each machine:")
         _tell_how_to_bring(settings)
-        tell(f"Once every machine has it: {PROGRAM} store rekey ID")
+        tell(f"Once every machine has it: {PROGRAM} store rekey {key.id}")
     elif options.remove is not None:
         removed = remove_key(store, options.remove)
         tell(f"Removed it from {where}." if removed else f"There is no such key in {where}.")
@@ -117,9 +118,10 @@ def _sealed(store: SecretStore) -> SealedStore:
 
 def _tell_how_to_bring(settings: Settings) -> None:
     """Says how another machine gets the key, whichever store is set there."""
-    here, there = "", ""
-    if settings.unsaved_store is not None:
-        here = f" --store {quoted_store(settings.unsaved_store)}"
+    here = "" if settings.unsaved_store is None else f" --store {quoted_store(settings.unsaved_store)}"
+    add = f"{PROGRAM} store key --add"
     if not has_password(settings.store):
-        there = f" --store {shlex.quote(quoted_store(settings.store))}"  # for the shell here, and the one there
-    tell(f"  {PROGRAM} store key --show{here} | ssh HOST {PROGRAM} store key --add{there}")
+        add = f"{add} --store {quoted_store(settings.store)}"
+    if "'" in add:  # for the shell there, which takes the quotes away that are in these
+        add = f'"{add}"' if not set('"$`\\!') & set(add) else shlex.quote(add)
+    tell(f"  {PROGRAM} store key --show{here} | ssh HOST {add}")

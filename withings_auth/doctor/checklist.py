@@ -17,7 +17,8 @@ from withings_auth.doctor.service import Reply
 from withings_auth.model import DEFAULT_REDIRECT_URI
 from withings_auth.profiles.status import LoginStatus, read_status
 from withings_auth.provider.replies import Answer, NotSent
-from withings_auth.store.base import SecretStore
+from withings_auth.store import hosts_of
+from withings_auth.store.base import SecretStore, lock_can_be_lost
 
 _STORE = ("Store works", "Permissions", "Lock", "Session bus")
 _LOGIN = ("App", "Redirect URI", "Port", "Clock", "Credentials", "Login", "Token")
@@ -25,6 +26,7 @@ NAMES = ("Python", "Packages", "Machine", "Browser", "Settings", "Store", *_STOR
 
 # One request, the 11 seconds before it may be repeated, and the repetition.
 _CREDENTIALS_SECONDS = 25.0
+_SERVER_SECONDS = 40.0  # several addresses of a host, each of which may take some seconds
 
 _OFFLINE = "not asked, as requested"
 _STORE_UNKNOWN = "the store does not work, so its contents are not known"
@@ -63,6 +65,8 @@ class Checklist:
         redact.hide_id(settings.app.client_id)
         redact.hide_secrets(settings.app.client_secret)
         redact.hide_host_of(settings.endpoints.api_url)
+        for host in hosts_of(settings.store):
+            redact.hide_host(host)
         yield "Settings", run_check(lambda: setup.check_settings(settings))
         store = run_check(lambda: self.open_store(settings))
         if isinstance(store, Result):
@@ -115,6 +119,8 @@ class Checklist:
 
 def _check_store(store: SecretStore) -> Generator[_NamedResult, None, bool]:
     """Yields the results about the store; returns whether it works."""
+    if lock_can_be_lost(store):
+        return (yield from _check_database(store))
     backend = run_check(lambda: storage.check_backend(store))
     yield "Store", backend
     if backend.verdict is Verdict.FAILED:
@@ -125,6 +131,24 @@ def _check_store(store: SecretStore) -> Generator[_NamedResult, None, bool]:
     yield "Store works", round_trip
     yield "Permissions", run_check(lambda: storage.check_permissions(store))
     yield "Lock", run_check(lambda: storage.check_locks(store, state_directory()), seconds=None)
+    yield "Session bus", run_check(lambda: cron.check_session_bus(store, works=works), seconds=None)
+    return works
+
+
+def _check_database(store: SecretStore) -> Generator[_NamedResult, None, bool]:
+    """Yields the results about a store in a database; returns whether it works."""
+    from withings_auth.doctor import database  # here, because it loads cryptography
+
+    server = run_check(lambda: database.check_server(store), seconds=_SERVER_SECONDS)
+    yield "Store", server
+    if server.verdict is Verdict.FAILED:
+        yield from _skip(_STORE, "the database cannot be used")
+        return False
+    round_trip = run_check(lambda: storage.check_round_trip(store, state_directory()), seconds=None)
+    yield "Store works", round_trip
+    yield "Permissions", run_check(lambda: database.check_keys(store))
+    yield "Lock", run_check(lambda: storage.check_locks(store, state_directory()), seconds=None)
+    works = round_trip.verdict in {Verdict.OK, Verdict.WARNING}
     yield "Session bus", run_check(lambda: cron.check_session_bus(store, works=works), seconds=None)
     return works
 

@@ -28,6 +28,7 @@ class Redactor:
         self._replacements: list[tuple[re.Pattern[str], str]] = []
         self._secrets: list[str] = []
         self._hide(rf"(?<=[/\\]app[/\\])([A-Za-z0-9_-]{{{SHOWN_ID_CHARACTERS}}})[A-Za-z0-9_-]+", r"\1…")
+        self._hide(r'(?<=\b(?:user|role) ")[^"]+(?=")', "USER")  # as a database names it
 
     def __call__(self, text: str) -> str:
         text = mask(text, self._secrets, whole=True)

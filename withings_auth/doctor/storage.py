@@ -38,19 +38,15 @@ def keyring_behind(store: SecretStore) -> SecretStore | None:
 
 def check_backend(store: SecretStore) -> Result:
     """Says where secrets are kept, and why no other keyring is used."""
-    keyring = keyring_behind(store)
-    if keyring is None:
+    if isinstance(store, FileStore):
         return ok(f"{store.description}, as configured; no keyring is used")
-    if keyring is not store:
-        store.load(PROBE)  # if the keys cannot be read, it says what else can keep them
     from withings_auth.store import backends  # here, because it imports keyring, which files do not need
 
     chosen = backends.find_backend()
-    words = chosen.description if keyring is store else f"{store.description}, its keys in {chosen.description}"
     if not chosen.named:
         reasons = "; ".join(backends.reasons_against_others(chosen))
-        return ok(f"{words}; not used: {reasons}" if reasons else words)
-    words = f"{words}, named by PYTHON_KEYRING_BACKEND or keyringrc.cfg"
+        return ok(f"{chosen.description}; not used: {reasons}" if reasons else chosen.description)
+    words = f"{chosen.description}, named by PYTHON_KEYRING_BACKEND or keyringrc.cfg"
     if chosen.protects:
         return ok(words)
     return warning(
@@ -84,8 +80,6 @@ def check_round_trip(store: SecretStore, state: Path, *, clock: Callable[[], flo
 
 def check_permissions(store: SecretStore) -> Result:
     """Says whether only their owner can use the files, as the store itself judges each of them."""
-    if lock_can_be_lost(store):
-        return skipped("the database decides who has access")
     if not isinstance(store, FileStore):
         return skipped("only files have permissions; the keyring protects itself")
     names = store.names()
@@ -105,7 +99,7 @@ def check_permissions(store: SecretStore) -> Result:
 def check_locks(store: SecretStore, state: Path, *, mounts: Path = MOUNTS) -> Result:
     """Takes a lock beside the store's own locks, and checks that nobody else can take it too."""
     directory = lock_directory(store, state)
-    shown = store.description if lock_can_be_lost(store) else printable(str(directory))
+    shown = store.description if directory is None else printable(str(directory))
     with _probe(store, directory) as (name, _):
         try:
             with store.lock(name, 0):
@@ -115,7 +109,9 @@ def check_locks(store: SecretStore, state: Path, *, mounts: Path = MOUNTS) -> Re
                 )
         except LockBusy:
             pass
-        kind = "" if lock_can_be_lost(store) else file_system(directory, mounts)
+        if directory is None:
+            return ok(f"a lock in {shown} keeps others out, on other machines, too")
+        kind = file_system(directory, mounts)
     if is_shared_type(kind):
         return warning(
             f"a lock in {shown} works here, but others may share its file system ({kind})",
@@ -125,17 +121,23 @@ def check_locks(store: SecretStore, state: Path, *, mounts: Path = MOUNTS) -> Re
     return ok(f"a lock in {shown} keeps others out" + (f" ({kind})" if kind else ""))
 
 
-def lock_directory(store: SecretStore, state: Path) -> Path:
-    """Returns the directory of the store's locks; for a keyring it is the `state` directory."""
+def lock_directory(store: SecretStore, state: Path) -> Path | None:
+    """Returns the directory of the store's locks; for a keyring it is the `state` directory. A database has none."""
+    if lock_can_be_lost(store):
+        return None
     return store.directory if isinstance(store, FileStore) else state
 
 
 @contextmanager
-def _probe(store: SecretStore, directory: Path) -> Iterator[tuple[str, HeldName]]:
+def _probe(store: SecretStore, directory: Path | None) -> Iterator[tuple[str, HeldName]]:
     """Yields the name of a record, and holds it; removes every file and directory that this made.
 
     A caller that saves the record removes it. Raises `StoreUnavailable` and `LockBusy`.
     """
+    if directory is None:  # what a database keeps for a name stays there, so there is only one
+        with store.lock(f"{PROBE}/doctor", PROBE_LOCK_SECONDS) as held:
+            yield f"{PROBE}/doctor", held
+        return
     number = os.urandom(8).hex()
     probes = directory / PROBE
     made = [probes, *(parent for parent in (directory, *directory.parents) if not parent.exists())]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from withings_auth.errors import ConfigurationError
-from withings_auth.validation import printable
+from withings_auth.validation import LOOPBACK_HOSTS, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # `typing` takes longer to load than a record
@@ -101,8 +101,22 @@ def shown_name(name: str) -> str:
         from withings_auth.store.postgresql.address import without_password
 
         return without_password(name)
-    kind, colon, _ = name.partition(":")
-    return f"{kind}{colon}…" if kind != "file" and ("@" in name or "password" in name) else name
+    if name.startswith("file:") or not ("@" in name or "password" in name):
+        return name
+    return f"{name.partition(':')[0].partition('=')[0]}…"
+
+
+def hosts_of(name: str) -> list[str]:
+    """Returns the hosts in the name of a database, to keep them out of a report; none of any other store."""
+    if not name.startswith(DATABASES):
+        return []
+    from withings_auth.store.postgresql.address import parse_address
+
+    try:
+        hosts = parse_address(name).place.partition("/")[0]
+    except ConfigurationError:
+        return []
+    return [host for each in hosts.split(",") if (host := each.partition(":")[0]) not in LOOPBACK_HOSTS]
 
 
 def expanded_name(name: str) -> str:

@@ -43,7 +43,7 @@ def parse_address(name: str, *, place: str = "store") -> Address:
     if _is_cut(path, parameters):
         raise ConfigurationError(
             f"{place} has an “@” behind the first “/” or “?”",
-            hint=f"in a password write / as %2F, ? as %3F; {_EXAMPLE}",
+            hint=f"in a password, write “/” as %2F and “?” as %3F; {_EXAMPLE}",
         )
     ours = {key: value for key, value in parameters if key in _OURS}
     schema, sealed = ours.get("schema", USUAL_SCHEMA), ours.get("sealed", "on")

@@ -129,6 +129,12 @@ class PostgresStore:
     def lock_can_be_lost(self) -> bool:
         return True
 
+    def server(self) -> tuple[str, str | None, bool]:
+        """Returns the server's version, that of TLS if the connection has it, and whether it stays on one machine."""
+        ((version, tls, is_local, now),) = self._ask(queries.SERVER)
+        self._offset = now - time.time()
+        return str(version), None if tls is None else str(tls), bool(is_local)
+
     def sealing_key(self) -> str | None:
         """Returns the id of the key that seals what is saved; None if none does."""
         ((key_id,),) = self._ask("SELECT key_id FROM {store}")

@@ -24,3 +24,6 @@ SAVE = """INSERT INTO {record} (name, text) SELECT %(name)s, %(text)s FROM mine
 NOTE = """INSERT INTO {record} (name, note) SELECT %(name)s, %(text)s FROM mine
     ON CONFLICT (name) DO UPDATE SET note = excluded.note"""
 CLEAR = """UPDATE {record} SET text = NULL, version = DEFAULT FROM mine WHERE name = %(name)s AND text IS NOT NULL"""
+SERVER = """SELECT current_setting('server_version'),
+    (SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl),
+    coalesce(inet_server_addr() = inet_client_addr(), true), {now}"""
