@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 from tests.store.keyrings import FailingKeyring, ForgettingKeyring, Keyrings, ReplacingKeyring
-from tests.support.sealing import sealed_files, sealed_memory
+from tests.support.sealing import sealed_memory
 from withings_auth.store import open_named_store
 from withings_auth.store.base import SecretStore
 from withings_auth.store.memory_store import MemoryStore
@@ -57,28 +57,6 @@ class TestSealedMemory(TestMemory):
     @pytest.fixture
     def store(self) -> SecretStore:
         return sealed_memory()
-
-
-class TestSealedFiles(SecretStorePromises):
-    """Statement 28: one holder at a time among threads and processes, forked and killed ones too."""
-
-    without: ClassVar = {"forgetful": "the files under it keep what they are given"}
-
-    @pytest.fixture
-    def store(self, tmp_path: Path) -> SecretStore:
-        return sealed_files(tmp_path)
-
-    @pytest.fixture
-    def opening(self, tmp_path: Path) -> str:
-        return (
-            "from pathlib import Path; from tests.support.sealing import sealed_files;"
-            f" store = sealed_files(Path('{tmp_path}'))"
-        )
-
-    @pytest.fixture
-    def unavailable(self, tmp_path: Path) -> SecretStore:
-        (tmp_path / "store").write_text("no directory")
-        return sealed_files(tmp_path)
 
 
 class TestKeyringInMemory(SecretStorePromises):

@@ -165,7 +165,8 @@ class SealedStore:
         raise StoreCorrupt(
             f"the key {wanted} is needed, but {self._keys.description} has {_listed(known)}",
             hint="bring it from a machine that has it:"
-            f" ssh HOST withings-auth store key --show {wanted} | withings-auth store key --add",
+            f" ssh HOST withings-auth store key --show {wanted} | withings-auth store key --add;"
+            " or if none has it any more, make another one and log in again: withings-auth store key --new",
             newer=True,
         )
 

@@ -91,6 +91,20 @@ def test_the_database_never_holds_a_secret(postgresql: Server, key_file: KeyFile
         assert secret not in rows
 
 
+def test_a_machine_that_seals_nothing_is_kept_out(postgresql: Server, key_file: KeyFile, record: str) -> None:
+    """Or its next login would be there for all to read, and be refused by every other machine."""
+    assert key_file.load() == ()
+    name = postgresql.new_store("")
+    unsealed = open_named_store(f"{name}&sealed=off", state_directory())
+    assert unsealed.load(TOKEN) is None
+    prepare_key(open_sealed(name))
+    again = open_named_store(f"{name}&sealed=off", state_directory())
+    for use in (again.load, lambda one: save_record(again, one, record)):
+        with pytest.raises(StoreUnavailable, match="is sealed, but the store's name says sealed=off"):
+            use(TOKEN)
+    assert open_sealed(name).names() == []
+
+
 def test_who_has_the_database_cannot_plant_a_login(postgresql: Server, key_file: KeyFile, record: str) -> None:
     """Statement 53: neither one that is not sealed, nor one that was moved from another name."""
     assert key_file.load() == ()

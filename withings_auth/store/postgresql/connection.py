@@ -17,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from withings_auth.errors import StoreError, StoreUnavailable
 from withings_auth.store.postgresql.address import Address
-from withings_auth.store.postgresql.failures import explained, newer_schema, too_many
+from withings_auth.store.postgresql.failures import explained, newer_schema, sealed_by_others, too_many
 
 SCHEMA_VERSION = 1
 ANSWER_SECONDS = 10.0  # how long the server may take for one statement; a little longer than it allows itself
@@ -103,6 +103,8 @@ def connect(address: Address) -> tuple[Connection, str | None]:
             row = cursor.fetchone()
         if row is None or row[1] > SCHEMA_VERSION:
             raise newer_schema(address)
+        if row[2] is not None and not address.sealed:
+            raise sealed_by_others(address)
         if row[0] != connection.info.backend_pid:
             _refuse_pooler(address, connection)
     except BaseException:

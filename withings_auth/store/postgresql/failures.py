@@ -104,3 +104,10 @@ def newer_schema(address: Address) -> StoreUnavailable:
         f"the database {address.place} was set up by a newer version of withings-auth",
         hint="upgrade withings-auth on this machine",
     )
+
+
+def sealed_by_others(address: Address) -> StoreUnavailable:
+    return StoreUnavailable(
+        f"what is in the database {address.place} is sealed, but the store's name says sealed=off",
+        hint="leave out sealed=off; which key it takes: withings-auth store key",
+    )
