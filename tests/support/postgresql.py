@@ -102,11 +102,15 @@ class Server:
         self, statement: str, parameters: tuple[object, ...] = (), *, database: str = DATABASE, user: str = USER
     ) -> list[tuple[Any, ...]]:
         """Runs one statement as the server's owner; returns its rows."""
-        with psycopg.connect(
-            host="127.0.0.1", port=self.port, user=user, dbname=database, autocommit=True, connect_timeout=60
-        ) as connection:
+        with self.connect(database=database, user=user) as connection:
             cursor = connection.execute(statement.encode(), parameters or None)
             return cursor.fetchall() if cursor.description else []
+
+    def connect(self, *, database: str = DATABASE, user: str = USER) -> psycopg.Connection[Any]:
+        """Opens a session, as the server's owner."""
+        return psycopg.connect(
+            host="127.0.0.1", port=self.port, user=user, dbname=database, autocommit=True, connect_timeout=60
+        )
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[tuple[str, list[str]]]:

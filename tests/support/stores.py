@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from withings_auth.errors import LockBusy, StoreError, StoreUnavailable
-from withings_auth.store.base import HeldName, Notes, SecretStore, latest_note
+from withings_auth.store.base import HeldName, Notes, SecretStore, clock_offset, latest_note, lock_can_be_lost
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.files import replace_file
 from withings_auth.store.memory_store import MemoryStore
@@ -67,6 +67,12 @@ class Wrapped:
 
     def latest_note(self, name: str) -> str | None:
         return latest_note(self.inner, name)
+
+    def clock_offset(self) -> float:
+        return clock_offset(self.inner)
+
+    def lock_can_be_lost(self) -> bool:
+        return lock_can_be_lost(self.inner)
 
     def save(self, held: HeldName, name: str, text: str) -> None:  # noqa: ARG002  some subclasses need the name
         held.save(text)
