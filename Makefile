@@ -68,6 +68,7 @@ test-oldest: ## run the tests of code that calls a library with the oldest suppo
 
 simulate: $(DEV) ## simulate a million renewals in which everything goes wrong (SEEDS=0:1000000)
 	@$(BIN)/python -m tests.simulation.run --seeds $(or $(SEEDS),0:1000000)
+	@$(BIN)/python -m tests.simulation.run --server --seeds $(or $(SEEDS),0:100000)
 
 fuzz: $(DEV) ## try random input on everything that reads text from outside (EXAMPLES=20000, SEED=1)
 	@FUZZ_EXAMPLES=$(or $(EXAMPLES),20000) $(BIN)/pytest --quiet --numprocesses=$(JOBS) --timeout=86400 \

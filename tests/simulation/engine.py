@@ -9,6 +9,8 @@ from tests.simulation.machine import Machine, short
 from tests.simulation.processes import AbandonedError, KilledError, Process, TokenRequest
 from tests.simulation.promises import BrokenPromiseError, Promises
 from tests.simulation.schedule import Action, Event, Schedule
+from tests.simulation.server import ServedMachines
+from tests.simulation.server_promises import ServerPromises
 from tests.simulation.service import APP, Service
 from tests.simulation.user import begin_holding, begin_login, begin_logout, begin_overtaking, start_logged_in
 from withings_auth.errors import LoginRequired, WithingsAuthError
@@ -30,7 +32,8 @@ class Simulation:
     def __init__(self, schedule: Schedule, counts: Counter[str], renew: Renew, trace: list[str] | None = None) -> None:
         self.counts = counts
         self.now = START
-        self.offset = 0.0
+        self.offset = schedule.server.ahead if schedule.server is not None else 0.0
+        self._right_offset = self.offset
         self.jumps = 0
         self._asleep_seconds = 0.0
         self._trace = trace
@@ -41,16 +44,16 @@ class Simulation:
         self.service = Service(lambda: self.now, schedule.switches)
         self.processes = [Process(name="A"), Process(name="B"), Process(name="C")]
         self.active = self.processes[0]
-        self.machine = Machine(self)
+        self.machine = Machine(self) if schedule.server is None else ServedMachines(self, schedule.server)
         self.machine_notes: Notes = _Notes(self.machine)
-        self.promises = Promises(self)
+        self.promises = Promises(self) if schedule.server is None else ServerPromises(self)
         self._effects = Effects(
             post=self.machine.post, now=self.machine.wall, wait=self.machine.wait, steady=self.machine.steady
         )
 
     @property
     def wall(self) -> float:
-        """The machine's clock, which users and time servers set."""
+        """The store's clock: the machine's, which users and time servers set, or the server's."""
         return self.now + self.offset
 
     @property
@@ -134,6 +137,11 @@ class Simulation:
                 self._pass(event.amount, asleep=event.action is Action.SUSPEND)
             case Action.JUMP:
                 self._jump(event.amount)
+            case Action.LOSE | Action.AWAY:
+                assert isinstance(self.machine, ServedMachines)
+                self.log(None, event.action.value.format(amount=event.amount))
+                self.counts["times the server was away"] += event.action is Action.AWAY
+                self.machine.end_sessions(event.amount)
             case Action.LOG_IN:
                 self.counts["logins"] += self._start(process, begin_login(self), "logs in")
             case Action.LOG_OUT:
@@ -246,8 +254,8 @@ class Simulation:
         """Nothing fails any more and the clock is right: asking gives a token that works, or the user must log in."""
         self.log(None, "everything works again")
         self.machine.heal()
-        if self.offset:
-            self._jump(-self.offset)
+        if self.offset != self._right_offset:
+            self._jump(self._right_offset - self.offset)
         process = self.processes[2]
         rejected: str | None = None
         for _ in range(4):

@@ -6,6 +6,7 @@ the promises.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping
 from functools import lru_cache
 from types import TracebackType
@@ -19,7 +20,7 @@ from tests.simulation.schedule import AnswerFault
 from tests.simulation.service import TOKEN_URL
 from withings_auth.errors import LockBusy, StoreError, StoreNotDurable, StoreUnavailable
 from withings_auth.model import Grant
-from withings_auth.provider.replies import Answer, Outcome
+from withings_auth.provider.replies import Answer, AnswerLost, Outcome
 
 if TYPE_CHECKING:
     from tests.simulation.engine import Simulation
@@ -66,11 +67,16 @@ class Machine:
 
     # The store
 
+    def _use(self, use: str) -> tuple[Process, str | None]:
+        """Stops before this use of the store; returns the running process, and how the use fails, None if it works."""
+        process = self._stop()
+        return process, self._fault(process, use)
+
     def load(self, name: str) -> str | None:
         """Returns the record."""
         assert name == NAME
-        process = self._stop()
-        if self._fault(process, "load"):
+        process, how = self._use("load")
+        if how is not None:
             raise StoreUnavailable("the keyring is locked")
         if process.ask is not None:
             process.ask.nobody_logged_in |= self.record is None
@@ -79,8 +85,7 @@ class Machine:
 
     def save(self, text: str) -> None:
         """Replaces the record in one step; it can raise although it has saved."""
-        process = self._stop()
-        how = self._fault(process, "save")
+        process, how = self._use("save")
         if how is None or how == "saved, but raises":
             self._report_save(process, Grant.from_record(text))
             self.record = text
@@ -148,8 +153,8 @@ class Machine:
     def acquire(self, timeout: float) -> None:
         """Takes the lock. Raises what a store raises."""
         self._simulation.promises.tries_the_lock(self._simulation.active.ask)
-        process = self._stop()
-        if self._fault(process, "lock"):
+        process, how = self._use("lock")
+        if how is not None:
             raise StoreUnavailable("the lock file cannot be opened")
         if self.lock_owner is not None:
             self._simulation.log(process, "waits for the lock")
@@ -174,8 +179,8 @@ class Machine:
 
     def note(self, text: str | None) -> None:
         """Replaces the notes in one step."""
-        process = self._stop()
-        if self._fault(process, "note"):
+        process, how = self._use("note")
+        if how is not None:
             raise StoreUnavailable("no space left on device")
         self.slip = text
         if process.ask is not None:
@@ -222,7 +227,7 @@ class Machine:
         return outcome
 
     def _reach_withings(
-        self, process: Process, form: Mapping[str, str], fault: AnswerFault | None
+        self, process: Process, form: Mapping[str, str], fault: AnswerFault | None, seconds_left: float = math.inf
     ) -> tuple[Outcome, float]:
         simulation, ask, refresh_token = self._simulation, process.ask, form["refresh_token"]
         assert ask is not None
@@ -240,6 +245,8 @@ class Machine:
         if renewed:
             simulation.counts["refreshes"] += 1
             simulation.promises.renewed(ask, refresh_token)
+        if seconds > seconds_left:
+            outcome, seconds = AnswerLost(why="no answer in time"), seconds_left
         if isinstance(outcome, Answer):
             ask.heard = refresh_token if renewed else ask.heard
             if b"invalid refresh_token" in outcome.body:

@@ -35,12 +35,7 @@ MUTATIONS = (
                 "        with ExitStack() as stack:",
                 "        before = load_grant(store, profile)\n        with ExitStack() as stack:",
             ),
-            (
-                "_renew_under_lock(store, held, profile, requirement,",
-                "_renew_under_lock(before, store, held, profile, requirement,",
-            ),
-            ("def _renew_under_lock(\n", "def _renew_under_lock(\n    grant: Grant,\n"),
-            ("    grant = load_grant(store, profile)\n    if not requirement", "    if not requirement"),
+            ("                stored = load_grant(store, profile)\n", "                stored = before\n"),
         ),
     ),
     Mutation(
@@ -108,8 +103,8 @@ MUTATIONS = (
         promise="the refused token is returned",
         renewal=(
             (
-                "            if requirement.tolerates(grant, effects.now()):\n                log",
-                "            if grant.seconds_left(effects.now()) > 0:\n                log",
+                "if stored is not None and requirement.tolerates(stored, effects.now()):",
+                "if stored is not None and stored.seconds_left(effects.now()) > 0:",
             ),
         ),
     ),
@@ -118,8 +113,8 @@ MUTATIONS = (
         promise="an expired token is returned",
         renewal=(
             (
-                "            if requirement.tolerates(grant, effects.now()):\n                log",
-                "            if grant.access_token != requirement.rejected:\n                log",
+                "if stored is not None and requirement.tolerates(stored, effects.now()):",
+                "if stored is not None and stored.access_token != requirement.rejected:",
             ),
         ),
     ),

@@ -40,7 +40,8 @@ class TokenRequest:
     was stored when it looked last. Access tokens: `saved` was stored, and so was `unnoted`, in place of a rejected one,
     which is not noted yet. `looked_at` is when it last looked at the clock, and `clock` how often that had been set by
     then, and what it said. A program without the lock has `overtaken` it; when the last answer came, the login in
-    question was already `replaced`.
+    question was already `replaced`. `load_lost` and `save_lost`: the store's server was lost in its last load, or in a
+    save; `read_under_lock` is the refresh token that it read under the lock.
     """
 
     min_valid: float
@@ -68,6 +69,9 @@ class TokenRequest:
     read: str | None = None
     saved: str | None = None
     unnoted: str | None = None
+    load_lost: bool = False
+    read_under_lock: str | None = None
+    save_lost: bool = False
 
     @property
     def excused(self) -> bool:
@@ -87,6 +91,7 @@ class Process:
     wakes_at: float = 0.0
     waits_for_lock: bool = False
     in_flight: bool = False
+    in_flight_since: float = 0.0
     abandoned: bool = False
     dead: bool = False
 

@@ -13,6 +13,7 @@ from tests.simulation.processes import Sent, TokenRequest
 from tests.simulation.schedule import ANOTHER_USER
 from withings_auth.errors import (
     LockBusy,
+    LockLost,
     LoginRequired,
     ProviderError,
     ProviderUnavailable,
@@ -42,6 +43,8 @@ class BrokenPromiseError(AssertionError):
 
 class Promises:
     """Watches one simulation."""
+
+    longest_wait_seconds = LONGEST_WAIT_SECONDS
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
@@ -75,7 +78,7 @@ class Promises:
     def request(self, ask: TokenRequest, refresh_token: str) -> None:
         """A refresh is about to reach Withings: it must be the only one, necessary, due, and with the stored token."""
         simulation, stored = self._simulation, self.stored
-        if sum(process.in_flight for process in simulation.processes) > 1:
+        if self.in_flight(ask) > 1:
             raise BrokenPromiseError("two refreshes are in flight")
         if ask.requests > MOST_REQUESTS:
             raise BrokenPromiseError("a process sends the same refresh token again and again")
@@ -97,6 +100,10 @@ class Promises:
         if not simulation.service.is_alive(refresh_token):
             ask.refused = True
             self._login_ended(refresh_token)
+
+    def in_flight(self, _: TokenRequest) -> int:
+        """How many requests are under way."""
+        return sum(process.in_flight for process in self._simulation.processes)
 
     def _is_necessary(self, ask: TokenRequest, stored: Grant) -> None:
         simulation = self._simulation
@@ -225,15 +232,21 @@ class Promises:
             if ask.replaced and stored is not None and self._is_good(stored, ask) and self._works(stored):
                 raise BrokenPromiseError("the user is told to log in although another program has saved a newer login")
             return
-        if isinstance(error, ProviderUnavailable | LockBusy) and stored is not None and self._tolerates(stored, ask):
+        can_go_on = stored is not None and self._tolerates(stored, ask) and self.knows_stored(ask, stored)
+        if isinstance(error, ProviderUnavailable | LockBusy | LockLost) and can_go_on:
             raise BrokenPromiseError(f"it fails although the stored token still lives: {type(error).__name__}")
         if not ask.excused and not self._is_futile(ask, error):
             raise BrokenPromiseError(f"it fails although it could recover: {type(error).__name__}: {error}")
         self.deadline_is_noted()
         # After tokens of another user, nobody knows whose login has been renewed: the user logs in again.
-        tells = isinstance(error, ProviderError | StoreNotDurable) and ANOTHER_USER not in ask.trouble
+        tells = isinstance(error, ProviderError | StoreNotDurable) or (isinstance(error, LockLost) and ask.save_lost)
+        tells = tells and ANOTHER_USER not in ask.trouble
         if tells and stored is not None and stored.refresh_token == ask.unheard:
             self._deadline_told(f"{error} {error.hint}", *self._unheard[stored.refresh_token])
+
+    def knows_stored(self, ask: TokenRequest, stored: Grant) -> bool:  # noqa: ARG002  a server can be lost
+        """Whether the process can tell what is stored."""
+        return True
 
     def _deadline_told(self, message: str, traded_at: float, jumps: int) -> None:
         found = _DEADLINE.search(message)
@@ -269,5 +282,5 @@ class Promises:
         return stored.access_token == ask.rejected and stored.access_token in self._after_rejection
 
     def _waited_not_too_long(self, ask: TokenRequest) -> None:
-        if ask.waited_seconds > LONGEST_WAIT_SECONDS:
+        if ask.waited_seconds > self.longest_wait_seconds:
             raise BrokenPromiseError(f"a process waits for {ask.waited_seconds:g} seconds")

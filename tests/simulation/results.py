@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tests.simulation.engine import Renew, Simulation
@@ -23,15 +23,18 @@ class Result:
 
     def written(self) -> str:
         """Returns everything that is needed to understand it, and the command that repeats it."""
+        server = "" if self.schedule.server is None else " --server"
         end = "all promises were kept" if self.promise is None else f"BROKEN: {self.promise}"
-        return "\n".join([self.schedule.written(), *self.trace, end, f"again: {AGAIN} {self.schedule.seed}"])
+        return "\n".join([self.schedule.written(), *self.trace, end, f"again: {AGAIN} {self.schedule.seed}{server}"])
 
 
-def simulate(seeds: range, counts: Counter[str], *, renew: Renew = renew) -> Iterator[Result]:
+def simulate(
+    seeds: range, counts: Counter[str], *, renew: Renew = renew, draw: Callable[[int], Schedule] = drawn
+) -> Iterator[Result]:
     """Simulates the schedules of the seeds and yields the broken promises; `counts` counts what happened."""
     for seed in seeds:
         counts["schedules"] += 1
-        schedule = drawn(seed)
+        schedule = draw(seed)
         promise = Simulation(schedule, counts, renew).broken()
         if promise is not None:
             found = replay(schedule, renew=renew)

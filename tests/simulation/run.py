@@ -2,6 +2,7 @@
 
 .venv/bin/python -m tests.simulation.run --seeds 0:1000000
 .venv/bin/python -m tests.simulation.run --replay 4711
+.venv/bin/python -m tests.simulation.run --server --seeds 0:100000
 """
 
 from __future__ import annotations
@@ -11,27 +12,31 @@ import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from multiprocessing import Pool
 
 from tests.simulation.results import replay, simulate
-from tests.simulation.schedule import drawn
+from tests.simulation.schedule import Schedule, drawn, drawn_with_server
+
+Draw = Callable[[int], Schedule]
 
 BLOCK = 2_000
 MAX_SHOWN = 3
 
 
-def _block(seeds: range) -> tuple[Counter[str], list[str]]:
+def _block(seeds: range, draw: Draw) -> tuple[Counter[str], list[str]]:
     counts: Counter[str] = Counter()
-    return counts, [found.written() for found in simulate(seeds, counts)]
+    return counts, [found.written() for found in simulate(seeds, counts, draw=draw)]
 
 
-def _simulate_on_all_cores(seeds: range) -> int:
+def _simulate_on_all_cores(seeds: range, draw: Draw) -> int:
     started = time.monotonic()
     counts: Counter[str] = Counter()
     broken: list[str] = []
     blocks = [seeds[first : first + BLOCK] for first in range(0, len(seeds), BLOCK)]
     with Pool(os.cpu_count()) as pool:
-        for block_tally, block_broken in pool.imap_unordered(_block, blocks):
+        for block_tally, block_broken in pool.imap_unordered(partial(_block, draw=draw), blocks):
             counts += block_tally
             broken += block_broken
             if sys.stderr.isatty():
@@ -57,10 +62,12 @@ def main() -> int:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--seeds", type=_range, metavar="FROM:TO", help="simulate these, and count what happened")
     which.add_argument("--replay", type=int, metavar="SEED", help="simulate this one, and show each step")
+    parser.add_argument("--server", action="store_true", help="with a store on a server, whose lock can be lost")
     options = parser.parse_args()
+    draw = drawn_with_server if options.server else drawn
     if options.seeds is not None:
-        return _simulate_on_all_cores(options.seeds)
-    found = replay(drawn(options.replay))
+        return _simulate_on_all_cores(options.seeds, draw)
+    found = replay(draw(options.replay))
     print(found.written())
     return 0 if found.promise is None else 1
 

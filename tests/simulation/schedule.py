@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 from itertools import product
 from random import Random
@@ -16,6 +16,7 @@ T = TypeVar("T")
 HOUR = 3600.0
 UNTIL_QUIET = 1_000
 ANOTHER_USER = "another_user"
+LATE_AND_LOST = "done, the answer is late, and the lock is lost"
 TOO_LONG_SECONDS = 13  # a renewal waits for up to twelve
 
 
@@ -36,6 +37,8 @@ class Action(Enum):
     REVOKE = "the user ends the login at Withings"
     HOLD = "another program holds the lock for {amount:g} s"
     OVERTAKE = "a program that ignores the lock renews the login, and saves it {amount:g} s later"
+    LOSE = "the store's server ends the session of the lock's holder"
+    AWAY = "the store's server is away for {amount:g} s"
 
 
 class Event(NamedTuple):
@@ -76,6 +79,18 @@ class StoreFault(NamedTuple):
     how: str
 
 
+class Server(NamedTuple):
+    """The store is on a server: how far its clock is ahead of the true time, and those of A's, B's and C's machines."""
+
+    ahead: float
+    machines_ahead: tuple[float, ...]
+
+    def written(self) -> str:
+        """Returns the clocks."""
+        on_machines = ", ".join(f"{ahead:+g} s" for ahead in self.machines_ahead)
+        return f"{self.ahead:+g} s on the server; {on_machines} on the machines of A, B and C"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
     """One simulation. `picks` says which process takes the next step, as indices into those that can."""
@@ -87,6 +102,7 @@ class Schedule:
     answer_faults: tuple[AnswerFault | None, ...]
     store_faults: tuple[StoreFault, ...]
     picks: bytes
+    server: Server | None = None
 
     def written(self) -> str:
         """Returns the schedule as text."""
@@ -102,6 +118,8 @@ class Schedule:
             f"  answers:  {', '.join(answer_faults) or 'works'}",
             f"  store:    {', '.join(f'{use} {number}: {how}' for use, number, how in self.store_faults) or 'works'}",
         ]
+        if self.server is not None:
+            lines.append(f"  clocks:   {self.server.written()}")
         for event in self.events:
             when = "when nothing runs" if event.after_steps == UNTIL_QUIET else f"after {event.after_steps} steps"
             who = f"{'ABC'[event.who]} " if event.action in _OF_A_PROCESS else ""
@@ -182,6 +200,44 @@ _SWITCHES = tuple(
     )
     for survives, restarts, same, dies, told, body, kills in product((False, True), repeat=7)
 )
+
+
+_LATE = AnswerFault("slow", {"seconds": 1.0}, seconds_before=15.0)
+_LOSSES = (Action.LOSE,) * 12 + (Action.AWAY,) * 4
+_AWAY_SECONDS = _table((1.0, 16), (15.0, 16), (40.0, 12), (200.0, 12), (4 * HOUR, 8))
+_CLOCKS_SECONDS = (0.0, -HOUR, HOUR, -0.4, 2.6, -HOUR, HOUR, 0.0)
+
+
+def drawn_with_server(seed: int) -> Schedule:
+    """Returns the schedule of a seed for a store on a server: the same, but locks are lost and all clocks are wrong."""
+    random = Random(f"a server, {seed}")  # noqa: S311  as below
+    bits = random.getrandbits
+    schedule = drawn(seed)
+    events: list[Event] = []
+    for number, event in enumerate(schedule.events):
+        if event.action is Action.JUMP or (number and bits(2) == 0):
+            action = _LOSSES[bits(4)]
+            amount = _AWAY_SECONDS[bits(6)] if action is Action.AWAY else 0.0
+            # Within so many steps a renewal is under way; after four to seven it has a request on its way.
+            events.append(Event(4 + bits(2) if bits(1) else bits(4), action, 0, amount))
+            if bits(1):
+                events.append(Event(bits(1), Action.ASK, 1 + bits(1), 60.0))
+        if event.action is not Action.JUMP:
+            events.append(event)
+    faults = tuple(_LATE if fault is None or bits(2) == 0 else fault for fault in schedule.answer_faults)
+    use = ("save", "save", "note", "note", "note", "load", "load", "lock")[bits(3)]
+    how = ("lost", "done, but lost", "done, but lost", LATE_AND_LOST)[bits(2) if use == "note" else bits(1)]
+    number = bits(2)
+    if how == LATE_AND_LOST:  # of the first note, while somebody waits for the lock
+        number = 0
+        events.insert(1, Event(bits(3), Action.ASK, 1, 60.0))
+    return replace(
+        schedule,
+        events=tuple(events),
+        answer_faults=faults,
+        store_faults=(StoreFault(use, number, how),) if bits(2) == 0 else (),
+        server=Server(_CLOCKS_SECONDS[bits(3)], tuple(_CLOCKS_SECONDS[bits(3)] for _ in range(3))),
+    )
 
 
 def drawn(seed: int) -> Schedule:

@@ -16,7 +16,8 @@ import pytest
 
 from tests.simulation.mutations import MUTATIONS, Mutation, renew_mutated
 from tests.simulation.results import replay, simulate
-from tests.simulation.schedule import drawn
+from tests.simulation.schedule import drawn, drawn_with_server
+from tests.simulation.server_mutations import SERVER_MUTATIONS
 
 pytestmark = pytest.mark.usefixtures("unmeasured", "silent")
 
@@ -24,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 SCHEDULES = 40_000  # each of `MUTATIONS` shows itself in one of a thousand, most of them in one of a hundred
 AT_ONCE = 2_500
 ENOUGH_TO_SEE_ALL = 3_000
+ENOUGH_TO_LOSE_ALL = 1_000
 
 # What must happen often enough: a simulation in which none of this occurs proves nothing.
 HAPPENS = (
@@ -51,6 +53,13 @@ HAPPENS = (
     *("error LockBusy", "error StoreNotDurable", "error StoreUnavailable"),
 )
 
+HAPPENS_TO_A_SERVER = (
+    *("locks lost", "locks lost with a request on its way", "locks lost after the answer", "times the server was away"),
+    *("store: load: lost", "store: lock: lost", "store: note: lost", "store: note: done, but lost"),
+    *("store: save: lost", "store: save: done, but lost", "error LockLost", "unheard renewals repeated"),
+    *("stored tokens returned after a failed renewal", "deadlines told", "waits for the lock", "kills"),
+)
+
 
 @pytest.fixture
 def silent() -> Iterator[None]:
@@ -73,10 +82,28 @@ def test_everything_that_can_happen_does() -> None:
     assert [what for what in HAPPENS if counts[what] < 3] == []
 
 
+def test_no_schedule_breaks_a_promise_if_the_lock_can_be_lost() -> None:
+    """The store is on a server, which ends sessions and goes away; the clocks of all machines differ."""
+    for found in simulate(range(AT_ONCE), Counter(), draw=drawn_with_server):
+        pytest.fail(found.written(), pytrace=False)
+
+
+def test_everything_that_can_happen_to_a_server_does() -> None:
+    counts: Counter[str] = Counter()
+    assert not list(simulate(range(ENOUGH_TO_LOSE_ALL), counts, draw=drawn_with_server))
+    assert [what for what in HAPPENS_TO_A_SERVER if counts[what] < 3] == []
+
+
 @pytest.mark.parametrize("one", MUTATIONS, ids=lambda one: one.name)
 def test_a_broken_transaction_is_found(one: Mutation) -> None:
     """Each rule of the transaction has a reason: without it, a promise is broken."""
     every = simulate(range(ENOUGH_TO_SEE_ALL), Counter(), renew=renew_mutated(one))
+    assert any(one.promise in str(found.promise) for found in every)
+
+
+@pytest.mark.parametrize("one", SERVER_MUTATIONS, ids=lambda one: one.name)
+def test_a_transaction_that_trusts_a_lost_lock_is_found(one: Mutation) -> None:
+    every = simulate(range(ENOUGH_TO_SEE_ALL), Counter(), renew=renew_mutated(one), draw=drawn_with_server)
     assert any(one.promise in str(found.promise) for found in every)
 
 
@@ -98,8 +125,19 @@ def test_a_failure_says_what_happened_and_how_to_repeat_it() -> None:
     assert "sandbox-" not in found
 
 
+def test_a_failure_with_a_server_shows_its_clocks() -> None:
+    found = replay(drawn_with_server(1)).written()
+    assert "  clocks:   +3600 s on the server; +0 s, +0 s, -3600 s on the machines of A, B and C" in found
+    assert found.endswith("-m tests.simulation.run --replay 1 --server")
+
+
 @pytest.mark.parametrize(
-    ("arguments", "last"), [("--seeds 5:105", "schedules that broke a promise"), ("--replay 7", "--replay 7")]
+    ("arguments", "last"),
+    [
+        ("--seeds 5:105", "schedules that broke a promise"),
+        ("--server --seeds 5:55", "schedules that broke a promise"),
+        ("--replay 7", "--replay 7"),
+    ],
 )
 def test_it_runs_from_the_command_line(arguments: str, last: str) -> None:
     command = [sys.executable, "-m", "tests.simulation.run", *arguments.split()]

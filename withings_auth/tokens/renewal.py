@@ -91,6 +91,7 @@ def renew(
     `ProviderError`, `ProtocolViolation`, `ConfigurationError` and `StoreError`. No failure changes what is stored.
     """
     effects = effects.by_clock_of(store)
+    stored: Grant | None = None
     try:
         with ExitStack() as stack:
             stack.enter_context(together(store))
@@ -98,7 +99,8 @@ def renew(
             if isinstance(held, Grant):
                 return held
             for _ in range(2):
-                grant = _renew_under_lock(store, held, profile, requirement, secret_for, effects)
+                stored = load_grant(store, profile)
+                grant = _renew_under_lock(store, held, profile, stored, requirement, secret_for, effects)
                 if requirement.tolerates(grant, effects.now()):
                     return grant
                 # A repeated refresh can return the first one's pair, which has expired by now. Its successor has not.
@@ -109,11 +111,11 @@ def renew(
     except (ProviderUnavailable, LockBusy, LockLost) as error:
         if isinstance(error, LockLost) and error.renewed:
             raise
-        with suppress(LockLost):
-            grant = load_grant(store, profile)
-            if requirement.tolerates(grant, effects.now()):
-                logger.debug("not renewed for now: the stored token is still valid")
-                return grant
+        with suppress(LockLost):  # what was read under the lock is then the latest that is known
+            stored = load_grant(store, profile)
+        if stored is not None and requirement.tolerates(stored, effects.now()):
+            logger.debug("not renewed for now: the stored token is still valid")
+            return stored
         raise
 
 
@@ -121,12 +123,12 @@ def _renew_under_lock(
     store: SecretStore,
     held: HeldName,
     profile: str,
+    grant: Grant,
     requirement: Requirement,
     secret_for: Callable[[Grant], str | None],
     effects: Effects,
 ) -> Grant:
-    """The transaction itself: read again, decide, ask, save. The save is read back before it counts."""
-    grant = load_grant(store, profile)
+    """The transaction itself, with what was just read: decide, ask, save. The save is read back before it counts."""
     if not requirement.ask_anew:
         refuse_ended(profile, held.notes.recall(), lambda: grant)
     if requirement.met_by(grant, effects.now()):

@@ -51,6 +51,19 @@ class TestLock:
         with pytest.raises(LockLost):
             scene.renew(rejected=old.access_token, store=losing(server, "note"))
 
+    def test_with_the_server_away_what_was_read_under_the_lock_is_returned(self, scene: Scene, server: Server) -> None:
+        """Withings fails, and then the store cannot be asked any more."""
+        old = scene.log_in(age=2 * HOUR)
+
+        def post(*_: object, **__: object) -> Outcome:
+            server.away = True
+            return Answer(http_status=502, body=b"")
+
+        assert scene.renew(min_valid=LONGEST_MIN_VALID, post=post) == old
+        server.away = False
+        with pytest.raises(ProviderUnavailable, match="502"):
+            scene.renew(rejected=old.access_token, post=post)
+
     def test_lost_before_the_save_the_successor_is_not_handed_out(self, scene: Scene, server: Server) -> None:
         """The next holder waits until nothing of the first one's can arrive any more, and repeats the refresh."""
         old = scene.log_in()
