@@ -38,6 +38,8 @@ def serve(orders: socket.socket) -> str | None:
     spared = _load()
     if measurement is not None:
         measurement.save()
+        # Coverage notes all files of the package whenever it saves, which would be most of the work of each fork.
+        measurement._post_save_work = lambda: None
     gc.collect()
     gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # in a fork, no traceback comes before the command's first line
