@@ -84,11 +84,17 @@ def _run_once(_: None) -> None:
     """Does nothing."""
 
 
-def pytest_collection_finish() -> None:
-    """Spares each garbage collection that follows a look at thousands of tests."""
-    _run_once()  # Hypothesis warns if its source of random numbers is frozen before it has used it (Python 3.14)
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Spares the garbage collections of this time, and each one that follows, a look at thousands of tests."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        _run_once()  # Hypothesis warns if its source of random numbers is frozen before it has used it (Python 3.14)
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_sessionfinish() -> None:
