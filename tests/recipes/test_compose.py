@@ -13,7 +13,7 @@ import pytest
 
 from tests.recipes.conftest import PROGRAMS
 from tests.support.logins import Desk
-from tests.support.postgresql import Server
+from tests.support.postgresql import Server, find_program
 from tests.support.programs import Program
 from tests.support.readme import example
 from tests.support.visitor import VISITOR
@@ -32,6 +32,7 @@ class Containers:
     def __init__(self, desk: Desk, home: Path, server: Server) -> None:
         self._desk = desk
         self._home = home
+        self.server = server
         self.volume = home / "volume"
         self.volume.mkdir(mode=0o700)
         self.password = home / "password"
@@ -106,6 +107,10 @@ def test_its_services_are_whole() -> None:
 
 def test_two_programs_share_a_login(desk: Desk, containers: Containers) -> None:
     """The steps in the file, and no others: then both get their data, and what has expired is renewed once."""
+    healthy = SERVICES["database"]["healthcheck"]["test"].split()
+    tool = find_program(healthy[0])
+    assert tool is not None
+    subprocess.run([tool, *healthy[1:]], check=True, env={"PGPORT": str(containers.server.port)}, capture_output=True)
     steps = [line.partition(" run --rm ")[2] for line in example("compose.yaml").splitlines() if " run --rm " in line]
     assert steps == ["login store init", "--service-ports login"]
     assert containers.start("password").wait().returncode == 0

@@ -56,7 +56,7 @@ def test_over_ssh(host: Desk, home: Path, require: Require) -> None:
         for command in (MOVE, CONFIGURE):
             finished = host.cli.using("sh")("-ec", command, env=host.env)
             assert finished.returncode == 0, finished.stderr
-        (line,) = re.findall(r"# saves (store = .*)", CONFIGURE)
+        (line,) = re.findall(r"# config.toml gets: (store = .*)", CONFIGURE)
         config = (home / ".config" / "withings-auth" / "config.toml").read_text()
         assert line.replace("/home/YOU", str(home)) in config.splitlines()
         found = ask(ASK)
