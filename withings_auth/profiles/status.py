@@ -42,10 +42,10 @@ CANNOT_CHECK = "the granted scopes allow no call that would check the token"
 class LoginStatus:
     """The status of a profile's login at `seen_at`; all times are Unix seconds.
 
-    `secret_known` says whether the client secret, which a renewal needs, is at hand. If the answer to a renewal was
-    lost, `unknown_until` is how long repeating it is certain to work; `refused_at` is when Withings definitely refused
-    one. Otherwise, and during a renewal, they are None. `practice_ended` says that the sandbox of a login that was made
-    for practice has stopped.
+    `secret_known` says whether the client secret, which a renewal needs, is at hand. With `read_only`, somebody else
+    renews this login, and is supposed to have it. If the answer to a renewal was lost, `unknown_until` is how long
+    repeating it is certain to work; `refused_at` is when Withings definitely refused one. Otherwise, and during a
+    renewal, they are None. `practice_ended` says that the sandbox of a login that was made for practice has stopped.
     """
 
     profile: str
@@ -56,6 +56,7 @@ class LoginStatus:
     refused_at: float | None = None
     renewal_under_way: bool = False
     practice_ended: bool = False
+    read_only: bool = False
 
     @property
     def access_token_valid(self) -> bool:
@@ -116,7 +117,9 @@ class LoginStatus:
             return "most likely ended"
         if self.access_token_valid:
             return f"valid until {local_time(self.grant.expires_at)}"
-        return "expired, renewed on next use" if self.usable else "expired"
+        if not self.usable:
+            return "expired"
+        return "expired; somebody else must renew it" if self.read_only else "expired, renewed on next use"
 
     @property
     def service(self) -> str:
@@ -222,10 +225,11 @@ class _Reader:
             refused_at=None if refusal is None else refusal.at - ahead,
             renewal_under_way=journal is None,
             practice_ended=practice_has_ended(profile, grant.token_url),
+            read_only=is_read_only(self._store),
         )
 
     def _find_secret(self, client_id: str) -> bool:
-        if self._secret_of(client_id) is not None:
+        if is_read_only(self._store) or self._secret_of(client_id) is not None:
             return True
         look = (self._looks or {}).get(app_name(client_id))
         return (stored_app(self._store, client_id) if look is None else read_app(_text(look), client_id)) is not None

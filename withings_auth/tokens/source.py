@@ -16,9 +16,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from withings_auth.config.settings import Settings, checked_profile, read_settings
-from withings_auth.errors import ConfigurationError, LockLost, LoginRequired, hints_for
+from withings_auth.errors import ConfigurationError, LockBusy, LockLost, LoginRequired, hints_for
 from withings_auth.model import App, Grant, Token
-from withings_auth.store.base import SecretStore, checked_store, clock_offset, latest_note
+from withings_auth.store.base import SecretStore, checked_store, clock_offset, is_read_only, latest_note
 from withings_auth.store.records import load_grant_with_stamp, token_name
 from withings_auth.threads import in_thread, run_to_its_end
 from withings_auth.tokens.practice import refuse_ended_practice
@@ -99,6 +99,8 @@ class _Source:
                 self._refuse_ended(requirement, grant)
                 if requirement.met_by(grant, self._store_time()):
                     return self._remember(stamp, grant)
+                if is_read_only(self._store):
+                    return self._remember(stamp, self._unrenewed(requirement, grant))
                 # Without a stamp, this is only for the case that the store cannot be reached.
                 return self._remember(None, self._check(self._renew(requirement, abandoned, asker)))
             except LoginRequired:
@@ -122,6 +124,16 @@ class _Source:
         stamp, grant, token = self._memory
         replaced = stamp is not None and self._store.stamp(token_name(self._profile)) not in {None, stamp}
         return token if not replaced and requirement.tolerates(grant, self._store_time()) else None
+
+    def _unrenewed(self, requirement: Requirement, grant: Grant) -> Grant:
+        """Returns the grant of a store that others renew, as long as its token lives. Raises `LockBusy` after that."""
+        if requirement.tolerates(grant, self._store_time()):
+            return grant
+        raise LockBusy(
+            f"the login of profile {self._profile} must be renewed by somebody else:"
+            f" {self._store.description} lets this user only read",
+            hint="ask again once a user who may write has renewed it, as by a timer that runs: withings-auth token",
+        )
 
     def _check(self, grant: Grant) -> Grant:
         refuse_contradiction(self._profile, grant, self._settings, self._app)

@@ -147,5 +147,5 @@ def test_an_idle_connection_that_ended_is_replaced(postgresql: Server) -> None:
     postgresql.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'withings-auth'"
     )
-    wait_until(lambda: not any(one.is_sound for idle in store._idle.values() for one in idle))
+    wait_until(lambda: not any(one.is_sound for idle in store._pool.idle.values() for one in idle))
     assert store.load(NAME) == "text"

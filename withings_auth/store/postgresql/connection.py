@@ -49,6 +49,10 @@ SELECT set_config(name, value, false) FROM (VALUES
 ) AS wanted (name, value) WHERE current_setting(name, true) IS NOT NULL;
 """
 
+_STATE = """
+SELECT pg_backend_pid(), version, key_id, has_table_privilege('{schema}.record', 'SELECT') FROM {schema}.store
+"""
+
 Row = tuple[Any, ...]
 
 _open: weakref.WeakSet[Connection] = weakref.WeakSet()
@@ -59,6 +63,8 @@ _nowhere = os.open(os.devnull, os.O_RDWR)
 
 class Connection(psycopg.Connection[Row]):
     """A connection that waits `ANSWER_SECONDS` for an answer at most."""
+
+    is_reader = False  # whether this user may only see what the view `readable` shows
 
     def wait(self, gen: Any, *arguments: Any, **settings: Any) -> Any:
         """Waits for what `gen` asks the server for. psycopg lets it look about ten times a second."""
@@ -97,14 +103,14 @@ def connect(address: Address) -> tuple[Connection, str | None]:
     try:
         with explained(address):
             # The schema's name has been checked: it cannot end the statement.
-            state = f"SELECT pg_backend_pid(), version, key_id FROM {address.schema}.store"  # noqa: S608
-            cursor = connection.execute(_SESSION + state)
+            cursor = connection.execute(_SESSION + _STATE.format(schema=address.schema))
             cursor.nextset()
             row = cursor.fetchone()
         if row is None or row[1] > SCHEMA_VERSION:
             raise newer_schema(address)
         if row[2] is not None and not address.sealed:
             raise sealed_by_others(address)
+        connection.is_reader = not row[3]
         if row[0] != connection.info.backend_pid:
             _refuse_pooler(address, connection)
     except BaseException:

@@ -17,22 +17,24 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from withings_auth.errors import LockBusy, LockLost, StoreError, StoreNotDurable, StoreUnavailable
+from withings_auth.errors import LockBusy, StoreError, StoreNotDurable, StoreUnavailable
 from withings_auth.logs import Logger
 from withings_auth.store.base import STAMP_AGE_SECONDS, HeldName, Look
 from withings_auth.store.postgresql import queries
 from withings_auth.store.postgresql.address import Address
-from withings_auth.store.postgresql.connection import Connection, Row, close, connect
-from withings_auth.store.postgresql.failures import explained, lost
+from withings_auth.store.postgresql.connection import Connection, Row, close
+from withings_auth.store.postgresql.failures import lost
+from withings_auth.store.postgresql.pool import Pool
 from withings_auth.threads import start_daemon
 from withings_auth.validation import printable
 
 logger = Logger(__name__)
 
 PROBE_SECONDS = 5.0  # how often a database that is away is tried
+WRITE_ELSEWHERE = (
+    "log in, and renew, as a database user who may write: withings-auth store init --print shows an administrator how"
+)
 LOOK_AGAIN_SECONDS = 0.05  # at a lock that is taken: a server writes each wait that it ends into its log
-_MOST_IDLE = 2
-
 Parameters = Sequence[object] | Mapping[str, object]
 
 
@@ -54,13 +56,10 @@ class PostgresStore:
 
     def __init__(self, address: Address) -> None:
         self._address = address
-        self._record = sql.Identifier(address.schema, "record")
-        self._idle: dict[int, list[Connection]] = {}
+        self._pool = Pool(address)
         self._held: dict[tuple[int, int], list[Connection]] = {}  # by process and thread
         self._seen: dict[str, _Seen] = {}
-        self._key_id: str | None = None
         self._offset = 0.0
-        self._away_since: float | None = None
 
     @property
     def description(self) -> str:
@@ -107,9 +106,9 @@ class PostgresStore:
         seen = self._seen.get(name)
         if seen is None:
             return None
-        if self._away_since is not None:
-            if time.monotonic() - self._away_since > PROBE_SECONDS:
-                self._away_since = time.monotonic()
+        if self._pool.away_since is not None:
+            if time.monotonic() - self._pool.away_since > PROBE_SECONDS:
+                self._pool.away_since = time.monotonic()
                 with suppress(StoreError):
                     start_daemon(lambda: self._probe(name), "withings-auth database")
             return seen.version
@@ -134,6 +133,10 @@ class PostgresStore:
         ((version, tls, is_local, now),) = self._ask(queries.SERVER)
         self._offset = now - time.time()
         return str(version), None if tls is None else str(tls), bool(is_local)
+
+    def is_read_only(self) -> bool:
+        """Whether this user was a reader when the server was last asked."""
+        return self._pool.is_reader
 
     def sealing_key(self) -> str | None:
         """Returns the id of the key that seals what is saved; None if none does."""
@@ -163,7 +166,10 @@ class PostgresStore:
 
     def _acquire(self, key: int, timeout: float) -> Connection:
         until = time.monotonic() + timeout
-        connection = self._take()
+        connection = self._pool.take()
+        if connection.is_reader:
+            self._pool.put_back(connection)
+            raise StoreUnavailable(f"{self.description} lets this user only read", hint=WRITE_ELSEWHERE)
         try:
             while not self._try(connection, key):
                 left = until - time.monotonic()
@@ -175,7 +181,7 @@ class PostgresStore:
         except BaseException:
             close(connection)
             raise
-        self._put_back(connection)
+        self._pool.put_back(connection)
         raise LockBusy(
             f"another program has held the lock for {timeout:.0f} seconds",
             hint="try again; if this persists, look for sessions of withings-auth in the database's pg_stat_activity",
@@ -197,86 +203,44 @@ class PostgresStore:
             close(connection)
             raise
         else:
-            self._put_back(connection)
+            self._pool.put_back(connection)
 
     def change(self, connection: Connection, statement: str, name: str, key: int, text: str | None) -> bool:
         """Changes the name's row if this session holds the lock; returns whether there was anything to change."""
-        query = self._sql(queries.MINE.replace("{change}", statement))
-        with self._watched(connection):
-            row = connection.execute(query, {"key": key, "name": name, "text": text}).fetchone()
-        if row is None or not row[0]:
+        query = queries.MINE.replace("{change}", statement)
+        ((is_held, changed),) = self._query(connection, query, {"key": key, "name": name, "text": text})
+        if not is_held:
             raise lost(self._address, "the lock is no longer held")
         self._seen.pop(name, None)
-        return bool(row[1])
+        return bool(changed)
 
     def _ask(self, statement: str, parameters: Parameters = ()) -> list[Row]:
         """Returns the rows of one query, which goes over the connection of a name that this thread holds."""
         held = self._held.get((os.getpid(), threading.get_ident()))
         if held:
             return self._query(held[-1], statement, parameters)
-        connection = self._take()
+        connection = self._pool.take()
         try:
             rows = self._query(connection, statement, parameters)
         except BaseException:
             close(connection)
             raise
-        self._put_back(connection)
+        self._pool.put_back(connection)
         return rows
 
     def _query(self, connection: Connection, statement: str, parameters: Parameters) -> list[Row]:
-        with self._watched(connection):
-            return connection.execute(self._sql(statement), parameters).fetchall()
-
-    def _sql(self, statement: str) -> sql.Composed:
-        store = sql.Identifier(self._address.schema, "store")
-        return sql.SQL(statement).format(record=self._record, store=store, now=sql.SQL(queries.NOW))
+        schema = self._address.schema
+        query = sql.SQL(statement).format(
+            record=sql.Identifier(schema, "readable" if connection.is_reader else "record"),
+            store=sql.Identifier(schema, "store"),
+            now=sql.SQL(queries.NOW),
+        )
+        with self._pool.watched(connection):
+            return connection.execute(query, parameters).fetchall()
 
     def _remember(self, name: str, note: str | None, version: int | None, now: float) -> None:
         self._offset = now - time.time()
         self._seen[name] = _Seen(note=note, version=version, at=time.monotonic())
-
-    # Connections
-
-    def _take(self) -> Connection:
-        """Returns a connection that nobody uses."""
-        idle = self._idle.setdefault(os.getpid(), [])
-        while idle:
-            connection = idle.pop()
-            if connection.is_sound:
-                return connection
-            close(connection)
-        with self._noticed():
-            connection, _ = connect(self._address)
-        return connection
-
-    def _put_back(self, connection: Connection) -> None:
-        idle = self._idle.setdefault(os.getpid(), [])
-        if len(idle) < _MOST_IDLE:
-            idle.append(connection)
-        else:
-            close(connection)
-
-    @contextmanager
-    def _watched(self, connection: Connection) -> Iterator[None]:
-        """Explains failures; a connection that does not answer in time is closed."""
-        with self._noticed():
-            try:
-                with explained(self._address):
-                    yield
-            except LockLost:
-                close(connection)
-                raise
-
-    @contextmanager
-    def _noticed(self) -> Iterator[None]:
-        """Notices that the database is away, or back."""
-        try:
-            yield
-        except LockLost:
-            self._away_since = time.monotonic()
-            raise
-        else:
-            self._away_since = None
 
     def _probe(self, name: str) -> None:
         with suppress(StoreError):
