@@ -8,7 +8,7 @@ RUNTIME := $(VENV)/.installed-runtime
 DEV := $(VENV)/.installed-dev
 SUPPORTED := 3.14 3.13 3.12 3.11
 PYTHONS := $(or $(PYTHON),python3 $(SUPPORTED:%=python%))
-JOBS ?= 4
+JOBS ?= 8
 OLDEST := .venv-oldest
 PUBLISHED := .venv-published
 PEERS := .venv-peers
@@ -44,7 +44,7 @@ help: ## list the targets
 demo: $(RUNTIME) ## see it all: log in, get a token, renew it, log out
 	@$(BIN)/python tests/demo.py
 
-test: system published lint types ## install what the tests need; check style, types, all tests and coverage (JOBS=4)
+test: system published lint types ## install what the tests need; check style, types, all tests and coverage (JOBS=8)
 	@rm -rf .coverage
 	@$(BIN)/coverage run -m pytest --quiet --numprocesses=$(JOBS) --dist=worksteal
 	@$(BIN)/coverage combine --quiet && rm -f .coverage/data.* # left by processes that were killed while they wrote
