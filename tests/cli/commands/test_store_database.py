@@ -13,6 +13,7 @@ from tests.support.stores import save_record
 from withings_auth.config.settings import open_store
 from withings_auth.store.keys import KEY_FILE_VARIABLE
 from withings_auth.store.records import token_name
+from withings_auth.store.sealed_store import SealedStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,7 +76,7 @@ def test_from_nothing_to_a_login_on_two_machines(desk: Desk, name: str, home: Pa
     there = {"HOME": str(home / "there"), KEY_FILE_VARIABLE: str(home / "keys there")}
     refused = paste(desk, configure.removeprefix("Next: "), **there)
     assert refused.returncode == 5
-    assert f" | withings-auth store key --store {shlex.quote(name)} --add\n" in refused.stderr
+    assert f" | withings-auth store key --store {shlex.quote(name)} --add;" in refused.stderr
     bring_key(desk, bring, **there)
     ok(paste(desk, configure.removeprefix("Next: "), **there))
     assert desk.run("token", **there).stdout == token.stdout
@@ -109,7 +110,9 @@ def test_a_record_that_cannot_be_sealed_anew_is_named(desk: Desk, name: str) -> 
     ok(desk.run("store", "init", "--store", name))
     ok(desk.run("store", "copy", f"file:{desk.directory}", name))
     desk.env["WITHINGS_AUTH_STORE"] = name
-    save_record(open_store(f"{name}&sealed=off"), token_name("mum"), put(desk, "mum", person=2).to_record())
+    database = open_store(name)
+    assert isinstance(database, SealedStore)
+    save_record(database.inner, token_name("mum"), put(desk, "mum", person=2).to_record())
     assert desk.run("store", "key").stdout.splitlines()[1:] == ["----------------  1 not sealed"]
     refused = desk.run("store", "rekey")
     assert refused.returncode == 5
