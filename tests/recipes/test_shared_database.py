@@ -135,6 +135,8 @@ def test_many_machines(
         there = run(f"ssh OTHER '{variable} .local/bin/withings-auth token'")
         here = run("withings-auth token")
         assert there.stdout == here.stdout == f"{desk.sandbox.live_access_tokens[-1]}\n"
+        (timer,) = re.findall(r"`(withings-auth token --profile NAME [^`]*)`", TEXT)
+        assert timer in run("withings-auth store init --print").stdout
         new, rekey = re.findall(r"`(withings-auth store (?:key --new|rekey) ?)(?:ID)?`", TEXT)
         (key_id,) = re.findall(r"Made the key (\w+)", run(new).stderr)
         run(bring)
