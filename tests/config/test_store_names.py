@@ -34,7 +34,7 @@ def settings(directory: Path, **variables: str) -> Settings:
 
 @pytest.mark.parametrize("pattern", SHOWN)
 def test_it_is_never_shown(pattern: str, canaries: Canaries, tmp_path: Path) -> None:
-    """Nor does an error show it, nor the settings; what is shown is the name of the same store."""
+    """Statements 23 and 25: nor does an error; what is shown is the name of the same store."""
     secret = canaries.plant("the password")
     name = pattern.format(secret=secret)
     assert shown_name(name) == SHOWN[pattern]
@@ -60,7 +60,7 @@ def test_a_name_that_is_no_url_at_all(canaries: Canaries, tmp_path: Path) -> Non
 
 
 def test_config_toml_must_not_have_one(canaries: Canaries, tmp_path: Path) -> None:
-    """Even if a variable names another store; the hint says where it belongs."""
+    """Statement 25: even if a variable names another store; the hint says where it belongs."""
     name = f"postgresql://me:{canaries.plant('the password')}@h/d"
     (tmp_path / "config.toml").write_text(f'store = "{name}"\n')
     for variables in ({}, {"WITHINGS_AUTH_STORE": "keyring"}):

@@ -55,6 +55,7 @@ class TestMoving:
         assert target.names() == []
 
     def test_both_locks_are_held_from_the_save_to_the_removal(self, source: SecretStore, target: SecretStore) -> None:
+        """Statement 55: and the new copy is there before the old one goes."""
         seen: list[str] = []
 
         def look(step: str, name: str) -> None:

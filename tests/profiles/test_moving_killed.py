@@ -78,6 +78,7 @@ while True:
 
 @pytest.mark.usefixtures("unmeasured")
 def test_a_move_that_is_killed_can_be_repeated(python: Cli, pytestconfig: pytest.Config) -> None:
+    """Statement 55: at each of its steps."""
     ran = python(KILLED.format(root=str(pytestconfig.rootpath)))
     assert ran.returncode == 0, ran.stderr
     lines = ran.stdout.split("\n")[:-1]

@@ -165,7 +165,7 @@ def test_a_key_is_typed_unseen(desk: Desk, name: str, home: Path) -> None:
 
 
 def test_a_password_stays_in_the_environment(desk: Desk, name: str, home: Path) -> None:
-    """It is used, and neither saved nor shown, not even by -v; the way to name the store without it is."""
+    """Statement 25: it is used, and neither saved nor shown, not even by -v."""
     ok(desk.run("store", "init", "--store", name))
     secret = desk.canaries.plant("the password")
     desk.env["WITHINGS_AUTH_STORE"] = name.replace("owner@", f"owner:{secret}@")
