@@ -23,7 +23,7 @@ SERVER_MUTATIONS = (
     Mutation(
         name="does not tell the deadline when the lock was lost",
         promise="no deadline is told",
-        renewal=(("if you ask for a token again{until};", "if you ask for a token again;"),),
+        renewal=(("if you ask for a token again{until}; if", "if you ask for a token again; if"),),
     ),
     Mutation(
         name="fails when the lock was lost although the token still lives",

@@ -20,7 +20,6 @@ from withings_auth.errors import (
     StoreError,
     StoreNotDurable,
     UnusableVariable,
-    WithingsAuthError,
     WrongAccount,
 )
 from withings_auth.model import App, Grant
@@ -40,8 +39,6 @@ from withings_auth.store.records import LOCK_PATIENCE_SECONDS, stored_grant
 from withings_auth.tokens.grants import empty_grant, grant_from_reply
 from withings_auth.tokens.renewal import Effects, open_journal, refresh
 from withings_auth.wording import local_time
-
-_UNSAVED = "the login was renewed but could not be saved"
 
 
 def adopt(
@@ -118,11 +115,9 @@ def _save(store: SecretStore, profile: str, app: App, grant: Grant, deadline: fl
             userid=error.userid,
             owner=error.owner,
         ) from error
-    except LockLost as error:
-        raise error.with_message(f"{_UNSAVED}: {error}", hint=_again(error, deadline)) from error
     except (StoreError, LockBusy) as error:
-        raise StoreNotDurable(f"{_UNSAVED}: {error}", hint=_again(error, deadline)) from error
-
-
-def _again(error: WithingsAuthError, deadline: float) -> str:
-    return f"import the file again before {local_time(deadline)} and nothing is lost; {error.hint}"
+        message = f"the login was renewed but could not be saved: {error}"
+        again = f"import the file again before {local_time(deadline)} and nothing is lost"
+        if isinstance(error, LockLost):
+            raise error.with_message(message, hint=again) from error
+        raise StoreNotDurable(message, hint=f"{again}; {error.hint}") from error

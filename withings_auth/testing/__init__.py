@@ -62,6 +62,10 @@ class TestMyStore(SecretStorePromises):
         return MyStore(tmp_path / "no" / "such" / "directory" / "secrets.db")
 ```
 
+A store that must ask another machine has three methods more, which `withings_auth.store.base` describes:
+`load_with_stamp`, so that a stamp costs no second question; `clock_offset`, so that its users' clocks may differ; and
+`lock_can_be_lost`, if a holder can lose its lock and live on.
+
 Every promise is a test, and its docstring is the promise. The fixtures:
 
 - `store`: a store that is empty at first. Always needed.

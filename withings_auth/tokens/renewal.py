@@ -277,7 +277,7 @@ def _save(held: HeldName, successor: Grant, deadline: float | None) -> None:
     except LockLost as error:  # perhaps it is saved all the same: whoever asks next finds out
         lost = error.with_message(
             f"the login was renewed, but nobody knows whether that was saved: {error}",
-            hint=f"nothing is lost if you ask for a token again{until}; {error.hint}",
+            hint=f"nothing is lost if you ask for a token again{until}; if this persists, check the store's server",
         )
         lost.renewed = True
         raise lost from error
