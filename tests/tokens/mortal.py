@@ -26,6 +26,7 @@ from tests.tokens.scene import digest
 from withings_auth.errors import WithingsAuthError
 from withings_auth.provider.http import post
 from withings_auth.provider.replies import Outcome
+from withings_auth.store import open_named_store
 from withings_auth.store.backends import Backend
 from withings_auth.store.base import HeldName, Notes, SecretStore
 from withings_auth.store.file_store import FileStore
@@ -46,7 +47,10 @@ IN_A_CALL = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What a process should do; `store` is `file:DIRECTORY`, `keyring:STATE` or `replacing:DIRECTORY`."""
+    """What a process should do.
+
+    `store` is `file:DIRECTORY`, `keyring:STATE`, `replacing:DIRECTORY` or the name of a store in a database.
+    """
 
     store: str
     now: float
@@ -122,6 +126,8 @@ def _open_store(order: Order, reach: Reach) -> SecretStore:
     directory = Path(place)
     if kind == "file":
         return FileStore(directory)
+    if kind == "postgresql":
+        return open_named_store(order.store, Path())
     if kind == "keyring":
         return KeyringStore(directory, patience_seconds=order.patience_seconds)
     return replacing_store(directory, reach)
