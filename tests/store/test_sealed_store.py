@@ -285,6 +285,6 @@ def test_a_missing_library_is_explained(cli: Cli) -> None:
         "except ConfigurationError as error:\n    print(error, '|', error.hint)"
     )
     assert ran.stdout == (
-        "a sealed store needs the package cryptography, which is not installed | install it in the checkout of"
-        " withings-auth: pipx install --force '.[postgresql]'\n"
+        "a sealed store needs the package cryptography, which is not installed | install it:"
+        f" {sys.executable} -m pip install 'psycopg[binary]>=3.2' 'cryptography>=44'\n"
     ), ran.stderr

@@ -60,7 +60,7 @@ def _open_database(name: str, place: str, open_keyring: Callable[[], SecretStore
         from withings_auth.store.postgresql.database_store import PostgresStore
     except ImportError:
         raise ConfigurationError(
-            f"{place} is a PostgreSQL database, for which psycopg is missing", hint=f"install it: {_installation()}"
+            f"{place} is a PostgreSQL database, for which psycopg is missing", hint=f"install it: {installation()}"
         ) from None
     store = PostgresStore(address)
     if not address.sealed:
@@ -71,7 +71,7 @@ def _open_database(name: str, place: str, open_keyring: Callable[[], SecretStore
     return SealedStore(store, find_key_place(address.place, open_keyring))
 
 
-def _installation() -> str:
+def installation() -> str:
     """Returns the command that installs what the extra `postgresql` names, wherever this package is installed."""
     import shlex
     import sys

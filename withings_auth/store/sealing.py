@@ -12,6 +12,7 @@ from base64 import b64decode, b64encode
 
 from withings_auth.errors import ConfigurationError, StoreCorrupt
 from withings_auth.record import REMEDIES
+from withings_auth.store import installation
 from withings_auth.store.keys import Key
 from withings_auth.validation import printable
 
@@ -21,7 +22,7 @@ try:
 except ImportError as error:
     raise ConfigurationError(
         "a sealed store needs the package cryptography, which is not installed",
-        hint="install it in the checkout of withings-auth: pipx install --force '.[postgresql]'",
+        hint=f"install it: {installation()}",
     ) from error
 
 NONCE_BYTES = 12
