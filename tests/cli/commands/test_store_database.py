@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
+WITHOUT_PSYCOPG = """
+import sys
+sys.modules.update(dict.fromkeys([name for name in sys.modules if name.endswith("database_store")] + ["psycopg"]))
+from withings_auth.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
 
 @pytest.fixture
 def name(desk: Desk, postgresql: Server, home: Path) -> str:
@@ -122,9 +129,14 @@ def test_a_record_that_cannot_be_sealed_anew_is_named(desk: Desk, name: str) -> 
 
 def test_the_sql_for_an_administrator(desk: Desk, name: str, postgresql: Server) -> None:
     """It is printed and nothing is done, even without a database; a user who may make nothing can use what it makes."""
-    usual = desk.run("store", "init", "--print")
-    assert (usual.returncode, usual.stderr) == (0, "")
-    assert "CREATE SCHEMA IF NOT EXISTS withings_auth;" in usual.stdout
+    bare = desk.cli.by(WITHOUT_PSYCOPG)
+    for arguments, schema in (((), "withings_auth"), (("--store", name), name.partition("schema=")[2])):
+        printed = bare("store", "init", "--print", *arguments, env=desk.env)
+        assert (printed.returncode, printed.stderr) == (0, "")
+        assert f"CREATE SCHEMA IF NOT EXISTS {schema};" in printed.stdout
+    refused = bare("store", "init", "--store", name, env=desk.env)
+    assert refused.returncode == 2
+    assert "hint: install it: " in refused.stderr
     plain = name.replace("owner@", "plain@")
     schema = re.findall("schema=(.*)", name)[0]
     postgresql.execute("DO $$ BEGIN CREATE ROLE plain LOGIN; EXCEPTION WHEN duplicate_object THEN END $$")

@@ -16,7 +16,7 @@ from tests.support.postgresql import DATABASE, Server
 from tests.support.stores import save_record
 from tests.support.waiting import wait_until
 from withings_auth.errors import ConfigurationError, LockLost, StoreNotDurable, StoreUnavailable, WithingsAuthError
-from withings_auth.store.postgresql import connection, failures
+from withings_auth.store.postgresql import failures, tables
 from withings_auth.store.postgresql.address import parse_address
 from withings_auth.store.postgresql.database_store import PostgresStore
 from withings_auth.store.postgresql.schema import initialise
@@ -199,7 +199,7 @@ class TestAnAdministratorIsNeeded:
     def test_to_upgrade_the_program(self, postgresql: Server) -> None:
         """Tables of a newer version are left alone."""
         name = postgresql.new_store()
-        newer = connection.SCHEMA_VERSION + 1
+        newer = tables.SCHEMA_VERSION + 1
         postgresql.execute(f"UPDATE {parse_address(name).schema}.store SET version = {newer}")  # noqa: S608  it is ours
         with pytest.raises(StoreUnavailable, match="newer version"):
             raise failure(name)

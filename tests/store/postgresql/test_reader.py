@@ -18,7 +18,7 @@ from withings_auth.store.base import SecretStore, is_read_only
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.postgresql.address import parse_address
 from withings_auth.store.postgresql.database_store import PostgresStore
-from withings_auth.store.postgresql.schema import schema_sql
+from withings_auth.store.postgresql.tables import schema_sql
 from withings_auth.store.records import app_name, load_grant, token_name
 
 if TYPE_CHECKING:

@@ -160,12 +160,14 @@ def _init(options: argparse.Namespace) -> int:
             hint=f"name a database: {PROGRAM} store init --store postgresql://HOST/DATABASE",
         )
     address = parse_address(settings.store, place=settings.store_place) if is_database else None
-    store = open_store(settings) if is_database else None  # which explains a missing library
-    from withings_auth.store.postgresql.schema import initialise, schema_sql
+    if options.print or address is None:
+        from withings_auth.store.postgresql.tables import schema_sql  # which needs no psycopg
 
-    if options.print or address is None or store is None:
         answer(schema_sql(USUAL_SCHEMA if address is None else address.schema).rstrip())
         return 0
+    store = open_store(settings)  # first, because it explains a missing library
+    from withings_auth.store.postgresql.schema import initialise
+
     is_new = initialise(address)
     tell(f"{'Made the tables of' if is_new else 'Nothing to make: there is'} {store.description}.")
     if address.sealed:

@@ -18,8 +18,8 @@ from psycopg.conninfo import conninfo_to_dict
 from withings_auth.errors import StoreError, StoreUnavailable
 from withings_auth.store.postgresql.address import Address
 from withings_auth.store.postgresql.failures import explained, newer_schema, sealed_by_others, too_many
+from withings_auth.store.postgresql.tables import SCHEMA_VERSION
 
-SCHEMA_VERSION = 1
 ANSWER_SECONDS = 10.0  # how long the server may take for one statement; a little longer than it allows itself
 _CONNECT_SECONDS = 5
 _LOOKS_AT_A_POOLER = 20  # a busy one may give us the same session by chance, now and then
