@@ -42,7 +42,7 @@ def test_everything_with_a_budget_is_measured(desk: Desk) -> None:
     """In the order of the table, beside each of its references; what costs little is measured here, once."""
     everything = list(costs(desk, QUICK))
     assert sorted(one.what for one in everything) == sorted(BUDGETS)
-    if not desk.why_no_keyring:
+    if not desk.why_no_keyring and not desk.why_no_database:
         assert [one.what for one in everything] == list(BUDGETS)
     for one in everything:
         if isinstance(one, Cost):
@@ -113,11 +113,12 @@ def test_a_cost_above_its_budget_fails(
 def test_what_this_machine_lacks_is_skipped(desk: Desk, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the reason; in a run with CI=true nothing may be skipped."""
     monkeypatch.setattr("tests.bench.first_login.ENVIRONMENTS", home)
-    desk.why_no_keyring = "this machine has no dbus-daemon"
+    desk.why_no_keyring, desk.why_no_database = "this machine has no dbus-daemon", "this machine has no postgres"
     skipped = [one for one in costs(desk, QUICK) if isinstance(one, Skipped)]
     assert {one.why for one in skipped} == {
         "google-auth-oauthlib is not installed, as `make bench` does",
         desk.why_no_keyring,
+        desk.why_no_database,
     }
     assert [verdict(skipped, 1, {"CI": value}) for value in ("true", "false")] == [1, 0]
 

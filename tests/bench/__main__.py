@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from tests.bench.budgets import BUDGETS, FULL, QUICK
-from tests.bench.desk import FILES, SECRET_SERVICE, Desk
+from tests.bench.desk import DATABASE, FILES, SECRET_SERVICE, Desk
 from tests.bench.first_login import first_logins
 from tests.bench.in_memory import renewals, tokens_from_memory
 from tests.bench.programs import crowds, lists, single_programs
@@ -68,6 +68,10 @@ def costs(desk: Desk, extent: Extent) -> Iterator[Cost | Skipped]:
         for kind in (SECRET_SERVICE, FILES):
             if kind == FILES or not desk.why_no_keyring:
                 yield from costs_of(desk, extent, kind)
+    if desk.why_no_database:
+        yield from (Skipped(what=what, why=desk.why_no_database) for what in BUDGETS if DATABASE in what)
+    else:
+        yield from lists(desk, extent, DATABASE)
     if desk.why_no_keyring:
         yield from (Skipped(what=what, why=desk.why_no_keyring) for what in BUDGETS if SECRET_SERVICE in what)
     yield from renewals(desk, extent)

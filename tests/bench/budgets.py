@@ -17,6 +17,7 @@ QUICK = Extent(rounds=1, rounds_of_logins=1, calls=20, crowds=(1, 1, 2), profile
 
 BARE = "python -c pass"
 BARE_POST = "a Python that posts with aiohttp"
+SELECT = "a Python that reads them with psycopg"
 # A first login of ours has saved client id and secret by then, which proves that the store can be written to. The
 # others have not.
 _LOGINS = {"google-auth-oauthlib": 1.2, "httpx-auth": 1.2, "spotipy": 1.2, "withings-mcp": 1.2}
@@ -45,6 +46,7 @@ BUDGETS: dict[str, dict[str, float]] = {
     "256 programs at once, expired token, files": _CROWDS,
     "withings-auth list, 500 profiles, Secret Service": {"100 profiles": 10.0},
     "withings-auth list, 500 profiles, files": {"100 profiles": 5.0},
+    "withings-auth list, 500 profiles, database": {"100 profiles": 3.0, SELECT: 3.0},
     "a renewal, TokenSource": {"two POSTs with aiohttp and two synced files": 3.0},
     "a renewal, 16 threads": {"one thread": 12.0},
     "a token from memory, TokenSource": {"os.stat": 5.0},

@@ -10,18 +10,22 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from tests.support import isolation
+from tests.support import isolation, postgresql
 from tests.support.stores import save_record
 from withings_auth.model import App, Grant
 from withings_auth.sandbox import Sandbox
 from withings_auth.store import KEYRING, open_named_store
 from withings_auth.store.base import SecretStore, together
+from withings_auth.store.keys import KEY_FILE_VARIABLE
 from withings_auth.store.records import app_name, load_grant, token_name
+from withings_auth.store.rekeying import prepare_key
+from withings_auth.store.sealed_store import SealedStore
 
 LIFE_SECONDS = 10_800
-FILES, SECRET_SERVICE = "files", "Secret Service"
+FILES, SECRET_SERVICE, DATABASE = "files", "Secret Service", "database"
 # Prefixes of variables that make some libraries load certificates at once. Few users have them.
 _OF_THE_NETWORK = ("SSL_CERT_", "REQUESTS_CA_", "CURL_CA_", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 
@@ -48,6 +52,7 @@ class Desk:
         programs = ("dbus-daemon", "gnome-keyring-daemon", "secret-tool")
         missing = [program for program in programs if not shutil.which(program)]
         self.why_no_keyring = f"this machine has no {', no '.join(missing)}" if missing else None
+        self.why_no_database = None if postgresql.find_program("postgres") else "this machine has no postgres"
         if not missing:
             self._start_keyring()
 
@@ -58,16 +63,26 @@ class Desk:
         changed = {**os.environ, **service.environ}
         _replace_environment({name: value for name, value in changed.items() if value is not None})
 
+    @cached_property
+    def _database(self) -> postgresql.Server:
+        """A real server, and the file for the keys that seal what is saved there."""
+        os.environ[KEY_FILE_VARIABLE] = str(self.home / "keys")
+        return self.running.enter_context(postgresql.Server())
+
     def shelf(self, kind: str, name: str) -> Shelf:
         """Returns an empty store of this kind, which no other name has."""
         home = self.home / name
         if kind == FILES:
             variables = {"WITHINGS_AUTH_STORE": f"file:{home}"}
+        elif kind == DATABASE:
+            variables = {"WITHINGS_AUTH_STORE": self._database.new_store("")}
         else:
             home.mkdir(parents=True, exist_ok=True)
             variables = {"WITHINGS_AUTH_STORE": KEYRING, "HOME": str(home)}
-        state = home / ".local" / "state" / "withings-auth"
-        return Shelf(store=open_named_store(variables["WITHINGS_AUTH_STORE"], state), variables=variables)
+        store = open_named_store(variables["WITHINGS_AUTH_STORE"], home / ".local" / "state" / "withings-auth")
+        if isinstance(store, SealedStore):
+            prepare_key(store)
+        return Shelf(store=store, variables=variables)
 
     def log_in(self, shelf: Shelf, *profiles: str) -> None:
         """Saves logins at the sandbox with tokens that are valid for hours."""

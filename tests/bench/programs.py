@@ -8,9 +8,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 
-from tests.bench.budgets import BARE, BARE_POST
-from tests.bench.desk import SECRET_SERVICE, Desk, Shelf, installed, ours, python
+from tests.bench.budgets import BARE, BARE_POST, SELECT
+from tests.bench.desk import DATABASE, SECRET_SERVICE, Desk, Shelf, installed, ours, python
 from tests.bench.timing import Cost, Extent, Seconds, Timing, WrongResult, time_program
+from withings_auth.store.postgresql.address import parse_address
 
 _SERVICE, _USER = "withings-auth/token/default", "withings-auth"
 _BACKEND_ALONE = f"""
@@ -37,6 +38,12 @@ async def main():
         async with session.post(sys.argv[1], data={"action": "getmeas"}) as response:
             print(await response.text())
 asyncio.run(main())
+"""
+_SELECT = """
+import sys
+import psycopg
+with psycopg.connect(sys.argv[1]) as connection:
+    print(connection.execute(sys.argv[2]).fetchall())
 """
 
 
@@ -92,20 +99,25 @@ def single_programs(desk: Desk, extent: Extent, kind: str) -> Iterator[Cost]:
 
 def lists(desk: Desk, extent: Extent, kind: str) -> Iterator[Cost]:
     """`withings-auth list` with many profiles, which loads each login."""
-    many, some = desk.shelf(kind, f"many-{kind}"), desk.shelf(kind, f"some-{kind}")
     profiles = [f"profile-{number}" for number in range(extent.profiles)]
     took: list[Seconds] = []
+    shelves: list[Shelf] = []
 
     def fill_and_list() -> Seconds:
-        for shelf, number in ((some, len(profiles) // 5), (many, len(profiles))):  # the same keyring gets more and more
+        for name, number in (("some", len(profiles) // 5), ("many", len(profiles))):  # the same keyring gets ever more
+            shelves.append(shelf := desk.shelf(kind, f"{name}-{kind}"))
             desk.log_in(shelf, *profiles[:number])
             took.append(time_program(ours("list"), shelf.variables, waiting=True)())
         return took[-1]
 
+    def select() -> Seconds:
+        address = parse_address(shelves[-1].variables["WITHINGS_AUTH_STORE"])
+        return time_program(python(_SELECT, address.conninfo, f"TABLE {address.schema}.record"), waiting=True)()
+
     yield Cost(
         what=f"withings-auth list, 500 profiles, {kind}",
         run=fill_and_list,
-        references={"100 profiles": lambda: took[0]},
+        references={"100 profiles": lambda: took[0]} | ({SELECT: select} if kind == DATABASE else {}),
         rounds=1,
     )
 

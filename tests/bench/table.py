@@ -80,7 +80,7 @@ def markdown(everything: Sequence[Measured], today: dt.date) -> str:
 
 def versions() -> Mapping[str, str]:
     """Returns the versions of everything that was measured."""
-    libraries = {name: importlib.metadata.version(name) for name in ("aiohttp", "keyring", "jeepney")}
+    libraries = {name: importlib.metadata.version(name) for name in ("aiohttp", "keyring", "jeepney", "psycopg")}
     keyring = {}
     if shutil.which("gnome-keyring-daemon"):
         said = subprocess.run(["gnome-keyring-daemon", "--version"], capture_output=True, text=True, check=True).stdout
