@@ -32,7 +32,10 @@ def check_session_bus(store: SecretStore, *, works: bool) -> Result:
     """
     keyring = keyring_behind(store)
     if keyring is None:
-        return skipped("files need no session bus" if isinstance(store, FileStore) else "no keyring is used")
+        if isinstance(store, FileStore):
+            return skipped("files need no session bus")
+        also = f"; a cron job needs {KEY_FILE_VARIABLE}, too" if hasattr(store, "keys") else ""
+        return skipped(f"no keyring is used{also}")
     remedy = f"{_FOR_JOBS} files: {CHOOSE_FILES}" if keyring is store else f"{_FOR_JOBS} a file ({KEY_FILE_VARIABLE})"
     if sys.platform != "linux":
         return skipped("only Linux has one")
