@@ -12,13 +12,13 @@ from withings_auth.config.places import state_directory
 from withings_auth.config.settings import Settings, known_app
 from withings_auth.doctor import cron, service, setup, storage
 from withings_auth.doctor.redact import Redactor, make_redactor
-from withings_auth.doctor.results import Result, Verdict, run_check, skipped
+from withings_auth.doctor.results import Result, Verdict, ok, run_check, skipped
 from withings_auth.doctor.service import Reply
 from withings_auth.model import DEFAULT_REDIRECT_URI
 from withings_auth.profiles.status import LoginStatus, read_status
 from withings_auth.provider.replies import Answer, NotSent
 from withings_auth.store import hosts_of
-from withings_auth.store.base import SecretStore, lock_can_be_lost
+from withings_auth.store.base import SecretStore, is_read_only, lock_can_be_lost
 
 _STORE = ("Store works", "Permissions", "Lock", "Session bus")
 _LOGIN = ("App", "Redirect URI", "Port", "Clock", "Credentials", "Login", "Token")
@@ -30,6 +30,7 @@ _SERVER_SECONDS = 40.0  # several addresses of a host, each of which may take so
 
 _OFFLINE = "not asked, as requested"
 _STORE_UNKNOWN = "the store does not work, so its contents are not known"
+_READ_ONLY = "somebody else renews"
 
 _NamedResult = tuple[str, Result]
 
@@ -78,9 +79,12 @@ class Checklist:
 
     def _check_login(self, redact: Redactor, settings: Settings, store: SecretStore | None) -> Iterator[_NamedResult]:
         """Yields the results about app, Withings and login; `store` is None if it does not work."""
-        known = (
-            skipped(_STORE_UNKNOWN) if store is None else run_check(lambda: known_app(settings, store), seconds=None)
-        )
+        if store is None:
+            known: PartialApp | Result = skipped(_STORE_UNKNOWN)
+        elif is_read_only(store):
+            known = skipped(_READ_ONLY)
+        else:
+            known = run_check(lambda: known_app(settings, store), seconds=None)
         app = settings.app if isinstance(known, Result) else known
         uri = app.redirect_uri or DEFAULT_REDIRECT_URI
         redact.hide_host_of(uri)
@@ -144,6 +148,11 @@ def _check_database(store: SecretStore) -> Generator[_NamedResult, None, bool]:
     if server.verdict is Verdict.FAILED:
         yield from _skip(_STORE, "the database cannot be used")
         return False
+    if is_read_only(store):
+        yield "Store works", ok("this user only reads: somebody else must renew in time")
+        yield "Permissions", run_check(lambda: database.check_keys(store))
+        yield from _skip(("Lock", "Session bus"), _READ_ONLY)
+        return True
     round_trip = run_check(lambda: storage.check_round_trip(store, state_directory()), seconds=None)
     yield "Store works", round_trip
     yield "Permissions", run_check(lambda: database.check_keys(store))

@@ -132,7 +132,8 @@ class _Source:
         raise LockBusy(
             f"the login of profile {self._profile} must be renewed by somebody else:"
             f" {self._store.description} lets this user only read",
-            hint="ask again once a user who may write has renewed it, as by a timer that runs: withings-auth token",
+            hint="ask again once a user who may write has renewed it, as by a timer that runs:"
+            " withings-auth token --min-valid 3600",
         )
 
     def _check(self, grant: Grant) -> Grant:

@@ -95,10 +95,8 @@ def test_it_never_sends_a_refresh_that_it_could_not_save(place: Place) -> None:
         refused = place.run(reader, *command, "--profile", MINE)
         assert refused.returncode == 4, refused.stderr
         assert f"the login of profile {MINE} must be renewed by somebody else: the PostgreSQL dat" in refused.stderr
-        assert (
-            f"a user who may write has renewed it, as by a timer that runs: withings-auth token --profile {MINE}"
-            in (refused.stderr)
-        )
+        hint = f"as by a timer that runs: withings-auth token --profile {MINE} --min-valid 3600"
+        assert hint in refused.stderr
     assert place.desk.sandbox.counters.refreshes == 0
     status = place.run(reader, "status", "--profile", MINE)
     assert status.returncode == 0
@@ -122,6 +120,15 @@ def test_it_can_neither_lock_nor_save_nor_remove(place: Place) -> None:
     out = place.run(name, "logout", "--profile", MINE)
     assert (out.returncode, "lets this user only read" in out.stderr) == (5, True)
     assert place.store.load(token_name(MINE)) == before
+
+
+def test_the_doctor_examines_what_a_reader_has(place: Place) -> None:
+    """It needs neither lock nor app."""
+    examined = place.run(place.user("reader"), "doctor", "--offline", "--profile", MINE)
+    assert examined.returncode == 0, examined.stdout
+    assert "Store works   this user only reads: somebody else must renew in time" in examined.stdout
+    assert re.search(r"(?m)^skipped +App +somebody else renews$", examined.stdout)
+    assert re.search(r"(?m)^ok +Login +user .* lasts until", examined.stdout)
 
 
 def test_a_star_is_every_profile_and_a_role_lends_its_rights(place: Place) -> None:
