@@ -23,7 +23,7 @@ from withings_auth.store.postgresql.tables import SCHEMA_VERSION
 ANSWER_SECONDS = 10.0  # how long the server may take for one statement; a little longer than it allows itself
 _CONNECT_SECONDS = 5
 _LOOKS_AT_A_POOLER = 20  # a busy one may give us the same session by chance, now and then
-_ROOM_SECONDS = 5.0  # how long a server may have no connection left
+_ROOM_SECONDS = 20.0  # how long a server may have no connection left
 
 # A dead machine is noticed within about ten seconds, at both ends.
 _CLIENT = {
@@ -50,7 +50,9 @@ SELECT set_config(name, value, false) FROM (VALUES
 """
 
 _STATE = """
-SELECT pg_backend_pid(), version, key_id, has_table_privilege('{schema}.record', 'SELECT') FROM {schema}.store
+SELECT pg_backend_pid(), version, key_id, has_table_privilege('{schema}.record', 'SELECT'),
+    (SELECT 2 * count(*) > current_setting('max_connections')::integer FROM pg_stat_activity WHERE datid IS NOT NULL)
+FROM {schema}.store
 """
 
 Row = tuple[Any, ...]
@@ -64,6 +66,7 @@ _nowhere = os.open(os.devnull, os.O_RDWR)
 class Connection(psycopg.Connection[Row]):
     """A connection that waits `ANSWER_SECONDS` for an answer at most."""
 
+    may_rest = True  # unless the server had few connections left: then others need it more
     is_reader = False  # whether this user may only see what the view `readable` shows
 
     def wait(self, gen: Any, *arguments: Any, **settings: Any) -> Any:
@@ -110,7 +113,7 @@ def connect(address: Address) -> tuple[Connection, str | None]:
             raise newer_schema(address)
         if row[2] is not None and not address.sealed:
             raise sealed_by_others(address)
-        connection.is_reader = not row[3]
+        connection.is_reader, connection.may_rest = not row[3], not row[4]
         if row[0] != connection.info.backend_pid:
             _refuse_pooler(address, connection)
     except BaseException:

@@ -44,7 +44,7 @@ class Pool:
     def put_back(self, connection: Connection) -> None:
         """Keeps the connection for the next one who takes one, or closes it."""
         idle = self.idle.setdefault(os.getpid(), [])
-        if len(idle) < MOST_IDLE:
+        if connection.may_rest and len(idle) < MOST_IDLE:
             idle.append(connection)
         else:
             close(connection)
