@@ -31,7 +31,7 @@ COMMANDS = {
     "logout": "remove a login from this machine",
     "configure": "set up your app's credentials",
     "import": "import a login from another tool's file",
-    "store": "move logins to another store",
+    "store": "set up a store and move logins to it",
     "doctor": "check this machine and suggest fixes",
     "completion": "print a completion script for your shell",
     "sandbox": "run a local Withings sandbox",

@@ -1,1 +1,1 @@
-"""Status, import and logout of stored logins."""
+"""Status, import, logout and move of stored logins."""
