@@ -92,6 +92,7 @@ def test_status_of_all_is_what_list_prints(desk: Desk) -> None:
     assert desk.run("status", "--all").stdout.startswith("PROFILE ")
     single = json.loads(desk.run("status", "--json", "--profile", PROFILES[3]).stdout)
     assert found[3].items() <= single.items()
+    assert desk.run("status", "--profile", "nobody").returncode == 3
 
 
 def test_what_is_under_way_refused_unknown_or_damaged_shows(desk: Desk, postgresql: Server, name: str) -> None:

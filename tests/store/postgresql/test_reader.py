@@ -16,13 +16,17 @@ from withings_auth.errors import LockBusy, StoreUnavailable
 from withings_auth.store import open_named_store
 from withings_auth.store.base import SecretStore, is_read_only
 from withings_auth.store.file_store import FileStore
+from withings_auth.store.keys import KEY_FILE_VARIABLE
 from withings_auth.store.postgresql.address import parse_address
 from withings_auth.store.postgresql.database_store import PostgresStore
 from withings_auth.store.postgresql.tables import schema_sql
 from withings_auth.store.records import app_name, load_grant, token_name
+from withings_auth.store.rekeying import prepare_key
+from withings_auth.store.sealed_store import SealedStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.support.logins import Desk
     from tests.support.postgresql import Server
@@ -33,12 +37,14 @@ MINE, OTHER = "anna", "ben"
 class Place:
     """A store with two logins, and users of the database who may do what the printed SQL grants."""
 
-    def __init__(self, desk: Desk, server: Server) -> None:
+    def __init__(self, desk: Desk, server: Server, parameters: str = "sealed=off") -> None:
         self.desk = desk
         self.server = server
-        self.name = server.new_store()
+        self.name = server.new_store(parameters)
         self.schema = parse_address(self.name).schema
         self.store = opened(self.name)
+        if isinstance(self.store, SealedStore):
+            prepare_key(self.store)
         self.put(MINE)
         self.put(OTHER)
 
@@ -141,6 +147,22 @@ def test_a_star_is_every_profile_and_a_role_lends_its_rights(place: Place) -> No
     for named in (name, place.name.replace("owner@", f"{member}@")):
         assert opened(named).names() == [token_name(MINE), token_name(OTHER)]
         assert place.run(named, "token", "--profile", OTHER).returncode == 0
+
+
+def test_it_needs_the_key_of_sealed_logins_which_shows_it_their_refresh_tokens(
+    desk: Desk, postgresql: Server, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second is a limit."""
+    monkeypatch.setenv(KEY_FILE_VARIABLE, str(home / "keys"))
+    place = Place(desk, postgresql, "")
+    name = place.user("reader")
+    desk.env[KEY_FILE_VARIABLE] = str(home / "none")
+    refused = place.run(name, "token", "--profile", MINE)
+    assert (refused.returncode, refused.stdout) == (5, "")
+    assert "the key " in refused.stderr
+    desk.env[KEY_FILE_VARIABLE] = str(home / "keys")
+    assert place.run(name, "token", "--profile", MINE).returncode == 0
+    assert load_grant(opened(name), MINE) == load_grant(place.store, MINE)
 
 
 @pytest.fixture
