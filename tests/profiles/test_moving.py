@@ -147,8 +147,13 @@ class TestInBoth:
     @pytest.mark.parametrize("replace", [True, False])
     @pytest.mark.parametrize(
         ("here", "there", "kept"),
-        [(GRANT, GRANT, GRANT), (later(GRANT), GRANT, later(GRANT)), (GRANT, later(GRANT), later(GRANT))],
-        ids=["equal", "renewed in the old one", "renewed in the new one"],
+        [
+            (GRANT, GRANT, GRANT),
+            (GRANT, dataclasses.replace(GRANT, obtained_at=GRANT.obtained_at + 1), GRANT),
+            (later(GRANT), GRANT, later(GRANT)),
+            (GRANT, later(GRANT), later(GRANT)),
+        ],
+        ids=["equal", "equal, by another clock", "renewed in the old one", "renewed in the new one"],
     )
     def test_the_pair_that_was_issued_last_is_kept(
         self, source: SecretStore, target: SecretStore, here: Grant, there: Grant, kept: Grant, replace: bool

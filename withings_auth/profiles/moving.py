@@ -240,7 +240,7 @@ def _is_newer(there: Grant, new: HeldName, grant: Grant, old: HeldName) -> bool:
 
     Of two logins that one user has made for one app, it tells which to keep; neither is needed.
     """
-    if _login(there) != _login(grant):
+    if _login(there) != _login(grant) or there.access_token == grant.access_token:  # by another clock, maybe
         return False
     refused_there, refused_here = (
         Journal(held.notes, each).refusal is not None for held, each in ((new, there), (old, grant))
