@@ -150,8 +150,8 @@ class Machine:
         assert name == NAME
         return Lock(self, timeout)
 
-    def acquire(self, timeout: float) -> None:
-        """Takes the lock. Raises what a store raises."""
+    def acquire(self, timeout: float) -> Process:
+        """Takes the lock and returns its holder. Raises what a store raises."""
         self._simulation.promises.tries_the_lock(self._simulation.active.ask)
         process, how = self._use("lock")
         if how is not None:
@@ -166,10 +166,11 @@ class Machine:
                     process.ask.trouble.append("busy")
                 raise LockBusy("busy")
         self.lock_owner = process
+        return process
 
-    def release(self) -> None:
-        """Releases the lock, unless that happened when its holder was killed."""
-        if self.lock_owner is self._simulation.active:
+    def release(self, holder: Process) -> None:
+        """Releases the lock, unless that has happened because its holder was killed, or has lost it."""
+        if self.lock_owner is holder:
             self.lock_owner = None
 
     def recall(self) -> str | None:
@@ -267,13 +268,13 @@ class Lock:
         self._timeout = timeout
 
     def __enter__(self) -> Machine:
-        self._machine.acquire(self._timeout)
+        self._holder = self._machine.acquire(self._timeout)
         return self._machine
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._machine.release()
+        self._machine.release(self._holder)
 
 
 @lru_cache(maxsize=16)

@@ -128,18 +128,18 @@ class ServedMachines(Machine):
 
     # The lock, and the notes beside it
 
-    def acquire(self, timeout: float) -> None:
-        """Takes the lock in a new session."""
-        process = self._simulation.active
-        self._alive.pop(process, None)
-        super().acquire(timeout)
+    def acquire(self, timeout: float) -> Process:
+        """Takes the lock in a new session, and returns its holder."""
+        self._alive.pop(self._simulation.active, None)
+        process = super().acquire(timeout)
         self._alive[process] = True
         self._hear(process)
+        return process
 
-    def release(self) -> None:
+    def release(self, holder: Process) -> None:
         """Ends the session."""
-        super().release()
-        self._alive.pop(self._simulation.active, None)
+        super().release(holder)
+        self._alive.pop(holder, None)
 
     def recall(self) -> str | None:
         """Returns the notes."""
