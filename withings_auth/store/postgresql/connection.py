@@ -97,8 +97,8 @@ def _limited(steps: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
         return end.value
 
 
-def connect(address: Address) -> tuple[Connection, str | None]:
-    """Returns a connection to a schema that is there, and the id of the key that seals what is saved.
+def connect(address: Address) -> Connection:
+    """Returns a connection to a schema that is there.
 
     Raises `LockLost`, `StoreUnavailable` and `ConfigurationError`.
     """
@@ -119,7 +119,7 @@ def connect(address: Address) -> tuple[Connection, str | None]:
     except BaseException:
         close(connection)
         raise
-    return connection, row[2]
+    return connection
 
 
 def connect_unprepared(address: Address) -> Connection:

@@ -25,6 +25,7 @@ _REFUSALS = (
     "password",
     "SSL",
     "certificate",
+    "digest",
     "GSSAPI",
     "authentication",
     "invalid ",

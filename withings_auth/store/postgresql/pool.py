@@ -12,7 +12,7 @@ from withings_auth.store.postgresql.address import Address
 from withings_auth.store.postgresql.connection import Connection, close, connect
 from withings_auth.store.postgresql.failures import explained
 
-MOST_IDLE = 2
+MOST_IDLE = 8  # as many threads as renew at once do without new connections
 
 
 class Pool:
@@ -37,7 +37,7 @@ class Pool:
                 return connection
             close(connection)
         with self._noticed():
-            connection, _ = connect(self._address)
+            connection = connect(self._address)
         self.is_reader = connection.is_reader
         return connection
 
