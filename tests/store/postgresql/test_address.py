@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from withings_auth.errors import ConfigurationError
-from withings_auth.store.postgresql.address import Address, is_address, parse_address
+from withings_auth.store.postgresql.address import Address, is_address, parse_address, without_password
 
 PLAIN = "postgresql://db.example.org/withings"
 
@@ -102,6 +102,34 @@ def test_what_is_no_name_is_refused(parameters: str) -> None:
     assert str(refused.value).startswith("WITHINGS_AUTH_STORE has ")
     assert refused.value.hint
     assert "s3cr3t" not in f"{refused.value} {refused.value.hint}"
+
+
+@pytest.mark.parametrize("password", ["s3/cr3t", "s3?cr3t", "s3?cr3t=x", "s3cr3t?x=1", "s3/cr3t@"])
+def test_a_password_that_ends_the_name_early_is_not_shown_as_its_host(password: str) -> None:
+    name = f"postgresql://anna:{password}@db.example.org/withings"
+    with pytest.raises(ConfigurationError) as refused:
+        parse_address(name)
+    assert "write “/” as %2F" in refused.value.hint
+    assert not any(part in f"{refused.value} {refused.value.hint} {without_password(name)}" for part in ("s3", "cr3t"))
+
+
+@pytest.mark.parametrize("name", ["postgresql://db.example.org:54a3/withings", "postgresql://one:1,[::1]:x/withings"])
+def test_a_port_is_a_number(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="store has a port that is not a number"):
+        parse_address(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (PLAIN, PLAIN),
+        ("postgres://anna:s3cr3t@db.example.org/withings?schema=x", "postgres://anna@db.example.org/withings?schema=x"),
+        (f"{PLAIN}?user=anna&password=s3cr3t&sslpassword=s3cr3t", f"{PLAIN}?user=anna"),
+        (f"{PLAIN}?pass%77ord=s3cr3t", PLAIN),
+    ],
+)
+def test_a_name_without_its_password(name: str, shown: str) -> None:
+    assert without_password(name) == shown
 
 
 def test_which_names_are_those_of_a_database() -> None:

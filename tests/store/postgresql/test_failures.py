@@ -16,7 +16,7 @@ from tests.support.postgresql import DATABASE, Server
 from tests.support.stores import save_record
 from tests.support.waiting import wait_until
 from withings_auth.errors import ConfigurationError, LockLost, StoreNotDurable, StoreUnavailable, WithingsAuthError
-from withings_auth.store.postgresql import failures, tables
+from withings_auth.store.postgresql import connection, failures, tables
 from withings_auth.store.postgresql.address import parse_address
 from withings_auth.store.postgresql.database_store import PostgresStore
 from withings_auth.store.postgresql.schema import initialise
@@ -124,6 +124,16 @@ def refused_for_now(name: str) -> bool:
     return False
 
 
+def test_the_server_has_no_connection_left_for_long(guarded: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked again for a while: others end soon, as a rule."""
+    monkeypatch.setattr(connection, "_ROOM_SECONDS", 0.3)
+    guarded.execute("ALTER ROLE guest CONNECTION LIMIT 0")
+    full = failure(guarded.name(user="guest"))
+    guarded.execute("ALTER ROLE guest CONNECTION LIMIT -1")
+    assert isinstance(full, LockLost)
+    assert 'too many connections for role "guest"' in str(full)
+
+
 class TestAnAdministratorIsNeeded:
     @pytest.mark.parametrize(
         ("user", "where", "words"),
@@ -155,6 +165,16 @@ class TestAnAdministratorIsNeeded:
             refused = failure(guarded.name(schema=schema))
             assert isinstance(refused, StoreUnavailable)
             assert refused.hint.endswith("withings-auth store init")
+
+    def test_to_make_the_tables_again(self, postgresql: Server) -> None:
+        """They have vanished under a program that lives on."""
+        name = postgresql.new_store()
+        store = open_store(name)
+        store.load(NAME)
+        postgresql.execute(f"DROP SCHEMA {parse_address(name).schema} CASCADE")
+        with pytest.raises(StoreUnavailable, match="does not exist") as refused:
+            store.load(NAME)
+        assert refused.value.hint.endswith("withings-auth store init")
 
     def test_to_grant_privileges(self, guarded: Server) -> None:
         """A user who may do nothing, and one who may read, are told what is missing before anything is lost."""

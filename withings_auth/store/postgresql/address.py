@@ -45,6 +45,11 @@ def parse_address(name: str, *, place: str = "store") -> Address:
             f"{place} has an “@” behind the first “/” or “?”",
             hint=f"in a password, write “/” as %2F and “?” as %3F; {_EXAMPLE}",
         )
+    if _has_odd_port(authority):  # perhaps the beginning of a password: it is not shown
+        raise ConfigurationError(
+            f"{place} has a port that is not a number",
+            hint=f"in a password, write “/” as %2F and “?” as %3F; {_EXAMPLE}",
+        )
     ours = {key: value for key, value in parameters if key in _OURS}
     schema, sealed = ours.get("schema", USUAL_SCHEMA), ours.get("sealed", "on")
     if sealed not in {"on", "off"}:
@@ -73,11 +78,17 @@ def without_password(name: str) -> str:
     """Returns the name without its password, so that it can be shown or saved; as it is if it has none."""
     scheme = name.partition("://")[0]
     authority, path, query = _split(name)
-    if _is_cut(path, parse_qsl(query, keep_blank_values=True)):
+    if _has_odd_port(authority) or _is_cut(path, parse_qsl(query, keep_blank_values=True)):
         return f"{scheme}://…"
     user, at, hosts = authority.rpartition("@")
     theirs = "&".join(pair for pair in query.split("&") if "password" not in unquote(pair.partition("=")[0]))
     return f"{scheme}://{user.partition(':')[0]}{at}{hosts}{path}{'?' if theirs else ''}{theirs}"
+
+
+def _has_odd_port(authority: str) -> bool:
+    hosts = authority.rpartition("@")[2].split(",")
+    ports = [host.rpartition("]")[2].partition(":")[2] for host in hosts]  # an IPv6 address is in brackets
+    return any(port and not port.isdecimal() for port in ports)
 
 
 def _is_cut(path: str, parameters: list[tuple[str, str]]) -> bool:
