@@ -13,7 +13,7 @@ from withings_auth.profiles.status import read_status
 from withings_auth.provider.http import TIME_LIMIT_SECONDS
 from withings_auth.provider.replies import Answer, Outcome
 from withings_auth.sandbox import Sandbox
-from withings_auth.tokens.renewal import LATEST_ARRIVAL_SECONDS
+from withings_auth.tokens.renewal import LATEST_ARRIVAL_SECONDS, LONGEST_NOTE_SECONDS
 
 LONGEST_MIN_VALID = 9000
 
@@ -32,6 +32,13 @@ def losing(server: Server, at: str) -> RemoteStore:
     """Returns the store of a program whose session ends just before it wants to save or note."""
     store = RemoteStore(server)
     store.before = lambda what: server.end_sessions() if what == at else None
+    return store
+
+
+def noting(scene: Scene, server: Server, *, seconds: float) -> RemoteStore:
+    """Returns a store whose first note takes so long."""
+    store = RemoteStore(server)
+    store.after = lambda what: scene.clock.wait(seconds) if what == "note" and not scene.clock.waited else None
     return store
 
 
@@ -118,13 +125,17 @@ class TestLock:
     def test_a_request_is_not_sent_long_after_it_was_noted(self, scene: Scene, server: Server) -> None:
         """As by a machine that slept in between: the lock may be somebody else's."""
         scene.log_in()
-        store = RemoteStore(server)
-        store.after = lambda what: scene.clock.wait(6) if what == "note" and scene.clock.waited == 0 else None
-        with pytest.raises(LockLost, match="nothing was sent"):
-            scene.renew(store=store)
+        with pytest.raises(LockLost, match="nothing was sent") as late:
+            scene.renew(store=noting(scene, server, seconds=6))
+        assert late.value.hint.startswith("ask again; if this persists, check the network")
         assert scene.sent == []
         assert scene.works(scene.renew())
         assert scene.clock.waited == 6
+
+    def test_a_server_may_take_its_time_for_a_note(self, scene: Scene, server: Server) -> None:
+        scene.log_in()
+        assert scene.works(scene.renew(store=noting(scene, server, seconds=LONGEST_NOTE_SECONDS)))
+        assert len(scene.sent) == 1
 
     def test_after_an_outage_that_the_holder_saw_the_usual_guard_is_enough(self, scene: Scene) -> None:
         scene.log_in()
