@@ -211,6 +211,24 @@ def test_a_login_is_saved_with_the_time_of_a_store_that_has_a_clock(desk: Desk) 
     assert Grant.from_record(server.records["token/default"]).expires_at == token.expires_at + 3600
 
 
+def test_a_login_that_may_not_be_saved_has_to_be_repeated(desk: Desk) -> None:
+    """Its code works only once: nothing would come of asking again."""
+    server = Server()
+    store = RemoteStore(server)
+    app = App(
+        client_id=desk.sandbox.client_id, client_secret=desk.sandbox.client_secret, redirect_uri=desk.redirect_uri
+    )
+
+    def lose(_: str) -> None:
+        server.away = "token/default" in server.owners
+
+    store.before = lose
+    with pytest.raises(errors.LockLost, match="nobody knows whether the login was saved") as lost:
+        login_sync(app, store=store, endpoints=desk.sandbox.endpoints, browser=VISITOR, tell=lambda _: None, timeout=60)
+    assert lost.value.hint.startswith("log in: withings-auth login; ")
+    assert "token/default" not in server.records
+
+
 def test_login_sync_raises_what_the_command_reports(desk: Desk, home: Path) -> None:
     """The errors of the Python call are those of the command, with hint and exit code."""
     app = App(client_id=desk.sandbox.client_id, client_secret="wrong", redirect_uri=desk.redirect_uri)

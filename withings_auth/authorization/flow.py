@@ -21,6 +21,7 @@ from withings_auth.authorization.pending import Pending
 from withings_auth.errors import (
     ConfigurationError,
     LockBusy,
+    LockLost,
     LoginDenied,
     OutOfResources,
     StoreError,
@@ -221,7 +222,11 @@ async def _finish(request: LoginRequest, pending: Pending, code: str) -> Grant:
                 raise
             hint = f"the App in this program must have the client id, secret and redirect URI from {DASHBOARD}"
             raise error.with_message(str(error), hint=hint) from error
-        save_login(request.store, request.profile, request.app, grant, replace=request.options.replace)
+        try:
+            save_login(request.store, request.profile, request.app, grant, replace=request.options.replace)
+        except LockLost as error:  # the code works only once: to ask again for what it brought is in vain
+            hint = f"{login_hint(request.profile)}; if this persists, check the network and the server of the store"
+            raise error.with_message(f"nobody knows whether the login was saved: {error}", hint=hint) from error
         return grant.by_clock(-clock_offset(request.store))  # users and callers know only this machine's clock
 
     finishing = asyncio.ensure_future(in_thread(exchange_and_save))
