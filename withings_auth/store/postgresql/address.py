@@ -14,6 +14,7 @@ USUAL_SCHEMA = "withings_auth"
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _OURS = ("schema", "sealed")
 _EXAMPLE = "a database is named like postgresql://db.example.org/withings"
+_ESCAPES = f"in a password, write “@” as %40, “/” as %2F and “?” as %3F; {_EXAMPLE}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,16 +41,10 @@ def parse_address(name: str, *, place: str = "store") -> Address:
     """
     authority, path, query = _split(name)
     parameters = parse_qsl(query, keep_blank_values=True)
-    if _is_cut(path, parameters):
-        raise ConfigurationError(
-            f"{place} has an “@” behind the first “/” or “?”",
-            hint=f"in a password, write “/” as %2F and “?” as %3F; {_EXAMPLE}",
-        )
+    if _is_cut(authority, path, parameters):
+        raise ConfigurationError(f"{place} has an “@” that does not end a user and a password", hint=_ESCAPES)
     if _has_odd_port(authority):  # perhaps the beginning of a password: it is not shown
-        raise ConfigurationError(
-            f"{place} has a port that is not a number",
-            hint=f"in a password, write “/” as %2F and “?” as %3F; {_EXAMPLE}",
-        )
+        raise ConfigurationError(f"{place} has a port that is not a number", hint=_ESCAPES)
     ours = {key: value for key, value in parameters if key in _OURS}
     schema, sealed = ours.get("schema", USUAL_SCHEMA), ours.get("sealed", "on")
     if sealed not in {"on", "off"}:
@@ -78,7 +73,7 @@ def without_password(name: str) -> str:
     """Returns the name without its password, so that it can be shown or saved; as it is if it has none."""
     scheme = name.partition("://")[0]
     authority, path, query = _split(name)
-    if _has_odd_port(authority) or _is_cut(path, parse_qsl(query, keep_blank_values=True)):
+    if _has_odd_port(authority) or _is_cut(authority, path, parse_qsl(query, keep_blank_values=True)):
         return f"{scheme}://…"
     user, at, hosts = authority.rpartition("@")
     theirs = "&".join(pair for pair in query.split("&") if "password" not in unquote(pair.partition("=")[0]))
@@ -91,9 +86,9 @@ def _has_odd_port(authority: str) -> bool:
     return any(port and not port.isdecimal() for port in ports)
 
 
-def _is_cut(path: str, parameters: list[tuple[str, str]]) -> bool:
-    """Whether a password with an unescaped `/` or `?` seems to have ended the authority before its `@`."""
-    return "@" in path or any("@" in key for key, _ in parameters)
+def _is_cut(authority: str, path: str, parameters: list[tuple[str, str]]) -> bool:
+    """Whether a password seems to go on where libpq takes it for a host or a path: it has an `@`, `/` or `?`."""
+    return authority.count("@") > 1 or "@" in path or any("@" in key for key, _ in parameters)
 
 
 def _split(name: str) -> tuple[str, str, str]:
