@@ -71,7 +71,7 @@ class Machine:
         """Ends the machine, and all that runs on it."""
         self._orders.close()
         try:
-            self._process.wait(60)
+            self._process.wait(180)
         finally:
             self._process.kill()
             self._process.wait()

@@ -17,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from urllib.parse import urlencode, urlsplit
 
@@ -62,10 +63,14 @@ def start() -> int:
 
 
 def live() -> None:
-    """Asks for tokens, and uses each new one."""
+    """Asks for tokens, and uses each new one, until it is told to end; who has asked gets an answer first."""
     random.seed()
-    source, used = TokenSource(), ""
+    ending = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ending.set())
+    source, used, ends_at = TokenSource(), "", 0.0
     for number in itertools.count():
+        if ending.is_set():
+            os._exit(0)
         if number % 4 == 3:
             source = TokenSource()  # as a program does that has just been started
         asked_at = time.time()
@@ -74,12 +79,16 @@ def live() -> None:
         except WithingsAuthError as error:
             said: dict[str, object] = {"error": f"{type(error).__name__}: {error}"}
         else:
+            ends_at = token.expires_at
             said = {"digest": hashlib.sha256(token.access_token.encode()).hexdigest()}
             if used != (used := token.access_token):
                 said["status"] = use(token)
         said |= {"asked_at": asked_at, "seconds": time.time() - asked_at}
         os.write(1, json.dumps(said).encode() + b"\n")  # a file that is appended to takes a line whole
-        time.sleep(random.uniform(0, LONGEST_PAUSE_SECONDS))  # noqa: S311  for a test
+        pause = random.uniform(0, LONGEST_PAUSE_SECONDS)  # noqa: S311  for a test
+        if number % 2:  # all come back at the moment when the token expires
+            pause = max(0.0, ends_at - time.time()) or pause
+        ending.wait(pause)
 
 
 def use(token: Token) -> int:
