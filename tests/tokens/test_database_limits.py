@@ -34,7 +34,9 @@ CONNECTIONS = 10
 PROGRAMS = 8  # each of which could use three
 CALLERS = 16
 LOOKS = {"tcp_keepalives_idle": "4", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
-HERE, THERE = "198.18.77.1", "198.18.77.2"  # from the block for tests of networks (RFC 2544)
+# From the block for tests of networks (RFC 2544); other runs on this machine take others.
+NETWORK = f"198.18.{os.getpid() // 64 % 256}"
+HERE, THERE = (f"{NETWORK}.{os.getpid() % 64 * 4 + number}" for number in (1, 2))
 
 HOLD = """
 import sys
