@@ -1,10 +1,11 @@
-"""A cable to a server on this machine, which a test can cut and mend."""
+"""A cable to a server on this machine, which a test can cut and mend, or make slow."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 import threading
+from collections.abc import Callable, Iterator
 from typing import Self
 
 from tests.support.ports import free_port
@@ -17,6 +18,7 @@ class Cable:
         self.port = free_port()
         self._to = to
         self._sockets: set[socket.socket] = set()
+        self._slow: tuple[threading.Event, threading.Event] | None = None
         self.mend()
 
     def mend(self) -> None:
@@ -32,6 +34,20 @@ class Cable:
             one.close()
         self._sockets.clear()
 
+    @contextlib.contextmanager
+    def late(self, ask: Callable[[], object]) -> Iterator[None]:
+        """Lets `ask` ask the server in a thread; the answer arrives after the block, and all others in time."""
+        answered, may_pass = self._slow = threading.Event(), threading.Event()
+        thread = threading.Thread(target=ask, daemon=True)
+        thread.start()
+        assert answered.wait(60)
+        self._slow = None
+        try:
+            yield
+        finally:
+            may_pass.set()
+            thread.join(60)
+
     def _take(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while True:
@@ -44,6 +60,10 @@ class Cable:
     def _carry(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                if self._slow and source.getpeername()[1] == self._to:
+                    answered, may_pass = self._slow
+                    answered.set()
+                    may_pass.wait(60)
                 sink.sendall(data)
         for one in (source, sink):
             with contextlib.suppress(OSError):

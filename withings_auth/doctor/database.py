@@ -25,7 +25,7 @@ def check_server(store: SecretStore) -> Result:
     offset = clock_offset(inner)
     if abs(offset) > APART_SECONDS:
         return warning(
-            f"{words}; its clock is {span(abs(offset))} {'ahead of' if offset > 0 else 'behind'} this machine's",
+            f"{words}; its clock is {span(round(abs(offset)))} {'ahead of' if offset > 0 else 'behind'} this machine's",
             "logins keep to the server's clock, so they work; correct the clock that is wrong",
         )
     if tls is None and not is_local:

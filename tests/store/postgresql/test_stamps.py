@@ -74,6 +74,28 @@ def test_a_stamp_asks_nobody_and_ages(names: tuple[str, str], later: Callable[[f
     assert store.load_with_stamp(NAME)[1] not in {stamp, None}
 
 
+def test_an_answer_that_is_late_is_as_old_as_the_question(names: tuple[str, str], cable: Cable) -> None:
+    """What it says may have changed on its way, and it replaces nothing that was asked for after it."""
+    direct, by_cable = names
+    store, other = opened(by_cable), opened(direct)
+    save(other, "first")
+    _, first = store.load_with_stamp(NAME)
+    with cable.late(lambda: store.load(NAME)):
+        save(other, "second")
+        text, second = store.load_with_stamp(NAME)
+    assert text == "second"
+    assert store.stamp(NAME) in {second, None}
+    assert first != second
+
+
+def test_a_stamp_ages_on_its_way(names: tuple[str, str], cable: Cable, later: Callable[[float], None]) -> None:
+    store = opened(names[1])
+    save(store, "text")
+    with cable.late(lambda: store.load(NAME)):
+        later(STAMP_AGE_SECONDS)
+    assert store.stamp(NAME) is None
+
+
 def test_a_database_that_is_away_leaves_the_stamp(
     names: tuple[str, str], cable: Cable, later: Callable[[float], None]
 ) -> None:
@@ -138,6 +160,20 @@ def test_the_server_tells_the_time(postgresql: Server, monkeypatch: pytest.Monke
     assert store.clock_offset() == pytest.approx(3600, abs=60)
     with store.lock(NAME, 20):
         assert store.clock_offset() == pytest.approx(3600, abs=60)
+
+
+def test_a_late_answer_leaves_the_clock_alone(
+    names: tuple[str, str], cable: Cable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the times of notes would be wrong by as much, and the guard between two refreshes shorter."""
+    store = opened(names[1])
+    save(store, "text")
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() - 3600)
+    store.load(NAME)
+    with cable.late(lambda: store.load(NAME)):
+        monkeypatch.setattr(time, "time", lambda: real() - 3600 + 8)  # it takes eight seconds
+    assert store.clock_offset() == pytest.approx(3600, abs=2)
 
 
 def test_an_idle_connection_that_ended_is_replaced(postgresql: Server) -> None:

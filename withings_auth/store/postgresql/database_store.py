@@ -7,7 +7,6 @@ is saved.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 import time
@@ -40,7 +39,7 @@ Parameters = Sequence[object] | Mapping[str, object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
-    """What was read of a name; `at` is in seconds of the steady clock."""
+    """What was read of a name; `at`, in seconds of the steady clock, is when the server was asked."""
 
     note: str | None
     version: int | None
@@ -75,8 +74,10 @@ class PostgresStore:
 
     def read(self, name: str) -> tuple[str | None, str | None, Hashable]:
         """Returns the text, the note and the stamp, by one query."""
-        ((_, text, note, version, now),) = self._ask(queries.LOAD, (name,))
-        self._remember(name, note, version, now)
+        with self._connected() as connection:
+            asked_at = time.monotonic()
+            ((text, note, version, _),) = self._query(connection, queries.LOAD, (name,))
+        self._remember(name, _Seen(note=note, version=version, at=asked_at))
         return text, note, version
 
     def load_all(self, names: list[str]) -> dict[str, str | StoreError]:
@@ -85,10 +86,13 @@ class PostgresStore:
 
     def look_at(self, names: list[str] | None) -> dict[str, Look]:
         """Returns what is under those of the names that have a text, or under all names, by one query."""
+        with self._connected() as connection:
+            asked_at = time.monotonic()
+            rows = self._query(connection, queries.LOOK, {"names": names})
         looks = {}
-        for name, text, note, version, now, locks in self._ask(queries.LOOK, {"names": names}):
-            self._remember(name, note, version, now)
-            looks[name] = Look(text=text, note=note, is_held=_lock_key(self._address.schema, name) in locks)
+        for name, text, note, version, locks, _ in rows:
+            self._remember(name, _Seen(note=note, version=version, at=asked_at))
+            looks[name] = Look(text=text, note=note, is_held=queries.lock_key(self._address.schema, name) in locks)
         return looks
 
     def names(self) -> list[str]:
@@ -130,8 +134,7 @@ class PostgresStore:
 
     def server(self) -> tuple[str, str | None, bool]:
         """Returns the server's version, that of TLS if the connection has it, and whether it stays on one machine."""
-        ((version, tls, is_local, now),) = self._ask(queries.SERVER)
-        self._offset = now - time.time()
+        ((version, tls, is_local, _),) = self._ask(queries.SERVER)
         return str(version), None if tls is None else str(tls), bool(is_local)
 
     def is_read_only(self) -> bool:
@@ -150,7 +153,7 @@ class PostgresStore:
     @contextmanager
     def lock(self, name: str, timeout: float) -> Iterator[HeldName]:
         """Holds the name in a session of its own."""
-        key = _lock_key(self._address.schema, name)
+        key = queries.lock_key(self._address.schema, name)
         connection = self._acquire(key, timeout)
         logger.debug("locked: %s", name)
         place = os.getpid(), threading.get_ident()
@@ -189,8 +192,7 @@ class PostgresStore:
 
     def _try(self, connection: Connection, key: int) -> bool:
         """Returns whether this session has the lock now."""
-        ((locked, now),) = self._query(connection, queries.LOCK, (key,))
-        self._offset = now - time.time()
+        ((locked, _),) = self._query(connection, queries.LOCK, (key,))
         return bool(locked)
 
     def _release(self, connection: Connection, key: int) -> None:
@@ -215,18 +217,24 @@ class PostgresStore:
         return bool(changed)
 
     def _ask(self, statement: str, parameters: Parameters = ()) -> list[Row]:
-        """Returns the rows of one query, which goes over the connection of a name that this thread holds."""
+        """Returns the rows of one query."""
+        with self._connected() as connection:
+            return self._query(connection, statement, parameters)
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """Yields the connection of a name that this thread holds, or else one that nobody uses."""
         held = self._held.get((os.getpid(), threading.get_ident()))
         if held:
-            return self._query(held[-1], statement, parameters)
+            yield held[-1]
+            return
         connection = self._pool.take()
         try:
-            rows = self._query(connection, statement, parameters)
+            yield connection
         except BaseException:
             close(connection)
             raise
         self._pool.put_back(connection)
-        return rows
 
     def _query(self, connection: Connection, statement: str, parameters: Parameters) -> list[Row]:
         schema = self._address.schema
@@ -235,12 +243,22 @@ class PostgresStore:
             store=sql.Identifier(schema, "store"),
             now=sql.SQL(queries.NOW),
         )
+        asked_at = time.time()
         with self._pool.watched(connection):
-            return connection.execute(query, parameters).fetchall()
+            rows = connection.execute(query, parameters).fetchall()
+        if rows and "{now}" in statement:  # which is the last column
+            self._set_clock(rows[0][-1], asked_at)
+        return rows
 
-    def _remember(self, name: str, note: str | None, version: int | None, now: float) -> None:
-        self._offset = now - time.time()
-        self._seen[name] = _Seen(note=note, version=version, at=time.monotonic())
+    def _set_clock(self, now: float, asked_at: float) -> None:
+        """Corrects the offset as far as the answer proves it wrong: nobody knows how long which way took."""
+        self._offset = min(max(self._offset, now - time.time()), now - asked_at)
+
+    def _remember(self, name: str, seen: _Seen) -> None:
+        """Keeps what was read, unless something newer was read while the answer was on its way."""
+        before = self._seen.get(name)
+        if before is None or before.at <= seen.at:
+            self._seen[name] = seen
 
     def _probe(self, name: str) -> None:
         with suppress(StoreError):
@@ -281,8 +299,3 @@ class _HeldRecord:
 
     def note(self, text: str | None) -> None:
         self.store.change(self.connection, queries.NOTE, self.name, self.key, text)
-
-
-def _lock_key(schema: str, name: str) -> int:
-    """Returns the number of the advisory lock, the same on every machine."""
-    return int.from_bytes(hashlib.sha256(f"{schema} {name}".encode()).digest()[:8], "big", signed=True)
