@@ -25,6 +25,11 @@ class Operation:
     def __init__(self, directory: Path, sandbox: Sandbox) -> None:
         self.directory = directory
         self.sandbox = sandbox
+        self.environ = {
+            "WITHINGS_AUTH_STORE": f"file:{directory}",
+            "WITHINGS_AUTH_AUTHORIZE_URL": sandbox.endpoints.authorize_url,
+            "WITHINGS_AUTH_API_URL": sandbox.endpoints.api_url,
+        }
         self.app = App(
             client_id=sandbox.client_id,
             client_secret=sandbox.client_secret,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -35,13 +35,16 @@ class Fault:
 class Order:
     """What to do in a store's directory, and which call fails there.
 
-    `what` is one of `swept.WORK`. It `browses` if somebody must allow access in a browser.
+    `what` is one of `swept.WORK`. It `browses` if somebody must allow access in a browser. `change` is Python code that
+    changes what was loaded.
     """
 
     what: str
     arguments: Sequence[str] = ()
     browses: bool = False
     directory: str = ""
+    environ: Mapping[str, str] = field(default_factory=dict)
+    change: str = ""
     fault: Fault = field(default_factory=Fault)
 
 

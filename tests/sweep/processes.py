@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Self
@@ -20,27 +19,23 @@ import sys, types
 tests = sys.modules["tests"] = types.ModuleType("tests")
 tests.__path__ = [sys.argv[1]]
 from tests.sweep.swept import serve
-exec(sys.argv[2])
 serve()
 """
 
 
 class Processes:
-    """Starts one process at a time, forked from one that has loaded everything, with these variables besides.
+    """Starts one process at a time, forked from one that has loaded everything."""
 
-    `change` is Python code that changes what was loaded.
-    """
-
-    def __init__(self, library: Path, environ: Mapping[str, str], *, change: str = "") -> None:
+    def __init__(self, library: Path) -> None:
         # Without coverage, whose files would be written under failing calls.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
         self._server = subprocess.Popen(
-            [sys.executable, "-c", _SERVE, str(Path(__file__).parent.parent), change],
+            [sys.executable, "-c", _SERVE, str(Path(__file__).parent.parent)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            env={**inherited, **environ, "LD_PRELOAD": str(library)},
+            env={**inherited, "LD_PRELOAD": str(library)},
         )
 
     def __enter__(self) -> Self:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import re
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -24,7 +25,9 @@ FORGET = Order(what="command", arguments=("logout", "--all"))
 def faults(calls: list[Call]) -> Iterator[Fault]:
     """Yields each way in which each call can fail."""
     seen: set[str] = set()
-    for at, call in enumerate(calls, 1):
+    for at, (earlier, call, later) in enumerate(zip([None, *calls], calls, [*calls[1:], None], strict=False), 1):
+        if call.name == "readdir" and earlier == call == later:
+            continue  # in the midst of a listing: all that was done before is what was done before its first entry
         yield Fault(at=at, how=How.FAILS, error=errno.EIO)
         if call.name not in seen:
             yield Fault(at=at, how=How.FAILS, error=errno.EIO, lasts=True)
@@ -42,11 +45,13 @@ def faults(calls: list[Call]) -> Iterator[Fault]:
 
 
 class Sweep:
-    """Finds what goes wrong when system calls fail in one operation."""
+    """Finds what goes wrong when system calls fail in one operation, whose code `change` may have changed."""
 
-    def __init__(self, processes: Processes, operation: Operation) -> None:
+    def __init__(self, processes: Processes, operation: Operation, change: str = "") -> None:
         self._processes = processes
         self._operation = operation
+        self._change = change
+        self._lost: dict[object, list[str]] = {}
 
     def problems(self, *, only: str = "", part: int = 0, parts: int = 1) -> Iterator[str]:
         """Yields each broken promise with the call that failed; lets `only` calls of this name fail, if given.
@@ -64,10 +69,20 @@ class Sweep:
                     yield f"call {fault.at}, {call.name} of {_without_digits(call.file)}, {fault}: {told}"
 
     def _run(self, order: Order, fault: Fault | None = None) -> Ended:
-        return self._processes(replace(order, directory=str(self._operation.directory), fault=fault or Fault()))
+        operation = self._operation
+        return self._processes(
+            replace(
+                order,
+                directory=str(operation.directory),
+                environ=operation.environ,
+                change=self._change,
+                fault=fault or Fault(),
+            )
+        )
 
     def _try(self, fault: Fault, name: str) -> Iterator[str]:
         operation = self._operation
+        live = set(self._live_tokens())
         operation.prepare()
         before = self._records()
         ended = self._run(operation.order, fault)
@@ -82,6 +97,14 @@ class Sweep:
             if name != "unlink" and not fault.lasts:
                 yield from (f"left behind at once: {file}" for file in self._half_written())
         operation.sandbox.advance(11)  # past the guard of a refresh
+        left = (ended.returncode, self._left_behind(live))
+        if left not in self._lost:
+            self._lost[left] = list(self._try_again(ended))
+        yield from self._lost[left]
+
+    def _try_again(self, ended: Ended) -> Iterator[str]:
+        """Yields what is lost for good after an operation that ended like that."""
+        operation = self._operation
         again = self._run(operation.again)
         if again.returncode:
             yield f"lost: at first {ended.returncode} {ended.stderr}, then {again.returncode} {again.stderr}"
@@ -90,6 +113,24 @@ class Sweep:
             yield "lost: the token that is stored does not work"
         if self._half_written() and self._run(FORGET).returncode == 0:
             yield from (f"left behind: {file}" for file in self._half_written())
+
+    def _live_tokens(self) -> list[str]:
+        return [*self._operation.sandbox.live_access_tokens, *self._operation.sandbox.live_refresh_tokens]
+
+    def _left_behind(self, earlier: set[str]) -> object:
+        """What decides how it goes on: the files, and the tokens that live besides the earlier ones.
+
+        It is the same for the same files with other tokens and times.
+        """
+        live = [token for token in self._live_tokens() if token not in earlier]
+        files = []
+        for path in self._operation.directory.rglob("*"):
+            content = path.read_text() if path.is_file() else ""
+            for number, token in enumerate(live):
+                content = content.replace(token, f"live token {number}")
+            content = re.sub(r"\b\d{10}\b", lambda found: str(int(found[0]) > time.time()), _without_digits(content))
+            files.append((_without_digits(str(path)), path.stat().st_mode, content))
+        return len(live), tuple(sorted(files))
 
     def _half_written(self) -> list[str]:
         return [path.name for path in self._operation.directory.rglob(".*.tmp")]

@@ -81,6 +81,8 @@ def _obey(order: Order, out: int, err: int, report: int) -> NoReturn:
     signal.alarm(LIMIT_SECONDS)
     for file, standard in ((os.open(os.devnull, os.O_RDONLY), 0), (out, 1), (err, 2)):
         os.dup2(file, standard)
+    os.environ.update(order.environ)
+    exec(order.change, {})  # noqa: S102  a test's own code
     if order.browses:
         threading.Thread(target=_browse, args=(err,), daemon=True).start()
     directory = Path(order.directory)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,42 +11,38 @@ from tests.conftest import Require
 from tests.support.ports import free_port
 from tests.sweep import preload
 from tests.sweep.breaks import BREAKS, Break
-from tests.sweep.operations import OPERATIONS, Import, Login, Logout, Operation, Renewal
+from tests.sweep.operations import OPERATIONS, Import, Login, Operation
 from tests.sweep.processes import Processes
 from tests.sweep.sweep import Sweep
 from withings_auth.sandbox import Sandbox, Switches
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 Start = Callable[..., Sweep]
 
-PARTS = {Login: 6, Import: 6, Renewal: 2, Logout: 2}  # the longest ones, so that all processors have work
+PARTS = {Login: 4, Import: 2}  # the longest ones, so that all processors have work
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory, require: Require) -> Path:
+def processes(tmp_path_factory: pytest.TempPathFactory, require: Require) -> Iterator[Processes]:
     built = preload.build(tmp_path_factory.mktemp("library"))
     require("cc", built, "a library in which system calls fail is compiled")
     assert built is not None
-    return built
+    with Processes(built) as processes:
+        yield processes
 
 
 @pytest.fixture
-def start(library: Path, tmp_path: Path) -> Iterator[Start]:
+def start(processes: Processes, tmp_path: Path) -> Iterator[Start]:
     """`start(kind)` returns the sweep of an operation, in a store and at a Withings of its own."""
     directory = tmp_path / "store"
     # If a second consent ended the first one's tokens, a login that cannot be saved would lose both.
     switches = Switches(second_consent="kills_nothing")
-    with ExitStack() as running:
-        redirect_uri = f"http://localhost:{free_port()}"
-        sandbox = running.enter_context(Sandbox(redirect_uris=[redirect_uri], switches=switches))
-        environ = {
-            "WITHINGS_AUTH_STORE": f"file:{directory}",
-            "WITHINGS_AUTH_AUTHORIZE_URL": sandbox.endpoints.authorize_url,
-            "WITHINGS_AUTH_API_URL": sandbox.endpoints.api_url,
-        }
+    redirect_uri = f"http://localhost:{free_port()}"
+    with Sandbox(redirect_uris=[redirect_uri], switches=switches) as sandbox:
 
         def start(kind: type[Operation], change: str = "") -> Sweep:
-            processes = running.enter_context(Processes(library, environ, change=change))
-            return Sweep(processes, kind(directory, sandbox))
+            return Sweep(processes, kind(directory, sandbox), change)
 
         yield start
 
