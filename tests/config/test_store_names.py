@@ -88,7 +88,8 @@ def test_an_unescaped_character_is_named(tmp_path: Path) -> None:
     [
         ("keyring", []),
         ("postgresql://me@a.example.org:1,b.example.org/d", ["a.example.org", "b.example.org"]),
-        ("postgresql://127.0.0.1:1/d", []),
+        ("postgresql://[2001:db8::1]:1,[2001:db8::2]/d", ["2001:db8::1", "2001:db8::2"]),
+        ("postgresql://127.0.0.1:1,[::1]:1/d", []),
         ("postgresql://h/d?schema=No", []),
     ],
 )

@@ -116,7 +116,11 @@ def hosts_of(name: str) -> list[str]:
         hosts = parse_address(name).place.partition("/")[0]
     except ConfigurationError:
         return []
-    return [host for each in hosts.split(",") if (host := each.partition(":")[0]) not in LOOPBACK_HOSTS]
+    # An IPv6 address is in brackets.
+    names = [
+        each[1:].partition("]")[0] if each.startswith("[") else each.partition(":")[0] for each in hosts.split(",")
+    ]
+    return [name for name in names if name not in LOOPBACK_HOSTS]
 
 
 def expanded_name(name: str) -> str:
