@@ -115,6 +115,23 @@ class TestNobodyAnswers:
         assert isinstance(failures.explain(psycopg.OperationalError(words), ADDRESS), LockLost)
 
 
+def test_this_process_may_open_no_more_files(postgresql: Server) -> None:
+    """Then nobody can tell whether an idle connection still works, nor open another."""
+    resource = pytest.importorskip("resource")
+    store = open_store(postgresql.new_store())
+    store.load(NAME)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.open(os.devnull, os.O_RDONLY)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, before[1]))
+    try:
+        with pytest.raises(LockLost, match="Too many open files"):
+            store.load(NAME)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert store.load(NAME) is None
+
+
 def refused_for_now(name: str) -> bool:
     """Whether the server lets nobody in now, and calls that temporary."""
     try:
@@ -226,11 +243,14 @@ class TestAnAdministratorIsNeeded:
         with pytest.raises(StoreUnavailable, match="newer version"):
             initialise(parse_address(name))
 
-    def test_to_correct_the_name(self) -> None:
+    @pytest.mark.parametrize(
+        "place", ["db.example.org/withings?color=blue", "db..org/withings", f"{'a' * 64}/withings"]
+    )
+    def test_to_correct_the_name(self, place: str) -> None:
         """libpq's own words are not shown: they may quote the name, with its password."""
-        refused = failure("postgresql://anna:s3cr3t@db.example.org/withings?color=blue")
+        refused = failure(f"postgresql://anna:s3cr3t@{place}")
         assert isinstance(refused, ConfigurationError)
-        assert "db.example.org/withings" in str(refused)
+        assert place.partition("?")[0] in str(refused)
         assert "s3cr3t" not in f"{refused} {refused.hint}"
 
     def test_another_error_of_the_server(self, postgresql: Server) -> None:

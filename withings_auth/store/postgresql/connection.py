@@ -79,8 +79,11 @@ class Connection(psycopg.Connection[Row]):
     @property
     def is_sound(self) -> bool:
         """Whether nothing has arrived that nobody asked for, such as the end of the connection."""
-        with DefaultSelector() as selector:
-            return not self.closed and not (selector.register(self.fileno(), EVENT_READ) and selector.select(0))
+        try:
+            with DefaultSelector() as selector:
+                return not self.closed and not (selector.register(self.fileno(), EVENT_READ) and selector.select(0))
+        except OSError:  # nobody can tell
+            return False
 
 
 def _limited(steps: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:

@@ -256,8 +256,7 @@ class PostgresStore:
 
     def _remember(self, name: str, seen: _Seen) -> None:
         """Keeps what was read, unless something newer was read while the answer was on its way."""
-        before = self._seen.get(name)
-        if before is None or before.at <= seen.at:
+        if (before := self._seen.get(name)) is None or before.at <= seen.at:
             self._seen[name] = seen
 
     def _probe(self, name: str) -> None:

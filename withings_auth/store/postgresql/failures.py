@@ -46,10 +46,17 @@ _HINTS = {
 @contextmanager
 def explained(address: Address, *, connecting: bool = False) -> Iterator[None]:
     """Makes a failure of the database one of ours, without its cause, which may quote what was sent."""
+    explanation: StoreError | ConfigurationError
     try:
         yield
     except psycopg.Error as error:
         explanation = explain_connecting(error, address) if connecting else explain(error, address)
+    except OSError as error:  # this process may open no more files
+        explanation = lost(address, error.strerror or type(error).__name__)
+    except UnicodeError:  # a host that no resolver can be asked for
+        if not connecting:
+            raise
+        explanation = _no_uri(address)
     else:
         return
     raise explanation
@@ -72,16 +79,20 @@ def explain(error: psycopg.Error, address: Address) -> StoreError:
 def explain_connecting(error: psycopg.Error, address: Address) -> StoreError | ConfigurationError:
     """Returns `LockLost` if the server is away, `StoreUnavailable` if it lets nobody in who comes like this."""
     if isinstance(error, psycopg.ProgrammingError):  # its words may quote the whole URI
-        return ConfigurationError(
-            f"the name of the store, for {address.place}, is not a connection URI that PostgreSQL can read",
-            hint="a database is named like postgresql://db.example.org/withings?sslmode=verify-full",
-        )
+        return _no_uri(address)
     words = _first_line(error)
     if not any(sign in words for sign in _REFUSALS) or any(sign in words for sign in _MOMENTS):
         return lost(address, words)
     return StoreUnavailable(
         f"the database {address.place} refuses: {words.removeprefix('FATAL:').strip()}",
         hint="check user, database and sslmode; a password belongs in ~/.pgpass, or in the file that PGPASSFILE names",
+    )
+
+
+def _no_uri(address: Address) -> ConfigurationError:
+    return ConfigurationError(
+        f"the name of the store, for {address.place}, is not a connection URI that PostgreSQL can read",
+        hint="a database is named like postgresql://db.example.org/withings?sslmode=verify-full",
     )
 
 
