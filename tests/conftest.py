@@ -87,11 +87,13 @@ def _run_once(_: None) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
     """Spares the garbage collections of this time, and each one that follows, a look at thousands of tests."""
+    # Hypothesis warns if its source of random numbers is frozen before it has used it (Python 3.14). It looks at
+    # all objects then, of which there are fewest now.
+    _run_once()
     gc.disable()
     try:
         return (yield)
     finally:
-        _run_once()  # Hypothesis warns if its source of random numbers is frozen before it has used it (Python 3.14)
         gc.collect()
         gc.freeze()
         gc.enable()

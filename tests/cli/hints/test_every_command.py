@@ -21,9 +21,12 @@ PACKAGE = Path(withings_auth.__file__).parent
 
 
 def texts() -> Iterator[str]:
-    """Yields every text in the package; what is filled in later is `…`."""
+    """Yields every text of each module that names the program; what is filled in later is `…`."""
     for module in PACKAGE.rglob("*.py"):
-        nodes = list(ast.walk(ast.parse(module.read_text("utf-8"))))
+        source = module.read_text("utf-8")
+        if PROGRAM not in source and "PROGRAM" not in source:
+            continue  # names no command; a syntax tree takes time in every worker
+        nodes = list(ast.walk(ast.parse(source)))
         parts = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
         for node in nodes:
             if isinstance(node, ast.JoinedStr):
