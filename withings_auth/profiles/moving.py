@@ -17,7 +17,7 @@ from typing import TypeVar
 from withings_auth.errors import ConfigurationError, LockBusy, StoreCorrupt, StoreError, WithingsAuthError, WrongAccount
 from withings_auth.model import App, Grant
 from withings_auth.store.base import HeldName, SecretStore, clock_offset, latest_note, load_all
-from withings_auth.store.ownership import refuse_other_owner
+from withings_auth.store.ownership import WAYS_ON, refuse_other_owner
 from withings_auth.store.records import (
     LOCK_PATIENCE_SECONDS,
     app_name,
@@ -184,7 +184,8 @@ class Move:
             try:
                 refuse_other_owner(profile, there, grant.client_id, grant.token_url)
                 if there.userid != grant.userid:
-                    raise WrongAccount(f"profile {profile} belongs to user {there.userid}, not to user {grant.userid}")
+                    message = f"profile {profile} belongs to user {there.userid}, not to user {grant.userid}"
+                    raise WrongAccount(message, hint=WAYS_ON)
             except WrongAccount as error:
                 raise WrongAccount(
                     f"in {self.target.description}, {error}: it was not moved",

@@ -136,7 +136,7 @@ def test_a_record_names_who_logged_it(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         stored_grant(MemoryStore(), "nobody")
     (record,) = [record for record in caplog.records if record.name == "withings_auth.store.records"]
-    assert (record.getMessage(), record.funcName) == ("token/nobody: nothing in this program's memory", "stored_grant")
+    assert (record.getMessage(), record.funcName) == ("token/nobody: nothing in this program's memory", "_read_grant")
 
 
 def test_what_is_logged_of_a_variable_is_harmless(desk: Desk) -> None:
