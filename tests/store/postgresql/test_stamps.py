@@ -11,6 +11,7 @@ from tests.support.cable import Cable
 from tests.support.waiting import wait_until
 from withings_auth.errors import LockLost
 from withings_auth.store.base import STAMP_AGE_SECONDS, SecretStore
+from withings_auth.store.postgresql import database_store
 from withings_auth.store.postgresql.address import parse_address
 from withings_auth.store.postgresql.database_store import PROBE_SECONDS, PostgresStore
 
@@ -120,6 +121,22 @@ def test_a_database_that_is_away_leaves_the_stamp(
 
     wait_until(is_back)
     assert store.load(NAME) == "second"
+
+
+def test_a_database_that_ended_one_session_is_tried_at_once(
+    postgresql: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not away, and others may change what is in it."""
+    monkeypatch.setattr(database_store, "PROBE_SECONDS", 3600)
+    name = postgresql.new_store()
+    store, other = opened(name), opened(name)
+    save(other, "first")
+    _, first = store.load_with_stamp(NAME)
+    with pytest.raises(LockLost), store.lock("token/other", 20) as held:  # noqa: PT012  the second line fails
+        postgresql.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+        held.save("text")
+    save(other, "second")
+    wait_until(lambda: store.stamp(NAME) != first)
 
 
 def test_a_lost_lock_saves_nothing(names: tuple[str, str], cable: Cable) -> None:

@@ -110,9 +110,9 @@ class PostgresStore:
         seen = self._seen.get(name)
         if seen is None:
             return None
-        if self._pool.away_since is not None:
-            if time.monotonic() - self._pool.away_since > PROBE_SECONDS:
-                self._pool.away_since = time.monotonic()
+        if (tried_at := self._pool.tried_at) is not None:
+            if time.monotonic() - tried_at > PROBE_SECONDS:
+                self._pool.tried_at = time.monotonic()
                 with suppress(StoreError):
                     start_daemon(lambda: self._probe(name), "withings-auth database")
             return seen.version

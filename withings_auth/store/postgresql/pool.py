@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,14 +17,14 @@ MOST_IDLE = 8  # as many threads as renew at once do without new connections
 class Pool:
     """Connections that nobody uses now.
 
-    `away_since` is when the database was found to be away, by the steady clock, and None while it is not; `is_reader`
-    says whether it lets this user only read.
+    `tried_at` is when a database that is away was last tried in the background, by the steady clock, and None while it
+    is not away; `is_reader` says whether it lets this user only read.
     """
 
     def __init__(self, address: Address) -> None:
         self._address = address
         self.idle: dict[int, list[Connection]] = {}  # by process
-        self.away_since: float | None = None
+        self.tried_at: float | None = None
         self.is_reader = False
 
     def take(self) -> Connection:
@@ -66,7 +65,8 @@ class Pool:
         try:
             yield
         except LockLost:
-            self.away_since = time.monotonic()
+            if self.tried_at is None:  # the first try follows at once: perhaps only this connection is lost
+                self.tried_at = float("-inf")
             raise
         else:
-            self.away_since = None
+            self.tried_at = None
