@@ -12,8 +12,10 @@ from tests.support.stores import Wrapped
 from tests.test_model import GRANT
 from withings_auth.config.settings import open_store
 from withings_auth.errors import ConfigurationError, LockLost
+from withings_auth.provider.repeat_guard import REPEAT_GUARD_SECONDS
 from withings_auth.store.base import HeldName, SecretStore
 from withings_auth.store.records import stored_grant
+from withings_auth.tokens.journal import Journal
 
 if TYPE_CHECKING:
     from tests.support.postgresql import Server
@@ -86,3 +88,19 @@ def test_its_times_are_those_of_its_own_clock(source: SecretStore, database: Sec
     assert there == dataclasses.replace(GRANT, obtained_at=GRANT.obtained_at + 3600, expires_at=GRANT.expires_at + 3600)
     assert move(Ahead(database), source)[1] == []
     assert stored_grant(source, "default") == GRANT
+
+
+def test_its_guard_lasts_as_long_by_the_other_clock(source: SecretStore, database: SecretStore) -> None:
+    """Or the same refresh token could be sent twice within seconds."""
+
+    class Ahead(Wrapped):
+        def clock_offset(self) -> float:
+            return 3600
+
+    with source.lock("token/default", 20) as held:
+        Journal(held.notes, GRANT).begin(1000)
+    move(source, Ahead(database))
+    there = stored_grant(database, "default")
+    assert there is not None
+    with database.lock("token/default", 20) as held:
+        assert Journal(held.notes, there).seconds_to_wait(4601) == pytest.approx(REPEAT_GUARD_SECONDS - 1, abs=0.5)

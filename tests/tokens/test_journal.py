@@ -13,7 +13,14 @@ from withings_auth.provider.repeat_guard import REPEAT_GUARD_SECONDS
 from withings_auth.provider.replies import AnswerLost, Failure, NotSent, TokenReply
 from withings_auth.provider.statuses import FailureKind
 from withings_auth.store.memory_store import MemoryNotes
-from withings_auth.tokens.journal import LONGEST_WORDS, SAFETY_NET_SECONDS, Journal, Refusal, refuse_ended
+from withings_auth.tokens.journal import (
+    LONGEST_WORDS,
+    SAFETY_NET_SECONDS,
+    Journal,
+    Refusal,
+    note_by_clock,
+    refuse_ended,
+)
 
 NOW = 1_700_000_000.0
 GRANT = Grant(
@@ -273,3 +280,12 @@ class TestNotesThatCannotBeWritten:
         journal.end(refused(FailureKind.TOO_MANY_REQUESTS), NOW)
         assert journal.deadline is None
         assert Journal(notes, GRANT).deadline == NOW + SAFETY_NET_SECONDS
+
+
+def test_a_note_by_another_clock() -> None:
+    """All of its times are the other clock's; what cannot be read stays as it is."""
+    note = {"digest": "0", "last_at": 1.0, "unknown_since": None, "refusal": {"at": 2.0, "words": "no"}}
+    ahead = {**note, "last_at": 61.0, "refusal": {"at": 62.0, "words": "no"}}
+    assert json.loads(note_by_clock(json.dumps(note), 60)) == ahead
+    for odd in ("", "[]", "{}", '{"last_at": "x"}'):
+        assert note_by_clock(odd, 60) == odd

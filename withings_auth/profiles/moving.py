@@ -29,7 +29,7 @@ from withings_auth.store.records import (
     token_name,
 )
 from withings_auth.threads import run_to_its_end
-from withings_auth.tokens.journal import Journal
+from withings_auth.tokens.journal import Journal, note_by_clock
 from withings_auth.tokens.practice import PRACTICE_END, practice_has_ended
 from withings_auth.validation import printable
 
@@ -155,7 +155,7 @@ class Move:
             new.save(grant.to_record())
             note = old.notes.recall()
             if note is not None:
-                new.notes.note(note)
+                new.notes.note(note_by_clock(note, clock_offset(self.target) - clock_offset(self.source)))
         try:
             old.clear()
         except WithingsAuthError as error:

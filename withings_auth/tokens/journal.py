@@ -162,6 +162,20 @@ def _read(note: str | None, digest: str) -> _Entry:
         return _Entry()
 
 
+def note_by_clock(note: str, ahead_seconds: float) -> str:
+    """Returns the note with its times by another clock, which is this much ahead; as it is if it cannot be read."""
+    try:
+        entry = json.loads(note)
+        for key in ("last_at", "unknown_since"):
+            if entry[key] is not None:
+                entry[key] += ahead_seconds
+        if entry["refusal"] is not None:
+            entry["refusal"]["at"] += ahead_seconds
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return note
+    return json.dumps(entry)
+
+
 def _digest(grant: Grant) -> str:
     return hashlib.sha256(f"{grant.access_token} {grant.refresh_token}".encode()).hexdigest()[:16]
 
