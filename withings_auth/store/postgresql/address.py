@@ -25,7 +25,6 @@ class Address:
     place: str  # the same for all programs, whatever user they connect as
     schema: str = USUAL_SCHEMA
     sealed: bool = True
-    has_password: bool = False
 
 
 def is_address(name: str) -> bool:
@@ -65,7 +64,6 @@ def parse_address(name: str, *, place: str = "store") -> Address:
         place=_place(authority, path, dict(parameters), schema),
         schema=schema,
         sealed=sealed == "on",
-        has_password=_has_password(authority, parameters),
     )
 
 
@@ -96,11 +94,6 @@ def _split(name: str) -> tuple[str, str, str]:
     rest, _, query = name.partition("://")[2].partition("?")
     authority, slash, path = rest.partition("/")
     return authority, slash + path, query
-
-
-def _has_password(authority: str, parameters: list[tuple[str, str]]) -> bool:
-    user = authority.rpartition("@")[0]
-    return bool(user.partition(":")[2]) or any("password" in key for key, _ in parameters)
 
 
 def _place(authority: str, path: str, parameters: dict[str, str], schema: str) -> str:
