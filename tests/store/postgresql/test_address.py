@@ -104,13 +104,17 @@ def test_what_is_no_name_is_refused(parameters: str) -> None:
     assert "s3cr3t" not in f"{refused.value} {refused.value.hint}"
 
 
-@pytest.mark.parametrize("password", ["s3/cr3t", "s3?cr3t", "s3?cr3t=x", "s3cr3t?x=1", "s3/cr3t@", "s3@cr3t"])
+@pytest.mark.parametrize(
+    "password", ["s3/cr3t", "s3?cr3t", "s3?cr3t=x", "s3cr3t?x=1", "s3/cr3t@", "s3@cr3t", "53?a=cr3t"]
+)
 def test_a_password_that_ends_the_name_early_is_not_shown_as_its_host(password: str) -> None:
     name = f"postgresql://anna:{password}@db.example.org/withings"
     with pytest.raises(ConfigurationError) as refused:
         parse_address(name)
     assert "“/” as %2F" in refused.value.hint
-    assert not any(part in f"{refused.value} {refused.value.hint} {without_password(name)}" for part in ("s3", "cr3t"))
+    assert not any(
+        part in f"{refused.value} {refused.value.hint} {without_password(name)}" for part in ("s3", "53", "cr3t")
+    )
 
 
 @pytest.mark.parametrize("name", ["postgresql://db.example.org:54a3/withings", "postgresql://one:1,[::1]:x/withings"])

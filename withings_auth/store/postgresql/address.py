@@ -40,7 +40,7 @@ def parse_address(name: str, *, place: str = "store") -> Address:
     """
     authority, path, query = _split(name)
     parameters = parse_qsl(query, keep_blank_values=True)
-    if _is_cut(authority, path, parameters):
+    if _is_cut(authority, path, query):
         raise ConfigurationError(f"{place} has an “@” that does not end a user and a password", hint=_ESCAPES)
     if _has_odd_port(authority):  # perhaps the beginning of a password: it is not shown
         raise ConfigurationError(f"{place} has a port that is not a number", hint=_ESCAPES)
@@ -71,7 +71,7 @@ def without_password(name: str) -> str:
     """Returns the name without its password, so that it can be shown or saved; as it is if it has none."""
     scheme = name.partition("://")[0]
     authority, path, query = _split(name)
-    if _has_odd_port(authority) or _is_cut(authority, path, parse_qsl(query, keep_blank_values=True)):
+    if _has_odd_port(authority) or _is_cut(authority, path, query):
         return f"{scheme}://…"
     user, at, hosts = authority.rpartition("@")
     theirs = "&".join(pair for pair in query.split("&") if "password" not in unquote(pair.partition("=")[0]))
@@ -84,9 +84,16 @@ def _has_odd_port(authority: str) -> bool:
     return any(port and not port.isdecimal() for port in ports)
 
 
-def _is_cut(authority: str, path: str, parameters: list[tuple[str, str]]) -> bool:
+def _is_cut(authority: str, path: str, query: str) -> bool:
     """Whether a password seems to go on where libpq takes it for a host or a path: it has an `@`, `/` or `?`."""
-    return authority.count("@") > 1 or "@" in path or any("@" in key for key, _ in parameters)
+    keys = [key for key, _ in parse_qsl(query, keep_blank_values=True)]
+    password_like_a_port = ":" in authority and "@" not in authority and not path
+    return (
+        authority.count("@") > 1
+        or "@" in path
+        or any("@" in key for key in keys)
+        or (password_like_a_port and "@" in query)
+    )
 
 
 def _split(name: str) -> tuple[str, str, str]:
