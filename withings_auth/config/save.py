@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 from withings_auth.errors import ConfigurationError
 from withings_auth.model import App
-from withings_auth.store.base import SecretStore
+from withings_auth.store.base import SecretStore, is_read_only
 from withings_auth.store.files import make_private_directory, read_plain, replace_file
 from withings_auth.store.records import LOCK_PATIENCE_SECONDS, app_name
 from withings_auth.validation import printable, scope_list
@@ -36,11 +37,11 @@ def save_app(store: SecretStore, app: App, file: Path, values: Mapping[str, str]
 
 
 def save_values(store: SecretStore, name: str, file: Path, values: Mapping[str, str]) -> None:
-    """Saves these values in the file, with this name in the store locked.
+    """Saves these values in the file, with this name in the store locked, unless this user may only read there.
 
     Raises `StoreError`, `LockBusy`, and `ConfigurationError` if the file cannot be written, with nothing changed.
     """
-    with store.lock(name, LOCK_PATIENCE_SECONDS):
+    with nullcontext() if is_read_only(store) else store.lock(name, LOCK_PATIENCE_SECONDS):
         try:
             write_config(file, values)
         except OSError as error:

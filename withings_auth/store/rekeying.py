@@ -19,7 +19,7 @@ from withings_auth.errors import (
     WithingsAuthError,
 )
 from withings_auth.logs import Logger
-from withings_auth.store.base import load_all
+from withings_auth.store.base import is_read_only, load_all
 from withings_auth.store.keys import Key, make_key, parse_key
 from withings_auth.store.records import LOCK_PATIENCE_SECONDS
 from withings_auth.store.sealed_store import SealedStore
@@ -68,6 +68,8 @@ def prepare_key(store: SealedStore) -> Prepared:
 
     Raises `StoreCorrupt` if the store names a key that is not here, `StoreError` and `LockBusy`.
     """
+    if store.inner.sealing_key() is not None and is_read_only(store):  # who can take no lock, and needs none
+        return Prepared(key_id=store.sealing_key().id, made=False)
     with store.inner.lock(_ONE_AT_A_TIME, LOCK_PATIENCE_SECONDS):
         store.look_for_keys()
         if store.inner.sealing_key() is not None:

@@ -266,3 +266,17 @@ def test_a_writer_does_everything(place: Place) -> None:
     assert not is_read_only(store)
     store.set_sealing_key("0" * 16)
     assert place.server.execute(f"TABLE {place.schema}.store")[0][-1] == "0" * 16
+
+
+def test_its_machine_is_set_up_by_the_same_commands(
+    home: Path, desk: Desk, postgresql: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_FILE_VARIABLE, str(home / "keys"))
+    desk.env[KEY_FILE_VARIABLE] = str(home / "keys")
+    place = Place(desk, postgresql, "")
+    reader = place.user("reader")
+    unset = {"WITHINGS_AUTH_STORE": None, "WITHINGS_CLIENT_ID": None, "WITHINGS_CLIENT_SECRET": None}
+    for command in (["store", "init"], ["configure"]):
+        done = desk.run(*command, "--store", reader, **unset)
+        assert done.returncode == 0, done.stderr
+    assert desk.run("token", "--profile", MINE, **unset).returncode == 0
