@@ -113,5 +113,5 @@ def test_a_missing_library_is_explained_with_the_command_that_installs_it(
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ConfigurationError, match="for which psycopg is missing") as refused:
         open_named_store(PLAIN, tmp_path, place="--store")
-    assert refused.value.hint == f"install it: {command} 'psycopg[binary]>=3.2' 'cryptography>=44'"
+    assert refused.value.hint == f"install it: {command} 'psycopg[binary]>=3.2.3' 'cryptography>=44'"
     assert refused.value.exit_code == 2

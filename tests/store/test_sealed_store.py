@@ -286,5 +286,5 @@ def test_a_missing_library_is_explained(cli: Cli) -> None:
     )
     assert ran.stdout == (
         "a sealed store needs the package cryptography, which is not installed | install it:"
-        f" {sys.executable} -m pip install 'psycopg[binary]>=3.2' 'cryptography>=44'\n"
+        f" {sys.executable} -m pip install 'psycopg[binary]>=3.2.3' 'cryptography>=44'\n"
     ), ran.stderr

@@ -77,7 +77,7 @@ def installation() -> str:
     import sys
 
     command = "pipx inject withings-auth" if "pipx" in sys.prefix else f"{shlex.quote(sys.executable)} -m pip install"
-    return f"{command} 'psycopg[binary]>=3.2' 'cryptography>=44'"
+    return f"{command} 'psycopg[binary]>=3.2.3' 'cryptography>=44'"
 
 
 def refuse_password(name: str, place: str) -> None:

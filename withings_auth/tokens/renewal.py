@@ -246,9 +246,10 @@ def _send(grant: Grant, secret: str, journal: Journal, effects: Effects) -> tupl
     if guard_seconds:
         logger.debug("waiting %.1f s: this refresh token was sent just now", guard_seconds)
     effects.wait(guard_seconds)
-    sent_at = effects.now()
+    sent_at, began = effects.now(), effects.steady()
     journal.begin(sent_at)
-    if journal.late_seconds and effects.now() - sent_at > LONGEST_NOTE_SECONDS:
+    took = max(effects.now() - sent_at, effects.steady() - began)  # a clock can be set, and a machine can sleep
+    if journal.late_seconds and took > LONGEST_NOTE_SECONDS:
         journal.end(NotSent(why="too late"), effects.now())
         raise LockLost(
             "the store took so long to answer that a renewal was no longer safe: nothing was sent",

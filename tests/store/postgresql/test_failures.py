@@ -63,7 +63,7 @@ class TestNobodyAnswers:
             ("owner@127.0.0.1:{port}/logins", "Connection refused"),
             ("owner@127.0.0.1:{port},127.0.0.1:{port}/logins", "Connection refused"),
             ("/logins?host=/nowhere/at/all", "No such file or directory"),
-            ("db.invalid/logins", "failed to resolve host"),
+            ("db.invalid/logins", "Name or service not known"),
         ],
     )
     def test_the_server_is_away(self, where: str, words: str) -> None:

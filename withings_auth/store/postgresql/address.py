@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote
 
 from withings_auth.errors import ConfigurationError
+from withings_auth.store import DATABASES
 from withings_auth.validation import printable
 
-SCHEMES = ("postgresql://", "postgres://")
 USUAL_SCHEMA = "withings_auth"
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _OURS = ("schema", "sealed")
@@ -29,7 +29,7 @@ class Address:
 
 def is_address(name: str) -> bool:
     """Whether a store's name is that of one in PostgreSQL, be it valid or not."""
-    return name.startswith(SCHEMES)
+    return name.startswith(DATABASES)
 
 
 def parse_address(name: str, *, place: str = "store") -> Address:
@@ -56,7 +56,7 @@ def parse_address(name: str, *, place: str = "store") -> Address:
             hint="use lower-case letters, digits and underscores, as in schema=withings_auth",
         )
     theirs = "&".join(pair for pair in query.split("&") if pair and pair.partition("=")[0] not in _OURS)
-    conninfo = f"{SCHEMES[0]}{authority}{path}" + (f"?{theirs}" if theirs else "")
+    conninfo = f"{DATABASES[0]}{authority}{path}" + (f"?{theirs}" if theirs else "")
     if not conninfo.isprintable() or " " in conninfo:
         raise ConfigurationError(f"{place} has characters that no URL has", hint=f"write them as %20; {_EXAMPLE}")
     return Address(

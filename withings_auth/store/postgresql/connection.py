@@ -39,6 +39,7 @@ _CLIENT = {
 _SESSION = """
 SELECT set_config(name, value, false) FROM (VALUES
     ('search_path', 'pg_catalog'),
+    ('default_transaction_isolation', 'read committed'),
     ('statement_timeout', '8s'),
     ('idle_session_timeout', '5min'),
     ('tcp_keepalives_idle', '4'),
@@ -179,7 +180,7 @@ def _pooler_mode(connection: Connection, other: Connection) -> str | None:
         ours = _session(connection)
         try:
             other.execute("BEGIN")
-        except psycopg.errors.ProtocolViolation as error:
+        except psycopg.Error as error:  # which one depends on psycopg's version
             if "statement pooling" in str(error):
                 return "statement"
             raise

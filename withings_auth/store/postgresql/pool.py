@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from withings_auth.errors import LockLost
+from withings_auth.errors import LockLost, WithingsAuthError
 from withings_auth.store.postgresql.address import Address
 from withings_auth.store.postgresql.connection import Connection, close, connect
 from withings_auth.store.postgresql.failures import explained
@@ -67,6 +67,9 @@ class Pool:
         except LockLost:
             if self.tried_at is None:  # the first try follows at once: perhaps only this connection is lost
                 self.tried_at = float("-inf")
+            raise
+        except WithingsAuthError:  # it answers, although it refuses
+            self.tried_at = None
             raise
         else:
             self.tried_at = None
