@@ -111,7 +111,7 @@ def _sealed(store: SecretStore) -> SealedStore:
     if not isinstance(store, SealedStore):
         raise ConfigurationError(
             f"nothing in {store.description} is sealed, so it has no key",
-            hint=f"name a database: {PROGRAM} store key --store postgresql://HOST/DATABASE",
+            hint="name a database: --store postgresql://HOST/DATABASE",
         )
     return store
 
