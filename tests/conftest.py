@@ -61,6 +61,19 @@ if TYPE_CHECKING:
     from withings_auth.store.base import SecretStore
 
 
+LONG = (
+    "tests/simulation/",
+    "tests/sweep/",
+    "tests/test_demo.py",
+    "tests/tokens/test_clocks.py",
+    "tests/tokens/test_database_",
+    "tests/tokens/test_failing_saves.py",
+    "tests/tokens/test_switches.py",
+    "tests/tokens/test_together.py",
+    "tests/tokens/test_two_machines.py",
+)
+
+
 class Require(Protocol):
     """The type of `require`."""
 
@@ -82,6 +95,22 @@ fuzzing.load_profile()
 @given(st.none())
 def _run_once(_: None) -> None:
     """Does nothing."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Lets each worker begin with a share of the long tests, so that none is left with one of them in the end.
+
+    pytest-xdist gives each worker a run of neighbours first (`--dist=worksteal`).
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    long = [item for item in items if item.nodeid.startswith(LONG)]
+    others = [item for item in items if not item.nodeid.startswith(LONG)]
+    share = -(-len(others) // workers)
+    items[:] = [
+        item
+        for worker in range(workers)
+        for item in [*long[worker::workers], *others[worker * share : (worker + 1) * share]]
+    ]
 
 
 @pytest.hookimpl(wrapper=True)

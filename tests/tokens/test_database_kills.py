@@ -25,6 +25,8 @@ NAME = token_name("default")
 EXPIRED = LIFE + 1  # the clock of the server is a little off
 NOTED = ("before the request", ANSWER_ON_ITS_WAY, "after the answer", "before the save")
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 @pytest.fixture
 def name(postgresql: Server) -> str:
