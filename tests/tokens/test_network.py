@@ -23,10 +23,13 @@ def impatient(scene: Scene, *, times: int) -> Post:
         if len(scene.sent) >= times:
             return scene.post(url, form)
         scene.sent.append(Sent(at=scene.clock(), url=url, form=form))
-        scene.sandbox.fail_next("slow", seconds=HANGS_SECONDS)
-        # On a busy machine so short a time may not be enough for a connection, or for more than that.
-        while isinstance(outcome := post(url, form, time_limit_seconds=PATIENCE_SECONDS), NotSent):
-            pass
+        outcome: Outcome = NotSent(why="")
+        # On a busy machine so short a time may not be enough for a connection, or for more than that. Withings may have
+        # heard of it all the same.
+        while isinstance(outcome, NotSent):
+            scene.sandbox.clear_faults()
+            scene.sandbox.fail_next("slow", seconds=HANGS_SECONDS)
+            outcome = post(url, form, time_limit_seconds=PATIENCE_SECONDS)
         scene.sandbox.clear_faults()
         assert outcome == AnswerLost(why=f"no answer within {PATIENCE_SECONDS} seconds")
         return outcome
