@@ -22,7 +22,7 @@ from tests.simulation.server_mutations import SERVER_MUTATIONS
 pytestmark = pytest.mark.usefixtures("unmeasured", "silent")
 
 ROOT = Path(__file__).parents[2]
-SCHEDULES = 20_000  # each of `MUTATIONS` shows itself in one of a thousand, most of them in one of a hundred
+SCHEDULES = 10_000  # each of `MUTATIONS` shows itself in one of a thousand, most of them in one of a hundred
 AT_ONCE = 2_500
 ENOUGH_TO_SEE_ALL = 3_000
 ENOUGH_TO_LOSE_ALL = 1_000
