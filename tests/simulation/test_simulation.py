@@ -1,4 +1,4 @@
-"""Tens of thousands of schedules in which everything goes wrong, none of which breaks a promise of the renewal.
+"""Ten thousand schedules in which everything goes wrong, none of which breaks a promise of the renewal.
 
 `make simulate` tries a million.
 """
