@@ -21,7 +21,6 @@ The fixtures that all tests share, by what a test needs:
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
 import os
 import shutil
@@ -32,13 +31,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
-from coverage import Coverage
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.support import browser, fuzzing, isolation, keyring_daemon, logins
 from tests.support import postgresql as postgresql_server
 from tests.support.canaries import Canaries, Listener
+from tests.support.collection import (  # noqa: F401  pytest finds them by their names
+    pytest_collection,
+    pytest_collection_modifyitems,
+    pytest_sessionfinish,
+)
 from tests.support.forks import Forks
 from tests.support.ports import free_port
 from tests.support.programs import UNMEASURED, Cli
@@ -61,19 +62,6 @@ if TYPE_CHECKING:
     from withings_auth.store.base import SecretStore
 
 
-LONG = (
-    "tests/simulation/",
-    "tests/sweep/",
-    "tests/test_demo.py",
-    "tests/tokens/test_clocks.py",
-    "tests/tokens/test_database_",
-    "tests/tokens/test_failing_saves.py",
-    "tests/tokens/test_switches.py",
-    "tests/tokens/test_together.py",
-    "tests/tokens/test_two_machines.py",
-)
-
-
 class Require(Protocol):
     """The type of `require`."""
 
@@ -89,49 +77,6 @@ class MakeDesk(Protocol):
 
 
 fuzzing.load_profile()
-
-
-@settings(max_examples=1, database=None)
-@given(st.none())
-def _run_once(_: None) -> None:
-    """Does nothing."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Lets each worker begin with a share of the long tests, so that none is left with one of them in the end.
-
-    pytest-xdist gives each worker a run of neighbours first (`--dist=worksteal`).
-    """
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    long = [item for item in items if item.nodeid.startswith(LONG)]
-    others = [item for item in items if not item.nodeid.startswith(LONG)]
-    share = -(-len(others) // workers)
-    items[:] = [
-        item
-        for worker in range(workers)
-        for item in [*long[worker::workers], *others[worker * share : (worker + 1) * share]]
-    ]
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Iterator[None]:
-    """Spares the garbage collections of this time, and each one that follows, a look at thousands of tests."""
-    # Hypothesis warns if its source of random numbers is frozen before it has used it (Python 3.14). It looks at
-    # all objects then, of which there are fewest now.
-    _run_once()
-    gc.disable()
-    try:
-        return (yield)
-    finally:
-        gc.collect()
-        gc.freeze()
-        gc.enable()
-
-
-def pytest_sessionfinish() -> None:
-    """Saves what was measured: pytest-xdist kills a worker that takes more than ten seconds to end."""
-    if (measuring := Coverage.current()) is not None:
-        measuring.save()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -21,7 +21,7 @@ from withings_auth.cli.ui.terminal import (
 )
 from withings_auth.errors import ProviderUnavailable, WithingsAuthError
 from withings_auth.logs import Logger
-from withings_auth.store import DATABASES, has_password
+from withings_auth.store import has_password, is_database
 from withings_auth.validation import is_profile
 
 __all__ = ["COMMANDS", "HUNG_UP", "INTERRUPTED", "TERMINATED", "main"]
@@ -98,7 +98,7 @@ def _named_profile(options: argparse.Namespace) -> str:
 def _named_store(options: argparse.Namespace) -> str:
     """Returns the database that the user named by an argument, as a word for a shell; empty if there is none."""
     names = [getattr(options, name, None) or "" for name in ("store", "target", "source")]
-    databases = [name for name in names if name.startswith(DATABASES) and not has_password(name)]
+    databases = [name for name in names if is_database(name) and not has_password(name)]
     if not databases:
         return ""
     from withings_auth.cli.options import quoted_store

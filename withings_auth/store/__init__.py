@@ -36,7 +36,7 @@ def open_named_store(
 
         patience = keyring_store.PATIENCE_ON_A_TERMINAL_SECONDS if on_a_terminal else keyring_store.PATIENCE_SECONDS
         return keyring_store.KeyringStore(state, patience_seconds=patience, announce=announce)
-    if name.startswith(DATABASES):
+    if is_database(name):
         return _open_database(
             name, place, lambda: open_named_store(KEYRING, state, on_a_terminal=on_a_terminal, announce=announce)
         )
@@ -50,6 +50,11 @@ def open_named_store(
         hint="a store is “keyring”, or “file:” and an absolute directory, as in file:~/.withings-auth, or a database,"
         " as in postgresql://HOST/DATABASE",
     )
+
+
+def is_database(name: str) -> bool:
+    """Whether a store's name is that of one in PostgreSQL, be it valid or not."""
+    return name.startswith(DATABASES)
 
 
 def _open_database(name: str, place: str, open_keyring: Callable[[], SecretStore]) -> SecretStore:
@@ -82,7 +87,7 @@ def installation() -> str:
 
 def refuse_password(name: str, place: str) -> None:
     """Raises `ConfigurationError` if it is the name of a database with a password; `place` is where others can read."""
-    if name.startswith(DATABASES) and has_password(name):
+    if is_database(name) and has_password(name):
         raise ConfigurationError(
             f"{place} must not have a password",
             hint="take it out: it belongs in ~/.pgpass, in the file that PGPASSFILE names, or in a service file"
@@ -97,7 +102,7 @@ def has_password(name: str) -> bool:
 
 def shown_name(name: str) -> str:
     """Returns the store's name as it may be shown: without a password, even if it is misspelt."""
-    if name.startswith(DATABASES):
+    if is_database(name):
         from withings_auth.store.postgresql.address import without_password
 
         return without_password(name)
@@ -108,7 +113,7 @@ def shown_name(name: str) -> str:
 
 def hosts_of(name: str) -> list[str]:
     """Returns the hosts in the name of a database, to keep them out of a report; none of any other store."""
-    if not name.startswith(DATABASES):
+    if not is_database(name):
         return []
     from withings_auth.store.postgresql.address import parse_address
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from withings_auth.errors import ConfigurationError
-from withings_auth.store.postgresql.address import Address, is_address, parse_address, without_password
+from withings_auth.store import is_database
+from withings_auth.store.postgresql.address import Address, parse_address, without_password
 
 PLAIN = "postgresql://db.example.org/withings"
 
@@ -137,9 +138,9 @@ def test_a_name_without_its_password(name: str, shown: str) -> None:
 
 
 def test_which_names_are_those_of_a_database() -> None:
-    assert is_address(PLAIN)
-    assert is_address("postgres://")
-    assert not any(map(is_address, ("keyring", "file:/srv/postgresql://", "postgresql:", "mysql://db.example.org/x")))
+    assert is_database(PLAIN)
+    assert is_database("postgres://")
+    assert not any(map(is_database, ("keyring", "file:/srv/postgresql://", "postgresql:", "mysql://db.example.org/x")))
 
 
 def test_an_address_is_a_value() -> None:

@@ -15,7 +15,7 @@ from withings_auth.cli.ui.terminal import PROGRAM, answer, report, tell
 from withings_auth.config.settings import Settings
 from withings_auth.errors import ConfigurationError
 from withings_auth.profiles.moving import Move
-from withings_auth.store import expanded_name, refuse_password
+from withings_auth.store import expanded_name, is_database, refuse_password
 from withings_auth.store.base import SecretStore, together
 from withings_auth.validation import printable
 
@@ -150,16 +150,15 @@ def _show_step_after_copy(settings: Settings, name: str, *, has_moved: bool) -> 
 
 def _init(options: argparse.Namespace) -> int:
     """Prepares the database, and a key that seals. Raises `ConfigurationError`, `StoreError` and `LockBusy`."""
-    from withings_auth.store.postgresql.address import USUAL_SCHEMA, is_address, parse_address
+    from withings_auth.store.postgresql.address import USUAL_SCHEMA, parse_address
 
     settings = load_settings(options, {"store": options.store})
-    is_database = is_address(settings.store)
-    if not (is_database or options.print):
+    address = parse_address(settings.store, place=settings.store_place) if is_database(settings.store) else None
+    if address is None and not options.print:
         raise ConfigurationError(
             f"the store is “{printable(settings.shown_store)}”, which needs no preparation",
             hint=f"name a database: {PROGRAM} store init --store postgresql://HOST/DATABASE",
         )
-    address = parse_address(settings.store, place=settings.store_place) if is_database else None
     if options.print or address is None:
         from withings_auth.store.postgresql.tables import schema_sql  # which needs no psycopg
 

@@ -27,11 +27,6 @@ class Address:
     sealed: bool = True
 
 
-def is_address(name: str) -> bool:
-    """Whether a store's name is that of one in PostgreSQL, be it valid or not."""
-    return name.startswith(DATABASES)
-
-
 def parse_address(name: str, *, place: str = "store") -> Address:
     """Returns what the store's name says. Raises `ConfigurationError`, which calls its origin `place`.
 
