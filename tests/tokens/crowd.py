@@ -97,7 +97,11 @@ def fork_many(number: int, rejected: str | None) -> None:
 def main() -> None:
     """Runs the program."""
     if sys.argv[1:]:
-        import withings_auth.provider.http  # noqa: F401  warm: the forks have imported everything
+        import withings_auth.provider.http  # warm: the forks have imported everything
+        import withings_auth.tokens.renewal
+
+        if os.environ.get("WITHINGS_AUTH_STORE", "").startswith("postgresql:"):
+            import withings_auth.store.postgresql.database_store  # noqa: F401
 
         print("ready", flush=True)
         for line in sys.stdin:

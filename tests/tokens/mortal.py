@@ -1,7 +1,7 @@
 """The other side of `processes`: forks a process for each order, which asks for a token and may die on the way.
 
-It has imported everything before the first order, so that a process that is killed, and a fresh one that asks after
-it, cost some milliseconds. It is single-threaded when it forks. Tokens stay inside: it reports digests.
+It has imported everything before it forks, so that a process that is killed, and a fresh one that asks after it, cost
+some milliseconds. It is single-threaded when it forks. Tokens stay inside: it reports digests.
 """
 
 from __future__ import annotations
@@ -66,10 +66,13 @@ def serve() -> None:
     """Forks a process for each order on standard input, and reports its end."""
     post("http://127.0.0.1:1/", {})  # imports what the first request imports
     for line in sys.stdin:
+        order = Order(**json.loads(line))
+        if order.store.startswith("postgresql:"):
+            import withings_auth.store.postgresql.database_store  # noqa: F401  not for those who need no database
         child = os.fork()
         if child == 0:
             _tell(pid=os.getpid())
-            _tell(**_ask(Order(**json.loads(line))))
+            _tell(**_ask(order))
             os._exit(0)
         _tell(returncode=os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 

@@ -30,8 +30,8 @@ from withings_auth.store.records import token_name
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
 NAME = token_name("default")
-CONNECTIONS = 10
-PROGRAMS = 8  # each of which could use three
+CONNECTIONS = 6
+PROGRAMS = 3  # each of which could use three
 CALLERS = 16
 LOOKS = {"tcp_keepalives_idle": "4", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
 # From the block for tests of networks (RFC 2544); other runs on this machine take others.
@@ -114,7 +114,7 @@ def test_machines_whose_clocks_are_hours_apart(
     """Each would take the other's token for expired, or for issued in the future: the server's clock counts."""
     log_in(store, real, age=age)
     wrong = cli.using(sys.executable, "-c", LATER_ON)
-    for ahead in (HOUR, -HOUR, HOUR, 0, -HOUR):
+    for ahead in (HOUR, -HOUR, 0):
         asked = wrong(str(ahead), "token", env={"WITHINGS_AUTH_STORE": name}, allow=real.secrets)
         assert (asked.returncode, asked.stderr) == (0, "")
         assert asked.stdout.strip() in real.live_access_tokens
