@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.support.postgresql import Server
+    from tests.support.programs import Cli
     from withings_auth.store.base import SecretStore
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
@@ -98,7 +97,7 @@ def store(postgresql: Server, withings: Withings, monkeypatch: pytest.MonkeyPatc
     return store
 
 
-def by_threads(store: SecretStore) -> list[str]:
+def by_threads(store: SecretStore, _: Cli) -> list[str]:
     """What eight threads of this process get, which share the store."""
 
     def work(profiles: list[str]) -> list[str]:
@@ -108,20 +107,18 @@ def by_threads(store: SecretStore) -> list[str]:
         return [token for tokens in workers.map(work, SHARES) for token in tokens]
 
 
-def by_processes(_: SecretStore) -> list[str]:
+def by_processes(_: SecretStore, cli: Cli) -> list[str]:
     """What eight programs get."""
-    programs = [
-        subprocess.Popen([sys.executable, "-c", PROGRAM, *share], stdout=subprocess.PIPE, text=True) for share in SHARES
-    ]
-    return [token for program in programs for token in program.communicate(timeout=300)[0].split()]
+    programs = [cli.by(PROGRAM).start(*share) for share in SHARES]
+    return [token for program in programs for token in program.wait(seconds=300).stdout.split()]
 
 
 @pytest.mark.parametrize("work", [by_threads, by_processes])
 def test_eight_workers_renew_a_hundred_without_waiting_for_each_other(
-    store: SecretStore, withings: Withings, work: Callable[[SecretStore], list[str]]
+    store: SecretStore, withings: Withings, cli: Cli, work: Callable[[SecretStore, Cli], list[str]]
 ) -> None:
     """Eight renewals at a time are under way from the first to the last dozen, and none is sent twice."""
-    tokens = work(store)
+    tokens = work(store, cli)
     assert not withings.everybody.broken
     assert sorted(tokens) == [f"renewed-{profile}" for profile in PROFILES]
     assert sorted(withings.sent) == [f"refresh-{profile}" for profile in PROFILES]
