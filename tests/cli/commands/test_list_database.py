@@ -66,6 +66,7 @@ def queries(desk: Desk, postgresql: Server, name: str, *command: str) -> list[st
     return [statement for statement in heard if '"record"' in statement]
 
 
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize(
     ("command", "number"),
     [
@@ -82,7 +83,7 @@ def test_one_query_for_a_list_and_one_row_for_a_token(
     assert len(asked) == number, asked
 
 
-@pytest.mark.usefixtures("name")
+@pytest.mark.usefixtures("name", "unmeasured")
 def test_status_of_all_is_what_list_prints(desk: Desk) -> None:
     listed = desk.run("list", "--json")
     found = json.loads(listed.stdout)["profiles"]
@@ -95,6 +96,7 @@ def test_status_of_all_is_what_list_prints(desk: Desk) -> None:
     assert desk.run("status", "--profile", "nobody").returncode == 3
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_what_is_under_way_refused_unknown_or_damaged_shows(desk: Desk, postgresql: Server, name: str) -> None:
     """As with one query for each; nobody is waited for."""
     store = opened(name)

@@ -14,6 +14,8 @@ from withings_auth.testing import SecretStorePromises
 if TYPE_CHECKING:
     from tests.support.postgresql import Server
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 OPEN = "from pathlib import Path; from withings_auth.store import open_named_store; store = open_named_store"
 FORGET = """
 CREATE FUNCTION {schema}.forget() RETURNS trigger LANGUAGE plpgsql AS

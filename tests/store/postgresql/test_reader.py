@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from tests.support.logins import Desk
     from tests.support.postgresql import Server
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 MINE, OTHER = "anna", "ben"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -41,10 +42,14 @@ def open_sealed(name: str) -> SealedStore:
     return store
 
 
+@pytest.mark.usefixtures("unmeasured")
 class TestSealedPostgres(SecretStorePromises):
-    """Statement 28: one holder at a time among threads, processes and machines, forked and killed ones too."""
+    """What the threads of a program see. Processes and machines meet in the database, which has no other locks."""
 
-    without: ClassVar = {"forgetful": "the database under it has tests of its own"}
+    without: ClassVar = {
+        "opening": "the locks are those of the database under it, and so are the notes",
+        "forgetful": "the database under it has tests of its own",
+    }
 
     @pytest.fixture
     def name(self, postgresql: Server, key_file: KeyFile) -> str:
@@ -58,11 +63,8 @@ class TestSealedPostgres(SecretStorePromises):
         return open_sealed(name)
 
     @pytest.fixture
-    def opening(self, name: str) -> str:
-        return (
-            "from withings_auth.config.places import state_directory; from withings_auth.store import open_named_store;"
-            f" store = open_named_store({name!r}, state_directory())"
-        )
+    def another(self, name: str) -> Callable[[], SecretStore]:
+        return lambda: open_sealed(name)
 
     @pytest.fixture
     def unavailable(self, postgresql: Server, key_file: KeyFile) -> SecretStore:
