@@ -1,8 +1,8 @@
 """Every possible answer to what no source settles about Withings: a promise must hold under each of them.
 
 The switches that are left out bear on consents alone (`denial`, `redirect_uri_prefix_matches`, …), or on services
-that a renewal does not use (`revoke_open_to_free_apps`). `second_consent` acts only
-if somebody logs in again: promises about that are tried with `and_consents`.
+that a renewal does not use (`revoke_open_to_free_apps`, `same_arguments_refused`). `second_consent` acts only if
+somebody logs in again: promises about that are tried with `and_consents`.
 """
 
 from __future__ import annotations
@@ -21,20 +21,22 @@ ANSWERS: dict[str, tuple[object, ...]] = {
     "repeated_refresh_restarts_grace": (False, True),
     "repeated_refresh_returns_same_pair": (False, True),
     "earlier_answer_dies_on_repeat": (False, True),
-    "same_arguments_refused": ("everywhere", "token_service"),
     "wait_seconds_told": (False, True),
     "failures_carry_body": (False, True),
 }
 CONSENTS: dict[str, tuple[object, ...]] = {
     "second_consent": ("kills_at_consent", "kills_at_exchange", "kills_nothing"),
 }
-# What can be left out if no refresh is repeated, and if nothing is refused.
+# What can be left out if no refresh is repeated, and if no refresh is refused.
 OF_REPETITIONS = (
     "repeated_refresh_restarts_grace",
     "repeated_refresh_returns_same_pair",
     "earlier_answer_dies_on_repeat",
 )
 OF_REFUSALS = ("wait_seconds_told", "failures_carry_body")
+
+DEAD_ACCESS_TOKEN = 401
+SAME_ARGUMENTS = 601
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +53,18 @@ class Combinations:
         return replace(self, answers={**self.answers, **CONSENTS})
 
     def without(self, *names: str) -> Combinations:
-        """Fewer combinations, for a promise that these switches cannot affect; they keep their defaults."""
+        """Fewer combinations, for a promise that these switches cannot affect; they keep their defaults.
+
+        Each scene checks that nothing has happened on which such a switch has a say.
+        """
         return replace(self, answers={name: answers for name, answers in self.answers.items() if name not in names})
 
     def __iter__(self) -> Iterator[AbstractContextManager[Scene]]:
         for values in itertools.product(*self.answers.values()):
-            yield self._under(dict(zip(self.answers, values, strict=True)))
+            turned = dict(zip(self.answers, values, strict=True))
+            if turned.get("repeated_refresh_returns_same_pair") and not turned["earlier_answer_dies_on_repeat"]:
+                continue  # as if it did: there is no other pair whose coming it could die of
+            yield self._under(turned)
 
     @contextmanager
     def _under(self, turned: dict[str, object]) -> Iterator[Scene]:
@@ -65,8 +73,15 @@ class Combinations:
         self.sandbox.switch(**{**asdict(Switches()), **turned})
         self.clock.at += 60  # so that no request of the previous combination counts any more
         self.clock.waits.clear()
+        before = len(self.sandbox.events)
+        scene = Scene(self.open_store(), self.sandbox, self.clock)
         try:
-            yield Scene(self.open_store(), self.sandbox, self.clock)
+            yield scene
+            refused = {event.status for event in self.sandbox.events[before:] if event.what == "refusal"}
+            assert "failures_carry_body" in turned or refused <= {DEAD_ACCESS_TOKEN}  # which no renewal reads
+            assert "wait_seconds_told" in turned or SAME_ARGUMENTS not in refused
+            sent = [request.form["refresh_token"] for request in scene.sent]
+            assert "repeated_refresh_returns_same_pair" in turned or len(sent) == len(set(sent))
         except BaseException as error:
             error.add_note(f"under {turned}")
             raise
