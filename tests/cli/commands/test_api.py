@@ -252,7 +252,7 @@ class TestRefusals:
         """Without waiting for the answer, and quietly."""
         desk.put_login()
         desk.sandbox.fail_next("slow", where="measure", seconds=120.0)
-        program = desk.cli.start("api", *WEIGHTS, env={**desk.env, "PYTHONDEVMODE": "1"})
+        program = desk.cli.start("api", *WEIGHTS, env={**desk.env, "PYTHONWARNINGS": "default"})
         desk.wait_for(lambda: desk.sandbox.counters.faults == 1)
         program.signal(signal.Signals[number])
         finished = program.wait(seconds=60)
