@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import socket
 from collections.abc import Iterator
@@ -30,7 +31,10 @@ def test_paste_alone_never_listens(afar: Desk) -> None:
     query = login.consent()
     afar.canaries.plant("the pasted code", parse_qs(query)["code"][0])
     listening = Path(f"/proc/{login.program.pid}/net/tcp").read_text().splitlines()
-    own = {str(link.readlink()) for link in Path(f"/proc/{login.program.pid}/fd").iterdir()}
+    own: set[str] = set()
+    for link in Path(f"/proc/{login.program.pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            own.add(str(link.readlink()))
     states = {f"socket:[{line.split()[9]}]": line.split()[3] for line in itertools.islice(listening, 1, None)}
     assert "0A" not in {states.get(link) for link in own}
     login.program.type(f"{HTTPS}?{query}\n")
