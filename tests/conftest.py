@@ -13,6 +13,7 @@ The fixtures that all tests share, by what a test needs:
 - `logged_in`: a desk whose user is logged in, in this process too.
 - `secret_service`, `bus_without_secret_service`: a real keyring, or none; see `support/keyring_daemon.py`.
 - `postgresql`: a real database server, shared by the tests of a process; see `support/postgresql.py`.
+- `cluster`: what another such server begins with.
 - `chromium`: a real browser; see `support/browser.py`.
 - `withings_sandbox`, `withings_store`, `withings_token_source`, `withings_async_token_source`: the published fixtures.
 - `require`: skips if a real part is missing, and fails if it must not be.
@@ -213,10 +214,19 @@ def bus_without_secret_service(require: Require) -> Iterator[Bus]:
 
 
 @pytest.fixture(scope="session")
-def postgresql(_isolation: Path, require: Require) -> Iterator[postgresql_server.Server]:
-    """A real database server for all tests of this process: `postgresql.new_store()` is the name of a store there."""
+def cluster(_isolation: Path, tmp_path_factory: pytest.TempPathFactory, require: Require) -> Path:
+    """What a database server begins with: the same for all processes of a test run, each server has a copy."""
     require("postgres", postgresql_server.find_program("postgres"), "the tests with a real database need it")
-    with postgresql_server.Server() as server:
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent
+    return postgresql_server.make_cluster(place / "cluster")
+
+
+@pytest.fixture(scope="session")
+def postgresql(cluster: Path) -> Iterator[postgresql_server.Server]:
+    """A real database server for all tests of this process: `postgresql.new_store()` is the name of a store there."""
+    with postgresql_server.Server(cluster) as server:
         yield server
 
 

@@ -67,7 +67,7 @@ class Desk:
     def _database(self) -> postgresql.Server:
         """A real server, and the file for the keys that seal what is saved there."""
         os.environ[KEY_FILE_VARIABLE] = str(self.home / "keys")
-        return self.running.enter_context(postgresql.Server())
+        return self.running.enter_context(postgresql.Server(postgresql.make_cluster(self.home / "cluster")))
 
     def shelf(self, kind: str, name: str) -> Shelf:
         """Returns an empty store of this kind, which no other name has."""

@@ -27,15 +27,15 @@ TEXT = section("More than one machine")
 _, ADMINISTRATOR, EVERYBODY = (block.splitlines() for block in blocks("sh", TEXT))
 PASSWORD = "of the database, 1:2"  # as one that a person makes up
 HOST = "db.example.org"
-_CERTIFICATE = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test")
+_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+_CERTIFICATE = ("openssl", "req", "-x509", *_KEY, "-days", "2", "-subj", "/CN=test")
 
 
 @pytest.fixture
-def server(home: Path, require: Require) -> Iterator[postgresql.Server]:
+def server(home: Path, cluster: Path, require: Require) -> Iterator[postgresql.Server]:
     """A server with TLS, as Debian sets it up, but with the name that the README gives it."""
-    require("postgres", postgresql.find_program("postgres"), "the recipe for many machines is run with it")
     require("openssl", shutil.which("openssl"), "the recipe for many machines wants a server with TLS")
-    with postgresql.Server() as server:
+    with postgresql.Server(cluster) as server:
         files = {name: server.directory / name for name in ("server.crt", "server.key")}
         options = ("-addext", f"subjectAltName=DNS:{HOST}", "-out", files["server.crt"], "-keyout", files["server.key"])
         subprocess.run([*_CERTIFICATE, *options], check=True, capture_output=True)

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Require
 from tests.support.machines import namespaces
-from tests.support.postgresql import Server, find_program
+from tests.support.postgresql import Server
 from tests.support.programs import Cli
 from tests.support.waiting import wait_until
 from tests.tokens import crowd
@@ -49,10 +48,9 @@ with open_named_store(sys.argv[1], Path()).lock(sys.argv[2], 20):
 
 
 @pytest.fixture(scope="module")
-def small(_isolation: Path, require: Require) -> Iterator[Server]:
+def small(cluster: Path) -> Iterator[Server]:
     """A server with few connections, which other machines can reach."""
-    require("postgres", find_program("postgres"), "the tests with a real database need it")
-    with Server({"fsync": "off", "max_connections": str(CONNECTIONS), "listen_addresses": "*"}) as server:
+    with Server(cluster, {"max_connections": str(CONNECTIONS), "listen_addresses": "*"}) as server:
         with Path(server.data, "pg_hba.conf").open("a") as rules:
             rules.write(f"host all all {THERE}/32 trust\n")
         server.execute("SELECT pg_reload_conf()")
