@@ -35,7 +35,7 @@ class Processes:
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            env={**inherited, "LD_PRELOAD": str(library)},
+            env={**inherited, "LD_PRELOAD": str(library), "LANGUAGE": "C"},  # argparse looks for no translations
         )
 
     def __enter__(self) -> Self:

@@ -19,15 +19,25 @@ WRITES = {"create", "mkdir", "write", "fsync", "rename"}
 CHANGES = WRITES | {"fchmod", "utimensat", "unlink", "flock", "unlock", "close"}
 RESUMED = {"open", "create", "read", "write", "fsync", "flock", "unlock"}
 """What a signal can interrupt, and Python then calls again (PEP 475)."""
+LOOKS = {"lstat", "stat", "fstat", "lseek", "read", "readdir"}
+TIME = re.compile(r"\b\d{10}(\.\d+)?\b")
+PROCESS = re.compile(r"\bprocess \d+\b")
 FORGET = Order(what="command", arguments=("logout", "--all"))
 
 
 def faults(calls: list[Call]) -> Iterator[Fault]:
-    """Yields each way in which each call can fail."""
+    """Yields each way in which each call can fail.
+
+    Code that looks at a file again, as it did before, also opens something again, and there it fails once more.
+    """
     seen: set[str] = set()
+    looked: set[tuple[Call | None, ...]] = set()
     for at, (earlier, call, later) in enumerate(zip([None, *calls], calls, [*calls[1:], None], strict=False), 1):
         if call.name == "readdir" and earlier == call == later:
             continue  # in the midst of a listing: all that was done before is what was done before its first entry
+        if call.name in LOOKS and (earlier, call, later) in looked:
+            continue
+        looked.add((earlier, call, later))
         yield Fault(at=at, how=How.FAILS, error=errno.EIO)
         if call.name not in seen:
             yield Fault(at=at, how=How.FAILS, error=errno.EIO, lasts=True)
@@ -120,7 +130,7 @@ class Sweep:
     def _left_behind(self, earlier: set[str]) -> object:
         """What decides how it goes on: the files, and the tokens that live besides the earlier ones.
 
-        It is the same for the same files with other tokens and times.
+        It is the same for the same files with other tokens, times and processes.
         """
         live = [token for token in self._live_tokens() if token not in earlier]
         files = []
@@ -128,7 +138,8 @@ class Sweep:
             content = path.read_text() if path.is_file() else ""
             for number, token in enumerate(live):
                 content = content.replace(token, f"live token {number}")
-            content = re.sub(r"\b\d{10}\b", lambda found: str(int(found[0]) > time.time()), _without_digits(content))
+            content = PROCESS.sub("a process that has ended", _without_digits(content))
+            content = TIME.sub(lambda found: str(float(found[0]) > time.time()), content)
             files.append((_without_digits(str(path)), path.stat().st_mode, content))
         return len(live), tuple(sorted(files))
 

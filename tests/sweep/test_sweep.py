@@ -11,7 +11,7 @@ from tests.conftest import Require
 from tests.support.ports import free_port
 from tests.sweep import preload
 from tests.sweep.breaks import BREAKS, Break
-from tests.sweep.operations import OPERATIONS, Import, Login, Operation
+from tests.sweep.operations import OPERATIONS, Login, Operation
 from tests.sweep.processes import Processes
 from tests.sweep.sweep import Sweep
 from withings_auth.sandbox import Sandbox, Switches
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("unmeasured")
 
 Start = Callable[..., Sweep]
 
-PARTS = {Login: 4, Import: 2}  # the longest ones, so that all processors have work
+PARTS: dict[type[Operation], int] = {Login: 2}  # the longest one, so that all processors have work
 
 
 @pytest.fixture(scope="module")
