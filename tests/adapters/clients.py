@@ -41,7 +41,7 @@ class Client(Protocol):
     def send(self, method: str, url: str, **details: Any) -> Got:
         """Sends one request and reads the answer; `details` are those of `Call`.
 
-        With `stream` the answer is read in pieces of seven bytes; `opened` is called when it is in hand, unread.
+        With `stream` the answer is read in pieces of 101 bytes; `opened` is called when it is in hand, unread.
         """
 
     def send_together(self, count: int, method: str, url: str, **details: Any) -> list[Got]:
@@ -132,7 +132,7 @@ class Requests(Blocking):
             verify=self.verify,  # here, since a CA bundle that the environment names goes before the session's own
         ) as response:
             call.opened()
-            read = b"".join(response.iter_content(7)) if call.stream else response.content
+            read = b"".join(response.iter_content(101)) if call.stream else response.content
             return Got(http_status=response.status_code, body=read, response=response)
 
     def close(self) -> None:
@@ -155,7 +155,7 @@ class Httpx(Blocking):
             call.method, call.url, data=call.form, content=call.content, headers=call.headers
         ) as response:
             call.opened()
-            read = b"".join(response.iter_bytes(7)) if call.stream else response.read()
+            read = b"".join(response.iter_bytes(101)) if call.stream else response.read()
             return Got(http_status=response.status_code, body=read, response=response)
 
     def close(self) -> None:
@@ -179,7 +179,7 @@ class AsyncHttpx(Awaited):
             call.method, call.url, data=call.form, content=call.content, headers=call.headers
         ) as response:
             call.opened()
-            pieces = response.aiter_bytes(7)
+            pieces = response.aiter_bytes(101)
             read = b"".join([piece async for piece in pieces]) if call.stream else await response.aread()
             return Got(http_status=response.status_code, body=read, response=response)
 
@@ -211,7 +211,7 @@ class Aiohttp(Awaited):
         body = call.content if call.form is None else call.form
         async with self.session.request(call.method, call.url, data=body, headers=call.headers) as response:
             call.opened()
-            pieces = response.content.iter_chunked(7)
+            pieces = response.content.iter_chunked(101)
             read = b"".join([piece async for piece in pieces]) if call.stream else await response.read()
             return Got(http_status=response.status, body=read, response=response)
 

@@ -22,7 +22,7 @@ from withings_auth.borrow.placeholders import ACCESS_TOKEN
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
 MEGABYTE = 1_000_000
-LARGE = int(os.environ.get("LARGE", "250")) * MEGABYTE  # by hand: LARGE=4000
+LARGE = int(os.environ.get("LARGE", "100")) * MEGABYTE  # by hand: LARGE=4000
 MAY_GROW = 30 * MEGABYTE
 MANY = 2000
 FORM = "Content-Type: application/x-www-form-urlencoded"

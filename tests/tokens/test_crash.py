@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -212,9 +211,7 @@ def test_the_command_is_killed_and_run_again(cli: Cli, directory: Path, later: i
         assert victim.wait().returncode == -signal.SIGKILL
         assert scene.stored == old
         sandbox.advance(later)
-        again = cli.using(sys.executable, "-c", LATER_ON)(
-            str(later), "token", env=store, allow=sandbox.live_access_tokens
-        )
+        again = cli.by(LATER_ON)(str(later), "token", env=store, allow=sandbox.live_access_tokens)
         assert again.returncode == returncode
         if returncode == 0:
             assert again.stdout == f"{scene.stored.access_token}\n"
@@ -226,7 +223,6 @@ def test_the_command_is_killed_and_run_again(cli: Cli, directory: Path, later: i
 
 
 class TestKeyrings:
-    @pytest.mark.parametrize("later", LATER)
     @pytest.mark.parametrize("step", ["after the answer", "before the save", "after the save"])
     def test_killed_with_a_real_secret_service(
         self,
@@ -236,22 +232,22 @@ class TestKeyrings:
         clock: Clock,
         processes: Processes,
         step: str,
-        later: int,
     ) -> None:
         """The record is in the keyring, lock and notes are in the state directory, and the same holds."""
         secret_service.enter(monkeypatch)
         store = f"keyring:{state_directory()}"
         scene = Scene(KeyringStore(state_directory()), sandbox, clock)
-        old = scene.log_in()
-        assert processes(store, clock, die_at=step, environ=secret_service.environ).returncode == -signal.SIGKILL
-        clock.at += later
-        told = processes(store, clock, environ=secret_service.environ)
-        if step != "after the save" and later == 9 * HOUR:
-            assert told.error == "LoginRequired"
-            assert scene.stored == old
-        else:
-            assert told.digest == digest(scene.stored)
-            assert scene.works(scene.stored)
+        for later in LATER:
+            old = scene.log_in()
+            assert processes(store, clock, die_at=step, environ=secret_service.environ).returncode == -signal.SIGKILL
+            clock.at += later
+            told = processes(store, clock, environ=secret_service.environ)
+            if step != "after the save" and later == 9 * HOUR:
+                assert told.error == "LoginRequired"
+                assert scene.stored == old
+            else:
+                assert told.digest == digest(scene.stored)
+                assert scene.works(scene.stored)
 
     @pytest.mark.parametrize("change", range(4))
     @pytest.mark.parametrize("later", LATER[:3])

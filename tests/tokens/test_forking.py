@@ -6,7 +6,6 @@ Python 3.12 and newer warn a program that forks beside threads, and a script sho
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +14,10 @@ if TYPE_CHECKING:
     from tests.support.keyring_daemon import SecretService
     from tests.support.logins import Desk
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork"),
+    pytest.mark.usefixtures("unmeasured"),
+]
 
 BLOCKING = "source = withings_auth.TokenSource()\ndef ask(**more): return source.access_token(), source.token(**more)"
 ASYNC = """
@@ -47,7 +49,7 @@ print(renewed != text, alone)
 
 
 def run(desk: Desk, source: str) -> tuple[int, str, str]:
-    finished = desk.cli.using(sys.executable, "-c")(FORKING.format(source=source), env=desk.env)
+    finished = desk.cli.by(FORKING.format(source=source))(env=desk.env)
     return finished.returncode, finished.stdout, finished.stderr
 
 

@@ -28,6 +28,8 @@ from withings_auth.store.base import SecretStore
 from withings_auth.store.records import app_name, stored_grant, token_name
 from withings_auth.tokens.source import TokenSource
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 NAME = token_name("default")
 PLACES = [
     ("file", "kills_at_consent"),
@@ -243,6 +245,7 @@ class TestLogoutAndRenewal:
             household.assert_logged_out()
 
 
+@pytest.mark.parametrize("household", [PLACES[0], PLACES[-1]], ids="-".join, indirect=True)
 class TestLoginAndLogout:
     def test_a_logout_during_a_slow_exchange(self, household: Household) -> None:
         """It removes the old login; the new one is saved after it, together with its app."""

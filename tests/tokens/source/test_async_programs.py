@@ -78,7 +78,10 @@ except Exception as error:
 
 
 FORKS_IN_THE_MIDDLE = """
-import os
+import os, warnings
+
+# Python 3.12 and newer warn of the threads of the task, and of the program's own one that reads stdin.
+warnings.simplefilter("ignore", DeprecationWarning)
 
 async def main():
     asking = asyncio.create_task(source.token())
@@ -130,6 +133,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.usefixtures("unmeasured")
 class TestProcess:
     @pytest.fixture
     def store(self, directory: Path) -> FileStore:
@@ -181,7 +185,7 @@ class TestProcess:
     def test_forked_children(self, cli: Cli, store: FileStore, directory: Path, sandbox: Sandbox, since: Since) -> None:
         """After a fork each has its own copy, with what was in memory; what the child does, the parent notices."""
         log_in(store, sandbox, age=LIFE)
-        ended = cli.using(sys.executable, "-c")(PROGRAM + FORKS, str(directory))
+        ended = cli.by(PROGRAM + FORKS)(str(directory))
         assert (ended.returncode, ended.stdout, ended.stderr) == (0, "0\n0\nLoginRequired\n", "")
         assert since.requests == since.refreshes == 1
 
@@ -191,9 +195,7 @@ class TestProcess:
         """Statement 28: the child does not wait for a task that only the parent has; it has what the parent renews."""
         log_in(store, sandbox, age=LIFE)
         sandbox.fail_next("slow", seconds=2)
-        # Python 3.12 and newer warn of the threads of the task, and of the program's own one that reads stdin.
-        python = cli.using(sys.executable, "-Wignore::DeprecationWarning", "-c")
-        program = python.start(PROGRAM + FORKS_IN_THE_MIDDLE, str(directory), stdin=True)
+        program = cli.by(PROGRAM + FORKS_IN_THE_MIDDLE).start(str(directory), stdin=True)
         program.stdout.line("asking")
         block_until(lambda: since.refreshes == 1)
         program.type("\n")
@@ -206,5 +208,5 @@ class TestProcess:
         def test_tasks_that_start_eagerly(self, cli: Cli, store: FileStore, directory: Path, sandbox: Sandbox) -> None:
             """A task's first step can run when it is created: tasks are shared all the same."""
             log_in(store, sandbox)
-            ended = cli.using(sys.executable, "-c")(PROGRAM + EAGER, str(directory))
+            ended = cli.by(PROGRAM + EAGER)(str(directory))
             assert (ended.returncode, ended.stdout, ended.stderr) == (0, "1\n", "")

@@ -71,11 +71,12 @@ class TestAnywhere:
         assert asyncio.run(cell()) == {load_grant(store, "default").token}
         assert sandbox.counters.refreshes == refreshes + 1
 
+    @pytest.mark.usefixtures("unmeasured")
     def test_a_forked_process_has_a_source_that_works(self, sandbox: Sandbox, directory: Path, cli: Cli) -> None:
         """After a fork each has its own copy: the child renews, and the parent notices."""
         grant = log_in(FileStore(directory), sandbox, age=LIFE)
         refreshes = sandbox.counters.refreshes
-        ran = cli.using(sys.executable, "-c")(
+        ran = cli.by(
             "import os, sys; from pathlib import Path; from withings_auth import TokenSource\n"
             "from withings_auth.store.file_store import FileStore\n"
             "source = TokenSource(store=FileStore(Path(sys.argv[1])))\n"
@@ -88,13 +89,12 @@ class TestAnywhere:
             "    os._exit(0)\n"
             "os.waitpid(child, 0)\n"
             "try: source.token()\n"
-            "except Exception as error: print(type(error).__name__, first != sys.argv[2])",
-            str(directory),
-            grant.access_token[:12],
-        )
+            "except Exception as error: print(type(error).__name__, first != sys.argv[2])"
+        )(str(directory), grant.access_token[:12])
         assert ran.stdout == "LoginRequired True\n", ran.stderr
         assert sandbox.counters.refreshes == refreshes + 1
 
+    @pytest.mark.usefixtures("unmeasured")
     def test_a_child_can_renew(self, sandbox: Sandbox, directory: Path, cli: Cli) -> None:
         log_in(FileStore(directory), sandbox)
         sandbox.expire_access_token()
@@ -114,6 +114,7 @@ class TestAnywhere:
         assert ran.stdout == "0 True\n", ran.stderr
         assert sandbox.counters.refreshes == refreshes + 1
 
+    @pytest.mark.usefixtures("unmeasured")
     @pytest.mark.parametrize("lock_held", [False, True])
     def test_a_daemon_thread_asks_while_the_program_ends(
         self, sandbox: Sandbox, directory: Path, cli: Cli, lock_held: bool
@@ -145,6 +146,7 @@ class TestAnywhere:
         assert saved.refresh_token == sandbox.live_refresh_tokens[-1]
         assert sandbox.counters.token_requests == before.token_requests + (not lock_held)
 
+    @pytest.mark.usefixtures("unmeasured")
     def test_a_function_of_atexit_gets_a_token(self, sandbox: Sandbox, directory: Path, cli: Cli) -> None:
         """The main thread counts as ended there, and waits all the same."""
         store = FileStore(directory)
