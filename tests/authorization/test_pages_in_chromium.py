@@ -126,16 +126,18 @@ def test_they_work_without_scripts(chromium: Chromium, site: Site) -> None:
     assert words[without] == words[with_scripts]
 
 
-@pytest.mark.parametrize("tag", ["style", "script"])
-def test_a_changed_style_or_script_is_not_obeyed(chromium: Chromium, site: Site, tag: str) -> None:
+def test_a_changed_style_or_script_is_not_obeyed(chromium: Chromium, site: Site) -> None:
     """Statement 17: the policy is in force; what somebody put into the page does nothing."""
     original = site.pages["ended"]
-    content = inline(tag, original)
-    site.pages["ended"] = replace(original, body=original.body.replace(content.encode(), f"{content} ".encode()))
     shown = chromium.page()
-    shown.goto(site.url("ended"))
-    assert shown.get_by_role("heading", level=1).is_visible()
-    assert any("Content Security Policy" in line for line in chromium.complaints())
+    for tag in ("style", "script"):
+        content = inline(tag, original)
+        site.pages["ended"] = replace(original, body=original.body.replace(content.encode(), f"{content} ".encode()))
+        chromium.console.clear()
+        shown.goto(site.url("ended"))
+        assert shown.get_by_role("heading", level=1).is_visible()
+        (complaint,) = chromium.complaints()
+        assert f"Content Security Policy directive '{tag}-src" in complaint
 
 
 def test_another_page_cannot_frame_it(chromium: Chromium, site: Site) -> None:
@@ -152,13 +154,15 @@ def test_another_page_cannot_frame_it(chromium: Chromium, site: Site) -> None:
     assert all(frame.get_by_role("heading").count() == 0 for frame in shown.frames)
 
 
-@pytest.mark.parametrize("width", [320, 360, 1280])
-def test_nothing_sticks_out_however_long_the_names(chromium: Chromium, site: Site, width: int) -> None:
+def test_nothing_sticks_out_however_long_the_names(chromium: Chromium, site: Site) -> None:
     site.pages["long"] = LONG
-    shown = chromium.page(viewport={"width": width, "height": 640})
+    shown = chromium.page()
     shown.goto(site.url("long"))
-    assert shown.evaluate("document.documentElement.scrollWidth") <= width
-    assert shown.evaluate("[...document.querySelectorAll('dd')].every(dd => dd.scrollWidth <= dd.clientWidth)")
+    for width in (320, 360, 1280):
+        shown.set_viewport_size({"width": width, "height": 640})
+        assert shown.evaluate("innerWidth") == width
+        assert shown.evaluate("document.documentElement.scrollWidth") <= width
+        assert shown.evaluate("[...document.querySelectorAll('dd')].every(dd => dd.scrollWidth <= dd.clientWidth)")
 
 
 def page_with_axe(chromium: Chromium) -> Page:

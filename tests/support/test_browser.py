@@ -46,16 +46,13 @@ def test_it_opens_a_page_and_hears_the_console(chromium: Chromium, site: str) ->
     assert answer.status == 200
     assert page.title() == "A page"
     assert chromium.console == []
+    page.goto(f"{site}/elsewhere")
+    assert len(chromium.console) == 1
+    assert chromium.complaints() == []  # a status other than 200 is none
     page.evaluate("console.error('oh')")
     with page.expect_event("pageerror"):
         page.evaluate("setTimeout(() => { throw Error('dear') })")
     assert chromium.complaints() == ["error: oh", "exception: dear"]
-
-
-def test_a_status_other_than_200_is_no_complaint(chromium: Chromium, site: str) -> None:
-    chromium.page().goto(f"{site}/elsewhere")
-    assert len(chromium.console) == 1
-    assert chromium.complaints() == []
 
 
 def test_asyncio_works_after_a_browser_was_used() -> None:
