@@ -37,8 +37,9 @@ def main() -> None:
     socket.send_fds(orders, [b"ready\n"], [listener.fileno() for listener in listeners])
     import withings_auth.provider.http
     import withings_auth.store.postgresql.database_store
-    import withings_auth.tokens.renewal  # noqa: F401  what a renewal needs, too
+    import withings_auth.tokens.renewal  # what a renewal needs, too
 
+    withings_auth.tokens.renewal.LATEST_ARRIVAL_SECONDS = 5  # none is on its way for longer: Withings is near
     programs: list[int] = []
     for order in orders.makefile():
         if order == "kill\n" and programs:

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("unmeasured")
 TOKEN_LIFE = 4
 PROGRAMS = 2  # on each machine
 EXPIRIES = 3
-LONGEST_WAIT_SECONDS = 150  # the guard after a lost answer takes 36, and the next one may be killed too
+LONGEST_WAIT_SECONDS = 150  # the guard after a lost answer takes 16, and the next one may be killed too
 
 
 @pytest.fixture
