@@ -63,11 +63,6 @@ def name(small: Server) -> str:
 
 
 @pytest.fixture
-def store(name: str) -> SecretStore:
-    return PostgresStore(parse_address(name))
-
-
-@pytest.fixture
 def real() -> Iterator[Sandbox]:
     """A Withings in real time, whose tokens live for less than the clocks differ."""
     with Sandbox(token_life=HOUR // 2) as sandbox:

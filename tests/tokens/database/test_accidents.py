@@ -75,16 +75,6 @@ class _Notes:
         self._inner.note(text)
 
 
-@pytest.fixture
-def name(postgresql: Server) -> str:
-    return postgresql.new_store()
-
-
-@pytest.fixture
-def store(name: str) -> SecretStore:
-    return PostgresStore(parse_address(name))
-
-
 def renew_with(scene: Scene, step: str, happen: Callable[[], object], **how: object) -> WithingsAuthError | None:
     """Renews, and lets something happen at this step; returns the error of a renewal that failed."""
     steps: list[str] = []

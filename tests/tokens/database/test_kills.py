@@ -15,9 +15,6 @@ from tests.tokens.scene import HOUR, LIFE, Clock, Scene, digest
 from tests.tokens.test_crash import ANSWER_ON_ITS_WAY
 from withings_auth.errors import LockBusy
 from withings_auth.sandbox import Sandbox
-from withings_auth.store.base import SecretStore
-from withings_auth.store.postgresql.address import parse_address
-from withings_auth.store.postgresql.database_store import PostgresStore
 from withings_auth.store.records import token_name
 from withings_auth.tokens.renewal import LATEST_ARRIVAL_SECONDS
 
@@ -26,16 +23,6 @@ EXPIRED = LIFE + 1  # the clock of the server is a little off
 NOTED = ("before the request", ANSWER_ON_ITS_WAY, "after the answer", "before the save")
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
-
-
-@pytest.fixture
-def name(postgresql: Server) -> str:
-    return postgresql.new_store()
-
-
-@pytest.fixture
-def store(name: str) -> SecretStore:
-    return PostgresStore(parse_address(name))
 
 
 @pytest.fixture
