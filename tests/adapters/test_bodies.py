@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import threading
 from collections.abc import Iterator
@@ -15,12 +16,19 @@ import pytest
 import requests
 
 from tests.adapters.clients import CLIENTS, Aiohttp, Client, Httpx, Requests
-from tests.support.places import Place, Reply, Seen, envelope
+from tests.support.places import Place, Reply, Seen, always, envelope
 from tests.support.services import Api, Login
 from withings_auth.errors import ProviderUnavailable
 from withings_auth.store.base import SecretStore
 
 OCTETS = "application/octet-stream"
+REPLIES = {
+    "small": envelope(0, text="ä" * 40),
+    "large": envelope(0, text="x" * 300_000),
+    "just small": envelope(0, text="y" * 65_400),
+    "no json": Reply(media_type="text/csv", body=b"1;2\n" * 50_000),
+    "empty": Reply(),
+}
 
 
 def as_sent(seen: Seen) -> tuple[object, ...]:
@@ -108,27 +116,15 @@ class TestRequests:
 class TestAnswers:
     """What is received."""
 
-    @pytest.mark.parametrize("stream", [False, True])
-    @pytest.mark.parametrize(
-        "reply",
-        [
-            envelope(0, text="ä" * 40),
-            envelope(0, text="x" * 300_000),
-            envelope(0, text="y" * 65_400),
-            Reply(media_type="text/csv", body=b"1;2\n" * 50_000),
-            Reply(),
-        ],
-        ids=["small", "large", "just small", "no json", "empty"],
-    )
     @pytest.mark.parametrize("refused", [False, True])
-    def test_an_answer_is_read_as_ever(
-        self, client: Client, login: Login, api: Api, reply: Reply, stream: bool, refused: bool
-    ) -> None:
+    def test_an_answer_is_read_as_ever(self, client: Client, login: Login, api: Api, refused: bool) -> None:
         """Whole or in pieces, inspected or not, at the first try or the second."""
-        grant = login.at(api.url)
-        api.good = None if refused else grant.access_token
-        api.accept = lambda _: reply
-        assert client.send("GET", f"{api.url}/v2/user", stream=stream).body == reply.body
+        for (name, reply), stream in itertools.product(REPLIES.items(), (False, True)):
+            grant = login.at(api.url)
+            api.good = None if refused else grant.access_token
+            api.accept = always(reply)
+            assert client.send("GET", f"{api.url}/v2/user", stream=stream).body == reply.body, (name, stream)
+        assert api.refreshes == (2 * len(REPLIES) if refused else 0)
 
     @pytest.mark.parametrize("stream", [False, True])
     def test_a_refusal_is_read_as_ever(self, client: Client, login: Login, api: Api, stream: bool) -> None:

@@ -55,6 +55,11 @@ def sent_to(url: str, http_status: int = 307) -> Reply:
     return Reply(http_status=http_status, media_type="text/plain", headers={"Location": url})
 
 
+def always(reply: Reply) -> Callable[[Seen], Reply]:
+    """Answers each request alike."""
+    return lambda _: reply
+
+
 class _Server(ThreadingHTTPServer):
     request_queue_size = 64
 
