@@ -36,11 +36,13 @@ def _run_once(_: None) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Lets each worker begin with a share of the long tests, so that none is left with one of them in the end.
 
-    pytest-xdist gives each worker a run of neighbours first (`--dist=worksteal`).
+    pytest-xdist gives each worker a run of neighbours first (`--dist=worksteal`). The tests with a browser are
+    neighbours, so that one worker starts it.
     """
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     long = [item for item in items if item.nodeid.startswith(LONG)]
     others = [item for item in items if not item.nodeid.startswith(LONG)]
+    others.sort(key=lambda item: "_engine" not in getattr(item, "fixturenames", ()))
     share = -(-len(others) // workers)
     items[:] = [
         item

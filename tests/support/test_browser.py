@@ -55,6 +55,7 @@ def test_it_opens_a_page_and_hears_the_console(chromium: Chromium, site: str) ->
     assert chromium.complaints() == ["error: oh", "exception: dear"]
 
 
+@pytest.mark.usefixtures("_engine")
 def test_asyncio_works_after_a_browser_was_used() -> None:
     assert asyncio.run(asyncio.sleep(0, "done")) == "done"
 
