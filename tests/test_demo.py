@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from tests.support.keyring_daemon import SecretService
     from tests.support.programs import Cli, Finished
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 DEMO = Path(__file__).parent / "demo.py"
 
 

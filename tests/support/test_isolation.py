@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tests.conftest import Require
     from tests.support.programs import Cli
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 REPOSITORY = Path(__file__).parents[2]
 SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 FIND = "import keyring; print(keyring.get_password('a service', 'a user'))"

@@ -150,14 +150,14 @@ def test_what_is_declared_is_skipped_and_shows_the_reason(outsider: Outsider) ->
     """A store that cannot have another process, an error or a fork says so, and the report repeats it."""
     reasons = dict.fromkeys(("opening", "unavailable", "forgetful"), "it is a toy")
     toy = f"class TestToy(SecretStorePromises):\n    without = {reasons}\n{STORE_ONLY}"
-    found = outsider.run(toy)
+    no_fork = "class TestNoFork(TestShelf):\n    without = {'fork': 'its library cannot'}\n"
+    forks = "TestNoFork::test_a_child_does_not_keep_the_lock"
+    found = outsider.run(TEST_SHELF + toy + no_fork, "TestToy", forks)
+    assert "its library cannot" in found.pop(forks)[1]
     assert {ended for ended, _ in found.values()} == {"passed", "skipped"}
     skipped = [text for ended, text in found.values() if ended == "skipped"]
     assert len(skipped) == 11
     assert all("it is a toy" in text for text in skipped)
-    no_fork = f"{TEST_SHELF}    without = {{'fork': 'its library cannot'}}\n"
-    found = outsider.run(no_fork, "TestShelf::test_a_child_does_not_keep_the_lock")
-    assert "its library cannot" in next(iter(found.values()))[1]
 
 
 def test_a_failure_shows_both_sides(outsider: Outsider) -> None:
