@@ -65,7 +65,7 @@ test-oldest: ## run the tests of code that calls a library with the oldest suppo
 	@$(MAKE) --no-print-directory system dev VENV=$(OLDEST)
 	@$(OLDEST)/bin/python -c '$(oldest_versions)' | xargs $(OLDEST)/bin/python -m pip install -qq
 	@$(OLDEST)/bin/pytest --quiet --numprocesses=$(JOBS) --dist=worksteal $(TESTS_OF_LIBRARIES) \
-		--ignore=tests/store/postgresql/test_workers.py --deselect=tests/store/postgresql/test_sealed.py::TestSealedPostgres
+		--ignore=tests/store/postgresql/test_hundred.py --deselect=tests/store/postgresql/test_sealed.py::TestSealedPostgres
 
 simulate: $(DEV) ## simulate a million renewals in which everything goes wrong (SEEDS=0:1000000)
 	@$(BIN)/python -m tests.simulation.run --seeds $(or $(SEEDS),0:1000000)

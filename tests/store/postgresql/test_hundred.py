@@ -1,4 +1,4 @@
-"""Many profiles in a database, renewed by eight workers: none of them waits for another."""
+"""A hundred profiles in a database, renewed by eight workers: none of them waits for another."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
 WORKERS = 8
-PROFILES = [f"patient-{number:03}" for number in range(5 * WORKERS)]
+PROFILES = [f"patient-{number:03}" for number in range(100)]
 SHARES = [PROFILES[first::WORKERS] for first in range(WORKERS)]
 LIFE = 10_800
 PROGRAM = """
@@ -45,13 +45,18 @@ class Withings(Place):
     def __init__(self) -> None:
         super().__init__()
         self.everybody = threading.Barrier(WORKERS)
+        self.together = len(PROFILES) // WORKERS * WORKERS
         self.sent: list[str] = []
+        self._lock = threading.Lock()
         self.answer = self._answer
 
     def _answer(self, seen: Seen) -> Reply:
         (refresh_token,) = parse_qs(seen.body.decode())["refresh_token"]
-        self.sent.append(refresh_token)
-        self.everybody.wait(60)
+        with self._lock:
+            self.sent.append(refresh_token)
+            number = len(self.sent)
+        if number <= self.together:
+            self.everybody.wait(60)
         profile = refresh_token.removeprefix("refresh-")
         return envelope(
             0,
@@ -72,7 +77,7 @@ def withings() -> Iterator[Withings]:
 
 @pytest.fixture
 def store(postgresql: Server, withings: Withings, monkeypatch: pytest.MonkeyPatch) -> SecretStore:
-    """A store with logins whose access tokens have expired; new programs use it, too."""
+    """A store with a hundred logins whose access tokens have expired; new programs use it, too."""
     monkeypatch.setenv("WITHINGS_AUTH_STORE", postgresql.new_store())
     store = open_store()
     save_record(store, app_name("an-app"), App(client_id="an-app", client_secret="s3cret").to_record())
@@ -109,10 +114,10 @@ def by_processes(_: SecretStore, cli: Cli) -> list[str]:
 
 
 @pytest.mark.parametrize("work", [by_threads, by_processes])
-def test_eight_workers_renew_without_waiting_for_each_other(
+def test_eight_workers_renew_a_hundred_without_waiting_for_each_other(
     store: SecretStore, withings: Withings, cli: Cli, work: Callable[[SecretStore, Cli], list[str]]
 ) -> None:
-    """Eight renewals at a time are under way from the first to the last, and none is sent twice."""
+    """Eight renewals at a time are under way from the first to the last dozen, and none is sent twice."""
     tokens = work(store, cli)
     assert not withings.everybody.broken
     assert sorted(tokens) == [f"renewed-{profile}" for profile in PROFILES]
