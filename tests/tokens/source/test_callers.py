@@ -127,11 +127,12 @@ class TestAnywhere:
             sandbox.fail_next("slow", seconds=1)
         with store.lock(token_name("default"), 5) if lock_held else nullcontext():
             program = cli.using(sys.executable, "-c").start(
-                "import sys, threading; from pathlib import Path; from withings_auth import TokenSource\n"
+                "import sys, threading, time; from pathlib import Path; from withings_auth import TokenSource\n"
                 "from withings_auth.store.file_store import FileStore\n"
                 "source = TokenSource(store=FileStore(Path(sys.argv[1])))\n"
                 "threading.Thread(target=source.token, daemon=True).start()\n"
-                "while not any(thread.name == 'withings-auth renewal' for thread in threading.enumerate()): pass\n"
+                "while not any(thread.name == 'withings-auth renewal' for thread in threading.enumerate()):\n"
+                "    time.sleep(0.001)\n"
                 "sys.stdin.readline()",
                 str(directory),
                 stdin=True,
