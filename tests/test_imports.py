@@ -228,6 +228,7 @@ def test_a_valid_token_from_files_loads_nothing_heavy(
     monkeypatch.setenv("WITHINGS_AUTH_STORE", f"file:{home / 'store'}")
     loaded = loaded_by(cli, way, log_in(canaries))
     assert loaded & (HEAVY | {"ssl", "logging", "keyring", "filelock", "withings_auth.store.keyring_store"}) == set()
+    assert ("typing" in loaded) == (way == AS_LIBRARY)
 
 
 @either_way

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests.support.stores import save_record
 from withings_auth.errors import ConfigurationError, LockBusy, StoreError, StoreUnavailable
 from withings_auth.store.base import (
+    STAMP_AGE_SECONDS,
     Look,
     checked_store,
     clock_offset,
@@ -17,7 +19,11 @@ from withings_auth.store.base import (
     is_read_only,
     latest_note,
     load_all,
+    load_with_stamp,
+    lock_can_be_lost,
     look_at,
+    seems_writable,
+    store_time,
     together,
 )
 from withings_auth.store.memory_store import MemoryStore
@@ -41,6 +47,15 @@ class Generous(MemoryStore):
 
     def clock_offset(self) -> float:
         return -3600.5
+
+    def seems_writable(self) -> bool:
+        return True
+
+    def lock_can_be_lost(self) -> bool:
+        return True
+
+    def load_with_stamp(self, name: str) -> tuple[str | None, Hashable]:
+        return f"text of {name}", "a stamp of its own"
 
     def load_all(self, names: list[str]) -> dict[str, str | StoreError]:
         return {name: f"text of {name}, asked for at once" for name in names}
@@ -80,10 +95,12 @@ def test_what_a_store_offers_is_used() -> None:
     assert (latest_note(store, TOKEN), latest_note(store, "token/other")) == ("text", None)
     assert find_traces(store) == [TOKEN]
     assert clock_offset(store) == -3600.5
+    assert store_time(store) == pytest.approx(time.time() - 3600.5, abs=60)
+    assert load_with_stamp(store, TOKEN) == (f"text of {TOKEN}", "a stamp of its own")
     assert load_all(store, iter(["token/a"])) == {"token/a": "text of token/a, asked for at once"}
     assert look_at(store) == {"token/all": Look(text="text of token/all", note=None, is_held=True)}
     assert look_at(store, [TOKEN]) == {TOKEN: Look(text=f"text of {TOKEN}", note=None, is_held=True)}
-    assert is_read_only(store)
+    assert (seems_writable(store), lock_can_be_lost(store), is_read_only(store)) == (True, True, True)
 
 
 def test_what_it_does_not_offer_is_not_missed() -> None:
@@ -91,7 +108,14 @@ def test_what_it_does_not_offer_is_not_missed() -> None:
     with together(store):
         save_record(store, TOKEN, "text")
     assert (latest_note(store, TOKEN), find_traces(store), clock_offset(store)) == (None, [], 0.0)
-    assert (look_at(store), is_read_only(store)) == (None, False)
+    assert load_with_stamp(store, TOKEN) == ("text", store.stamp(TOKEN))
+    assert look_at(store) is None
+    assert (seems_writable(store), lock_can_be_lost(store), is_read_only(store)) == (False, False, False)
+
+
+def test_a_stamp_from_another_machine_is_a_second_old_at_most() -> None:
+    """For that long a program may not notice that another one has logged in."""
+    assert STAMP_AGE_SECONDS <= 1
 
 
 def test_without_a_query_for_all_each_text_is_loaded() -> None:

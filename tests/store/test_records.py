@@ -15,9 +15,11 @@ from withings_auth.errors import ConfigurationError, LockBusy, LoginRequired, St
 from withings_auth.store.base import SecretStore
 from withings_auth.store.memory_store import MemoryStore
 from withings_auth.store.records import (
+    all_profiles,
     app_name,
     clear_unused_app,
     load_grant,
+    load_grant_with_stamp,
     load_secret,
     only_app,
     profiles,
@@ -56,16 +58,24 @@ def test_a_record_is_read_under_its_name(filled: SecretStore) -> None:
     assert stored_grant(filled, "default") == load_grant(filled, "default") == sound_grant(filled, "default") == GRANT
     assert stored_app(filled, ID) == sound_app(filled, ID) == APP
     assert load_secret(filled, ID) == APP.client_secret
+    assert load_grant_with_stamp(filled, "default") == (GRANT, filled.stamp("token/default"))
+
+
+def test_the_usual_profile_is_one_of_all(filled: SecretStore) -> None:
+    assert all_profiles(filled, "zoe") == ["default", "zoe"]
+    assert all_profiles(filled, "anna") == ["anna", "default"]
+    assert all_profiles(filled, "default") == ["default"]
 
 
 def test_what_is_missing(store: SecretStore) -> None:
     """None, or an error that says what to do."""
     assert [stored_grant(store, "mum"), sound_grant(store, "mum")] == [None, None]
     assert [stored_app(store, ID), sound_app(store, ID)] == [None, None]
-    with pytest.raises(LoginRequired) as nobody:
-        load_grant(store, "mum")
-    assert str(nobody.value) == "nobody is logged in as profile mum"
-    assert nobody.value.hint == "log in: withings-auth login --profile mum"
+    for load in (load_grant, load_grant_with_stamp):
+        with pytest.raises(LoginRequired) as nobody:
+            load(store, "mum")
+        assert str(nobody.value) == "nobody is logged in as profile mum"
+        assert nobody.value.hint == "log in: withings-auth login --profile mum"
     with pytest.raises(ConfigurationError) as gone:
         load_secret(store, ID)
     assert str(gone.value) == "the client secret of this login's app is no longer saved"
@@ -153,8 +163,9 @@ class TestUnusedApp:
 def test_the_log_says_what_was_found(
     filled: SecretStore, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As of the function that looked, and with no secret."""
-    monkeypatch.setattr(time, "time", lambda: GRANT.expires_at - 60.4)
+    """As of the function that looked, by the store's clock, and with no secret."""
+    monkeypatch.setattr(time, "time", lambda: GRANT.expires_at - 3660.4)
+    monkeypatch.setattr(filled, "clock_offset", lambda: 3600.0, raising=False)
     stored_grant(filled, "default")
     stored_grant(filled, "mum")
     assert [(each.name, each.funcName, each.levelno, each.getMessage()) for each in caplog.records] == [

@@ -83,7 +83,7 @@ class TestSignals:
         pytest_ignoring = cli.using(
             "sh", "-c", "trap '' INT QUIT HUP; exec \"$@\"", "sh", sys.executable, "-m", "pytest"
         )
-        ran = pytest_ignoring("--quiet", "-p", "no:cacheprovider", *tests)
+        ran = pytest_ignoring("--quiet", "-p", "no:cacheprovider", *tests, seconds=300)
         assert "3 passed" in ran.stdout
 
     def test_a_test_run_under_nohup_outlives_its_terminal(self, cli: Cli, tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ class TestSignals:
         test.write_text("import signal\ndef test_it():\n    signal.raise_signal(signal.SIGHUP)\n")
         arguments = ["-p", "no:cacheprovider", "-p", "tests.conftest", "--rootdir", str(tmp_path), str(test)]
         under_nohup = cli.using("nohup", sys.executable, "-m", "pytest")
-        ran = under_nohup(*arguments, env={"PYTHONPATH": str(REPOSITORY)}, seconds=60)
+        ran = under_nohup(*arguments, env={"PYTHONPATH": str(REPOSITORY)}, seconds=300)
         assert "1 passed" in ran.stdout
 
 

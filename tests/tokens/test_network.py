@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.tokens.combinations import OF_REFUSALS, Combinations
+from tests.tokens.combinations import Combinations
 from tests.tokens.scene import HOUR, LIFE, Scene, Sent
 from withings_auth.errors import ProviderUnavailable
 from withings_auth.provider.http import post
@@ -40,7 +40,7 @@ def impatient(scene: Scene, *, times: int) -> Post:
 class TestHanging:
     def test_under_every_combination(self, everywhere: Combinations) -> None:
         """If the answer to a request is lost, the guard is waited out and the refresh repeated once."""
-        for combination in everywhere.without(*OF_REFUSALS):
+        for combination in everywhere:  # if a request comes late, on a busy machine, it can be refused
             with combination as scene:
                 scene.log_in()
                 new = scene.renew(post=impatient(scene, times=1))
