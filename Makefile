@@ -157,7 +157,7 @@ system:
 	needs zsh zsh; needs fish fish; needs cc 'gcc libc6-dev'; needs curl curl; needs jq jq; \
 	needs node nodejs; needs php php-cli; \
 	[ -n "$(wildcard /usr/lib/postgresql/*/bin/postgres)" ] || needs postgres postgresql; needs pgbouncer pgbouncer; \
-	needs go golang-go; needs systemd-analyze systemd; needs openssl openssl; \
+	needs go golang-go; needs systemd-analyze systemd; needs openssl openssl; needs ssh openssh-client; \
 	[ -x /usr/sbin/sshd ] || { [ -z "$$CI" ] && [ -d /run/systemd/system ]; } || needs sshd openssh-server; \
 	if [ ! -x $(BIN)/python ]; then $(find_python); \
 		if [ -n "$$python" ]; then $$python -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; fi; fi; \

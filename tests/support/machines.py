@@ -92,11 +92,14 @@ class _Relay:
             listener.setblocking(False)
             self._loop.create_task(self._accept(listener, port))
         self._loop.run_forever()
-        tasks = asyncio.all_tasks(self._loop)
+        self._loop.run_until_complete(self._cancel_all())
+        self._loop.close()
+
+    async def _cancel_all(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        self._loop.close()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _accept(self, listener: socket.socket, port: int) -> None:
         while True:
