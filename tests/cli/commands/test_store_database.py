@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from tests.support.postgresql import Server
     from tests.support.programs import Finished
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
-
 WITHOUT_PSYCOPG = """
 import sys
 sys.modules.update(dict.fromkeys([name for name in sys.modules if name.endswith("database_store")] + ["psycopg"]))
