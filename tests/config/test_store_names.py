@@ -90,6 +90,7 @@ def test_an_unescaped_character_is_named(tmp_path: Path) -> None:
         ("postgresql://me@a.example.org:1,b.example.org/d", ["a.example.org", "b.example.org"]),
         ("postgresql://[2001:db8::1]:1,[2001:db8::2]/d", ["2001:db8::1", "2001:db8::2"]),
         ("postgresql://127.0.0.1:1,[::1]:1/d", []),
+        ("postgresql://a.example.org/d?schema=s", ["a.example.org"]),
         ("postgresql://h/d?schema=No", []),
     ],
 )

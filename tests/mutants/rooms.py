@@ -74,6 +74,7 @@ ROOMS = {
             *("store/lock.py", "store/flock.py", "store/lock_on_windows.py"),
         ),
         quick=(
+            "tests/config/test_store_names.py",
             "tests/store/test_file_store.py",
             "tests/store/test_file_system.py",
             "tests/store/test_flock.py",

@@ -12,6 +12,8 @@ from withings_auth.errors import ConfigurationError
 from withings_auth.store import expanded_name, open_named_store
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.keyring_store import KeyringStore
+from withings_auth.store.keys import KeyRecord
+from withings_auth.store.sealed_store import SealedStore
 
 NO_STORES = ["", "keyrings", "file", "file:", "file:x", "files:/x", "/x", "file:/x\0y", "file:~nobody-here/x", ":/x"]
 
@@ -31,6 +33,20 @@ def test_a_keyring_has_its_state_elsewhere(tmp_path: Path) -> None:
     assert isinstance(opened, KeyringStore)
     assert opened._keyring.patience_seconds == 60
     opened._keyring.announce()
+    assert told == ["locked"]
+
+
+def test_the_keys_of_a_database_are_in_a_keyring_that_can_ask_too(tmp_path: Path) -> None:
+    told: list[str] = []
+    opened = open_named_store(
+        "postgresql://db.example.org/d", tmp_path, on_a_terminal=True, announce=lambda: told.append("locked")
+    )
+    assert isinstance(opened, SealedStore)
+    assert isinstance(opened.keys, KeyRecord)
+    keyring = opened.keys.store
+    assert isinstance(keyring, KeyringStore)
+    assert (keyring._state, keyring._keyring.patience_seconds) == (tmp_path, 60)
+    keyring._keyring.announce()
     assert told == ["locked"]
 
 
