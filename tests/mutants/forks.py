@@ -50,7 +50,9 @@ def _start(task: Task, seat: int, output: Path) -> int:
         file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(file, 1)
         os.dup2(file, 2)
-        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(output.parent)
+        temporary = output.with_suffix(".tmp")  # of its own: pytest removes what other runs have left, or still use
+        temporary.mkdir(exist_ok=True)
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(temporary)
         status = 0 if task.run(seat) else 1
     except BaseException:  # noqa: BLE001  nothing may come back into the caller's code
         traceback.print_exc()

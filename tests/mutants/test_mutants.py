@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from tests.mutants.forks import Task, run_all
 from tests.mutants.mutate import mutants_of
 from tests.mutants.rooms import ROOMS
 from tests.mutants.survivors import entry, listed
@@ -113,3 +115,17 @@ def test_a_survivor_without_a_reason_is_refused(tmp_path: Path) -> None:
     (tmp_path / "one.toml").write_text("[[equivalent]]\nmodule = 'm'\nbecause = ' '\nmutants = []\n")
     with pytest.raises(ValueError, match="no reason"):
         listed(tmp_path)
+
+
+def test_mutants_that_are_tried_at_once_share_no_temporary_files(tmp_path: Path) -> None:
+    """Pytest removes the directories of other runs, and a mutant would be killed by that."""
+
+    def run(seat: int) -> bool:
+        (tmp_path / f"place {seat}").write_text(os.environ["PYTEST_DEBUG_TEMPROOT"])
+        return True
+
+    tasks = [Task(index=number, run=run, cpu_seconds=60) for number in range(2)]
+    assert sorted(run_all(tasks, 2, tmp_path)) == [(0, True), (1, True)]
+    places = {Path((tmp_path / f"place {seat}").read_text()) for seat in range(2)}
+    assert len(places) == 2
+    assert all(place.is_dir() for place in places)
