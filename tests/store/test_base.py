@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.support.canaries import Canaries
 from tests.support.stores import save_record
 from withings_auth.errors import ConfigurationError, LockBusy, StoreError, StoreUnavailable
 from withings_auth.store.base import (
@@ -111,6 +112,12 @@ def test_what_it_does_not_offer_is_not_missed() -> None:
     assert load_with_stamp(store, TOKEN) == ("text", store.stamp(TOKEN))
     assert look_at(store) is None
     assert (seems_writable(store), lock_can_be_lost(store), is_read_only(store)) == (False, False, False)
+
+
+def test_a_look_does_not_show_the_secret(canaries: Canaries) -> None:
+    """Statement 23: nor does its repr."""
+    secret = canaries.plant("the record")
+    assert secret not in repr(Look(text=secret, note=None, is_held=False))
 
 
 def test_a_stamp_from_another_machine_is_a_second_old_at_most() -> None:

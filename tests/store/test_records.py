@@ -167,11 +167,12 @@ def test_the_log_says_what_was_found(
     monkeypatch.setattr(time, "time", lambda: GRANT.expires_at - 3660.4)
     monkeypatch.setattr(filled, "clock_offset", lambda: 3600.0, raising=False)
     stored_grant(filled, "default")
+    load_grant_with_stamp(filled, "default")
     stored_grant(filled, "mum")
     assert [(each.name, each.funcName, each.levelno, each.getMessage()) for each in caplog.records] == [
         ("withings_auth.store.records", "_read_grant", logging.DEBUG, text)
         for text in (
-            "token/default: user 12345678, access token for 60 s more, in this program's memory",
+            *["token/default: user 12345678, access token for 60 s more, in this program's memory"] * 2,
             "token/mum: nothing in this program's memory",
         )
     ]
