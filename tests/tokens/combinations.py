@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 
 from tests.tokens.scene import Clock, Scene
+from withings_auth.provider.statuses import TOKEN_REFUSED, TOO_MANY_REQUESTS
 from withings_auth.sandbox import Sandbox, Switches
 from withings_auth.store.base import SecretStore
 
@@ -34,9 +35,6 @@ OF_REPETITIONS = (
     "earlier_answer_dies_on_repeat",
 )
 OF_REFUSALS = ("wait_seconds_told", "failures_carry_body")
-
-DEAD_ACCESS_TOKEN = 401
-SAME_ARGUMENTS = 601
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +76,8 @@ class Combinations:
         try:
             yield scene
             refused = {event.status for event in self.sandbox.events[before:] if event.what == "refusal"}
-            assert "failures_carry_body" in turned or refused <= {DEAD_ACCESS_TOKEN}  # which no renewal reads
-            assert "wait_seconds_told" in turned or SAME_ARGUMENTS not in refused
+            assert "failures_carry_body" in turned or refused <= {TOKEN_REFUSED}  # which no renewal reads
+            assert "wait_seconds_told" in turned or TOO_MANY_REQUESTS not in refused
             sent = [request.form["refresh_token"] for request in scene.sent]
             assert "repeated_refresh_returns_same_pair" in turned or len(sent) == len(set(sent))
         except BaseException as error:

@@ -15,6 +15,7 @@ import threading
 
 from withings_auth import AsyncTokenSource, TokenSource
 from withings_auth.errors import WithingsAuthError
+from withings_auth.store import is_database
 
 TASKS = 4
 
@@ -100,8 +101,8 @@ def main() -> None:
         import withings_auth.provider.http  # warm: the forks have imported everything
         import withings_auth.tokens.renewal
 
-        if os.environ.get("WITHINGS_AUTH_STORE", "").startswith("postgresql:"):
-            import withings_auth.store.postgresql.database_store  # noqa: F401
+        if is_database(os.environ.get("WITHINGS_AUTH_STORE", "")):
+            import withings_auth.store.postgresql.database_store  # noqa: F401  warm, too
 
         print("ready", flush=True)
         for line in sys.stdin:

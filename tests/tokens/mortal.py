@@ -26,7 +26,7 @@ from tests.tokens.scene import digest
 from withings_auth.errors import WithingsAuthError
 from withings_auth.provider.http import post
 from withings_auth.provider.replies import Outcome
-from withings_auth.store import open_named_store
+from withings_auth.store import is_database, open_named_store
 from withings_auth.store.backends import Backend
 from withings_auth.store.base import HeldName, Notes, SecretStore
 from withings_auth.store.file_store import FileStore
@@ -67,7 +67,7 @@ def serve() -> None:
     post("http://127.0.0.1:1/", {})  # imports what the first request imports
     for line in sys.stdin:
         order = Order(**json.loads(line))
-        if order.store.startswith("postgresql:"):
+        if is_database(order.store):
             import withings_auth.store.postgresql.database_store  # noqa: F401  not for those who need no database
         child = os.fork()
         if child == 0:

@@ -16,6 +16,8 @@ from tests.support.programs import UNMEASURED
 from tests.tokens.scene import Clock
 from withings_auth.sandbox import Sandbox
 
+ANSWER_ON_ITS_WAY = "the answer on its way"
+
 # An installed package may be called tests too.
 _SERVE = """
 import sys, types
@@ -85,6 +87,14 @@ class Processes:
             else:
                 said |= told
         return Ended(**said)  # type: ignore[arg-type]  # as `mortal` writes it
+
+    def kill_at(self, step: str, *, store: str, clock: Clock, sandbox: Sandbox) -> None:
+        """Starts a process that renews, and kills it at that step."""
+        if step == ANSWER_ON_ITS_WAY:
+            ended = self.kill_while_it_waits_for_the_answer(store, clock, sandbox)
+        else:
+            ended = self(store, clock, die_at=step)
+        assert ended == Ended(returncode=-signal.SIGKILL)
 
     def kill_while_it_waits_for_the_answer(self, store: str, clock: Clock, sandbox: Sandbox) -> Ended:
         """Kills a process when Withings has renewed and the answer is on its way."""

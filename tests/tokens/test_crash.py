@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.support.keyring_daemon import SecretService
 from tests.support.programs import Cli
 from tests.tokens.combinations import OF_REFUSALS, Combinations
 from tests.tokens.mortal import replacing_store
-from tests.tokens.processes import Ended, Processes, await_refresh
+from tests.tokens.processes import ANSWER_ON_ITS_WAY, Ended, Processes, await_refresh
 from tests.tokens.scene import HOUR, LIFE, Clock, Scene, digest
 from withings_auth.config.places import state_directory
 from withings_auth.errors import LoginRequired
@@ -22,7 +23,6 @@ from withings_auth.store.file_store import FileStore
 from withings_auth.store.keyring_store import KeyringStore
 
 LATER = (0, 11, 7 * HOUR, 9 * HOUR)
-ANSWER_ON_ITS_WAY = "the answer on its way"
 HARMLESS = (
     "before the lock",
     "under the lock",
@@ -45,16 +45,7 @@ Kill = Callable[[str], None]
 @pytest.fixture
 def kill_at(processes: Processes, sandbox: Sandbox, clock: Clock, directory: Path) -> Kill:
     """`kill_at(step)` starts a process that renews, and kills it at that step."""
-    store = f"file:{directory}"
-
-    def kill(step: str) -> None:
-        if step == ANSWER_ON_ITS_WAY:
-            ended = processes.kill_while_it_waits_for_the_answer(store, clock, sandbox)
-        else:
-            ended = processes(store, clock, die_at=step)
-        assert ended == Ended(returncode=-signal.SIGKILL)
-
-    return kill
+    return partial(processes.kill_at, store=f"file:{directory}", clock=clock, sandbox=sandbox)
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from tests.support.postgresql import Server
-from tests.tokens.processes import Ended, Processes, await_refresh
+from tests.tokens.processes import ANSWER_ON_ITS_WAY, Processes, await_refresh
 from tests.tokens.scene import HOUR, LIFE, Clock, Scene, digest
-from tests.tokens.test_crash import ANSWER_ON_ITS_WAY
 from withings_auth.errors import LockBusy
 from withings_auth.sandbox import Sandbox
 from withings_auth.store.records import token_name
@@ -28,15 +28,7 @@ pytestmark = pytest.mark.usefixtures("unmeasured")
 @pytest.fixture
 def kill_at(processes: Processes, sandbox: Sandbox, clock: Clock, name: str) -> Callable[[str], None]:
     """`kill_at(step)` starts a process that renews, and kills it at that step."""
-
-    def kill(step: str) -> None:
-        if step == ANSWER_ON_ITS_WAY:
-            ended = processes.kill_while_it_waits_for_the_answer(name, clock, sandbox)
-        else:
-            ended = processes(name, clock, die_at=step)
-        assert ended == Ended(returncode=-signal.SIGKILL)
-
-    return kill
+    return partial(processes.kill_at, store=name, clock=clock, sandbox=sandbox)
 
 
 @pytest.mark.parametrize("later", [0, 7 * HOUR])
