@@ -97,8 +97,10 @@ class TestWorker:
         worker = Worker("a worker")
         assert worker.do(lambda: 1, seconds=60, meanwhile=lambda: told.append("quick")) == 1
         assert told == []
+        go = threading.Event()
         with pytest.raises(StillRunning):
-            worker.do(lambda: time.sleep(0.5), seconds=0.1, meanwhile=lambda: told.append("slow"))
+            worker.do(lambda: go.wait(60), seconds=0.1, meanwhile=lambda: told.append("slow"))
+        go.set()
         assert told == ["slow"]
         worker.close()
 

@@ -22,7 +22,7 @@ def test_the_callback_may_come_over_either_family(desk: Desk, chromium: Chromium
 def test_a_reload_while_it_waits_gets_the_same_page(desk: Desk, chromium: Chromium) -> None:
     """Statement 13: reloading the page while the code is being exchanged does no harm."""
     login = desk.start()
-    desk.sandbox.fail_next("slow", seconds=1.5)
+    desk.sandbox.fail_next("slow", seconds=3.0)
     url = f"http://localhost:{login.port}/?{login.consent()}"
     page = chromium.page()
     page.evaluate("url => { location.href = url }", url)

@@ -111,7 +111,7 @@ def test_a_tls_hello_is_explained(desk: Desk) -> None:
 def test_a_closed_tab_does_not_matter(desk: Desk) -> None:
     """Statement 15: once the callback has come, the browser is not needed any more."""
     login = desk.start()
-    desk.sandbox.fail_next("slow", seconds=1.0)
+    desk.sandbox.fail_next("slow", seconds=3.0)
     query = login.consent()
     with socket.create_connection(("127.0.0.1", login.port), timeout=5) as connection:
         connection.sendall(f"GET /?{query} HTTP/1.1\r\nHost: localhost:{login.port}\r\n\r\n".encode())
@@ -121,7 +121,7 @@ def test_a_closed_tab_does_not_matter(desk: Desk) -> None:
 def test_duplicates_of_the_callback_get_the_same_page_and_one_exchange(desk: Desk) -> None:
     """Statement 13: the code is exchanged once, whoever repeats the callback; another code is refused."""
     login = desk.start()
-    desk.sandbox.fail_next("slow", seconds=1.0)
+    desk.sandbox.fail_next("slow", seconds=3.0)
     query = login.consent()
     request = f"GET /?{query} HTTP/1.1\r\nHost: localhost:{login.port}\r\n\r\n".encode()
     with ExitStack() as held:

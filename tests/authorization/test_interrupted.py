@@ -6,10 +6,11 @@ import signal
 import socket
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
-from tests.support.logins import Desk
+from tests.support.logins import PATIENT, Desk
 from tests.support.programs import UNMEASURED
 
 # People are promised two seconds; a busy machine gets more, and still far less than the 300 s that a login waits.
@@ -56,8 +57,8 @@ def test_while_it_starts(desk: Desk, number: signal.Signals, delay: float) -> No
 @pytest.mark.parametrize("number", CODES)
 def test_after_the_code_was_sent(desk: Desk, number: signal.Signals) -> None:
     """Statement 15: a code that was already sent to Withings is still exchanged and saved, if there is time."""
-    login = desk.start()
-    desk.sandbox.fail_next("slow", seconds=1.0)
+    login = replace(desk, cli=desk.cli.by(PATIENT)).start()
+    desk.sandbox.fail_next("slow", seconds=3.0)
     with socket.create_connection(("127.0.0.1", login.port)) as tab:
         tab.sendall(f"GET /?{login.consent()} HTTP/1.1\r\nHost: localhost:{login.port}\r\n\r\n".encode())
         desk.wait_for(lambda: desk.sandbox.counters.faults == 1)
@@ -138,7 +139,7 @@ def test_a_renewal_survives_repeated_ctrl_c(desk: Desk, number: signal.Signals) 
     """Pressing Ctrl-C again and again ends the command, but not between Withings' answer and the save."""
     assert desk.log_in().returncode == 0
     desk.grow_older(10_800)
-    desk.sandbox.fail_next("slow", seconds=2.0)
+    desk.sandbox.fail_next("slow", seconds=4.0)
     shown: list[str] = []
     program = desk.cli.start("token", env=desk.env, allow=shown)
     desk.wait_for(lambda: desk.sandbox.counters.faults == 1)

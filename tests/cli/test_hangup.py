@@ -9,15 +9,15 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.support.logins import Desk, PendingLogin
+from tests.support.logins import PATIENT, Desk, PendingLogin
 from tests.support.programs import Program
 
 # A terminal window that shows what `withings-auth` prints, and is closed by the first line on its own stdin.
-WINDOW = """
+WINDOW = f"""
 import os, pty, select, sys
 pid, window = pty.fork()
 if pid == 0:
-    os.execv(sys.executable, [sys.executable, "-m", "withings_auth", *sys.argv[1:]])
+    os.execv(sys.executable, [sys.executable, "-c", {PATIENT!r}, *sys.argv[1:]])
 while sys.stdin not in (ready := select.select([sys.stdin, window], [], [])[0]):
     os.write(1, os.read(window, 65536))
 os.close(window)
@@ -33,7 +33,7 @@ def open_window(desk: Desk, *arguments: str) -> Program:
 def test_between_the_answer_and_the_save_of_a_renewal(desk: Desk) -> None:
     """Statement 44: `token` saves the new pair, though nobody is there to read it, and exits with 129."""
     desk.put_login(age=20_000)
-    desk.sandbox.fail_next("slow", seconds=1.0)
+    desk.sandbox.fail_next("slow", seconds=3.0)
     window = open_window(desk, "token")
     desk.wait_for(lambda: desk.sandbox.counters.faults == 1)
     window.type("\n")
@@ -48,7 +48,7 @@ def test_after_the_code_of_a_login_was_sent(desk: Desk) -> None:
     url = window.stdout.line(r"^http\S+")
     window.stdout.expect("Waiting for you: ")
     login = PendingLogin(window, url, desk.port, "/")
-    desk.sandbox.fail_next("slow", seconds=1.0)
+    desk.sandbox.fail_next("slow", seconds=3.0)
     with socket.create_connection(("127.0.0.1", login.port)) as tab:
         tab.sendall(f"GET /?{login.consent()} HTTP/1.1\r\nHost: localhost:{login.port}\r\n\r\n".encode())
         desk.wait_for(lambda: desk.sandbox.counters.faults == 1)

@@ -95,7 +95,7 @@ class TestKeyring:
 
     def test_a_fork_behind_a_call_that_was_given_up(self, tmp_path: Path) -> None:
         """A call that hangs in the parent does not hang in the child; its lock stays held when the child ends."""
-        with Elsewhere(hanging(tmp_path, patience=0.5)) as parent:
+        with Elsewhere(hanging(tmp_path, patience=3)) as parent:
             parent("save", TOKEN, "first")
             parent("lock", TOKEN, 1)
             for _ in range(2):
@@ -108,7 +108,7 @@ class TestKeyring:
                 child("lock", TOKEN, 0.2)
             child.end()
             with (
-                Elsewhere(hanging(tmp_path, patience=0.5)) as other,
+                Elsewhere(hanging(tmp_path, patience=3)) as other,
                 pytest.raises(RefusedElsewhere, match="LockBusy"),
             ):
                 other("lock", TOKEN, 0.2)

@@ -133,7 +133,7 @@ class TestUnlocking:
     @pytest.mark.usefixtures("token")
     def test_the_hint_names_what_is_the_matter(self, secret_service: SecretService) -> None:
         """A locked keyring is to be unlocked; one that is silent may be busy, or hang."""
-        store = KeyringStore(state_directory(), patience_seconds=0.5)
+        store = KeyringStore(state_directory(), patience_seconds=3)
         secret_service.stop()
         with pytest.raises(StoreUnavailable, match="did not read") as busy:
             store.load(TOKEN)

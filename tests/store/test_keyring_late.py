@@ -38,7 +38,7 @@ class TestLateSave:
     def test_it_keeps_the_lock_until_it_has_landed(self, tmp_path: Path) -> None:
         """Statement 28: the next holder waits for a save that hangs, so the late save never overwrites a newer one."""
         keyring = SlowKeyring()
-        keyrings = Keyrings(tmp_path, keyring, patience_seconds=0.2)
+        keyrings = Keyrings(tmp_path, keyring, patience_seconds=3)
         store = keyrings()
         with store.lock(TOKEN, 1) as held:
             held.save("first")
@@ -67,7 +67,7 @@ class TestLateSave:
     def test_a_lock_within_it_does_not_let_the_outer_one_go(self, tmp_path: Path) -> None:
         """A call that hangs under an inner lock keeps only that one held; the outer name can go on."""
         keyring = SlowKeyring()
-        keyrings = Keyrings(tmp_path, keyring, patience_seconds=0.2)
+        keyrings = Keyrings(tmp_path, keyring, patience_seconds=3)
         store = keyrings()
         with store.lock(TOKEN, 1) as outer:
             keyring.hangs = True

@@ -95,8 +95,9 @@ def test_only_a_change_that_hangs_keeps_the_lock(state: Path) -> None:
         held.save("text")
     keyring.hangs = False
     keyring.go.set()
-    with store.lock(TOKEN, 20):
-        assert store.load(TOKEN) == "text"
+    patient = Keyrings(state, keyring)()
+    with patient.lock(TOKEN, 20):
+        assert patient.load(TOKEN) == "text"
 
 
 def test_a_keyring_that_keeps_half_is_called_unreliable(state: Path) -> None:

@@ -31,6 +31,15 @@ if TYPE_CHECKING:
     from tests.support.programs import Cli, Finished, Program
 
 
+# The command; when it is interrupted, a code that was already sent has more time, since a busy machine needs it.
+PATIENT = """
+from withings_auth.authorization import flow
+flow.LAST_MOMENTS_SECONDS = 60
+from withings_auth.__main__ import run
+run()
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """An HTTP response."""

@@ -29,7 +29,7 @@ from withings_auth.store.memory_store import MemoryStore
 from withings_auth.store.records import token_name
 
 TOKEN = token_name("default")
-PATIENCE_SECONDS = 1.0
+PATIENCE_SECONDS = 3.0
 
 
 class FaultyKeyring(MemoryKeyring):
@@ -187,7 +187,7 @@ from withings_auth import TokenSource
 from withings_auth.errors import StoreError
 from withings_auth.store.keyring_store import KeyringStore
 try:
-    TokenSource(store=KeyringStore(Path(sys.argv[1]), patience_seconds=1.5)).token()
+    TokenSource(store=KeyringStore(Path(sys.argv[1]), patience_seconds=4)).token()
 except StoreError as error:
     print(type(error).__name__, error.exit_code)
 """
@@ -206,14 +206,14 @@ class TestSecretService:
 
     def begin(self, scene: Scene, processes: Processes, service: SecretService) -> int:
         """Starts a process that renews; returns when Withings has renewed and its answer is on its way."""
-        scene.sandbox.fail_next("slow", seconds=1.0)
-        pid = processes.begin(store(), scene.clock, environ=service.environ, patience_seconds=1.5)
+        scene.sandbox.fail_next("slow", seconds=3.0)
+        pid = processes.begin(store(), scene.clock, environ=service.environ, patience_seconds=4)
         await_refresh(scene.sandbox)
         return pid
 
     def ask(self, scene: Scene, processes: Processes, service: SecretService) -> Ended:
         """Starts a new process that asks for a token."""
-        return processes(store(), scene.clock, environ=service.environ, patience_seconds=5)
+        return processes(store(), scene.clock, environ=service.environ, patience_seconds=10)
 
     @pytest.mark.parametrize("later", [0, 7 * HOUR])
     def test_it_hangs_and_goes_on_when_the_process_is_gone(
@@ -224,7 +224,7 @@ class TestSecretService:
         secret_service.stop()
         told = processes.end(scene.clock)
         assert (told.error, told.exit_code) == ("StoreNotDurable", 5)
-        assert "within 2 seconds" in told.words
+        assert "within 4 seconds" in told.words
         secret_service.resume()
         scene.clock.at += later
         told = self.ask(scene, processes, secret_service)
@@ -239,7 +239,7 @@ class TestSecretService:
         secret_service.stop()
         os.kill(pid, signal.SIGKILL)
         assert processes.end(scene.clock).returncode == -signal.SIGKILL
-        meanwhile = processes(store(), scene.clock, environ=secret_service.environ, patience_seconds=1.5)
+        meanwhile = processes(store(), scene.clock, environ=secret_service.environ, patience_seconds=4)
         assert (meanwhile.error, meanwhile.exit_code) == ("StoreUnavailable", 5)
         secret_service.resume()
         assert self.ask(scene, processes, secret_service).digest == digest(scene.stored)
@@ -255,7 +255,7 @@ class TestSecretService:
             clock.at = sandbox.now() - LIFE
             scene = Scene(KeyringStore(state_directory()), sandbox, clock)
             scene.log_in()
-            sandbox.fail_next("slow", seconds=1.0)
+            sandbox.fail_next("slow", seconds=3.0)
             program = cli.using(sys.executable, "-c", IMPATIENT).start(str(state_directory()))
             await_refresh(sandbox)
             secret_service.stop()

@@ -24,7 +24,7 @@ from withings_auth.store.lock import file_lock
 from withings_auth.threads import run_to_its_end
 from withings_auth.tokens.source import TokenSource
 
-SLOW_SECONDS = 2.0
+SLOW_SECONDS = 3.0
 GRANT = Grant(
     access_token="a",
     refresh_token="r",
@@ -127,9 +127,16 @@ def test_an_interrupt_while_waiting_for_the_lock_ends_the_wait(cli: Cli, expired
     assert expired.sandbox.counters.token_requests == 0
 
 
-def interrupt_soon() -> None:
-    """Sends this process what Ctrl-C sends, once its main thread waits."""
-    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+def interrupt_soon() -> threading.Event:
+    """Sends this process what Ctrl-C sends, once its main thread waits; sets the event when that is done."""
+    sent = threading.Event()
+
+    def interrupt() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        sent.set()
+
+    threading.Timer(0.1, interrupt).start()
+    return sent
 
 
 class TestRunToItsEnd:
@@ -148,11 +155,11 @@ class TestRunToItsEnd:
         ended: list[str] = []
 
         def transaction(_: Callable[[float], None]) -> Grant:
-            time.sleep(0.5)
+            assert interrupt_soon().wait(60)
+            time.sleep(0.2)  # a caller that did not wait would be back by then
             ended.append("saved")
             return GRANT
 
-        interrupt_soon()
         with pytest.raises(KeyboardInterrupt):
             run_to_its_end(transaction, threading.Event())
         assert ended == ["saved"]
@@ -162,10 +169,10 @@ class TestRunToItsEnd:
 
         def transaction(wait: Callable[[float], None]) -> Grant:
             wait(0)
+            interrupt_soon()
             wait(3600)
             raise AssertionError("it went on")
 
-        interrupt_soon()
         started = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
             run_to_its_end(transaction, threading.Event())

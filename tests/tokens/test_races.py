@@ -156,7 +156,7 @@ class TestLoginAndRenewal:
         """The login waits for the renewal and is saved after it. Callers with the renewed token can report it."""
         sandbox = household.desk.sandbox
         pending = household.desk.start()
-        sandbox.fail_next("slow", seconds=1.5)
+        sandbox.fail_next("slow", seconds=3)
         asking = household.begin("token")
         household.desk.wait_for(lambda: sandbox.counters.refreshes == 1)
         with household.allowing(pending):
@@ -175,7 +175,7 @@ class TestLoginAndRenewal:
         """The code is spent and the answer on its way: if the old login is dead now, programs are told."""
         sandbox = household.desk.sandbox
         pending = household.desk.start()
-        sandbox.fail_next("slow", seconds=2.5)
+        sandbox.fail_next("slow", seconds=3)
         with household.allowing(pending):
             household.desk.wait_for(lambda: sandbox.counters.exchanges == 1)
             token = household.run("token")
@@ -206,7 +206,7 @@ class TestLogoutAndRenewal:
     def test_a_logout_during_a_slow_renewal(self, household: Household) -> None:
         """The token is handed out, then the login is removed, and nothing brings it back."""
         sandbox = household.desk.sandbox
-        sandbox.fail_next("slow", seconds=1.0)
+        sandbox.fail_next("slow", seconds=3)
         asking = household.begin("token")
         household.desk.wait_for(lambda: sandbox.counters.refreshes == 1)
         logout = household.run("logout")
@@ -250,7 +250,7 @@ class TestLoginAndLogout:
     def test_a_logout_during_a_slow_exchange(self, household: Household) -> None:
         """It removes the old login; the new one is saved after it, together with its app."""
         pending = household.desk.start()
-        household.desk.sandbox.fail_next("slow", seconds=1.5)
+        household.desk.sandbox.fail_next("slow", seconds=3)
         with household.allowing(pending):
             household.desk.wait_for(lambda: household.desk.sandbox.counters.exchanges == 1)
             logout = household.run("logout")

@@ -52,7 +52,7 @@ def test_wrong_pastes_are_explained_and_the_right_one_counts(desk: Desk) -> None
 def test_a_paste_after_the_browser_has_answered(desk: Desk) -> None:
     """Statement 13: the same answer again changes nothing, another one is refused; there is one exchange."""
     login = on_terminal(desk)
-    desk.sandbox.fail_next("slow", seconds=1.5)
+    desk.sandbox.fail_next("slow", seconds=3.0)
     query = login.consent()
     with socket.create_connection(("127.0.0.1", login.port)) as tab:
         tab.sendall(f"GET /?{query} HTTP/1.1\r\nHost: localhost:{login.port}\r\n\r\n".encode())
@@ -70,7 +70,7 @@ def test_a_paste_after_the_browser_has_answered(desk: Desk) -> None:
 def test_a_callback_after_a_paste(desk: Desk) -> None:
     """Statement 13: a browser with the same answer gets the page of the one exchange."""
     login = on_terminal(desk)
-    desk.sandbox.fail_next("slow", seconds=1.0)
+    desk.sandbox.fail_next("slow", seconds=3.0)
     query = login.consent()
     login.program.type(f"{query}\n")
     desk.wait_for(lambda: desk.sandbox.counters.faults == 1)

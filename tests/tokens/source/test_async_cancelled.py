@@ -50,7 +50,7 @@ class TestCancelled:
     ) -> None:
         """Statement 29: the new pair is saved, and the next call has it without another refresh."""
         log_in(store, sandbox, age=LIFE)
-        sandbox.fail_next("slow", seconds=0.5)
+        sandbox.fail_next("slow", seconds=3)
 
         async def main() -> Token:
             source = AsyncTokenSource(store=store)
@@ -156,7 +156,7 @@ class TestCancelled:
     ) -> None:
         """Statement 29: asyncio.run ends with a request under way; the next loop finds what it brought."""
         log_in(store, sandbox, age=LIFE)
-        sandbox.fail_next("slow", seconds=0.5)
+        sandbox.fail_next("slow", seconds=3)
         source = AsyncTokenSource(store=store)
 
         async def first() -> None:

@@ -144,7 +144,7 @@ class TestProcess:
     ) -> None:
         """Statement 29: asyncio.run ends, the pair is saved, and the process ends with nothing said by our threads."""
         log_in(store, sandbox, age=LIFE)
-        sandbox.fail_next("slow", seconds=1.5)
+        sandbox.fail_next("slow", seconds=3)
         program = cli.using(sys.executable, "-c").start(PROGRAM + WAITS, str(directory))
         block_until(lambda: since.refreshes == 1)
         program.signal(signal.SIGINT)
@@ -194,7 +194,7 @@ class TestProcess:
     ) -> None:
         """Statement 28: the child does not wait for a task that only the parent has; it has what the parent renews."""
         log_in(store, sandbox, age=LIFE)
-        sandbox.fail_next("slow", seconds=2)
+        sandbox.fail_next("slow", seconds=3)
         program = cli.by(PROGRAM + FORKS_IN_THE_MIDDLE).start(str(directory), stdin=True)
         program.stdout.line("asking")
         block_until(lambda: since.refreshes == 1)

@@ -133,7 +133,7 @@ class TestTheLoopIsNeverBlocked:
 
     def test_while_withings_is_slow(self, store: WatchedStore, sandbox: Sandbox, since: Since) -> None:
         log_in(store, sandbox, age=LIFE)
-        sandbox.fail_next("slow", seconds=1.5)
+        sandbox.fail_next("slow", seconds=3)
 
         async def main() -> Token:
             asking = asyncio.create_task(AsyncTokenSource(store=store).token())

@@ -124,7 +124,7 @@ class TestAnywhere:
         log_in(store, sandbox, age=LIFE)
         before = sandbox.counters
         if not lock_held:
-            sandbox.fail_next("slow", seconds=1)
+            sandbox.fail_next("slow", seconds=3)
         with store.lock(token_name("default"), 5) if lock_held else nullcontext():
             program = cli.using(sys.executable, "-c").start(
                 "import sys, threading, time; from pathlib import Path; from withings_auth import TokenSource\n"

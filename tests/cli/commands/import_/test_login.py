@@ -89,7 +89,7 @@ def test_no_network_changes_nothing(desk: Desk, file: Path) -> None:
 
 def test_an_interrupt_between_answer_and_save_waits_for_the_save(desk: Desk, file: Path) -> None:
     """Exit 130, and the login is saved."""
-    desk.sandbox.fail_next("slow", seconds=1.0)
+    desk.sandbox.fail_next("slow", seconds=3.0)
     program = desk.cli.on_terminal("import", str(file), "--keep", env=desk.env)
     desk.wait_for(lambda: desk.sandbox.counters.faults == 1)
     program.type("\x03")
