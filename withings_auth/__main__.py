@@ -23,12 +23,12 @@ def run() -> "NoReturn":
     from withings_auth.cli import main
 
     code = main(sys.argv[1:])
-    threads = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
-    for thread in threads:
-        if not thread.daemon:  # it saves a renewal
+    for thread in threading.enumerate():
+        # It saves a renewal. One that an interruption kept from starting is not alive, and does nothing any more.
+        if thread is not threading.main_thread() and not thread.daemon and thread.is_alive():
             thread.join()
     _flush()
-    if any(thread.is_alive() for thread in threads):
+    if threading.active_count() > 1:
         _end_at_once(code)
     sys.exit(code)
 

@@ -199,7 +199,11 @@ def run_to_its_end(
             if left <= ABANDONED_WAIT_SECONDS:
                 return
 
-    call = Call(lambda: transaction(wait))
+    def run() -> T:
+        wait(0)  # the caller may have been interrupted before this thread was on its way
+        return transaction(wait)
+
+    call = Call(run)
     # Not a daemon thread, even if this one is: the interpreter waits for it too if a second signal ends the wait below
     # or the program ends while an async caller's task is running.
     thread = threading.Thread(target=call, name="withings-auth renewal", daemon=False)

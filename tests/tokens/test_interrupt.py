@@ -127,6 +127,28 @@ def test_an_interrupt_while_waiting_for_the_lock_ends_the_wait(cli: Cli, expired
     assert expired.sandbox.counters.token_requests == 0
 
 
+# The command, interrupted when the renewal's thread has been made but has not yet run any Python.
+EARLY = """
+import os, signal, threading, time
+from withings_auth.__main__ import run
+bootstrap = threading.Thread._bootstrap
+def interrupt(thread):
+    if thread.name == "withings-auth renewal":
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+    bootstrap(thread)
+threading.Thread._bootstrap = interrupt
+run()
+"""
+
+
+def test_an_interrupt_while_the_thread_of_the_renewal_starts(cli: Cli, expired: Scene, directory: Path) -> None:
+    ended = cli.by(EARLY)("token", env={"WITHINGS_AUTH_STORE": f"file:{directory}"})
+    assert (ended.returncode, ended.stdout) == (130, "")
+    assert ended.stderr == "withings-auth: error: interrupted\n"
+    assert expired.sandbox.counters.token_requests == 0
+
+
 def interrupt_soon() -> threading.Event:
     """Sends this process what Ctrl-C sends, once its main thread waits; sets the event when that is done."""
     sent = threading.Event()
@@ -163,6 +185,29 @@ class TestRunToItsEnd:
         with pytest.raises(KeyboardInterrupt):
             run_to_its_end(transaction, threading.Event())
         assert ended == ["saved"]
+
+    def test_an_interrupt_while_the_thread_starts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What has not begun when the caller goes does not begin any more."""
+        gone = threading.Event()
+        bootstrap = threading.Thread._bootstrap  # type: ignore[attr-defined]  # typeshed leaves it out
+
+        def interrupt(thread: threading.Thread) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+            gone.wait(60)
+            bootstrap(thread)
+
+        def transaction(_: Callable[[float], None]) -> Grant:
+            begun.append(True)
+            return GRANT
+
+        begun: list[bool] = []
+        before = {*threading.enumerate()}
+        monkeypatch.setattr(threading.Thread, "_bootstrap", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run_to_its_end(transaction, threading.Event())
+        gone.set()
+        wait_until(lambda: before.issuperset(threading.enumerate()))
+        assert begun == []
 
     def test_an_interrupt_ends_a_wait(self) -> None:
         """Nobody waits for the guard, a 601 or the lock once the caller has gone."""
