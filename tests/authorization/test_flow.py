@@ -98,7 +98,7 @@ def test_the_demo_user(desk: Desk) -> None:
 def test_a_refusal_without_state_is_not_believed(make_desk: Callable[..., Desk]) -> None:
     """Statement 11: any page could send it, so it is counted and reported, and the login goes on."""
     desk = make_desk(switches=Switches(denial="without_state"))
-    login = desk.start("--timeout", "5")
+    login = desk.start("--timeout", "15")
     assert login.deny().http_status == 400
     login.program.stderr.expect("Ignored a request without state; still waiting")
     assert login.program.running
@@ -132,7 +132,7 @@ def test_the_time_out_explains(desk: Desk) -> None:
 
 def test_the_time_out_names_what_was_ignored(desk: Desk) -> None:
     """Statement 11: the ignored requests are counted by reason, and explained to the user."""
-    login = desk.start("--timeout", "3")
+    login = desk.start("--timeout", "15")
     login.send(b"\x16\x03\x01\x02\x00")
     login.get("code=abc&state=another")
     login.get("code=abc&state=another")

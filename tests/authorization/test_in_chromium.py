@@ -80,14 +80,14 @@ def test_a_failed_save_is_not_called_a_success(desk: Desk, chromium: Chromium) -
 def test_a_redirect_uri_that_is_not_registered(make_desk: Callable[..., Desk], chromium: Chromium) -> None:
     """Withings shows the error on its own page and never calls back; our time-out explains it."""
     desk = make_desk(switches=Switches())
-    program, short = desk.start_with_browser("--redirect-uri", f"http://localhost:{desk.port}/other", "--timeout", "3")
+    program, short = desk.start_with_browser("--redirect-uri", f"http://localhost:{desk.port}/other", "--timeout", "15")
     page = chromium.page()
     page.goto(short)
     page.get_by_role("button", name="Allow").click()
     page.get_by_text("redirect_uri_mismatch").wait_for()
     finished = program.wait()
     assert finished.returncode == 1
-    assert "the browser did not come back from Withings within 3 s" in finished.stderr
+    assert "the browser did not come back from Withings within 15 s" in finished.stderr
     assert f"register exactly http://localhost:{desk.port}/other" in finished.stderr
 
 

@@ -24,11 +24,10 @@ def impatient(scene: Scene, *, times: int) -> Post:
             return scene.post(url, form)
         scene.sent.append(Sent(at=scene.clock(), url=url, form=form))
         outcome: Outcome = NotSent(why="")
-        # On a busy machine so short a time may not be enough for a connection, or for more than that. Withings may have
-        # heard of it all the same.
+        scene.sandbox.fail_next("slow", times=1000, seconds=HANGS_SECONDS)
+        # On a busy machine so short a time may not be enough for a connection, or for more than that. Withings may hear
+        # of it all the same, and then of another request; it answers neither in time.
         while isinstance(outcome, NotSent):
-            scene.sandbox.clear_faults()
-            scene.sandbox.fail_next("slow", seconds=HANGS_SECONDS)
             outcome = post(url, form, time_limit_seconds=PATIENCE_SECONDS)
         scene.sandbox.clear_faults()
         assert outcome == AnswerLost(why=f"no answer within {PATIENCE_SECONDS} seconds")
