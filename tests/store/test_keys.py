@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from tests.store.keyrings import Keyrings, MemoryKeyring
 from tests.support.canaries import Canaries
 from tests.support.fuzzing import all_of
+from tests.support.stores import save_record
 from withings_auth.errors import ConfigurationError, StoreNotDurable, StoreUnavailable
 from withings_auth.store import keys as keys_module
 from withings_auth.store.keys import Key, KeyFile, KeyPlace, KeyRecord, find_key_place, make_key, parse_key
@@ -53,8 +55,10 @@ def test_a_key_is_written_down_and_read() -> None:
     "text", ["", "x", KEY.text[:-1], KEY.text + "A", KEY.text[:-1] + "B", KEY.text.replace("1:", "2:"), "A" * 43]
 )
 def test_no_other_text_is_a_key(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="not a key"):
+    with pytest.raises(ConfigurationError, match="not a key") as refused:
         parse_key(text)
+    assert refused.value.hint == "a key is one line that begins with withings-auth-key-1: and is 63 characters long"
+    assert len(KEY.text) == 63
 
 
 def test_a_key_is_not_shown(canaries: Canaries, file: KeyFile) -> None:
@@ -72,6 +76,7 @@ def test_a_key_is_not_shown(canaries: Canaries, file: KeyFile) -> None:
 def test_keys_are_kept_oldest_first(place: KeyPlace) -> None:
     first, second = make_key(), make_key()
     assert place.load() == ()
+    assert place.remove(first.id) is False
     assert (place.add(first), place.add(second), place.add(first)) == (True, True, False)
     assert place.load() == (first, second)
     assert (place.remove(first.id), place.remove(first.id)) == (True, False)
@@ -92,7 +97,8 @@ def test_what_else_is_in_the_file_stays(file: KeyFile) -> None:
     written(file, f"# of the study\n\n{KEY.text}").add(key)
     assert file.path.read_text() == f"# of the study\n\n{KEY.text}\n{key.text}\n"
     file.remove(KEY.id)
-    assert file.path.read_text() == f"# of the study\n\n{key.text}\n"
+    file.add(KEY)
+    assert file.path.read_text() == f"# of the study\n\n{key.text}\n{KEY.text}\n"
 
 
 def link(path: Path) -> None:
@@ -113,19 +119,63 @@ def test_an_unsafe_file_is_refused(file: KeyFile, spoil: Callable[[Path], object
     """Neither read nor written."""
     spoil(written(file, KEY.text).path)
     for use in (file.load, lambda: file.add(make_key()), lambda: file.remove(KEY.id)):
-        with pytest.raises(StoreUnavailable, match=why) as failed:
+        with pytest.raises(StoreUnavailable, match=f"^{file.path} is not safe for keys: {why}") as failed:
             use()
         assert failed.value.hint
 
 
-@pytest.mark.parametrize("content", ["not a key", b"\xff", f"{KEY.text} {KEY.text}", "x" * 70_000])
+@pytest.mark.skipif(os.name == "posix" and os.geteuid() != 0, reason="only root can give a file away")
+def test_root_may_provide_the_keys_but_no_other_user(file: KeyFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an administrator does for a container."""
+    written(file, KEY.text)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert file.load() == (KEY,)
+    os.chown(file.path, 1001, -1)
+    with pytest.raises(StoreUnavailable, match="is not safe for keys: it belongs to"):
+        file.load()
+
+
+def test_a_file_that_is_exchanged_between_two_looks_is_refused(file: KeyFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What counts is the file that was opened."""
+    looked_good = written(file, KEY.text).path.lstat()
+    file.path.chmod(0o640)
+    monkeypatch.setattr(Path, "lstat", lambda _: looked_good)
+    with pytest.raises(StoreUnavailable, match="is not safe for keys: other users have access"):
+        file.load()
+
+
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "of").write_text("no directory")
+    with pytest.raises(StoreUnavailable, match=f"{tmp_path}/of/keys"):
+        KeyFile(tmp_path / "of" / "keys").load()
+
+
+def assert_no_list(place: KeyPlace, where: str) -> None:
+    """Neither read nor changed: it may be the wrong place."""
+    for use in (place.load, lambda: place.add(KEY), lambda: place.remove(KEY.id)):
+        with pytest.raises(StoreUnavailable, match=f"^what is kept in {where} is not a list of keys") as failed:
+            use()
+        assert failed.value.hint == "it must have one key a line, each beginning with withings-auth-key-1:"
+
+
+@pytest.mark.parametrize("content", ["not a key", b"\xff", f"{KEY.text} {KEY.text}"])
 def test_a_file_with_anything_else_is_refused_and_left_alone(file: KeyFile, content: str | bytes) -> None:
-    """Even to add a key there: it may be the wrong file."""
     before = written(file, content).path.read_bytes()
-    for use in (file.load, lambda: file.add(KEY), lambda: file.remove(KEY.id)):
+    assert_no_list(file, str(file.path))
+    assert file.path.read_bytes() == before
+
+
+def test_a_file_that_is_too_long_is_refused(file: KeyFile) -> None:
+    for use in (written(file, "x" * 70_000).load, lambda: file.add(KEY)):
         with pytest.raises(StoreUnavailable):
             use()
-    assert file.path.read_bytes() == before
+
+
+def test_a_record_with_anything_else_is_refused_and_left_alone() -> None:
+    store = MemoryStore()
+    save_record(store, "key/here", "not a key")
+    assert_no_list(KeyRecord(store, "key/here"), "this program's memory")
+    assert store.load("key/here") == "not a key"
 
 
 def test_a_file_that_cannot_be_written_is_an_error(file: KeyFile, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,11 +185,12 @@ def test_a_file_that_cannot_be_written_is_an_error(file: KeyFile, monkeypatch: p
         raise OSError(28, "No space left on device", str(path))
 
     monkeypatch.setattr(keys_module, "replace_file", fail)
-    with pytest.raises(StoreUnavailable, match="No space left"):
+    with pytest.raises(StoreUnavailable, match=f"{file.path}.*: No space left"):
         file.add(KEY)
     monkeypatch.setattr(keys_module, "replace_file", lambda path, text: None)  # noqa: ARG005  it forgets
-    with pytest.raises(StoreNotDurable):
+    with pytest.raises(StoreNotDurable, match=f"^{file.path} does not hold the keys that were just written") as failed:
         file.add(KEY)
+    assert failed.value.hint == "check the disk; another program may be writing there"
 
 
 def test_a_keyring_keeps_them_in_one_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,7 +217,8 @@ def test_a_variable_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert find_key_place("a/b/c", no_keyring) == KeyFile(path)
     for value in ("keys", "./keys", "~nobody-here/keys"):
         monkeypatch.setenv("WITHINGS_AUTH_STORE_KEY_FILE", value)
-        with pytest.raises(ConfigurationError, match=re.escape(f"is “{value}”, not an absolute path")):
+        with pytest.raises(ConfigurationError, match=re.escape(f"is “{value}”, not an absolute path")) as refused:
             find_key_place("a/b/c", no_keyring)
+        assert "unset it to use the keyring" in refused.value.hint
     monkeypatch.setenv("WITHINGS_AUTH_STORE_KEY_FILE", "")
     assert isinstance(find_key_place("a/b/c", MemoryStore), KeyRecord)

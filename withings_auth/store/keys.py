@@ -11,7 +11,7 @@ import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
@@ -20,8 +20,8 @@ from typing import Protocol
 from urllib.parse import quote
 
 from withings_auth.errors import ConfigurationError, StoreNotDurable, StoreUnavailable
-from withings_auth.store.base import SecretStore
-from withings_auth.store.files import make_private_directory, read_plain, replace_file, unusable
+from withings_auth.store.base import HeldName, SecretStore
+from withings_auth.store.files import read_plain, replace_file, unusable
 from withings_auth.store.safety import SECRET, refuse_unsafe
 from withings_auth.validation import printable
 
@@ -101,7 +101,7 @@ def find_key_place(place: str, open_keyring: Callable[[], SecretStore]) -> KeyPl
         path = Path(named).expanduser()
     except RuntimeError:  # a `~` that belongs to nobody
         path = Path(named)
-    if "\0" in named or not path.is_absolute():
+    if not path.is_absolute():
         raise ConfigurationError(
             f"{KEY_FILE_VARIABLE} is “{printable(named)}”, not an absolute path",
             hint="name the whole path of the file with the keys, or unset it to use the keyring",
@@ -111,7 +111,7 @@ def find_key_place(place: str, open_keyring: Callable[[], SecretStore]) -> KeyPl
 
 def _quoted(part: str) -> str:
     """Returns a part of a place, fit to be the name of a file on every system."""
-    return quote(part, safe="") if part.strip(".") else part.replace(".", "%2E")
+    return part.replace(".", "%2E") if set(part) == {"."} else quote(part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,21 +126,19 @@ class KeyRecord:
         return self.store.description
 
     def load(self) -> tuple[Key, ...]:
-        with _or_a_file():
-            text = self.store.load(self.name) or ""
-        return _parse(text, self.description)
+        return _parse(self._read(), self.description)
 
     def add(self, key: Key) -> bool:
-        with _or_a_file(), self.store.lock(self.name, PATIENCE_SECONDS) as held:
-            text = self.store.load(self.name) or ""
+        with self._lock() as held:
+            text = self._read()
             if key in _parse(text, self.description):
                 return False
             held.save(_with(text, key))
         return True
 
     def remove(self, key_id: str) -> bool:
-        with _or_a_file(), self.store.lock(self.name, PATIENCE_SECONDS) as held:
-            text = self.store.load(self.name) or ""
+        with self._lock() as held:
+            text = self._read()
             left = _without(text, key_id, self.description)
             if left == text:
                 return False
@@ -149,6 +147,17 @@ class KeyRecord:
             else:
                 held.clear()
         return True
+
+    def _read(self) -> str:
+        with _or_a_file():
+            return self.store.load(self.name) or ""
+
+    @contextmanager
+    def _lock(self) -> Iterator[HeldName]:
+        with ExitStack() as stack:
+            with _or_a_file():
+                held = stack.enter_context(self.store.lock(self.name, PATIENCE_SECONDS))
+            yield held
 
 
 @contextmanager
@@ -211,7 +220,6 @@ class KeyFile:
 
     def _write(self, text: str) -> None:
         try:
-            make_private_directory(self.path.parent)
             replace_file(self.path, text)
         except OSError as error:
             raise unusable(self.path, error) from error

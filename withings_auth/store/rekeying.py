@@ -94,7 +94,6 @@ def add_new_key(store: SealedStore) -> Key:
     """Makes a key and keeps it here; it seals nothing yet. Raises `StoreError` and `LockBusy`."""
     key = make_key()
     store.keys.add(key)
-    store.look_for_keys()
     return key
 
 
@@ -159,7 +158,6 @@ def rekey(store: SealedStore, key_id: str | None = None, *, tell: Callable[[str]
         key = _choose_key(store, earlier, held.notes.recall()) if key_id is None else store.find_key(key_id)
         held.notes.note(key.id)
         store.keys.add(key)
-        store.look_for_keys()
         if key.id != earlier:
             store.inner.set_sealing_key(key.id)
             logger.debug("the key %s seals, instead of %s", key.id, earlier)

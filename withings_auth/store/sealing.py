@@ -62,7 +62,7 @@ def open_sealed(key: Key, name: str, sealed: str) -> str:
     if found is None or found[1] != key.id:
         raise _damaged(name)
     try:
-        content = b64decode(found[2], validate=True)
+        content = b64decode(found[2])
         if b64encode(content).decode() == found[2]:
             return AESGCM(key.secret).decrypt(content[:NONCE_BYTES], content[NONCE_BYTES:], name.encode()).decode()
     except (ValueError, InvalidTag):

@@ -103,6 +103,6 @@ def _place(authority: str, path: str, parameters: dict[str, str], schema: str) -
     if not hosts and "port" in parameters:
         hosts = f":{parameters['port']}"
     database = path.removeprefix("/") or parameters.get("dbname", "")
-    service = parameters.get("service", "")
+    service = parameters.get("service")
     where = f"service {service}" if service and not (hosts or database) else f"{unquote(hosts)}/{unquote(database)}"
     return printable(where if schema == USUAL_SCHEMA else f"{where}/{schema}", limit=160)
