@@ -122,4 +122,17 @@ ROOMS = {
             "tests/store/test_fast_lane.py",
         ),
     ),
+    "sealing": Room(
+        modules=("store/sealing.py", "store/sealed_store.py", "store/keys.py", "store/rekeying.py"),
+        quick=(
+            "tests/store/test_keys.py",
+            "tests/store/test_rekeying.py",
+            "tests/store/test_sealed_store.py",
+            "tests/store/test_sealing_fuzz.py",
+        ),
+    ),
+    "database names": Room(
+        modules=("store/postgresql/address.py",),
+        quick=("tests/store/postgresql/test_address.py",),
+    ),
 }

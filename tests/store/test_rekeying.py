@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from typing import NoReturn
 
 import pytest
 
@@ -15,6 +16,7 @@ from withings_auth.store import rekeying
 from withings_auth.store.keys import Key, make_key
 from withings_auth.store.rekeying import (
     UNSEALED,
+    Prepared,
     add_new_key,
     bring_key,
     look_at_keys,
@@ -47,6 +49,7 @@ def test_the_first_machine_makes_the_key_and_the_others_bring_it(canaries: Canar
     canaries.plant("key", show_key(first).text)
     canaries.hear("what is shown of them", f"{show_key(first)!r} {look_at_keys(first)!r} {made!r}")
     assert bring_key(second, show_key(first).text).id == made.key_id
+    assert second.load("token/nobody") is None
     assert prepare_key(second).made is False
     save_record(second, "token/a", "of the second")
     assert first.load("token/a") == "of the second"
@@ -85,6 +88,49 @@ def test_machines_that_begin_at_once_agree(monkeypatch: pytest.MonkeyPatch) -> N
     assert (sealing(first), second.keys.load()) == (made.key_id, ())
 
 
+def test_a_key_that_was_missing_a_moment_ago_is_found(store: Machine) -> None:
+    """Another program has brought it meanwhile."""
+    (key,) = store.keys.load()
+
+    def machine_that_missed_it() -> Machine:
+        machine = Machine(store.inner)
+        machine.keys.add(make_key())
+        with pytest.raises(StoreCorrupt, match="is needed"):
+            machine.load("token/a")
+        return machine
+
+    machine = machine_that_missed_it()
+    machine.keys.add(key)
+    assert prepare_key(machine).key_id == key.id
+    machine = machine_that_missed_it()
+    machine.keys.add(key)
+    with pytest.raises(ConfigurationError, match="has keys that do not seal"):
+        rekey(machine)
+    machine = machine_that_missed_it()
+    bring_key(machine, key.text)
+    assert is_whole(machine)
+
+
+class ReadOnly(SealableMemory):
+    """As a database is for its readers."""
+
+    def is_read_only(self) -> bool:
+        return True
+
+    def lock(self, name: str, timeout: float) -> NoReturn:  # noqa: ARG002  as in every store
+        raise StoreUnavailable(f"no lock for {name}")
+
+
+def test_a_reader_takes_no_lock() -> None:
+    inner, key = ReadOnly(), make_key()
+    store = Machine(inner)
+    store.keys.add(key)
+    with pytest.raises(StoreUnavailable, match="no lock for key/sealing"):
+        prepare_key(store)
+    inner.set_sealing_key(key.id)
+    assert prepare_key(store) == Prepared(key_id=key.id, made=False)
+
+
 # What there is
 
 
@@ -95,20 +141,31 @@ def test_the_state_of_the_keys(store: Machine) -> None:
     state = look_at_keys(store)
     assert (state.sealing, state.here, state.where) == (old, (old, new.id), "this program's memory")
     assert state.in_use == {old: 2, new.id: 1, UNSEALED: 1}
+    assert UNSEALED == ""
     assert show_key(store) == new
     assert show_key(store, old).id == old
-    with pytest.raises(ConfigurationError, match="no key 00 in"):
+    with pytest.raises(ConfigurationError, match="no key 00 in") as failed:
         show_key(store, "00")
+    assert failed.value.hint == "to see which keys there are: withings-auth store key"
     with pytest.raises(ConfigurationError, match="no key in this program's memory"):
         show_key(Machine(store.inner))
 
 
+def test_what_cannot_be_read_may_need_any_key(monkeypatch: pytest.MonkeyPatch, store: Machine) -> None:
+    unreadable = StoreUnavailable("this one cannot be read")
+    monkeypatch.setattr(store.inner, "load_all", lambda names: dict.fromkeys(names, unreadable), raising=False)
+    with pytest.raises(StoreUnavailable, match="this one cannot be read"):
+        look_at_keys(store)
+
+
 def test_only_a_key_that_nobody_needs_is_removed(store: Machine) -> None:
     old, new = sealing(store), add_new_key(store)
-    with pytest.raises(ConfigurationError, match="is the key that seals"):
+    with pytest.raises(ConfigurationError, match="is the key that seals") as failed:
         remove_key(store, old)
+    assert failed.value.hint == "make another one seal first: withings-auth store rekey"
     store.inner.set_sealing_key(new.id)
-    with pytest.raises(ConfigurationError, match=re.escape("still needed, by app/an-app, token/a, token/b")) as failed:
+    needed_by = r"still needed, by app/an-app, token/a, token/b\n"
+    with pytest.raises(ConfigurationError, match=needed_by) as failed:
         remove_key(store, old)
     assert failed.value.hint.endswith(f"withings-auth store rekey {new.id}")
     save_record_without_lock(store.inner, "token/c", seal(show_key(store, old), "token/c", "x"))
@@ -134,6 +191,8 @@ def test_a_rekeying_makes_a_key_and_seals_everything_anew(store: Machine) -> Non
     assert sealing(store) == done.key_id != old
     assert look_at_keys(store).in_use == {done.key_id: 3}
     assert is_whole(store)
+    with pytest.raises(ConfigurationError, match=f"this program's memory has keys that do not seal: {old}"):
+        rekey(store)  # it is over
 
 
 def test_a_key_that_was_brought_to_all_machines_cuts_nobody_off(store: Machine) -> None:
@@ -202,9 +261,19 @@ def test_a_store_without_a_key_has_nothing_to_replace() -> None:
 def test_a_rekeying_ends_when_another_key_is_chosen(store: Machine) -> None:
     """As by a program that got the lock because this one has lost it: otherwise both would seal in turn."""
     new = add_new_key(store)
-    with pytest.raises(StoreUnavailable, match="another key"):
+    with pytest.raises(StoreUnavailable, match="another key") as failed:
         rekey(store, new.id, tell=lambda _: store.inner.set_sealing_key(show_key(store, None).id[::-1]))
+    assert failed.value.hint == "let it finish, then look: withings-auth store key"
     assert is_whole(store)
+
+
+def test_one_program_at_a_time_chooses(store: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rekeying, "LOCK_PATIENCE_SECONDS", 0)
+    key = add_new_key(store)
+    with store.inner.lock("key/sealing", 1):
+        for use in (prepare_key, rekey, lambda store: remove_key(store, key.id)):
+            with pytest.raises(LockBusy):
+                use(store)
 
 
 def test_one_rekeying_at_a_time(store: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from keyring.errors import KeyringLocked
@@ -18,9 +20,10 @@ from tests.support.sealing import Machine, SealableMemory, WrappedSealable, seal
 from tests.support.stores import clear_record, save_record, save_record_without_lock
 from withings_auth.errors import StoreCorrupt, StoreError, StoreUnavailable
 from withings_auth.model import App
-from withings_auth.store import base
+from withings_auth.store import base, sealed_store
 from withings_auth.store.base import (
     HeldName,
+    Look,
     clock_offset,
     find_traces,
     is_read_only,
@@ -109,10 +112,17 @@ def test_the_words_say_what_is_wrong(store: Machine) -> None:
     plant(store, SECRET)
     with pytest.raises(StoreCorrupt, match="token/default is not sealed, but its store is"):
         store.load(TOKEN)
-    plant(store, raw(store).replace(SECRET, "withings-auth-sealed-2:whatever"))
+    plant(store, "withings-auth-sealed-2:whatever")
     with pytest.raises(StoreCorrupt, match="sealed by a newer withings-auth") as failed:
         store.load(TOKEN)
     assert failed.value.newer
+    assert "git pull && pipx install" in failed.value.hint
+    for name, remedy in ((TOKEN, "withings-auth login"), ("token/a/b", "withings-auth login"), ("x/a", "; remove it")):
+        plant(store, "withings-auth-sealed-1:whatever", name)
+        with pytest.raises(StoreCorrupt, match="was changed or cut, or belongs under another name") as failed:
+            store.load(name)
+        assert failed.value.hint.startswith("it was left in place; ")
+        assert remedy in failed.value.hint
 
 
 def test_a_machine_without_the_key_is_told_which_one_to_bring(store: Machine) -> None:
@@ -146,8 +156,29 @@ def test_a_machine_without_the_key_is_told_which_one_to_bring(store: Machine) ->
     assert (raw(store), store.names(), store.inner.sealing_key()) == (before, [TOKEN], needed.id)
     with pytest.raises(StoreCorrupt):
         Machine(store.inner).load("token/nobody")  # None would mean that somebody has to log in
+    nobody = Machine(store.inner)
+    with pytest.raises(StoreCorrupt, match="is needed"):
+        nobody.load_all([])
+    nobody.keys.add(make_key())
+    assert nobody.load("token/nobody") is None
     machine.follow(store)
     assert machine.load(TOKEN) == SECRET
+
+
+def test_how_soon_a_key_that_was_missing_is_looked_for_again(store: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(sealed_store, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    machine = Machine(store.inner)
+    machine.keys.add(make_key())
+    for seconds, is_found in ((0, False), (1, False), (1.5, True)):
+        now[0] = 100.0 + seconds
+        if is_found:
+            assert machine.load(TOKEN) == SECRET
+        else:
+            with pytest.raises(StoreCorrupt):
+                machine.load(TOKEN)
+            machine.keys.add(store.keys.load()[0])
+            machine._missed_at = dict.fromkeys(machine._missed_at, 100.0)
 
 
 def test_a_key_that_is_brought_is_noticed(store: Machine) -> None:
@@ -186,8 +217,9 @@ def test_keys_that_cannot_be_read_are_an_error(store: Machine, tmp_path: Path) -
     keyring = Keyrings(tmp_path, FailingKeyring(KeyringLocked))()
     machine = SealedStore(store.inner, KeyRecord(keyring, "key/here"))
     for use in (machine.load, lambda name: save_record(machine, name, "theirs")):
-        with pytest.raises(StoreUnavailable, match="locked"):
+        with pytest.raises(StoreUnavailable, match=r"^no keys for the sealed store: .* locked") as failed:
             use(TOKEN)
+        assert "keep the keys in a file: let WITHINGS_AUTH_STORE_KEY_FILE name one" in failed.value.hint
     assert store.load(TOKEN) == SECRET
 
 
@@ -239,6 +271,7 @@ def test_what_the_other_store_can_do_it_can_do_too(tmp_path: Path, store: Machin
     files = sealed_files(tmp_path)
     with files.lock(TOKEN, 1) as held:
         held.notes.note("a note")
+        assert held.notes.recall() == "a note"
     assert latest_note(files, TOKEN) == latest_note(files.inner, TOKEN) == "a note"
     assert find_traces(files) == [TOKEN]
     assert find_traces(store) == []
@@ -255,6 +288,63 @@ def test_what_the_other_store_can_do_it_can_do_too(tmp_path: Path, store: Machin
         assert store.load(TOKEN) == SECRET
     assert store.stamp(TOKEN) == store.inner.stamp(TOKEN)
     assert store.description == "this program's memory (sealed)"
+
+
+class Capable(SealableMemory):
+    """Can do all that a store may be able to do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shared = 0
+        self.unreadable = StoreUnavailable("this one cannot be read")
+
+    def clock_offset(self) -> float:
+        return 5.0
+
+    def lock_can_be_lost(self) -> bool:
+        return True
+
+    def is_read_only(self) -> bool:
+        return True
+
+    def seems_writable(self) -> bool:
+        return True
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        self.shared += 1
+        yield
+
+    def load_all(self, names: list[str]) -> dict[str, str | StoreError]:
+        return {name: self.load(name) or self.unreadable for name in names}
+
+    def look_at(self, names: list[str] | None) -> dict[str, Look]:
+        found = self.load_all([TOKEN, OTHER] if names is None else names)
+        return {name: Look(text=text, note="a note", is_held=True) for name, text in found.items()}
+
+
+def test_what_only_some_stores_can_do() -> None:
+    inner = Capable()
+    store = Machine(inner)
+    key = add_new_key(store)
+    inner.set_sealing_key(key.id)
+    save_record(store, TOKEN, SECRET)
+    assert (clock_offset(store), lock_can_be_lost(store), is_read_only(store)) == (5.0, True, True)
+    assert seems_writable(store)
+    with together(store):
+        assert inner.shared == 1
+    assert load_all(store, [TOKEN, OTHER]) == {TOKEN: SECRET, OTHER: inner.unreadable}
+    good, bad = (Look(text=text, note="a note", is_held=True) for text in (SECRET, inner.unreadable))
+    assert look_at(store, [TOKEN]) == {TOKEN: good}
+    assert look_at(store) == {TOKEN: good, OTHER: bad}
+    plant(store, "spoiled")
+    spoiled = (look_at(store, [TOKEN]) or {})[TOKEN].text
+    assert isinstance(spoiled, StoreCorrupt)
+    assert TOKEN in str(spoiled)
+    without = Machine(inner)
+    for use in (lambda: without.load_all([]), lambda: without.look_at([])):
+        with pytest.raises(StoreCorrupt, match=f"the key {key.id} is needed"):
+            use()
 
 
 def test_it_asks_the_other_store_whatever_a_store_may_be_asked() -> None:

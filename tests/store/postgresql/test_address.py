@@ -22,14 +22,22 @@ PLAIN = "postgresql://db.example.org/withings"
         (f"{PLAIN}?schema=withings_auth", "db.example.org/withings"),
         (f"{PLAIN}?schema=study", "db.example.org/withings/study"),
         (f"{PLAIN}?schema=study&user=anna&password=s3cr3t", "db.example.org/withings/study"),
+        ("postgresql://db.example.org:5433", "db.example.org:5433/"),
         ("postgresql://one,two:5433/withings", "one,two:5433/withings"),
+        ("postgresql://one:5432,two:5433/withings", "one:5432,two:5433/withings"),
         ("postgresql://[2001:db8::1]/withings", "[2001:db8::1]/withings"),
         ("postgresql:///withings?host=/run/postgresql", "/run/postgresql/withings"),
         ("postgresql://%2Frun%2Fpostgresql/withings", "/run/postgresql/withings"),
         ("postgresql:///withings?port=5433", ":5433/withings"),
         ("postgresql:///withings", "/withings"),
         ("postgresql://db.example.org?dbname=withings", "db.example.org/withings"),
+        ("postgresql://", "/"),
         ("postgresql://?service=study", "service study"),
+        ("postgresql://db.example.org?service=study", "db.example.org/"),
+        (f"{PLAIN}?user=a@b", "db.example.org/withings"),
+        ("postgresql://db.example.org?dbname=withings&user=a@b", "db.example.org/withings"),
+        ("postgresql://anna:s3cr3t@db.example.org?dbname=withings&application_name=a@b", "db.example.org/withings"),
+        (f"postgresql://db.example.org/{'w' * 160}", f"db.example.org/{'w' * 144}…"),
         ("postgresql://db.example.org/withings?service=study", "db.example.org/withings"),
     ],
 )
@@ -106,13 +114,15 @@ def test_what_is_no_name_is_refused(parameters: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "password", ["s3/cr3t", "s3?cr3t", "s3?cr3t=x", "s3cr3t?x=1", "s3/cr3t@", "s3@cr3t", "53?a=cr3t"]
+    "password", ["s3/cr3t", "s3?cr3t", "s3?cr3t=x", "s3cr3t?x=1", "s3/cr3t@", "s3@cr3t", "53?a=cr3t", "5/3?cr3t"]
 )
 def test_a_password_that_ends_the_name_early_is_not_shown_as_its_host(password: str) -> None:
     name = f"postgresql://anna:{password}@db.example.org/withings"
     with pytest.raises(ConfigurationError) as refused:
         parse_address(name)
+    assert str(refused.value) == "store has an “@” that does not end a user and a password"
     assert "“/” as %2F" in refused.value.hint
+    assert without_password(name) == "postgresql://…"
     assert not any(
         part in f"{refused.value} {refused.value.hint} {without_password(name)}" for part in ("s3", "53", "cr3t")
     )
@@ -120,8 +130,19 @@ def test_a_password_that_ends_the_name_early_is_not_shown_as_its_host(password: 
 
 @pytest.mark.parametrize("name", ["postgresql://db.example.org:54a3/withings", "postgresql://one:1,[::1]:x/withings"])
 def test_a_port_is_a_number(name: str) -> None:
-    with pytest.raises(ConfigurationError, match="store has a port that is not a number"):
+    with pytest.raises(ConfigurationError, match=r"^store has a port that is not a number\n") as refused:
         parse_address(name)
+    assert "a database is named like postgresql://" in refused.value.hint
+    assert without_password(name) == "postgresql://…"
+
+
+@pytest.mark.parametrize(
+    ("parameter", "shown"),
+    [(f"sealed={'x' * 21}", f"sealed={'x' * 19}…"), (f"schema={'x' * 81}", f"schema={'x' * 79}…")],
+)
+def test_what_is_too_long_is_not_shown_whole(parameter: str, shown: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^store has {shown}"):
+        parse_address(f"{PLAIN}?{parameter}")
 
 
 @pytest.mark.parametrize(
@@ -130,7 +151,11 @@ def test_a_port_is_a_number(name: str) -> None:
         (PLAIN, PLAIN),
         ("postgres://anna:s3cr3t@db.example.org/withings?schema=x", "postgres://anna@db.example.org/withings?schema=x"),
         (f"{PLAIN}?user=anna&password=s3cr3t&sslpassword=s3cr3t", f"{PLAIN}?user=anna"),
+        (f"{PLAIN}?user=anna&password=s3cr3t&sslmode=require", f"{PLAIN}?user=anna&sslmode=require"),
         (f"{PLAIN}?pass%77ord=s3cr3t", PLAIN),
+        (f"{PLAIN}?options=password=x", f"{PLAIN}?options=password=x"),
+        (f"{PLAIN}?options=a://b", f"{PLAIN}?options=a://b"),
+        ("postgresql://db.example.org:5433/withings", "postgresql://db.example.org:5433/withings"),
     ],
 )
 def test_a_name_without_its_password(name: str, shown: str) -> None:
