@@ -13,13 +13,13 @@ RUN_MAY_OCCUPY_BYTES = 60_000_000 if sys.version_info < (3, 14) else 66_000_000
 def children(pid: int) -> list[int]:
     """Returns the processes that this one has started and that still run, or wait to be reaped."""
     found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+    for directory in Path("/proc").glob("[0-9]*"):
         try:
-            fields = stat.read_text().rpartition(")")[2].split()
+            parent = int(_stat(int(directory.name))[1])
         except OSError:
             continue  # it has ended
-        if int(fields[1]) == pid:
-            found.append(int(stat.parent.name))
+        if parent == pid:
+            found.append(int(directory.name))
     return found
 
 
@@ -36,5 +36,10 @@ def resident_bytes(pid: int) -> int:
 
 def cpu_seconds(pid: int) -> float:
     """Returns how long processors have worked for a process, in steps of 10 ms."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    fields = _stat(pid)
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid: int) -> list[str]:
+    """Returns what follows the name of a process in its `stat`: its state, its parent, and so on."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
