@@ -127,6 +127,7 @@ ROOMS = {
         quick=(
             "tests/store/test_keys.py",
             "tests/store/test_rekeying.py",
+            "tests/store/test_sealed_abilities.py",
             "tests/store/test_sealed_store.py",
             "tests/store/test_sealing_fuzz.py",
         ),

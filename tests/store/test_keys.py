@@ -97,6 +97,7 @@ def test_what_else_is_in_the_file_stays(file: KeyFile) -> None:
     written(file, f"# of the study\n\n{KEY.text}").add(key)
     assert file.path.read_text() == f"# of the study\n\n{KEY.text}\n{key.text}\n"
     file.remove(KEY.id)
+    assert file.path.read_text() == f"# of the study\n\n{key.text}\n"
     file.add(KEY)
     assert file.path.read_text() == f"# of the study\n\n{key.text}\n{KEY.text}\n"
 
@@ -165,10 +166,12 @@ def test_a_file_with_anything_else_is_refused_and_left_alone(file: KeyFile, cont
     assert file.path.read_bytes() == before
 
 
-def test_a_file_that_is_too_long_is_refused(file: KeyFile) -> None:
-    for use in (written(file, "x" * 70_000).load, lambda: file.add(KEY)):
+def test_a_file_that_is_too_long_is_refused_and_left_alone(file: KeyFile) -> None:
+    before = written(file, "x" * 70_000).path.read_bytes()
+    for use in (file.load, lambda: file.add(KEY), lambda: file.remove(KEY.id)):
         with pytest.raises(StoreUnavailable):
             use()
+    assert file.path.read_bytes() == before
 
 
 def test_a_record_with_anything_else_is_refused_and_left_alone() -> None:
