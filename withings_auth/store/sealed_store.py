@@ -158,10 +158,10 @@ class SealedStore:
             and time.monotonic() - self._missed_at.get(wanted, float("-inf")) > LOOK_AGAIN_SECONDS
         ):
             self.look_for_keys()
+            self._missed_at[wanted] = time.monotonic()
         known = self._known
         if wanted in known:
             return known[wanted]
-        self._missed_at[wanted] = time.monotonic()
         raise StoreCorrupt(
             f"the key {wanted} is needed, but {self._keys.description} has {_listed(known)}",
             hint="bring it from a machine that has it:"
@@ -173,7 +173,6 @@ class SealedStore:
     def look_for_keys(self) -> None:
         """Looks which keys this machine has now. Raises `StoreError`."""
         self._known = {key.id: key for key in self._keys.load()}
-        self._missed_at = {}
 
     def _require_a_key(self) -> None:
         """Raises `StoreError` if this machine has no key at all: what it cannot open, it cannot know."""
