@@ -42,7 +42,7 @@ class Collection:
 
     session = None
 
-    def __init__(self, connection: Any, path: str = "default") -> None:
+    def __init__(self, connection: Any, path: str = "a new one") -> None:
         self.connection, self.path = connection, path
         self.locked: list[bool] = []
         self.unlocked = 0
@@ -67,6 +67,7 @@ def buses(monkeypatch: pytest.MonkeyPatch) -> list[Bus]:
     monkeypatch.setattr(secret_service, "connect", open_one)
     monkeypatch.setattr(secretstorage, "Collection", Collection)
     monkeypatch.setattr(secretstorage, "get_default_collection", Collection)
+    monkeypatch.setattr(secret_service, "find_default_collection", lambda _: "/default")
     monkeypatch.setattr(secret_service, "open_session", lambda connection: ("session", connection))
     return buses
 
@@ -93,7 +94,7 @@ def test_it_opens_once_and_only_we_close_it(connection: SecretServiceConnection,
     first = collection_of(connection)
     assert collection_of(connection) is first
     assert first.session == ("session", first.connection)
-    assert (first.path, first.connection.name, len(buses)) == ("default", "a bus", 1)
+    assert (first.path, first.connection.name, len(buses)) == ("/default", "a bus", 1)
     first.connection.close()  # as keyring does after each call
     assert buses[0].closed == 0
     connection.close()
@@ -107,6 +108,12 @@ def test_the_collection_is_the_preferred_one(connection: SecretServiceConnection
     connection.keyring.preferred_collection = "/of/the/user"  # type: ignore[attr-defined]  # as keyring sets it
     found = collection_of(connection)
     assert (found.path, found.connection.name, len(buses)) == ("/of/the/user", "a bus", 1)
+
+
+@pytest.mark.usefixtures("buses")
+def test_a_missing_default_is_made(connection: SecretServiceConnection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secret_service, "find_default_collection", lambda _: None)
+    assert collection_of(connection).path == "a new one"
 
 
 @pytest.mark.parametrize(
@@ -139,7 +146,7 @@ def test_a_failure_is_one_that_keyring_would_raise(
         raise error
 
     error = secretstorage.SecretStorageException("none here")
-    monkeypatch.setattr(secretstorage, "get_default_collection", fail)
+    monkeypatch.setattr(secret_service, "find_default_collection", fail)
     with pytest.raises(InitError) as failed:
         collection_of(connection)
     assert str(failed.value) == "Failed to create the collection: none here."

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from jeepney import HeaderFields  # type: ignore[import-untyped]  # it has no types
+from jeepney.bus import get_bus  # type: ignore[import-untyped]  # as above
+from jeepney.io.blocking import DBusConnection, prep_socket  # type: ignore[import-untyped]  # as above
 
 from tests.support.stores import clear_record, save_record
 from withings_auth.config.places import state_directory
@@ -15,6 +19,7 @@ from withings_auth.errors import StoreUnavailable
 from withings_auth.store.base import together
 from withings_auth.store.keyring_store import KeyringStore
 from withings_auth.store.memory_store import MemoryStore
+from withings_auth.store.secret_service import SecretServiceConnection
 
 if TYPE_CHECKING:
     from tests.support.keyring_daemon import SecretService
@@ -86,6 +91,48 @@ class TestOneConnection:
         with store.lock(TOKEN, 0):
             pass
         secret_service.resume()
+
+
+class TestNewConnections:
+    """GNOME's keyring is not ended by them, and finds its collection, however fast they come."""
+
+    def test_what_they_ask(
+        self, desktop: KeyringStore, secret_service: SecretService, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The first question is for no property, and none names the collection by its alias."""
+        asked: list[tuple[str, str]] = []
+
+        class Noted(DBusConnection):  # type: ignore[misc]  # it has no types
+            def send_message(self, message: Any, **options: Any) -> None:
+                fields = message.header.fields
+                asked.append((fields[HeaderFields.path], fields[HeaderFields.member]))
+                super().send_message(message, **options)
+
+        def connect(address: str | None) -> DBusConnection:
+            assert address is None
+            return Noted(prep_socket(get_bus(secret_service.address)))
+
+        monkeypatch.setattr("withings_auth.store.secret_service.connect", connect)
+        save_record(desktop, TOKEN, "text")
+        assert (asked[0], asked.count(asked[0])) == (("/org/freedesktop/DBus", "Hello"), 1)
+        assert asked[1] == ("/org/freedesktop/secrets", "ReadAlias")
+        assert all("/aliases/" not in path for path, _ in asked)
+
+    def test_a_crowd(self, desktop: KeyringStore, secret_service: SecretService) -> None:
+        save_record(desktop, TOKEN, "text")
+
+        def connect_often() -> None:
+            for _ in range(25):
+                connection = SecretServiceConnection(secret_service.address, lambda _: None)
+                assert connection.keyring.get_preferred_collection().get_label() == "Login"  # type: ignore[no-untyped-call]
+                connection.close()
+
+        crowd = [multiprocessing.get_context("fork").Process(target=connect_often) for _ in range(8)]
+        for process in crowd:
+            process.start()
+        for process in crowd:
+            process.join()
+        assert [process.exitcode for process in crowd] == [0] * 8
 
 
 def test_a_store_with_nothing_to_share_is_used_as_it_is() -> None:

@@ -175,7 +175,7 @@ class TestLying:
     def test_a_call_is_repeated_if_the_keyring_was_rewriting(
         self, tmp_path: Path, use: Callable[[SecretStore, HeldName], object], error: Exception
     ) -> None:
-        """GNOME's keyring has no collection while it rewrites it; no save may be lost to that."""
+        """A keyring may have no collection, or not the item, for a moment; no save may be lost to that."""
 
         class Rewriting(MemoryKeyring):
             missing = False

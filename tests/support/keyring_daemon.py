@@ -26,6 +26,8 @@ from jeepney.bus_messages import message_bus  # type: ignore[import-untyped]  # 
 from jeepney.io.blocking import open_dbus_connection  # type: ignore[import-untyped]  # as above
 from secretstorage.util import format_secret, open_session
 
+from withings_auth.store.secret_service import find_default_collection
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -58,6 +60,12 @@ _SECRETS = DBusAddress("/org/freedesktop/secrets", _SERVICE, "org.freedesktop.Se
 _INTERNALS = DBusAddress(
     "/org/freedesktop/secrets", _SERVICE, "org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface"
 )
+
+
+def _collection(connection: DBusConnection) -> secretstorage.Collection:
+    path = find_default_collection(connection)
+    assert path is not None
+    return secretstorage.Collection(connection, path)
 
 
 class Bus:
@@ -200,14 +208,14 @@ class SecretService(Bus):
     def lock(self) -> None:
         """Lock the collection, as a locked screen does."""
         with self.connection() as connection:
-            collection = secretstorage.get_default_collection(connection)
+            collection = _collection(connection)
             collection.lock()
             assert collection.is_locked()
 
     def unlock(self) -> None:
         """Unlock it, as the user does by typing the password."""
         with self.connection() as connection:
-            collection = secretstorage.get_default_collection(connection)
+            collection = _collection(connection)
             secret = format_secret(open_session(connection), _PASSWORD, "text/plain")
             call = new_method_call(
                 _INTERNALS, "UnlockWithMasterPassword", "o(oayays)", (collection.collection_path, secret)
@@ -244,7 +252,7 @@ class SecretService(Bus):
     def services(self) -> list[str]:
         """The services of all its records, sorted."""
         with self.connection() as connection:
-            items = secretstorage.get_default_collection(connection).get_all_items()
+            items = _collection(connection).get_all_items()
             return sorted(item.get_attributes()["service"] for item in items)
 
     def lookup(self, service: str, username: str) -> str | None:
@@ -255,7 +263,7 @@ class SecretService(Bus):
     def rewrite(self, service: str, text: str) -> None:
         """Change the text of a record in place, without adding another."""
         with self.connection() as connection:
-            collection = secretstorage.get_default_collection(connection)
+            collection = _collection(connection)
             (item,) = collection.search_items({"service": service})
             item.set_secret(text.encode(), "text/plain")
 

@@ -95,8 +95,8 @@ class KeyringCalls:
     def _call(self, function: Callable[[Backend], T]) -> T:
         """Makes the call, and repeats it over a new connection if the one of earlier calls may have gone.
 
-        Repeats it too if GNOME's keyring lost its collection, or the item that it had just found. That happens while it
-        rewrites its file: seen once in a thousand calls while other programs were saving.
+        Repeats it too if the keyring lost its collection, or the item that it had just found. GNOME's did, once in a
+        thousand calls while other programs were saving: before `find_default_collection`, which ended that.
         """
         from keyring.errors import InitError, KeyringLocked  # loaded by now
 

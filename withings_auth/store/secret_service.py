@@ -12,7 +12,8 @@ import secretstorage
 from jeepney.io.blocking import DBusConnection, open_dbus_connection  # type: ignore[import-untyped]
 from keyring.backends.SecretService import Keyring
 from keyring.errors import InitError, KeyringLocked
-from secretstorage.util import add_match_rules, open_session
+from secretstorage.defines import SS_PATH
+from secretstorage.util import SERVICE_IFACE, DBusAddressWrapper, add_match_rules, open_session
 
 from withings_auth.store.fast_lane import wait_for_turn
 
@@ -54,10 +55,12 @@ class SecretServiceConnection:
         self._connection = connect(self._address)
         shared = _Shared(self._connection)
         try:
-            if path := getattr(self.keyring, "preferred_collection", None):  # KEYRING_PROPERTY_PREFERRED_COLLECTION
+            default = find_default_collection(shared)
+            path = getattr(self.keyring, "preferred_collection", default)  # KEYRING_PROPERTY_PREFERRED_COLLECTION
+            if path:
                 collection = secretstorage.Collection(shared, path)
             else:
-                collection = secretstorage.get_default_collection(shared)
+                collection = secretstorage.get_default_collection(shared)  # creates it
             collection.session = open_session(shared)  # each item would open its own
         except secretstorage.SecretStorageException as error:
             raise InitError(f"Failed to create the collection: {error}.") from error
@@ -89,6 +92,18 @@ def _connect(address: str | None) -> DBusConnection:
     connection = open_dbus_connection(address)
     add_match_rules(connection)
     return connection
+
+
+def find_default_collection(connection: DBusConnection) -> str | None:
+    """Returns the path of the default collection, None if there is none: the first question over a new connection.
+
+    GNOME's keyring may see a question before it has noted who asks. It then aborts if the question is for a property,
+    which is how secretstorage begins; to this one it says that there is none. secretstorage also names the collection
+    by its alias, which GNOME's keyring may look up in memory that it has just freed. Both happen at once when eight
+    programs connect as fast as they can (gnome-keyring 42.1; daemon/dbus/gkd-secret-service.c, service_message_filter).
+    """
+    (path,) = DBusAddressWrapper(SS_PATH, SERVICE_IFACE, connection).call("ReadAlias", "s", "default")
+    return None if path == "/" else str(path)
 
 
 def require_secret_service(address: str) -> None:
