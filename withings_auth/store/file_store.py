@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -136,45 +135,45 @@ def _load(path: Path) -> str | None:
     )
 
 
-@dataclass(frozen=True, slots=True)
 class _HeldFile:
     """The file of a record, under its lock."""
 
-    path: Path
-    notes: FileNotes
+    def __init__(self, path: Path, notes: FileNotes) -> None:
+        self.notes = notes
+        self._path = path
 
     def save(self, text: str) -> None:
         """Replaces the record in one step, synced, then reads it back; leaves an unsafe one alone."""
         try:
-            _refuse_unsafe_directories(self.path.parent.parent, self.path.parent)
-            make_private_directory(self.path.parent)
+            _refuse_unsafe_directories(self._path.parent.parent, self._path.parent)
+            make_private_directory(self._path.parent)
             with suppress(FileNotFoundError):
-                _refuse_unsafe(self.path, self.path.lstat())
-            replace_file(self.path, text)
+                _refuse_unsafe(self._path, self._path.lstat())
+            replace_file(self._path, text)
         except OSError as error:
             hint = "the directory must be writable and the disk must have free space; the record is unchanged"
             if isinstance(error, NotSynced):
                 hint = "check the disk: after a power cut the earlier record may be back"
             raise StoreNotDurable(
-                f"cannot save {printable(str(self.path))}: {error.strerror or type(error).__name__}", hint=hint
+                f"cannot save {printable(str(self._path))}: {error.strerror or type(error).__name__}", hint=hint
             ) from error
-        if _load(self.path) != text:
+        if _load(self._path) != text:
             raise StoreNotDurable(
-                f"{printable(str(self.path))} does not hold what was just written to it",
+                f"{printable(str(self._path))} does not hold what was just written to it",
                 hint="check the disk; another program may be writing there",
             )
 
     def clear(self) -> bool:
         """Removes the record, even if it is unsafe or not ours."""
         try:
-            _refuse_unsafe_directories(self.path.parent.parent, self.path.parent)
-            remove_leftovers(self.path)
-            self.path.unlink()
-            sync_directory(self.path.parent)
+            _refuse_unsafe_directories(self._path.parent.parent, self._path.parent)
+            remove_leftovers(self._path)
+            self._path.unlink()
+            sync_directory(self._path.parent)
         except FileNotFoundError:
             return False
         except OSError as error:
-            raise unusable(self.path, error) from error
+            raise unusable(self._path, error) from error
         return True
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from withings_auth.errors import OutOfResources, StoreError, StoreUnavailable
@@ -23,18 +23,18 @@ T = TypeVar("T")
 MISSING_SECONDS = 0.1
 
 
-@dataclass(slots=True)
 class Keyring:
     """The keyring, chosen when it is first asked, and how long a call to it may take.
 
     `announce` tells the user, once, that the keyring is locked and is being waited for.
     """
 
-    choose: Callable[[], Backend]
-    patience_seconds: float
-    announce: Callable[[], None]
-    backend: Backend | None = None
-    announced: bool = False
+    def __init__(self, choose: Callable[[], Backend], patience_seconds: float, announce: Callable[[], None]) -> None:
+        self._choose = choose
+        self.patience_seconds = patience_seconds
+        self.announce = announce
+        self.announced = False
+        self.backend: Backend | None = None
 
     @property
     def description(self) -> str:
@@ -42,7 +42,7 @@ class Keyring:
 
     def find(self) -> Backend:
         """Returns the chosen backend. Raises `StoreUnavailable`."""
-        self.backend = self.backend or self.choose()
+        self.backend = self.backend or self._choose()
         return self.backend
 
 

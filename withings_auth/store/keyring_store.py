@@ -13,7 +13,6 @@ import os
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -191,32 +190,32 @@ def _find_backend() -> Backend:
     return find_backend()
 
 
-@dataclass(frozen=True, slots=True)
 class _HeldRecord:
     """A record under its lock."""
 
-    name: str
-    calls: KeyringCalls
-    stamp: Path
-    notes: FileNotes
+    def __init__(self, name: str, calls: KeyringCalls, stamp: Path, notes: FileNotes) -> None:
+        self.notes = notes
+        self._name = name
+        self._calls = calls
+        self._stamp = stamp
 
     def save(self, text: str) -> None:
         def write(backend: Backend) -> None:
-            _write(backend, self.name, text)
-            _touch(self.stamp, "" if backend.connect is None else SAVED_IN)
+            _write(backend, self._name, text)
+            _touch(self._stamp, "" if backend.connect is None else SAVED_IN)
 
-        self.calls.make("save", write, secret=text)
+        self._calls.make("save", write, secret=text)
 
     def clear(self) -> bool:
         """Removes the record, and whatever a crash left of an earlier one."""
 
         def remove(backend: Backend) -> bool:
             # The spare first: a crash in between must not bring an old record back.
-            removed = [_delete(backend.keyring, service) for service in reversed(_services(backend, self.name))]
-            _change(self.stamp)
+            removed = [_delete(backend.keyring, service) for service in reversed(_services(backend, self._name))]
+            _change(self._stamp)
             return any(removed)
 
-        return self.calls.make("remove", remove)
+        return self._calls.make("remove", remove)
 
 
 def _write(backend: Backend, name: str, text: str) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from withings_auth.errors import LockBusy
@@ -32,11 +31,11 @@ else:
 logger = Logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
 class FileNotes:
     """Notes in a small file."""
 
-    path: Path
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
     def recall(self) -> str | None:
         return read_note(self.path)
