@@ -84,7 +84,14 @@ ROOMS = {
         ),
     ),
     "records": Room(
-        modules=("record.py", "store/memory_store.py", "store/ownership.py", "store/records.py", "store/base.py"),
+        modules=(
+            "record.py",
+            "store/memory_store.py",
+            "store/ownership.py",
+            "store/records.py",
+            "store/base.py",
+            "store/looks.py",
+        ),
         quick=(
             "tests/store/test_base.py",
             "tests/store/test_memory_store.py",

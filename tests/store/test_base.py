@@ -13,7 +13,6 @@ from tests.support.stores import save_record
 from withings_auth.errors import ConfigurationError, LockBusy, StoreError, StoreUnavailable
 from withings_auth.store.base import (
     STAMP_AGE_SECONDS,
-    Look,
     checked_store,
     clock_offset,
     find_traces,
@@ -22,11 +21,11 @@ from withings_auth.store.base import (
     load_all,
     load_with_stamp,
     lock_can_be_lost,
-    look_at,
     seems_writable,
     store_time,
     together,
 )
+from withings_auth.store.looks import Look, look_at
 from withings_auth.store.memory_store import MemoryStore
 
 TOKEN = "token/default"

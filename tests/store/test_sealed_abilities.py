@@ -14,7 +14,6 @@ from tests.support.stores import save_record, save_record_without_lock
 from withings_auth.errors import StoreCorrupt, StoreError, StoreUnavailable
 from withings_auth.store import base
 from withings_auth.store.base import (
-    Look,
     clock_offset,
     find_traces,
     is_read_only,
@@ -22,10 +21,10 @@ from withings_auth.store.base import (
     load_all,
     load_with_stamp,
     lock_can_be_lost,
-    look_at,
     seems_writable,
     together,
 )
+from withings_auth.store.looks import Look, look_at
 from withings_auth.store.rekeying import add_new_key
 from withings_auth.store.sealed_store import SealedStore
 

@@ -13,7 +13,8 @@ from functools import cache
 
 from withings_auth.errors import LockBusy, StoreError, ended_hint, login_hint, secret_hint
 from withings_auth.model import Grant
-from withings_auth.store.base import Look, SecretStore, clock_offset, is_read_only, look_at, together
+from withings_auth.store.base import SecretStore, clock_offset, is_read_only, together
+from withings_auth.store.looks import Look, look_at
 from withings_auth.store.memory_store import MemoryNotes
 from withings_auth.store.records import (
     all_profiles,

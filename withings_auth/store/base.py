@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from withings_auth.errors import ConfigurationError, StoreError
@@ -147,24 +146,6 @@ def load_all(store: SecretStore, names: Iterable[str]) -> dict[str, str | StoreE
     load: Callable[[list[str]], dict[str, str | StoreError | None]] | None = getattr(store, "load_all", None)
     loaded = {name: _try_to_load(store, name) for name in names} if load is None else load(list(names))
     return {name: text for name, text in loaded.items() if text is not None}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """What one look finds under a name: the text, or why it cannot be read, the note, and whether the lock is held."""
-
-    text: str | StoreError = field(repr=False)
-    note: str | None
-    is_held: bool
-
-
-def look_at(store: SecretStore, names: list[str] | None = None) -> dict[str, Look] | None:
-    """Returns what one look finds under those of the names that have a text, or under all names.
-
-    Returns None if the store has to be asked for each of them. Raises `StoreError` if it cannot be reached.
-    """
-    look: Callable[[list[str] | None], dict[str, Look] | None] | None = getattr(store, "look_at", None)
-    return None if look is None else look(names)  # no promise of a store
 
 
 def is_read_only(store: SecretStore) -> bool:

@@ -15,7 +15,6 @@ from typing import Protocol
 from withings_auth.errors import StoreCorrupt, StoreError, StoreUnavailable
 from withings_auth.store.base import (
     HeldName,
-    Look,
     Notes,
     SecretStore,
     clock_offset,
@@ -25,11 +24,11 @@ from withings_auth.store.base import (
     load_all,
     load_with_stamp,
     lock_can_be_lost,
-    look_at,
     seems_writable,
     together,
 )
 from withings_auth.store.keys import Key, KeyPlace
+from withings_auth.store.looks import Look, look_at
 from withings_auth.store.sealing import key_id, open_sealed, seal
 
 LOOK_AGAIN_SECONDS = 1.0  # for a key that is missing: a list can need it for hundreds of records

@@ -13,8 +13,9 @@ from tests.support.stores import clear_record, save_record
 from withings_auth.config.places import state_directory
 from withings_auth.model import Grant
 from withings_auth.store import open_named_store
-from withings_auth.store.base import SecretStore, look_at
+from withings_auth.store.base import SecretStore
 from withings_auth.store.file_store import FileStore
+from withings_auth.store.looks import look_at
 from withings_auth.store.records import app_name, token_name
 from withings_auth.store.rekeying import prepare_key
 from withings_auth.store.sealed_store import SealedStore

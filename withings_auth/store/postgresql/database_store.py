@@ -18,7 +18,8 @@ from psycopg import sql
 
 from withings_auth.errors import LockBusy, StoreError, StoreNotDurable, StoreUnavailable
 from withings_auth.logs import Logger
-from withings_auth.store.base import STAMP_AGE_SECONDS, HeldName, Look
+from withings_auth.store.base import STAMP_AGE_SECONDS, HeldName
+from withings_auth.store.looks import Look
 from withings_auth.store.postgresql import queries
 from withings_auth.store.postgresql.address import Address
 from withings_auth.store.postgresql.connection import Connection, Row, close
