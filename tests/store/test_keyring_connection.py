@@ -124,7 +124,8 @@ class TestNewConnections:
         def connect_often() -> None:
             for _ in range(25):
                 connection = SecretServiceConnection(secret_service.address, lambda _: None)
-                assert connection.keyring.get_preferred_collection().get_label() == "Login"  # type: ignore[no-untyped-call]
+                collection = connection.keyring.get_preferred_collection()  # type: ignore[no-untyped-call]  # keyring's
+                assert collection.get_label() == "Login"
                 connection.close()
 
         crowd = [multiprocessing.get_context("fork").Process(target=connect_often) for _ in range(8)]
