@@ -91,30 +91,29 @@ def lock(service: SecretService) -> None:
 
 
 def add_another(service: SecretService) -> None:
-    with service.connection() as connection:
+    with service.collection() as collection:
         attributes = {"service": SERVICE, "username": USER}
-        secretstorage.get_default_collection(connection).create_item("theirs", attributes, b"text", replace=False)
+        collection.create_item("theirs", attributes, b"text", replace=False)
 
 
 def move_to_another_collection(service: SecretService) -> None:
-    with service.connection() as connection:
-        other = next(
-            each for each in secretstorage.get_all_collections(connection) if each.collection_path.endswith("/session")
-        )
+    with service.collection() as collection:
+        others = secretstorage.get_all_collections(collection.connection)
+        other = next(each for each in others if each.collection_path.endswith("/session"))
         other.create_item("ours", {"service": SERVICE, "username": USER}, b"text")
-        for item in secretstorage.get_default_collection(connection).get_all_items():
+        for item in collection.get_all_items():
             item.delete()
 
 
 def remove(service: SecretService) -> None:
-    with service.connection() as connection:
-        for item in secretstorage.get_default_collection(connection).get_all_items():
+    with service.collection() as collection:
+        for item in collection.get_all_items():
             item.delete()
 
 
 def make_binary(service: SecretService) -> None:
-    with service.connection() as connection:
-        (item,) = secretstorage.get_default_collection(connection).get_all_items()
+    with service.collection() as collection:
+        (item,) = collection.get_all_items()
         item.set_secret(b"\xff")
 
 

@@ -62,12 +62,6 @@ _INTERNALS = DBusAddress(
 )
 
 
-def _collection(connection: DBusConnection) -> secretstorage.Collection:
-    path = find_default_collection(connection)
-    assert path is not None
-    return secretstorage.Collection(connection, path)
-
-
 class Bus:
     """A session bus; `environ` is what a program needs to find it."""
 
@@ -205,17 +199,24 @@ class SecretService(Bus):
             alias = connection.send_and_get_reply(new_method_call(_SECRETS, "ReadAlias", "s", ("default",)), timeout=60)
             return alias.header.message_type is MessageType.method_return and alias.body[0] != "/"
 
+    @contextlib.contextmanager
+    def collection(self) -> Iterator[secretstorage.Collection]:
+        """The default collection, over a connection of its own."""
+        with self.connection() as connection:
+            path = find_default_collection(connection)
+            assert path is not None
+            yield secretstorage.Collection(connection, path)
+
     def lock(self) -> None:
         """Lock the collection, as a locked screen does."""
-        with self.connection() as connection:
-            collection = _collection(connection)
+        with self.collection() as collection:
             collection.lock()
             assert collection.is_locked()
 
     def unlock(self) -> None:
         """Unlock it, as the user does by typing the password."""
-        with self.connection() as connection:
-            collection = _collection(connection)
+        with self.collection() as collection:
+            connection = collection.connection
             secret = format_secret(open_session(connection), _PASSWORD, "text/plain")
             call = new_method_call(
                 _INTERNALS, "UnlockWithMasterPassword", "o(oayays)", (collection.collection_path, secret)
@@ -251,9 +252,8 @@ class SecretService(Bus):
 
     def services(self) -> list[str]:
         """The services of all its records, sorted."""
-        with self.connection() as connection:
-            items = _collection(connection).get_all_items()
-            return sorted(item.get_attributes()["service"] for item in items)
+        with self.collection() as collection:
+            return sorted(item.get_attributes()["service"] for item in collection.get_all_items())
 
     def lookup(self, service: str, username: str) -> str | None:
         """What secret-tool, a program without Python, finds; None if it finds nothing or the keyring is locked."""
@@ -262,8 +262,7 @@ class SecretService(Bus):
 
     def rewrite(self, service: str, text: str) -> None:
         """Change the text of a record in place, without adding another."""
-        with self.connection() as connection:
-            collection = _collection(connection)
+        with self.collection() as collection:
             (item,) = collection.search_items({"service": service})
             item.set_secret(text.encode(), "text/plain")
 

@@ -96,7 +96,7 @@ class KeyringCalls:
         """Makes the call, and repeats it over a new connection if the one of earlier calls may have gone.
 
         Repeats it too if the keyring lost its collection, or the item that it had just found. GNOME's did, once in a
-        thousand calls while other programs were saving: before `find_default_collection`, which ended that.
+        thousand calls while other programs were saving, until connections began with `find_default_collection`.
         """
         from keyring.errors import InitError, KeyringLocked  # loaded by now
 

@@ -95,7 +95,7 @@ def _connect(address: str | None) -> DBusConnection:
 
 
 def find_default_collection(connection: DBusConnection) -> str | None:
-    """Returns the path of the default collection, None if there is none: the first question over a new connection.
+    """Returns the path of the default collection, None if there is none. Must come first over a new connection.
 
     GNOME's keyring may see a question before it has noted who asks. It then aborts if the question is for a property,
     which is how secretstorage begins; to this one it says that there is none. secretstorage also names the collection
