@@ -106,7 +106,8 @@ PROGRAMS = (
         program="withings2intervals",
         arguments=("--start", "2099-01-01"),
         shows="Sync completed successfully",
-        files={"config.ini": _CONFIG_INI},
+        # The log is new at each start: a program that was killed as it wrote one could not read it again.
+        files={"config.ini": _CONFIG_INI, "synced_weights.json": "[]"},
     ),
     Published(
         name="withingpy",
