@@ -172,12 +172,12 @@ class TestLying:
         "error", [InitError("Failed to create the collection: Prompt dismissed.."), ItemNotFoundException("no item")]
     )
     @every_use
-    def test_a_call_is_repeated_if_the_keyring_was_rewriting(
+    def test_a_call_is_repeated_if_something_was_missing(
         self, tmp_path: Path, use: Callable[[SecretStore, HeldName], object], error: Exception
     ) -> None:
         """A keyring may have no collection, or not the item, for a moment; no save may be lost to that."""
 
-        class Rewriting(MemoryKeyring):
+        class Lapsing(MemoryKeyring):
             missing = False
 
             def happens(self, secret: str = "") -> None:  # noqa: ARG002  as the base class has it
@@ -185,7 +185,7 @@ class TestLying:
                     self.missing = False
                     raise error
 
-        keyring = Rewriting()
+        keyring = Lapsing()
         store = Keyrings(tmp_path, keyring)()
         save_record(store, TOKEN, RECORD)
         keyring.missing = True

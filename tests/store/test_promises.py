@@ -89,8 +89,6 @@ class TestKeyringThatReplacesByDeleting(TestKeyringInMemory):
         return Keyrings(tmp_path, ReplacingKeyring({}), replaces_by_deleting=True)
 
 
-# During a save GNOME's keyring may have no collection, and keyring then leaves a connection open.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 class TestSecretService(SecretStorePromises):
     """Statement 28: one holder at a time among threads and processes, forked and killed ones too."""
 
