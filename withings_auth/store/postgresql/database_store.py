@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from withings_auth.errors import LockBusy, StoreError, StoreNotDurable, StoreUnavailable
+from withings_auth.errors import LockBusy, StoreError, StoreUnavailable
 from withings_auth.logs import Logger
 from withings_auth.store.base import STAMP_AGE_SECONDS, HeldName
 from withings_auth.store.looks import Look
@@ -24,9 +24,9 @@ from withings_auth.store.postgresql import queries
 from withings_auth.store.postgresql.address import Address
 from withings_auth.store.postgresql.connection import Connection, Row, close
 from withings_auth.store.postgresql.failures import lost
+from withings_auth.store.postgresql.held_record import HeldRecord
 from withings_auth.store.postgresql.pool import Pool
 from withings_auth.threads import start_daemon
-from withings_auth.validation import printable
 
 logger = Logger(__name__)
 
@@ -160,7 +160,7 @@ class PostgresStore:
         place = os.getpid(), threading.get_ident()
         self._held.setdefault(place, []).append(connection)
         try:
-            yield _HeldRecord(self, connection, name, key)
+            yield HeldRecord(self, connection, name, key)
         finally:
             if place[0] == os.getpid():  # a forked child has not inherited it
                 self._held[place].remove(connection)
@@ -263,39 +263,3 @@ class PostgresStore:
     def _probe(self, name: str) -> None:
         with suppress(StoreError):
             self.load(name)
-
-
-@dataclass(frozen=True, slots=True)
-class _HeldRecord:
-    """The row of a name, under its lock, and its own notes."""
-
-    store: PostgresStore
-    connection: Connection
-    name: str
-    key: int
-
-    @property
-    def notes(self) -> _HeldRecord:
-        return self
-
-    def save(self, text: str) -> None:
-        """Replaces the text, committed before this returns. Raises `LockLost` if the lock is no longer held."""
-        try:
-            self.store.change(self.connection, queries.SAVE, self.name, self.key, text)
-            found = self.store.load(self.name)
-        except StoreUnavailable as error:
-            raise StoreNotDurable(f"cannot save {printable(self.name)}: {error}", hint=error.hint) from None
-        if found != text:
-            raise StoreNotDurable(
-                f"{self.store.description} does not hold what was just written to it",
-                hint="another program, or a trigger of the database, may be writing there",
-            )
-
-    def clear(self) -> bool:
-        return self.store.change(self.connection, queries.CLEAR, self.name, self.key, None)
-
-    def recall(self) -> str | None:
-        return self.store.read(self.name)[1]
-
-    def note(self, text: str | None) -> None:
-        self.store.change(self.connection, queries.NOTE, self.name, self.key, text)
