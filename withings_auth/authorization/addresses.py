@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import SplitResult
 
 from withings_auth.errors import ConfigurationError
@@ -28,8 +28,7 @@ _WAYS_ROUND = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Addresses:
+class Addresses(NamedTuple):
     """Where a login listens and what it answers to.
 
     `bind_to` are IP literals, never a name: /etc/hosts decides what a name means, and another program could listen on

@@ -11,8 +11,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import PureWindowsPath
+from typing import NamedTuple
 
 from withings_auth.authorization.environment import Environment, detect_environment
 from withings_auth.errors import OutOfResources
@@ -34,8 +34,7 @@ _OPENERS_UNDER_WSL = (
 _EXIT_CODE_MEANS_NOTHING = {"explorer.exe"}  # 1, whatever happened (github.com/microsoft/WSL, issue 6565)
 
 
-@dataclass(frozen=True, slots=True)
-class NotStarted:
+class NotStarted(NamedTuple):
     """No browser was started; `why` is printed in brackets."""
 
     why: str

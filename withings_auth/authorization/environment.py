@@ -10,8 +10,8 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 _CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))  # Docker's and Podman's
 # Flatpak and WSL set the variable too, and a browser can be opened from both.
@@ -20,8 +20,7 @@ _NO_CONTAINERS = {"", "flatpak", "wsl"}
 _LOGIN_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
+class Machine(NamedTuple):
     """Facts about the machine: `sys.platform`, the kernel's release, whether it has the mark of a container."""
 
     platform: str
@@ -29,8 +28,7 @@ class Machine:
     has_container_mark: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Environment:
+class Environment(NamedTuple):
     """Where the program runs. `ssh_destination` is how to get here by ssh, with capitals for what is unknown."""
 
     platform: str

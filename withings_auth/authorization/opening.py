@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import socket
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from withings_auth.authorization import invitation
 from withings_auth.authorization.addresses import resolve_addresses
@@ -25,8 +26,7 @@ from withings_auth.store.ownership import prove_writable, refuse_other_owner
 from withings_auth.store.records import stored_grant
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class Opened(NamedTuple):
     """A login whose browser was started, or whose address was told: it waits for an answer."""
 
     request: LoginRequest

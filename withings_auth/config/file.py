@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from withings_auth.config.lines import COMMANDS, read_plainly
 from withings_auth.errors import ConfigurationError
@@ -18,19 +18,14 @@ from withings_auth.store.files import read_plain
 from withings_auth.store.safety import OTHERS_HAVE_ACCESS, SETTINGS, SETTINGS_PLACE, Rule, find_fault, quoted, this_user
 from withings_auth.validation import printable
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:  # `typing` takes long to load
-    from typing import Any
-
 PROGRAMS = "programs"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfigFile:
+class ConfigFile(NamedTuple):
     """What config.toml says; nothing if it is not there."""
 
-    values: Mapping[str, str] = field(default_factory=dict)
-    programs: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, str]
+    programs: Mapping[str, Any]
 
 
 def read_config(file: Path, *, known: Collection[str]) -> ConfigFile:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from withings_auth.config.app import PartialApp, parse_scopes
 from withings_auth.config.file import read_config
@@ -27,10 +28,6 @@ from withings_auth.validation import (
     is_service_url,
     printable,
 )
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:  # `typing` takes long to load
-    from typing import Any
 
 _PROFILE_NAMES = (
     "use up to 64 letters, digits, dots, hyphens and underscores, starting with a letter or a digit;"
@@ -185,8 +182,7 @@ def checked_profile(name: str) -> str:
     return name.lower()
 
 
-@dataclass(frozen=True, slots=True)
-class _Sources:
+class _Sources(NamedTuple):
     """The places that may have a setting: arguments before variables before the file."""
 
     arguments: Mapping[str, str | None]

@@ -12,7 +12,7 @@ import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -31,7 +31,7 @@ PATIENCE_SECONDS = 20.0
 _WRITTEN = re.compile(r"withings-auth-key-1:([A-Za-z0-9_-]{43})")
 _COMMENT = "#"
 # An administrator may provide them, as for a container.
-_KEYS = replace(SECRET, safe_for="keys", root_may_own_it=True)
+_KEYS = SECRET._replace(safe_for="keys", root_may_own_it=True)
 _PLAIN_FILE = f"name a plain file that only you can read in {KEY_FILE_VARIABLE}"
 
 

@@ -7,8 +7,8 @@ import stat
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from withings_auth.errors import StoreUnavailable
 from withings_auth.validation import printable
@@ -17,8 +17,7 @@ OTHERS_HAVE_ACCESS = "other users have access"
 FOREIGN = "it belongs to another user"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(NamedTuple):
     """What a path must be to be safe for something, and the access that nobody else may have."""
 
     safe_for: str
@@ -31,11 +30,11 @@ class Rule:
 
 SECRET = Rule(safe_for="secrets", kind="a plain file", is_one=stat.S_ISREG, mode="600")
 SECRETS = Rule(safe_for="secrets", kind="a directory", is_one=stat.S_ISDIR, mode="700")
-LOCK = replace(SECRET, safe_for="locks")
-LOCKS = replace(SECRETS, safe_for="locks")
+LOCK = SECRET._replace(safe_for="locks")
+LOCKS = SECRETS._replace(safe_for="locks")
 # Everybody may read settings, and an administrator may provide them.
-SETTINGS = replace(SECRET, safe_for="settings", mode="go-w", others_may_not=0o022, root_may_own_it=True)
-SETTINGS_PLACE = replace(SETTINGS, kind=SECRETS.kind, is_one=SECRETS.is_one)
+SETTINGS = SECRET._replace(safe_for="settings", mode="go-w", others_may_not=0o022, root_may_own_it=True)
+SETTINGS_PLACE = SETTINGS._replace(kind=SECRETS.kind, is_one=SECRETS.is_one)
 
 
 def this_user() -> int | None:
