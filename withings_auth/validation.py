@@ -11,14 +11,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
-_PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-# RFC 6750's b64token. Withings' own are 40 hexadecimal digits; the limit leaves room for change.
-_OPAQUE_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,2047}=*")
-_USERID = re.compile(r"[0-9A-Za-z_-]{1,64}")
-_SCOPE = re.compile(r"[a-z0-9._:-]{1,64}")
-_HOST_AND_PORT = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]*)?")
-_CLIENT_SECRET = re.compile(r"[\x21-\x7e]{1,256}")
+# Sets of characters, not patterns, which every program on a login would have to compile.
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_DIGITS = "0123456789"
+_WORD = frozenset(_LETTERS + _DIGITS + "_-")
+_OF_PROFILE = _WORD | {"."}
+# RFC 6750's b64token, without the padding. Withings' own tokens are 40 hexadecimal digits.
+_OF_TOKEN = frozenset(_LETTERS + _DIGITS + "-._~+/")
+_OF_SCOPE = frozenset(_LETTERS.lower() + _DIGITS + "._:-")
+_VISIBLE = frozenset(map(chr, range(0x21, 0x7F)))
+_OF_URL = _VISIBLE - frozenset("\"'<>\\^`{|}")
+_LONGEST_TOKEN = 2048  # leaves room for change
+_LONGEST_URL = 2000
+_HOST_AND_PORT = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]*)?"
 
 # Windows opens a device for these names, with any extension (learn.microsoft.com, "Naming Files").
 _DEVICE_NAMES = {"con", "prn", "aux", "nul"} | {f"{port}{digit}" for port in ("com", "lpt") for digit in range(10)}
@@ -38,11 +43,17 @@ def _escaped(char: str) -> str:
     return char.encode("unicode_escape", "backslashreplace").decode("ascii")
 
 
+def _consists_of(text: str, characters: frozenset[str], *, limit: int) -> bool:
+    """Whether the text has nothing but these characters: one at least, and at most `limit`."""
+    return 0 < len(text) <= limit and characters.issuperset(text)
+
+
 def is_profile(text: str) -> bool:
     """Whether the text can be a profile's name, and so the name of a file on every platform."""
     lowered = text.lower()
     return (
-        _PROFILE.fullmatch(text) is not None
+        _consists_of(text, _OF_PROFILE, limit=64)
+        and text[0] not in "._-"
         and lowered.split(".")[0] not in _DEVICE_NAMES
         and not lowered.endswith(".next")  # the keyring's name for a record while it is replaced
     )
@@ -50,12 +61,12 @@ def is_profile(text: str) -> bool:
 
 def is_client_id(text: str) -> bool:
     """Whether the text can be an app's client id (Withings' are 64 hexadecimal digits)."""
-    return _CLIENT_ID.fullmatch(text) is not None
+    return _consists_of(text, _WORD, limit=128)
 
 
 def is_client_secret(text: str) -> bool:
     """Whether the text can be an app's client secret: visible ASCII without spaces."""
-    return _CLIENT_SECRET.fullmatch(text) is not None
+    return _consists_of(text, _VISIBLE, limit=256)
 
 
 def is_placeholder(value: object) -> bool:
@@ -65,17 +76,17 @@ def is_placeholder(value: object) -> bool:
 
 def is_opaque_token(text: str) -> bool:
     """Whether the text can be an authorization code, an access token or a refresh token."""
-    return len(text) <= 2048 and _OPAQUE_TOKEN.fullmatch(text) is not None
+    return len(text) <= _LONGEST_TOKEN and _consists_of(text.rstrip("="), _OF_TOKEN, limit=_LONGEST_TOKEN - 1)
 
 
 def is_userid(text: str) -> bool:
     """Whether the text can be a Withings userid (a number so far)."""
-    return _USERID.fullmatch(text) is not None
+    return _consists_of(text, _WORD, limit=64)
 
 
 def is_scope(text: str) -> bool:
     """Whether the text can be one scope, as in `user.metrics`."""
-    return _SCOPE.fullmatch(text) is not None
+    return _consists_of(text, _OF_SCOPE, limit=64)
 
 
 def parsed_url(text: str) -> SplitResult | None:
@@ -84,7 +95,7 @@ def parsed_url(text: str) -> SplitResult | None:
     Clean means: printable ASCII without spaces, quotes or backslashes; a host that can be looked up; a numeric port, if
     any; no user name.
     """
-    if re.fullmatch(r"[!#-&(-;=?-\[\]_a-z~]+", text) is None or len(text) > 2000:
+    if not _consists_of(text, _OF_URL, limit=_LONGEST_URL):
         return None
     from urllib.parse import urlsplit  # here, because a valid token is returned without it
 
@@ -93,7 +104,7 @@ def parsed_url(text: str) -> SplitResult | None:
         port = parts.port
     except ValueError:
         return None
-    clean = parts.scheme in {"http", "https"} and port != 0 and _HOST_AND_PORT.fullmatch(parts.netloc) is not None
+    clean = parts.scheme in {"http", "https"} and port != 0 and re.fullmatch(_HOST_AND_PORT, parts.netloc) is not None
     return parts if clean and all(map(_is_label, (parts.hostname or "").split("."))) else None
 
 

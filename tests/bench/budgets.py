@@ -37,8 +37,7 @@ BUDGETS: dict[str, dict[str, float]] = {
     "import withings_auth": {BARE: 2.5},
     "withings-auth api, files": {BARE_POST: 2.0},
     "a renewal, withings-auth token, files": {BARE_POST: 2.0},
-    # withings-mcp needs nothing but the standard library; loading jeepney alone takes a fifth of its time.
-    "a first login to its browser, Secret Service": _LOGINS | {"withings-mcp": 1.3},
+    "a first login to its browser, Secret Service": _LOGINS,
     "a first login to its browser, files": _LOGINS,
     "256 programs at once, Secret Service": _CROWDS,
     "256 programs at once, expired token, Secret Service": _CROWDS,

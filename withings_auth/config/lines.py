@@ -22,14 +22,14 @@ DEFAULT_PROFILE = "default"
 COMMANDS = ("on_renewed", "on_login_needed")
 
 # A name and a string without escapes, or a comment, or neither.
-_LINE = re.compile(r'(?:([A-Za-z0-9_-]+)[ \t]*=[ \t]*"([^"\\\x00-\x1f\x7f]*)"[ \t]*)?(?:#[^\x00-\x08\x0a-\x1f\x7f]*)?')
+_LINE = r'(?:([A-Za-z0-9_-]+)[ \t]*=[ \t]*"([^"\\\x00-\x1f\x7f]*)"[ \t]*)?(?:#[^\x00-\x08\x0a-\x1f\x7f]*)?'
 
 
 def read_plainly(text: str) -> dict[str, str] | None:
     """Returns what TOML means by the text if each line has a plain string or none; None if any needs more."""
     values: dict[str, str] = {}
     for line in text.replace("\r\n", "\n").split("\n"):
-        found = _LINE.fullmatch(line.lstrip(" \t"))
+        found = re.fullmatch(_LINE, line.lstrip(" \t"))
         if found is None or found[1] in values:
             return None
         if found[1]:
