@@ -137,8 +137,8 @@ ALPHABETS = [
     (is_client_secret, ["a", "!~" * 128], ["", "a" * 257, "a b", "a\n", "a\r\nX: y", "é", "\x7f"]),
     (
         is_opaque_token,
-        ["a", "a" * 2047 + "=", "aZ0-._~+/=="],
-        ["", "=", "a=b", "a" * 2049, "a b", "a\r\nX: y", "a\n", "é", '"'],
+        ["a", "a" * 2048, "a" * 2047 + "=", "aZ0-._~+/=="],
+        ["", "=", "a=b", "a" * 2049, "a" * 2048 + "=", "a b", "a\r\nX: y", "a\n", "é", '"'],
     ),
     (is_userid, ["12345678", "a-B_9"], ["", "1" * 65, "1 2", "1\n", "../1", "\u0661"]),
     (is_scope, ["user.metrics", "a:b_c-d.0"], ["", "a" * 65, "User", "a,b", "a b", "a\n", "ä"]),
@@ -205,6 +205,7 @@ class TestUrls:
             "https://a'b",
             "https://a<b",
             "https://a`b",
+            *(f"https://a/{char}" for char in "\"'<>\\^`{|}"),
             "https://ä.net",
             "",
             "https://a b",
@@ -217,6 +218,12 @@ class TestUrls:
     def test_where_they_may_not(self, url: str) -> None:
         """Statement 38: no tricks with hosts, user names, characters or schemes."""
         assert not is_service_url(url)
+
+    def test_how_long_a_url_may_be(self) -> None:
+        """The whole counts; its parts have no limits of their own."""
+        longest = "https://a/".ljust(2000, "x")
+        assert parsed_url(longest)
+        assert not parsed_url(f"{longest}x")
 
     @given(st.text(max_size=60))
     def test_a_clean_url_has_nothing_to_escape(self, text: str) -> None:
