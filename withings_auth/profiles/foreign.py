@@ -1,26 +1,25 @@
 """Reads a login from another tool's file, recognised by its fields and not by its name.
 
-Each shape is taken from the tool's source, named beside it. No value is used before it passes the same checks as our
-own records.
+`shapes` knows the fields. No value is used before it passes the same checks as our own records.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from withings_auth.config.envfile import PREFIX, decode_text, read_variables
+from withings_auth.config.envfile import decode_text, read_variables
 from withings_auth.errors import ConfigurationError, LoginRequired
+from withings_auth.profiles.shapes import ALL_VARIABLES, Found, entries, find_in_variables, find_logins
 from withings_auth.validation import (
     is_client_id,
     is_client_secret,
     is_opaque_token,
     is_placeholder,
     is_userid,
-    printable,
     readable_userid,
     usable_scopes,
 )
@@ -29,19 +28,6 @@ LARGEST_FILE_BYTES = 16 * 1024 * 1024  # Home Assistant keeps the entries of all
 
 _ID_NAMES = ("client_id", "clientId")
 _SECRET_NAMES = ("client_secret", "consumer_secret", "clientSecret")
-_VARIABLES = {
-    f"{PREFIX}{name}": field_name
-    for name, field_name in {
-        "REFRESH_TOKEN": "refresh_token",
-        "ACCESS_TOKEN": "access_token",
-        "USERID": "userid",
-        "USER_ID": "userid",
-        "CLIENT_ID": "client_id",
-        "CLIENT_SECRET": "client_secret",
-        "CONSUMER_SECRET": "client_secret",
-    }.items()
-}
-_ALL_VARIABLES = _VARIABLES | {name.removeprefix(PREFIX): field_name for name, field_name in _VARIABLES.items()}
 
 Choose = Callable[[Sequence[str]], int]
 """Returns the index of the login to take, of several with these names, or raises `ConfigurationError`."""
@@ -64,82 +50,6 @@ class ForeignLogin:
     holds_more: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Shape:
-    """The fields that identify a tool's file: its two tokens, `marks`, and the object they are `inside`.
-
-    `others` are all the other fields that it can have; None if there may be any.
-    """
-
-    tool: str
-    marks: frozenset[str] = frozenset()
-    others: frozenset[str] | None = None
-    inside: str | None = None
-    pair: tuple[str, str] = ("access_token", "refresh_token")
-
-    def match(self, content: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Returns the object that holds the tokens, None if the file has another shape."""
-        part = content if self.inside is None else content.get(self.inside)
-        if not isinstance(part, dict):
-            return None
-        needed = self.marks | set(self.pair)
-        known = needed <= part.keys() and (self.others is None or part.keys() <= needed | self.others)
-        return part if known else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    """A login that the file may hold: the object with its tokens, and what tells it from others in the file."""
-
-    tool: str
-    part: Mapping[str, Any] = field(repr=False)
-    pair: tuple[str, str] = ("access_token", "refresh_token")
-    name: str = ""
-    holds_more: bool = False
-
-    @property
-    def refresh_token(self) -> object:
-        """Its refresh token as it is in the file, not checked yet."""
-        return self.part.get(self.pair[1])
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether the tool has lost its tokens, as withings-sync does when Withings refuses a renewal."""
-        return self.refresh_token is None or self.refresh_token == ""
-
-    @property
-    def shown(self) -> str:
-        """What users call it."""
-        userid = self.part.get("userid")
-        name = printable(self.name or self.tool, limit=60)
-        return name if userid is None else f"{name} (user {printable(str(userid), limit=64)})"
-
-
-_CAMEL = ("accessToken", "refreshToken")
-
-# The first match names the tool, so the most general shape is last.
-_SHAPES = (
-    # What /v2/oauth2 answers, saved whole: developer.withings.com, "Get your access token".
-    _Shape(tool="Withings' own answer", inside="body"),
-    # github.com/jaroslawhartman/withings-sync, withings2.py: ~/.withings_user.json. It writes nothing else, and the
-    # code only if it has asked for one.
-    _Shape(tool="withings-sync", marks=frozenset({"authentification_code"})),
-    _Shape(tool="withings-sync", marks=frozenset({"userid"}), others=frozenset({"last_sync", "last_sync_tr"})),
-    # github.com/hugoh/Withings2Garmin, withings_client.py.
-    _Shape(tool="Withings2Garmin", marks=frozenset({"user_id"})),
-    # github.com/vangorra/python_withings_api, common.py: the fields of Credentials2, kept as JSON.
-    _Shape(tool="withings_api", marks=frozenset({"client_id", "consumer_secret"})),
-    # A record of our own, as a `file:` store keeps it.
-    _Shape(tool="withings-auth", marks=frozenset({"token_url"})),
-    # github.com/gchallen/withings-mcp, withingsClient.ts: ~/.withings-mcp/tokens.json.
-    _Shape(tool="withings-mcp", pair=_CAMEL),
-    # github.com/partymola/withings-mcp, auth.py; github.com/davidmosiah/withings-mcp, token-store.ts.
-    _Shape(tool="withings-mcp", marks=frozenset({"expires_at"})),
-    # The answer of the old endpoint, and what is inside the envelope of the new one. withings-health-cli (pypi.org,
-    # config.py) keeps it in ~/.config/withings-cli/tokens.json.
-    _Shape(tool="withings-health-cli or an older script"),
-)
-
 SUPPORTED = (
     "a JSON object with access_token and refresh_token would do; supported are the JSON files of withings-sync"
     " (.withings_user.json), withings-mcp, withings-cli, withings-health-cli, Withings2Garmin and withings_api, Home"
@@ -161,7 +71,7 @@ def read_foreign(data: bytes, choose: Choose = _refuse_several) -> ForeignLogin:
     """
     text = _decode(data)
     content = _parse(text)
-    found = list(_find_in_variables(text) if content is None else _find(content))
+    found = list(find_in_variables(text) if content is None else find_logins(content))
     if not found:
         raise _nothing_found(text if content is None else content)
     alive = [each for each in found if not each.is_gone] or found[:1]
@@ -190,47 +100,10 @@ def _parse(text: str) -> Mapping[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def _find(content: Mapping[str, Any]) -> Iterator[_Found]:
-    """Yields the logins in a JSON object; the same one may be found twice."""
-    for shape in _SHAPES:
-        part = shape.match(content)
-        if part is not None:
-            yield _Found(tool=shape.tool, part=part, pair=shape.pair)
-    # github.com/Hiro5409/withings-cli, credentials.ts: ~/.config/withings-cli/credentials.json, by profile.
-    sets = {
-        name: part for name, part in content.items() if isinstance(part, dict) and {"clientId", *_CAMEL} <= part.keys()
-    }
-    for name, part in sets.items():
-        yield _Found(tool="withings-cli", part=part, pair=_CAMEL, name=name, holds_more=len(content) > 1)
-    # github.com/home-assistant/core, config_entries.py and config_entry_oauth2_flow.py: .storage/core.config_entries.
-    for entry in _entries(content):
-        token = _object(_object(entry).get("data")).get("token")
-        if _object(entry).get("domain") == "withings" and isinstance(token, dict):
-            yield _Found(tool="Home Assistant", part=token, name=str(entry.get("title")), holds_more=True)
-
-
-def _entries(content: Mapping[str, Any]) -> list[Any]:
-    entries = _object(content.get("data")).get("entries")
-    return entries if isinstance(entries, list) else []
-
-
-def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _find_in_variables(text: str) -> Iterator[_Found]:
-    """Yields the login in a file of shell variables; it is the app's file too, and often that of other things."""
-    for names in (_VARIABLES, _ALL_VARIABLES):  # without the prefix, a variable may be another service's
-        part = {name: value for name, (value, _) in read_variables(text, names).items()}
-        if "refresh_token" in part:
-            yield _Found(tool=".env file", part=part, holds_more=True)
-            return
-
-
 def _nothing_found(content: Mapping[str, Any] | str) -> ConfigurationError:
     if isinstance(content, str):
         has_app, command = (
-            "client_secret" in read_variables(content, _ALL_VARIABLES),
+            "client_secret" in read_variables(content, ALL_VARIABLES),
             "withings-auth configure --env-file FILE",
         )
     else:
@@ -239,12 +112,12 @@ def _nothing_found(content: Mapping[str, Any] | str) -> ConfigurationError:
         return ConfigurationError(
             "the file holds an app's credentials but no login", hint=f"set up the app with: {command}"
         )
-    if not isinstance(content, str) and _entries(content):
+    if not isinstance(content, str) and entries(content):
         return ConfigurationError("the file is Home Assistant's, but holds no Withings login", hint=SUPPORTED)
     return ConfigurationError("the file holds no login in a supported format", hint=SUPPORTED)
 
 
-def _read(found: _Found, *, holds_more: bool) -> ForeignLogin:
+def _read(found: Found, *, holds_more: bool) -> ForeignLogin:
     part, (access_name, refresh_name) = found.part, found.pair
     if found.is_gone:
         why = "empty" if found.refresh_token == "" else "null" if refresh_name in part else "missing"
