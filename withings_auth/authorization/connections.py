@@ -7,6 +7,7 @@ the login itself needs, to reach Withings and to save.
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import sys
 from collections.abc import Callable
@@ -53,7 +54,8 @@ class Connections:
             try:
                 accepted, _ = await self._loop.sock_accept(listening)
             except OSError:  # there are no descriptors left, or the visitor has gone again
-                await self._make_room()
+                if _has_visitor(listening):
+                    await self._make_room()
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
             with ExitStack() as held:
@@ -71,6 +73,15 @@ class Connections:
         del self._waiting[oldest]
         oldest.abort()
         await asyncio.sleep(0)  # asyncio closes it in the loop's next round
+
+
+def _has_visitor(listening: socket.socket) -> bool:
+    """Whether a connection waits to be accepted: without a descriptor, accept(2) fails even if none does."""
+    if sys.platform == "win32":  # where descriptors do not run out
+        return True
+    poll = select.poll()
+    poll.register(listening, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def most_connections(descriptors: int | None) -> int:
