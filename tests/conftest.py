@@ -27,6 +27,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -44,6 +45,7 @@ from tests.support.collection import (  # noqa: F401  pytest finds them by their
 from tests.support.forks import Forks
 from tests.support.ports import free_port
 from tests.support.programs import UNMEASURED, Cli
+from tests.support.waiting import wait_until
 from withings_auth.store.file_store import FileStore
 from withings_auth.store.memory_store import MemoryStore
 
@@ -201,8 +203,11 @@ def secret_service(require: Require) -> Iterator[SecretService]:
     """A real keyring, empty and unlocked; give a program its `environ`, or let this process `enter` it."""
     for program in keyring_daemon.PROGRAMS:
         require(program, shutil.which(program), "the tests with a real Secret Service need it")
+    before = set(threading.enumerate())
     with keyring_daemon.SecretService() as service:
         yield service
+    # A call that was left hanging ends now, after another try, and must not do so during the next test.
+    wait_until(lambda: not any(each.name == "withings-auth keyring" for each in {*threading.enumerate()} - before))
 
 
 @pytest.fixture

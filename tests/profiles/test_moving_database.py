@@ -42,9 +42,7 @@ def test_a_lost_connection_ends_the_move_and_loses_nothing(
     class Cut(Wrapped):
         def _cut(self, name: str) -> None:
             if name == "token/default":
-                postgresql.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'withings-auth'"
-                )
+                postgresql.end_sessions()
 
         def save(self, held: HeldName, name: str, text: str) -> None:
             self._cut(name)

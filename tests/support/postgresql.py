@@ -37,6 +37,7 @@ _LIVES_ONLY_FOR_TESTS = {
     "fsync": "off",
 }
 USER, DATABASE = "owner", "logins"
+OF_OURS = "FROM pg_stat_activity WHERE application_name = 'withings-auth'"
 # Its first file of a log would have 16 MB, which would be copied each time.
 _INITDB = ("--no-sync", "--auth=trust", f"--username={USER}", "--locale=C", "--encoding=UTF8", "--wal-segsize=1")
 
@@ -153,6 +154,10 @@ class Server:
         with self.connect(database=database, user=user) as connection:
             cursor = connection.execute(statement.encode(), parameters or None)
             return cursor.fetchall() if cursor.description else []
+
+    def end_sessions(self, which: str = OF_OURS) -> None:
+        """Ends the sessions that the rest of a query names, ours by default, and waits until they are gone."""
+        self.execute(f"SELECT pg_terminate_backend(pid, 60000) {which}")
 
     def connect(self, *, database: str = DATABASE, user: str = USER) -> psycopg.Connection[Any]:
         """Opens a session, as the server's owner."""

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 TOKEN = "token/default"
 MOVE = "INSERT INTO {schema}.record (name, text) SELECT 'token/b', text FROM {schema}.record"
-END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'withings-auth'"
 PLANT = "INSERT INTO {schema}.record (name, text) VALUES ('token/c', %s)"
 
 
@@ -133,7 +132,7 @@ def test_a_rekeying_that_lost_its_connections_is_finished_by_the_next(postgresql
 
     def end(one: str) -> None:
         if one == names[1]:
-            postgresql.execute(END_SESSIONS)
+            postgresql.end_sessions()
 
     with pytest.raises(LockLost):
         rekey(store, tell=end)

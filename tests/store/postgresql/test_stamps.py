@@ -133,7 +133,7 @@ def test_a_database_that_ended_one_session_is_tried_at_once(
     save(other, "first")
     _, first = store.load_with_stamp(NAME)
     with pytest.raises(LockLost), store.lock("token/other", 20) as held:  # noqa: PT012  the second line fails
-        postgresql.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+        postgresql.end_sessions("FROM pg_locks WHERE locktype = 'advisory'")
         held.save("text")
     save(other, "second")
     wait_until(lambda: store.stamp(NAME) != first)
@@ -197,8 +197,6 @@ def test_an_idle_connection_that_ended_is_replaced(postgresql: Server) -> None:
     """The server may have been restarted, or have ended what was idle for long."""
     store = opened(postgresql.new_store())
     save(store, "text")
-    postgresql.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'withings-auth'"
-    )
+    postgresql.end_sessions()
     wait_until(lambda: not any(one.is_sound for idle in store._pool.idle.values() for one in idle))
     assert store.load(NAME) == "text"

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from tests.support.postgresql import Server
+from tests.support.postgresql import OF_OURS, Server
 from tests.support.stores import Wrapped
 from tests.support.waiting import wait_until
 from tests.tokens.scene import HOUR, LIFE, Clock, Scene
@@ -23,18 +23,12 @@ from withings_auth.store.postgresql.database_store import PostgresStore
 from withings_auth.tokens.renewal import LATEST_ARRIVAL_SECONDS
 
 EXPIRED = LIFE + 1  # the clock of the server is a little off
-OF_OURS = "FROM pg_stat_activity WHERE application_name = 'withings-auth'"
 
 Accident = Callable[[Server], object]
 
 
-def end_sessions(server: Server) -> None:
-    """Ends every session of ours, and waits until they are gone, as their locks are."""
-    server.execute(f"SELECT pg_terminate_backend(pid, 60000) {OF_OURS}")
-
-
 ACCIDENTS: Mapping[str, Accident] = {
-    "its session is ended": end_sessions,
+    "its session is ended": Server.end_sessions,
     "the server restarts": Server.restart,
     "the server crashes": lambda server: server.restart(signal.SIGQUIT),
 }
@@ -149,7 +143,7 @@ def test_ended_during_the_save(scene: Scene, postgresql: Server, name: str) -> N
             blocker.execute(f"BEGIN; LOCK TABLE {table} IN EXCLUSIVE MODE".encode())  # nobody writes, all read
             blocked.set()
             wait_until(lambda: postgresql.execute(f"SELECT 1 {OF_OURS} AND wait_event_type = 'Lock'"))
-            end_sessions(postgresql)
+            postgresql.end_sessions()
 
     blocked = threading.Event()
     blocker = threading.Thread(target=block)
@@ -172,7 +166,7 @@ def test_who_has_lost_the_lock_cannot_save_over_its_next_holder(scene: Scene, po
     other = PostgresStore(parse_address(name))
 
     def lose() -> None:
-        end_sessions(postgresql)
+        postgresql.end_sessions()
         scene.renew(store=other)
 
     assert isinstance(renew_with(scene, "answer", lose), LockLost)
@@ -192,7 +186,7 @@ def test_ended_while_it_waits_for_the_lock(scene: Scene, postgresql: Server, nam
         waits += 1
         if waits < 4:
             ((holder,),) = postgresql.execute("SELECT pid FROM pg_locks WHERE locktype = 'advisory'")
-            postgresql.execute(f"SELECT pg_terminate_backend(pid, 60000) {OF_OURS} AND pid <> %s", (holder,))
+            postgresql.end_sessions(f"{OF_OURS} AND pid <> {holder}")
         else:
             holding.close()
 

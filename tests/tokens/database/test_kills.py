@@ -76,7 +76,7 @@ def test_a_stopped_holder_that_goes_on_later(
     holder = processes.begin(name, scene.clock)
     await_refresh(sandbox)
     os.kill(holder, signal.SIGSTOP)
-    postgresql.execute("SELECT pg_terminate_backend(pid, 60000) FROM pg_locks WHERE locktype = 'advisory'")
+    postgresql.end_sessions("FROM pg_locks WHERE locktype = 'advisory'")
     new = scene.renew()
     os.kill(holder, signal.SIGCONT)
     ended = processes.end(scene.clock)
