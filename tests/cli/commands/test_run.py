@@ -6,8 +6,10 @@ import json
 import os
 import shlex
 import signal
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -183,9 +185,24 @@ class TestWindows:
         assert (home / "out").read_text() == "value"
 
     def test_ctrl_c_is_left_to_the_program(self) -> None:
-        """The console interrupts both; this process keeps waiting."""
+        """The console interrupts both; this process keeps waiting, and is as before afterwards."""
         script = "import os, signal, time; os.kill(os.getppid(), signal.SIGINT); time.sleep(0.3); raise SystemExit(4)"
+        before = signal.getsignal(signal.SIGINT)
         assert wait_for([sys.executable, "-c", script], os.environ) == 4
+        assert signal.getsignal(signal.SIGINT) == before
+
+    def test_ctrl_c_may_come_before_the_wait(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Interrupted(subprocess.Popen[bytes]):
+            def __init__(self, *arguments: Any, **options: Any) -> None:
+                super().__init__(*arguments, **options)
+                signal.raise_signal(signal.SIGINT)
+
+        monkeypatch.setattr(subprocess, "Popen", Interrupted)
+        assert wait_for([sys.executable, "-c", "raise SystemExit(4)"], os.environ) == 4
+
+    def test_the_program_can_be_interrupted(self) -> None:
+        script = "import signal; raise SystemExit(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+        assert wait_for([sys.executable, "-c", script], os.environ) == 1
 
     def test_a_program_that_does_not_exist(self) -> None:
         with pytest.raises(FileNotFoundError) as caught:

@@ -148,12 +148,13 @@ def become(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
 def wait_for(command: Sequence[str], environment: Mapping[str, str]) -> int:
     """Runs the program as a child process and returns its exit code. Raises `OSError`."""
     program_file = shutil.which(command[0]) or command[0]  # Windows itself looks for .exe only
-    with subprocess.Popen([program_file, *command[1:]], env=environment) as program:  # noqa: S603  the user asked for it
-        while True:
-            try:
-                return program.wait()
-            except KeyboardInterrupt:  # the console interrupted the program as well, which decides
-                continue
+    # The console interrupts the program as well, which decides. A handler, since the program would inherit SIG_IGN.
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        with subprocess.Popen([program_file, *command[1:]], env=environment) as program:  # noqa: S603  the user asked for it
+            return program.wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def exit_code_of(error: OSError) -> int:
