@@ -127,13 +127,15 @@ def test_an_interrupt_while_waiting_for_the_lock_ends_the_wait(cli: Cli, expired
     assert expired.sandbox.counters.token_requests == 0
 
 
-# The command, interrupted when the renewal's thread has been made but has not yet run any Python.
+# The command, interrupted when the renewal's thread has been made but has not yet run any Python. The main
+# thread waits by then: CPython notices a signal that comes just before a wait for a lock only after that wait.
 EARLY = """
 import os, signal, threading, time
 from withings_auth.__main__ import run
 bootstrap = threading.Thread._bootstrap
 def interrupt(thread):
     if thread.name == "withings-auth renewal":
+        time.sleep(0.2)
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(60)
     bootstrap(thread)
@@ -192,6 +194,7 @@ class TestRunToItsEnd:
         bootstrap = threading.Thread._bootstrap  # type: ignore[attr-defined]  # typeshed leaves it out
 
         def interrupt(thread: threading.Thread) -> None:
+            time.sleep(0.2)
             os.kill(os.getpid(), signal.SIGINT)
             gone.wait(60)
             bootstrap(thread)
