@@ -76,7 +76,7 @@ def is_placeholder(value: object) -> bool:
 
 def is_opaque_token(text: str) -> bool:
     """Whether the text can be an authorization code, an access token or a refresh token."""
-    return len(text) <= _LONGEST_TOKEN and _consists_of(text.rstrip("="), _OF_TOKEN, limit=_LONGEST_TOKEN)
+    return len(text) <= _LONGEST_TOKEN and _consists_of(text.rstrip("="), _OF_TOKEN, limit=_LONGEST_TOKEN - 1)
 
 
 def is_userid(text: str) -> bool:
