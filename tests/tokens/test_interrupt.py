@@ -194,7 +194,7 @@ class TestRunToItsEnd:
         bootstrap = threading.Thread._bootstrap  # type: ignore[attr-defined]  # typeshed leaves it out
 
         def interrupt(thread: threading.Thread) -> None:
-            time.sleep(0.2)
+            time.sleep(0.2)  # as in EARLY
             os.kill(os.getpid(), signal.SIGINT)
             gone.wait(60)
             bootstrap(thread)

@@ -13,7 +13,7 @@ from typing import Any
 
 from withings_auth.config.envfile import decode_text, read_variables
 from withings_auth.errors import ConfigurationError, LoginRequired
-from withings_auth.profiles.shapes import ALL_VARIABLES, Found, entries, find_in_variables, find_logins
+from withings_auth.profiles.shapes import ALL_VARIABLES, Found, find_in_variables, find_logins, home_assistant_entries
 from withings_auth.validation import (
     is_client_id,
     is_client_secret,
@@ -112,7 +112,7 @@ def _nothing_found(content: Mapping[str, Any] | str) -> ConfigurationError:
         return ConfigurationError(
             "the file holds an app's credentials but no login", hint=f"set up the app with: {command}"
         )
-    if not isinstance(content, str) and entries(content):
+    if not isinstance(content, str) and home_assistant_entries(content):
         return ConfigurationError("the file is Home Assistant's, but holds no Withings login", hint=SUPPORTED)
     return ConfigurationError("the file holds no login in a supported format", hint=SUPPORTED)
 

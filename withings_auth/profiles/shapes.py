@@ -116,14 +116,14 @@ def find_logins(content: Mapping[str, Any]) -> Iterator[Found]:
     for name, part in sets.items():
         yield Found(tool="withings-cli", part=part, pair=_CAMEL, name=name, holds_more=len(content) > 1)
     # github.com/home-assistant/core, config_entries.py and config_entry_oauth2_flow.py: .storage/core.config_entries.
-    for entry in entries(content):
+    for entry in home_assistant_entries(content):
         token = _object(_object(entry).get("data")).get("token")
         if _object(entry).get("domain") == "withings" and isinstance(token, dict):
             yield Found(tool="Home Assistant", part=token, name=str(entry.get("title")), holds_more=True)
 
 
-def entries(content: Mapping[str, Any]) -> list[Any]:
-    """Returns the entries of Home Assistant's integrations; none if the object has another shape."""
+def home_assistant_entries(content: Mapping[str, Any]) -> list[Any]:
+    """Returns the entries of its integrations; none if the object has another shape."""
     entries = _object(content.get("data")).get("entries")
     return entries if isinstance(entries, list) else []
 
