@@ -1,10 +1,11 @@
-"""The way to other hosts: through the proxy of the machine, if it has one."""
+"""The way to other hosts: through the proxy of the machine, if it has one. And how connections end."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,9 @@ import requests
 
 from tests.borrow.behind import proxy_for_login, read_head
 from tests.support.services import Login
-from withings_auth.borrow.tunnel import connect
+from withings_auth.borrow.calls import HOSTS
+from withings_auth.borrow.certificates import issue_certificates, make_server_context
+from withings_auth.borrow.tunnel import Traffic, connect
 from withings_auth.tokens.source import AsyncTokenSource
 
 
@@ -100,3 +103,28 @@ def test_a_proxy_that_cannot_be_used_is_no_way(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     with pytest.raises(OSError, match="proxy"):
         asyncio.run(connect("far.example", 443))
+
+
+def test_connections_end_whatever_they_have_been_told_before() -> None:
+    """If a program is killed, its connection is closed twice: Python 3.11.2, of Debian 12, can only fail after that."""
+
+    async def end() -> None:
+        loop, traffic = asyncio.get_running_loop(), Traffic()
+        certificates = issue_certificates(HOSTS)
+        server = make_server_context(certificates)
+        client = ssl.create_default_context(cadata=certificates.authority.decode())
+        here, there = socket.socketpair()
+        (ours, _), (programs, _) = await asyncio.gather(
+            loop.connect_accepted_socket(asyncio.Protocol, there, ssl=server),
+            loop.create_connection(asyncio.Protocol, sock=here, ssl=client, server_hostname=HOSTS[0]),
+        )
+        traffic.note(ours)
+        traffic.note(programs)
+        ours.close()
+        ours.close()
+        await traffic.end()
+        assert here.fileno() == -1
+        while there.fileno() != -1:
+            await asyncio.sleep(0)
+
+    asyncio.run(end())

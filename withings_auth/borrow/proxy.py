@@ -30,7 +30,7 @@ from withings_auth.borrow.calls import (
 from withings_auth.borrow.entrance import Entrance
 from withings_auth.borrow.placeholders import ACCESS_TOKEN
 from withings_auth.borrow.token_service import Request
-from withings_auth.borrow.tunnel import CONNECT_SECONDS, Traffic
+from withings_auth.borrow.tunnel import CONNECT_SECONDS, Traffic, abort
 from withings_auth.borrow.upstream import LONGEST_LINE_BYTES, Reply, Upstream, open_upstream
 from withings_auth.errors import WithingsAuthError
 from withings_auth.validation import printable
@@ -249,5 +249,5 @@ def _make_response(answer: Mapping[str, Any], service: str = "") -> tuple[web.Re
 def _hang_up(request: web.BaseRequest) -> web.Response:
     """Ends the connection without an answer: what happened to the program's call without us."""
     if request.transport is not None:
-        request.transport.abort()
+        abort(request.transport)
     return web.Response()

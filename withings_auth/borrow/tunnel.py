@@ -7,6 +7,7 @@ import base64
 import re
 import socket
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, cast
 from urllib.parse import SplitResult, unquote, urlsplit
 from weakref import WeakSet
@@ -89,8 +90,17 @@ class Traffic:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for transport in self._transports:
-            transport.abort()
+            abort(transport)
         await asyncio.sleep(0)  # they are closed in the loop's next turn
+
+
+def abort(transport: asyncio.Transport) -> None:
+    """Ends a connection at once, if it has not ended: with TLS, Python 3.11.1 to 3.11.3 fail to if it was closed twice.
+
+    They are what Debian 12 has; see CPython's pull request 104485.
+    """
+    with suppress(AttributeError):
+        transport.abort()
 
 
 async def connect(host: str, port: int) -> socket.socket:
