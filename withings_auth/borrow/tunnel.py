@@ -95,9 +95,9 @@ class Traffic:
 
 
 def abort(transport: asyncio.Transport) -> None:
-    """Ends a connection at once, if it has not ended: with TLS, Python 3.11.1 to 3.11.3 fail to if it was closed twice.
+    """Ends a connection at once, even one that is closing.
 
-    They are what Debian 12 has; see CPython's pull request 104485.
+    Python 3.11.1 to 3.11.3 raise `AttributeError` if it has TLS and was closed twice (CPython's pull request 104485).
     """
     with suppress(AttributeError):
         transport.abort()
