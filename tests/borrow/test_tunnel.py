@@ -1,4 +1,4 @@
-"""The way to other hosts: through the proxy of the machine, if it has one. And how connections end."""
+"""The way to other hosts, through the proxy of the machine if it has one, and how connections end."""
 
 from __future__ import annotations
 
